@@ -88,6 +88,7 @@ def action_grammar(
     answers: Sequence[str] | None = None,
     reasons: Sequence[str] = (),
     origins: Sequence[str] = (),
+    keys: Sequence[str] = KEYS,
     verbs: Sequence[str] = VERBS,
 ) -> str:
     """Lark grammar (llguidance dialect) of the actions that are legal in `view`.
@@ -99,6 +100,7 @@ def action_grammar(
         answers: What `done` may return; None: the same text as typing; empty: `done` stands alone.
         reasons: The reasons that `cannot` may give; free text when empty.
         origins: Address prefixes that `goto` may start with; without any, `goto` is left out.
+        keys: The keys that `press` may name.
         verbs: Which verbs to allow; `dialog` is allowed exactly when a dialog is open.
     """
     rules: list[str] = []
@@ -120,8 +122,8 @@ def action_grammar(
             ]
         if "goto" in verbs and origins:
             rules.append(f'"goto " ({_choice(origins)}) /[!-~]*/')
-        if "press" in verbs:
-            rules.append(f'"press " ({_choice(KEYS)})')
+        if "press" in verbs and keys:
+            rules.append(f'"press " ({_choice(keys)})')
         if "find" in verbs:
             rules.append('"find" SPAN')
         rules += [f'"{verb}"' for verb in ("back", "wait", "read") if verb in verbs]

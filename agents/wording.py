@@ -1,0 +1,83 @@
+"""Words, folding and spans: how free text becomes what a small model reads, and how its copies find home again.
+
+Folding lower-cases and sets every word and punctuation mark apart by one space, so that one word is the same
+tokens wherever it stands. A copied span of folded text is looked up in the source again (`locate`), so what
+leaves the model is always a literal span of what a person wrote, with its offsets.
+
+Does not cover: languages that do not put spaces between words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_TOKEN = re.compile(r"\w+(?:[-'’./:@_+]\w+)*|[^\w\s]")
+
+NUMBER_WORDS = {
+    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
+}  # fmt: skip
+"""Spelled-out counts that a span may hold."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A literal stretch of a source text: `source[start:end] == text`."""
+
+    text: str
+    start: int
+    end: int
+
+
+def words(text: str) -> list[str]:
+    """The folded words and punctuation marks of `text`, in order."""
+    return [match.group().lower() for match in _TOKEN.finditer(text)]
+
+
+def fold(text: str) -> str:
+    """`text` as the embedded model reads it: lower case, words and marks apart by one space."""
+    return " ".join(words(text))
+
+
+def locate(copy: str, source: str, after: int = 0) -> Span | None:
+    """Find a folded copy in the text it was copied from; None if it is no run of whole words of it.
+
+    Args:
+        copy: A run of folded words.
+        source: The text as it was written.
+        after: Prefer the first occurrence that starts at or after this offset; else the first of all.
+    """
+    wanted = copy.split()
+    found = [(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(source)]
+    hits = [
+        Span(source[found[i][1] : found[i + len(wanted) - 1][2]], found[i][1], found[i + len(wanted) - 1][2])
+        for i in range(len(found) - len(wanted) + 1)
+        if wanted and [word for word, _, _ in found[i : i + len(wanted)]] == wanted
+    ]
+    return next((hit for hit in hits if hit.start >= after), hits[0] if hits else None)
+
+
+def count_of(text: str) -> int | None:
+    """The whole number that a span says (`2`, `two`, `a`), or None."""
+    folded = fold(text)
+    if folded.isdigit():
+        return int(folded)
+    return NUMBER_WORDS.get(folded)
+
+
+def stem(word: str) -> str:
+    """A crude singular: enough to hold `mugs` against `mug`, `boxes` against `box`, `berries` against `berry`."""
+    word = word.lower()
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("ches", "shes", "xes", "sses", "zes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        return word[:-1]
+    return word
+
+
+def stems(text: str) -> list[str]:
+    """Stems of the words of `text`, without punctuation marks."""
+    return [stem(word) for word in words(text) if word[0].isalnum()]
