@@ -1,0 +1,34 @@
+# What a fresh clone needs: `make demo` or `make test`. Both set up first; a second call does not.
+# Settings: PYTHON=python3.12  VENV=.venv  TORCH_INDEX=https://download.pytorch.org/whl/cpu
+VENV ?= .venv
+PYTHON ?=
+TORCH_INDEX ?=
+STAMP = $(VENV)/.setup-done
+BIN = $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types check-all
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+setup: $(STAMP) ## make .venv, install, find or install a browser
+
+$(STAMP): pyproject.toml constraints.txt scripts/setup.sh scripts/browser.sh
+	@VENV='$(VENV)' PYTHON='$(PYTHON)' TORCH_INDEX='$(TORCH_INDEX)' bash scripts/setup.sh
+	@touch $@
+
+demo: $(STAMP) ## set up if needed, then run the main job
+	@$(BIN)/punchlist run --demo
+
+test: $(STAMP) ## set up if needed, then the tests
+	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q
+
+lint: $(STAMP) ## ruff
+	$(BIN)/ruff check .
+
+types: $(STAMP) ## pyright, strict on the five packages
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+check-all: lint types test ## lint, types, tests, then the checks that take minutes
+	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m long -o faulthandler_timeout=3600

@@ -1,0 +1,67 @@
+"""Modules and functions a reader can hold: the limits, and the exceptions with their reasons."""
+
+import ast
+
+LINES_OF_A_MODULE = 500
+LINES_OF_A_FUNCTION = 60
+# "path" or "path:function" -> why it is longer. Empty is the goal.
+REASONS: dict[str, str] = {}
+
+
+def functions(parsed):
+    return [node for node in ast.walk(parsed) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def test_every_module_says_what_it_is_for(tree):
+    silent = [
+        str(path)
+        for path in tree.files()
+        if path.suffix == ".py" and tree.text(path).strip() and not ast.get_docstring(tree.parse(path))
+    ]
+
+    assert silent == []
+
+
+def test_no_module_is_longer_than_a_reader_can_hold(tree):
+    long = {
+        str(path): lines
+        for path in tree.files()
+        if path.suffix == ".py" and (lines := tree.text(path).count("\n")) > LINES_OF_A_MODULE
+    }
+
+    assert {name: lines for name, lines in long.items() if name not in REASONS} == {}
+
+
+def test_no_function_is_longer_than_a_screen(tree):
+    long = {
+        f"{path}:{node.name}": lines
+        for path in tree.modules()
+        for node in functions(tree.parse(path))
+        if (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > LINES_OF_A_FUNCTION
+    }
+
+    assert {name: lines for name, lines in long.items() if name not in REASONS} == {}
+
+
+def test_every_exception_still_exists(tree):
+    names = {str(path) for path in tree.files()}
+    names |= {f"{path}:{node.name}" for path in tree.modules() for node in functions(tree.parse(path))}
+
+    assert sorted(set(REASONS) - names) == []
+
+
+def test_no_package_imports_something_heavy_at_its_front(tree):
+    """Caught here by reading, so that the message names the line; test_import_weight.py measures it."""
+    heavy = {"torch", "chromadb", "playwright", "sentence_transformers"}
+
+    wrong = [
+        f"{path}:{node.lineno}"
+        for path in tree.modules()
+        if path.name == "__init__.py"
+        for node in tree.parse(path).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
+        if name.split(".")[0] in heavy
+    ]
+
+    assert wrong == []
