@@ -89,7 +89,7 @@ def run_python(*arguments: str, cwd: Path, env: dict[str, str] | None = None, ti
         timeout=timeout,
         check=False,
     )
-    assert done.returncode == 0, f"python {' '.join(arguments)!r} ended with {done.returncode}:\n{done.stderr}"
+    assert done.returncode == 0, f"ended with {done.returncode}:\n{done.stderr}"
     return done.stdout
 
 

@@ -6,6 +6,11 @@ import subprocess
 
 import pytest
 
+# Doubles, as shell. The first is a venv's Python without torch, whose pip says what it is asked for.
+VENV_WITHOUT_TORCH = 'case "$*" in *version_info*) exit 0;; *pip*) echo "pip: $*"; exit 9;; esac; exit 1'
+WORKING_BROWSER = "exit 0"
+SAYS_AND_FAILS = 'echo "$(basename "$0") $*"; exit 1'
+
 
 def run(command, cwd, **env):
     return subprocess.run(
@@ -41,7 +46,7 @@ def test_an_old_python_is_named_with_its_version_and_the_way_out(checkout):
 
 
 def test_a_python_without_venv_is_told_which_package_to_install(checkout):
-    bare = program(checkout / "bare-python", 'case "$2" in *ensurepip*) exit 1;; *version_info*%d*) echo 3.12;; esac')
+    bare = program(checkout / "bare-python", 'case "$2" in *ensurepip*) exit 1;; *%d*) echo 3.12;; esac')
 
     done = run(["make", "setup", f"PYTHON={bare}"], checkout)
 
@@ -50,8 +55,7 @@ def test_a_python_without_venv_is_told_which_package_to_install(checkout):
 
 
 def test_the_size_of_torch_is_said_before_it_is_fetched(checkout):
-    """The double stands for the venv's Python: it has no torch, and its pip says what it was asked for."""
-    program(checkout / ".venv/bin/python", 'case "$*" in *version_info*) exit 0;; *pip*) echo "pip: $*"; exit 9;; esac; exit 1')
+    program(checkout / ".venv/bin/python", VENV_WITHOUT_TORCH)
 
     done = run(["make", "setup"], checkout)
 
@@ -62,7 +66,7 @@ def test_the_size_of_torch_is_said_before_it_is_fetched(checkout):
 
 
 def test_a_named_index_serves_torch_alone(checkout):
-    program(checkout / ".venv/bin/python", 'case "$*" in *version_info*) exit 0;; *pip*) echo "pip: $*"; exit 9;; esac; exit 1')
+    program(checkout / ".venv/bin/python", VENV_WITHOUT_TORCH)
 
     done = run(["make", "setup", "TORCH_INDEX=https://wheels.example/cpu"], checkout)
 
@@ -91,8 +95,78 @@ def test_changed_pins_are_installed(checkout):
     assert "setup.sh" in run(["make", "--dry-run", "setup"], checkout).stdout
 
 
+@pytest.fixture
+def bare_machine(checkout):
+    """A machine with a shell and no browser: returns its PATH folder and the run of browser.sh on it."""
+    folder = checkout / "path"
+    for name in ("bash", "find", "timeout", "tr", "basename", "cat"):
+        folder.mkdir(exist_ok=True)
+        (folder / name).symlink_to(shutil.which(name))
+    program(checkout / ".venv/bin/playwright", SAYS_AND_FAILS)
+
+    def look(**env):
+        home = {"PATH": str(folder), "HOME": str(checkout), "BROWSER_EXECUTABLE": ""}
+        return run(["bash", "scripts/browser.sh"], checkout, **home, **env)
+
+    return folder, look
+
+
+def test_an_installed_browser_is_taken_and_nothing_downloaded(bare_machine):
+    folder, look = bare_machine
+    program(folder / "google-chrome", WORKING_BROWSER)
+
+    done = look()
+
+    assert done.returncode == 0
+    assert done.stdout == f"setup: browser: {folder}/google-chrome\n"
+
+
+def test_a_browser_that_does_not_start_is_passed_over(bare_machine):
+    folder, look = bare_machine
+    program(folder / "chromium", "exit 127")
+    program(folder / "google-chrome", WORKING_BROWSER)
+
+    assert "google-chrome" in look().stdout
+
+
+def test_without_network_root_gets_the_distributions_browser(bare_machine):
+    """The double of apt-get says what it was asked for and installs a browser on `install`."""
+    folder, look = bare_machine
+    program(folder / "id", "echo 0")
+    shell = folder / "chromium-headless-shell"
+    program(
+        folder / "apt-get",
+        f'echo "$*"; [ "$1" = update ] || {{ printf "#!/bin/sh\n" > {shell}; /bin/chmod +x {shell}; }}',
+    )
+
+    done = look()
+
+    order = [
+        done.stdout.index(text) for text in ("playwright install", "apt-get update", f"browser: {shell}")
+    ]
+    assert order == sorted(order)
+    assert done.returncode == 0
+
+
+def test_where_no_browser_can_be_had_one_sentence_says_what_to_do(bare_machine):
+    folder, look = bare_machine
+    program(folder / "id", "echo 1000")
+
+    done = look()
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "apt-get install chromium-headless-shell" in done.stderr
+    assert "BROWSER_EXECUTABLE" in done.stderr
+
+
 def test_the_pins_cover_every_direct_dependency(tree):
-    pinned = {line.split("==")[0].lower().replace("_", "-") for line in tree.text("constraints.txt").split() if "==" in line}
+    pins = [line for line in tree.text("constraints.txt").splitlines() if "==" in line]
+    pinned = {pin.split("==")[0].lower().replace("_", "-") for pin in pins}
+        line.split("==")[0].lower().replace("_", "-")
+        for line in tree.text("constraints.txt").split()
+        if "==" in line
+    }
     project = tree.pyproject()["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
 

@@ -48,20 +48,3 @@ def test_every_exception_still_exists(tree):
     names |= {f"{path}:{node.name}" for path in tree.modules() for node in functions(tree.parse(path))}
 
     assert sorted(set(REASONS) - names) == []
-
-
-def test_no_package_imports_something_heavy_at_its_front(tree):
-    """Caught here by reading, so that the message names the line; test_import_weight.py measures it."""
-    heavy = {"torch", "chromadb", "playwright", "sentence_transformers"}
-
-    wrong = [
-        f"{path}:{node.lineno}"
-        for path in tree.modules()
-        if path.name == "__init__.py"
-        for node in tree.parse(path).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
-        if name.split(".")[0] in heavy
-    ]
-
-    assert wrong == []

@@ -60,7 +60,9 @@ def test_every_package_imports_from_the_installed_copy(tree, installed, run_pyth
 
 
 def test_every_public_name_resolves_from_the_installed_copy(installed, run_python, tmp_path):
-    code = "import punchlist\nfor name in punchlist.__all__: getattr(punchlist, name)\nprint(punchlist.__file__)"
+    code = (
+        "import punchlist\nfor name in punchlist.__all__: getattr(punchlist, name)\nprint(punchlist.__file__)"
+    )
 
     place = run_python("-c", code, cwd=tmp_path, env={"PYTHONPATH": str(installed)}).strip()
 

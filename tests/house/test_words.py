@@ -6,7 +6,13 @@ from pathlib import Path
 TEXT = {".py", ".md", ".toml", ".txt", ".js", ".css", ".html", ".sh", ".lark", ".j2", ".json", ".sql", ""}
 # Written in pieces, so that this file passes its own test.
 UNFINISHED = ["TO" + "DO", "FIX" + "ME", "XX" + "X:", "Not" + "ImplementedError", "x" + "fail"]
-PRIVATE = [r"(?<![\w.])/wo" + "rk/", r"(?<![\w/])sha" + "red/", r"\bissue #?" + r"\d", r"\blent mach" + "ine", "/tmp" + "/build"]
+PRIVATE = [
+    r"(?<![\w.])/wo" + "rk/",
+    r"(?<![\w/])sha" + "red/",
+    r"\bissue #?" + r"\d",
+    r"\blent mach" + "ine",
+    "/tmp" + "/build",
+]
 
 
 def hits(tree, pattern):
