@@ -1,0 +1,32 @@
+"""What two parties of a run must agree on: messages, states, specs, outcomes, and the journal.
+
+The names a user meets first; the messages themselves are in `protocols.messages`, the
+state machine is in `protocols.states`, the journal in `protocols.journal`.
+"""
+
+from .errors import ProtocolError, ProtocolViolation
+from .messages import Envelope, Evidence, Message, new_id
+from .outcome import Confirmed, Cost, Failed, Outcome, PunchItem, Unverified
+from .spec import Check, Judge, Schema, Spec, ToolCall, ToolCheck, passes
+
+__all__ = [
+    "Check",
+    "Confirmed",
+    "Cost",
+    "Envelope",
+    "Evidence",
+    "Failed",
+    "Judge",
+    "Message",
+    "Outcome",
+    "ProtocolError",
+    "ProtocolViolation",
+    "PunchItem",
+    "Schema",
+    "Spec",
+    "ToolCall",
+    "ToolCheck",
+    "Unverified",
+    "new_id",
+    "passes",
+]
