@@ -1,0 +1,1 @@
+"""Training: corpora of tokens on disk and the one trainer."""
