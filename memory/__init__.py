@@ -1,0 +1,53 @@
+"""What an agent knows across runs: proven records in SQLite, found through Chroma and BM25.
+
+Importing this loads neither torch nor chromadb.
+"""
+
+from .embedder import Embedder, MiniLM
+from .errors import (
+    AlreadySuperseded,
+    DuplicateRecord,
+    EmbedderCorrupt,
+    EmbedderMismatch,
+    EmbedderMissing,
+    ForgetIncomplete,
+    IndexUnusable,
+    MemoryClosed,
+    MemoryFault,
+    MemoryRefused,
+    StoreUnusable,
+    StoreVersion,
+    UnknownRecord,
+    UnprovenMemory,
+)
+from .memory import Memory
+from .records import Forgotten, Kind, Provenance, Recalled, Record, Scope, Trust, Weights, Why
+
+__all__ = [
+    "AlreadySuperseded",
+    "DuplicateRecord",
+    "Embedder",
+    "EmbedderCorrupt",
+    "EmbedderMismatch",
+    "EmbedderMissing",
+    "ForgetIncomplete",
+    "Forgotten",
+    "IndexUnusable",
+    "Kind",
+    "Memory",
+    "MemoryClosed",
+    "MemoryFault",
+    "MemoryRefused",
+    "MiniLM",
+    "Provenance",
+    "Recalled",
+    "Record",
+    "Scope",
+    "StoreUnusable",
+    "StoreVersion",
+    "Trust",
+    "UnknownRecord",
+    "UnprovenMemory",
+    "Weights",
+    "Why",
+]

