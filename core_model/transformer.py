@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -62,7 +62,32 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.requires_grad and x.dim() == 2:
+            return _RMSNorm.apply(x, self.weight, self.eps)  # type: ignore[no-any-return]
         return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
+
+
+class _RMSNorm(torch.autograd.Function):
+    """RMSNorm with few passes over memory: PyTorch's own takes three times as long backwards on CPU."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        scale = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
+        scale = torch.rsqrt(scale.square_().div_(x.shape[-1]).add_(eps))  # (N, 1)
+        ctx.save_for_backward(x, weight, scale)
+        return (x * scale.to(x.dtype)).mul_(weight.to(x.dtype))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        x, weight, scale = ctx.saved_tensors
+        grad, w = grads[0], weight.to(grads[0].dtype)
+        product = grad * x  # (N, size)
+        narrow = scale.to(x.dtype)
+        d_weight = product.t() @ narrow  # (size, 1)
+        dot = (product @ w[:, None]).float()  # (N, 1)
+        pull = (dot * scale.pow(3) / -x.shape[-1]).to(x.dtype)
+        d_x = (x * pull).addcmul_(grad * w, narrow)
+        return d_x, d_weight[:, 0].to(weight.dtype), None
 
 
 class Linear(nn.Linear):
