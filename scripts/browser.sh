@@ -8,8 +8,11 @@ NAMES="chromium-headless-shell chromium chromium-browser google-chrome google-ch
 
 say() { printf 'setup: %s\n' "$*"; }
 
+# macOS has no `timeout`; there a browser that hangs is waited for.
+within_a_minute() { if command -v timeout >/dev/null; then timeout 60 "$@"; else "$@"; fi; }
+
 starts() {
-    timeout 60 "$1" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --dump-dom about:blank \
+    within_a_minute "$1" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --dump-dom about:blank \
         >/dev/null 2>&1
 }
 
@@ -20,8 +23,9 @@ candidates() {
     for name in $NAMES; do
         command -v "$name" || true
     done
-    find "${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}" -type f -perm -u+x \
-        \( -name headless_shell -o -name chrome-headless-shell -o -name chrome \) 2>/dev/null || true
+    echo "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+    find "${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}" "$HOME/Library/Caches/ms-playwright" \
+        -type f -perm -u+x \( -name headless_shell -o -name chrome-headless-shell -o -name chrome \) 2>/dev/null || true
 }
 
 find_browser() {
@@ -37,7 +41,14 @@ find_browser() {
 
 download_from_playwright() {
     say "no Chromium that starts was found; asking Playwright for its own (a download of about 0.1 GB)"
-    "$VENV/bin/playwright" install --only-shell chromium || return 1
+    local log
+    log="$(mktemp)"
+    if ! "$VENV/bin/playwright" install --only-shell chromium 2>"$log"; then
+        say "that failed: $(grep -m 1 . "$log" || echo "no reason given")"
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
     find_browser && return 0
     [ "$(id -u)" = 0 ] || return 1
     say "it does not start yet: installing the system libraries it needs"

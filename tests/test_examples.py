@@ -33,3 +33,11 @@ def test_the_example_runs_and_prints_what_it_promises(path, tmp_path):
     assert done.returncode == 0, done.stderr
     for line in filter(None, map(str.strip, promised[1].splitlines())):
         assert re.search(re.escape(line).replace(r"\.\.\.", ".*"), done.stdout), done.stdout
+
+
+def test_their_readme_lists_each_with_its_first_line():
+    listed = re.findall(
+        r"^\| \[(\d\d_\w+\.py)\]\(\1\) \| (.*) \|$", (FOLDER / "README.md").read_text(), re.MULTILINE
+    )
+
+    assert listed == [(path.name, path.read_text().splitlines()[0].removeprefix('"""')) for path in NUMBERED]

@@ -99,7 +99,7 @@ def test_changed_pins_are_installed(checkout):
 def bare_machine(checkout):
     """A machine with a shell and no browser: returns its PATH folder and the run of browser.sh on it."""
     folder = checkout / "path"
-    for name in ("bash", "find", "timeout", "tr", "basename", "cat"):
+    for name in ("bash", "find", "timeout", "tr", "basename", "mktemp", "grep", "rm"):
         folder.mkdir(exist_ok=True)
         (folder / name).symlink_to(shutil.which(name))
     program(checkout / ".venv/bin/playwright", SAYS_AND_FAILS)
