@@ -1,0 +1,1 @@
+"""Runnable examples: numbered scripts, and the example site that the evaluation uses."""
