@@ -16,7 +16,6 @@ import pytest
 LAYERS = ("protocols", "core_model", "memory", "tools", "agents", "examples")
 LEFTOVERS = {"__pycache__", "build", "dist", "runs"}
 NOT_SHIPPED = {"tests", "scripts"}
-DATA_SUFFIXES = {".css", ".html", ".js", ".sql", ".svg", ".j2", ".lark"}
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,14 @@ class Tree:
         }
 
     def shipped(self) -> set[str]:
-        """What an installed copy must have below `punchlist/`: the code of the packages and their data."""
+        """What an installed copy must have below `punchlist/`: all that the layers hold but their READMEs.
+
+        A folder that is no package (weights, prompts) ships whole, its README.md being the model card.
+        """
         folders = {Path(*name.split(".")[1:]) for name in self.packages()}
-        names = {"py.typed"}
-        for path in self.files():
-            in_package = path.parent in folders and path.suffix in DATA_SUFFIXES | {".py"}
-            is_prompt = path.suffix == ".md" and path.parent.name == "prompts"
-            is_weight = path.parts[:2] == ("core_model", "weights")
-            if path.parts[0] not in NOT_SHIPPED and (in_package or is_prompt or is_weight):
-                names.add(path.as_posix())
-        return names
+        readmes = {folder / "README.md" for folder in folders}
+        inside = {path for path in self.files() if path.parts[0] in LAYERS} - readmes
+        return {path.as_posix() for path in inside} | {"__init__.py", "py.typed"}
 
     def text(self, path: Path | str) -> str:
         return (self.root / path).read_text(encoding="utf-8")
