@@ -1,0 +1,199 @@
+"""One browser process with its fence, and a fresh context for each lane.
+
+Covers: whatever happens to the program, no browser stays behind. `close` ends it; at interpreter exit its
+process group is killed; when the program itself is killed, the driver sees its pipe close and ends the browser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import re
+import signal
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self, cast
+
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import Error, Playwright, StorageState, async_playwright
+
+from ..errors import BrowserCrashed, BrowserMissing
+from .fence import Blocked, Fence
+from .locate import find_browser
+from .session import BrowserSession
+from .tab import Tab
+
+VIEWPORT = (1280, 720)
+FLAGS = (
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-features=MediaRouter,OptimizationHints",
+)
+START_TIMEOUT = 30.0
+
+
+class Browser:
+    """A Chromium that reaches only the origins of `allow`. It starts at the first `open`.
+
+    Args:
+        allow: Addresses whose origins may be reached, exact (scheme, host, port). Empty: nothing.
+        executable: The Chromium to drive; found on this machine when None.
+        headless: False shows its window (needs a full Chromium and a display).
+        budget: Characters of a view's text.
+
+    Raises:
+        ValueError: An entry of `allow` is no http(s) address.
+    """
+
+    def __init__(
+        self,
+        allow: Iterable[str] = (),
+        executable: str | Path | None = None,
+        headless: bool = True,
+        budget: int = 4000,
+    ) -> None:
+        self.allow = tuple(allow)
+        self.budget = budget
+        self._fence = Fence(self.allow)
+        self._executable = executable
+        self._headless = headless
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._starting = asyncio.Lock()
+        self._playwright: Playwright | None = None
+        self._chromium: Chromium | None = None
+        self._lanes: dict[str, BrowserSession] = {}
+        self._mark = ""
+
+    @property
+    def blocked(self) -> tuple[Blocked, ...]:
+        """Attempts to reach an origin that is not allowed, in order, at most 1,000."""
+        return tuple(self._fence.blocked)
+
+    async def open(
+        self, lane: str, storage_state: Mapping[str, Any] | None = None, url: str | None = None
+    ) -> BrowserSession:
+        """A fresh session for `lane`; a session that the lane had before is closed.
+
+        Args:
+            lane: Who browses; each lane has cookies and tabs of its own.
+            storage_state: Cookies and local storage to begin with, from `BrowserSession.storage_state`.
+            url: Where to begin.
+
+        Raises:
+            BrowserMissing: No browser was found, or it does not start.
+            OriginBlocked: `url` is outside the allowed origins.
+            SiteUnreachable: The site of `url` does not answer.
+            BrowserCrashed: The browser ended meanwhile.
+        """
+        if (former := self._lanes.pop(lane, None)) is not None and self._loop is asyncio.get_running_loop():
+            await former.close()
+        chromium = await self._started()
+        try:
+            context = await chromium.new_context(
+                viewport={"width": VIEWPORT[0], "height": VIEWPORT[1]},
+                service_workers="block",
+                accept_downloads=False,
+                storage_state=cast("StorageState | None", storage_state),
+            )
+            context.set_default_timeout(10_000)
+            tab = await Tab.attach(await context.new_page(), self._fence)
+        except Error as error:
+            raise BrowserCrashed from error
+        session = BrowserSession(context, tab, self._fence, self.budget)
+        self._lanes[lane] = session
+        if url is not None:
+            await session.load(url)
+        return session
+
+    async def close(self) -> None:
+        """Close every session, the browser and the fence. It may be opened again, also in another event loop."""
+        chromium, driver = self._chromium, self._playwright
+        self._chromium = self._playwright = None
+        lanes, self._lanes = list(self._lanes.values()), {}
+        same_loop = self._loop is asyncio.get_running_loop()
+        try:
+            if same_loop:
+                for session in lanes:
+                    await session.close()
+                with contextlib.suppress(Error):
+                    if chromium is not None:
+                        await chromium.close()
+                with contextlib.suppress(Error):
+                    if driver is not None:
+                        await driver.stop()
+                await self._fence.close()
+        finally:
+            self._kill()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _started(self) -> Chromium:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._starting = loop, asyncio.Lock()
+            self._chromium = self._playwright = None
+            self._kill()
+        async with self._starting:
+            if self._chromium is not None and self._chromium.is_connected():
+                return self._chromium
+            if self._playwright is not None:
+                await self.close()
+            return await self._start()
+
+    async def _start(self) -> Chromium:
+        executable = Path(self._executable) if self._executable is not None else find_browser()
+        self._mark = f"--punchlist-browser={uuid.uuid4().hex}"
+        atexit.register(self._kill)
+        try:
+            proxy = await self._fence.start()
+            self._playwright = await async_playwright().start()
+            self._chromium = await self._playwright.chromium.launch(
+                executable_path=executable,
+                headless=self._headless,
+                proxy={"server": proxy},
+                args=[*FLAGS, self._mark],
+                timeout=START_TIMEOUT * 1000,
+            )
+        except Error as error:
+            await self.close()
+            raise BrowserMissing((str(executable),), error.message.split("\n")[0][:200]) from error
+        except BaseException:
+            await self.close()
+            raise
+        return self._chromium
+
+    def _kill(self) -> None:
+        """Kill the browser's process group, if it is still there. Safe to call at any time."""
+        mark, self._mark = self._mark, ""
+        atexit.unregister(self._kill)
+        if not mark:
+            return
+        for pid in _processes(mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                group = os.getpgid(pid)
+                if group != os.getpgid(0):
+                    os.killpg(group, signal.SIGKILL)
+                else:
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _processes(mark: str) -> list[int]:
+    """Processes of this machine whose command line carries `mark` (Linux; elsewhere the driver ends them)."""
+    found: list[int] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if re.search(re.escape(mark.encode()), path.read_bytes()):
+                found.append(int(path.parent.name))
+    return found

@@ -1,0 +1,53 @@
+"""Dates as people write them, resolved to the calendar day a date field means."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from dateutil import parser
+
+WORDS = {"today": 0, "tomorrow": 1, "the day after tomorrow": 2}
+
+
+def resolve_date(text: str, *, today: date, earliest: date | None = None, day_first: bool = True) -> date | None:
+    """The day that `text` means: `3 May`, `May 3rd`, `2027-05-03`, `03/05/2027`, `Friday`, `tomorrow`.
+
+    A date with a year is that day. Without one it is the next such day that is not before `earliest` (or
+    `today`, whichever is later). `day_first` decides what 03/05 means. None when `text` is no date.
+    """
+    text = " ".join(text.split())
+    floor = max(today, earliest) if earliest else today
+    if text.lower() in WORDS:
+        return today + timedelta(days=WORDS[text.lower()])
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    # What the two readings do not agree on was not in the text but in the default.
+    one, other = _parse(text, date(2001, 1, 1), day_first), _parse(text, date(2008, 2, 15), day_first)
+    if one is None or other is None:
+        return None
+    if one == other:
+        return one
+    if (one.month, one.day) == (other.month, other.day):
+        return _next_such_day(one.month, one.day, floor)
+    return _parse(text, floor, day_first) if one.weekday() == other.weekday() else None
+
+
+def _parse(text: str, default: date, day_first: bool) -> date | None:
+    try:
+        found = parser.parse(text, default=datetime(default.year, default.month, default.day), dayfirst=day_first)
+    except (ValueError, OverflowError):
+        return None
+    return found.date()
+
+
+def _next_such_day(month: int, day: int, floor: date) -> date | None:
+    for year in range(floor.year, floor.year + 9):  # 29 February may be eight years away
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        if found >= floor:
+            return found
+    return None

@@ -1,0 +1,619 @@
+// Reads a page as lines of text and numbered things. Evaluated once per document, in the page's own world.
+//
+// It returns one object that only the debugger session holds: nothing is written into the page, no global, no
+// attribute. A page can still lie to it (it shares the page's prototypes): what it returns is untrusted data.
+(() => {
+  "use strict";
+  const listenersOf = typeof getEventListeners === "function" ? getEventListeners : () => ({});
+  const MOUSE = ["click", "mousedown", "mouseup", "pointerdown", "pointerup", "dblclick"];
+  const SKIP = new Set(["script", "style", "noscript", "template", "head", "title", "desc", "datalist", "object",
+    "embed", "audio", "video", "canvas", "option", "optgroup", "progress", "meter", "rp", "defs"]);
+  const HARD = "a[href],area[href],button,input:not([type=hidden]),select,textarea,summary,[contenteditable='']," +
+    "[contenteditable=true],[tabindex]:not([tabindex^='-']),[role=button],[role=link],[role=checkbox],[role=radio]," +
+    "[role=tab],[role=menuitem],[role=option],[role=textbox],[role=switch],[role=combobox],[role=treeitem]";
+  const ROLES = {
+    button: "button", link: "link", checkbox: "checkbox", switch: "checkbox", menuitemcheckbox: "checkbox",
+    radio: "radio", menuitemradio: "radio", tab: "tab", menuitem: "menuitem", option: "option", treeitem: "option",
+    textbox: "textbox", searchbox: "textbox", spinbutton: "other", slider: "other", combobox: "button",
+  };
+  const INPUTS = {
+    submit: "button", button: "button", reset: "button", image: "button", checkbox: "checkbox", radio: "radio",
+    password: "password", number: "number", range: "number", date: "date", file: "file",
+  };
+  const FIELDS = new Set(["textbox", "password", "number", "date", "file", "select", "checkbox", "radio"]);
+  const ROWS = new Set(["tr", "li", "article"]);
+  const ROW_PARTS = 14;
+  const ROW_CHARACTERS = 420;
+  const BULLETS = "••••••";
+  const SEPARATOR = /^[\s|·•\/›»>,–—-]*$/;
+
+  const clean = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g,
+    (mark) => (/\s/.test(mark) ? " " : "")).replace(/\s+/g, " ").trim();
+  const unlabel = (text) => clean(text).replace(/[\s:*]+$/, "");
+  const humanise = (text) => clean((text || "").replace(/[-_]+/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2")).slice(0, 30);
+  const styleOf = (el) => getComputedStyle(el);
+  const isControl = (el) => ["input", "select", "textarea", "button"].includes(el.localName);
+
+  // ---- what changes: every document and shadow root that was seen is watched -------------------------------
+  let changes = 0;
+  let lastChange = performance.now();
+  const watched = new WeakSet();
+  const watcher = new MutationObserver((records) => {
+    if (!records.some((record) => record.type !== "attributes" || !record.attributeName.startsWith("data-"))) return;
+    changes += records.length;
+    lastChange = performance.now();
+  });
+  const watch = (root) => {
+    if (watched.has(root)) return;
+    watched.add(root);
+    watcher.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+  };
+
+  // ---- who can be seen -----------------------------------------------------------------------------------
+  const clippedAway = (style) => {
+    if (/^inset\((50|100)%|^circle\(0/.test(style.clipPath)) return true;
+    const rect = style.position === "absolute" || style.position === "fixed" ? style.clip.match(/-?[\d.]+/g) : null;
+    return rect !== null && rect !== undefined && rect[2] - rect[0] <= 1 && rect[1] - rect[3] <= 1;
+  };
+  // Hides the element with all that is in it.
+  const isGone = (el, style, box, scrolled) => {
+    if (style.display === "none" || style.contentVisibility === "hidden") return true;
+    if (Number(style.opacity) === 0 || clippedAway(style)) return true;
+    if (style.display === "contents" || style.display.startsWith("inline") && box.width === 0) return false;
+    if (style.overflowX !== "visible" && style.overflowY !== "visible" && (box.width <= 1 || box.height <= 1)) return true;
+    if (style.position !== "absolute" && style.position !== "fixed") return false;
+    const view = el.ownerDocument.defaultView;
+    return (box.width > 0 && box.right + view.scrollX + scrolled.x <= 0) ||
+      (box.height > 0 && box.bottom + view.scrollY + scrolled.y <= 0);
+  };
+  const shows = (el) => {
+    const box = el.getBoundingClientRect();
+    return box.width > 1 && box.height > 1 && el.checkVisibility({ opacityProperty: true, visibilityProperty: true }) &&
+      !clippedAway(styleOf(el));
+  };
+
+  // ---- names and values ------------------------------------------------------------------------------------
+  const contentText = (el, withControls) => {
+    let text = "";
+    const root = el.localName === "slot" ? el.assignedNodes({ flatten: true }) : (el.shadowRoot || el).childNodes;
+    for (const node of root) {
+      if (node.nodeType === 3) text += node.nodeValue;
+      if (node.nodeType !== 1 || SKIP.has(node.localName) || (!withControls && isControl(node))) continue;
+      if (node.localName === "br") { text += " "; continue; }
+      if (node.localName === "img") { text += ` ${node.alt || ""} `; continue; }
+      const style = styleOf(node);
+      if (style.display === "none" || style.visibility !== "visible") continue;
+      const apart = style.display !== "inline";
+      text += apart ? ` ${contentText(node, withControls)} ` : contentText(node, withControls);
+    }
+    return text;
+  };
+  const firstOf = (...texts) => clean(texts.find((text) => text && clean(text)) || "");
+  const pictureName = (el) => {
+    const picture = el.querySelector("svg title, [aria-label], [title]");
+    return picture && (picture.localName === "title" ? picture.textContent :
+      picture.getAttribute("aria-label") || picture.getAttribute("title"));
+  };
+  let names = new Map();
+  const nameOf = (el, role) => {
+    let known = names.get(el);
+    if (known === undefined) names.set(el, (known = findName(el, role)));
+    return known;
+  };
+  const findName = (el, role) => {
+    const ids = (el.getAttribute("aria-labelledby") || "").split(/\s+/).filter(Boolean);
+    const referred = ids.map((id) => el.getRootNode().getElementById(id)).filter(Boolean);
+    const byIds = unlabel(referred.map((one) => contentText(one, false)).join(" "));
+    if (byIds) return { name: byIds, from: "labelledby", referred };
+    const aria = unlabel(el.getAttribute("aria-label") || "");
+    if (aria) return { name: aria, from: "aria-label" };
+    if (FIELDS.has(role) && el.labels && el.labels.length) {
+      const byLabel = unlabel([...el.labels].map((label) => contentText(label, false) || label.textContent).join(" "));
+      if (byLabel) return { name: byLabel, from: "label" };
+    }
+    if (el.localName === "input" && role === "button") {
+      const standard = { submit: "Submit", reset: "Reset", image: "Submit" }[el.type] || "";
+      return { name: firstOf(el.type === "image" ? el.alt : el.value, el.title, standard), from: "value" };
+    }
+    const hint = humanise(el.getAttribute("name") || el.id || "");
+    if (FIELDS.has(role) && isControl(el)) {
+      return { name: unlabel(firstOf(el.placeholder, el.title, hint)), from: "hint" };
+    }
+    if (role === "textbox") return { name: firstOf(el.getAttribute("aria-placeholder"), el.title, hint), from: "hint" };
+    const classHint = humanise(typeof el.className === "string" ? el.className.split(" ")[0] : "");
+    const text = firstOf(contentText(el, true), el.alt, pictureName(el), el.title, el.textContent, hint, classHint);
+    return { name: text, from: "text" };
+  };
+  const onOff = (on) => (on ? "on" : "off");
+  const optionText = (option) => clean(option.label || option.text);
+  const valueOf = (el, role) => {
+    if (role === "select") return [...el.selectedOptions].map(optionText).join(", ");
+    if (role === "checkbox" || role === "radio") {
+      return onOff(el.localName === "input" ? el.checked : el.getAttribute("aria-checked") === "true");
+    }
+    if (role === "file") return [...el.files].map((file) => file.name).join(", ");
+    if (role === "password") return el.value ? BULLETS : "";
+    if (!FIELDS.has(role)) return null;
+    return "value" in el ? el.value : clean(contentText(el, true));
+  };
+  const isDisabled = (el) => el.matches(":disabled") || el.closest("[aria-disabled=true]") !== null;
+
+  // ---- what can be acted on --------------------------------------------------------------------------------
+  const hardRole = (el) => {
+    const tag = el.localName;
+    if (tag === "input") return el.type === "hidden" ? null : INPUTS[el.type] || "textbox";
+    if (tag === "select") return "select";
+    if (tag === "textarea") return "textbox";
+    const declared = ROLES[(el.getAttribute("role") || "").split(" ")[0]];
+    if (declared) return declared;
+    if (tag === "button" || tag === "summary") return "button";
+    if ((tag === "a" || tag === "area") && el.hasAttribute("href")) return "link";
+    if (el.isContentEditable && !(el.parentElement && el.parentElement.isContentEditable)) return "textbox";
+    return null;
+  };
+  const listens = (el) => {
+    if (el.onclick || el.onmousedown || el.onpointerdown || el.onmouseup) return true;
+    const found = listenersOf(el);
+    return MOUSE.some((kind) => found[kind] !== undefined && found[kind].length > 0);
+  };
+  const softRole = (el, style, inPointer) => {
+    if (["body", "html", "label", "iframe", "form"].includes(el.localName)) return null;
+    const pointed = style.cursor === "pointer" && !inPointer;
+    const focusable = el.hasAttribute("tabindex") && el.tabIndex >= 0;
+    const heard = listens(el);
+    if (!pointed && !heard && !focusable) return null;
+    if (el.querySelector(HARD) !== null) return null;
+    const inside = el.querySelectorAll("*");
+    if (inside.length > 60) return null;
+    for (const one of inside) if (listens(one)) return null;
+    if (!pointed && (el.textContent || "").length > 120) return null;
+    return el.localName === "a" ? "link" : "other";
+  };
+  const clickTarget = (el) => {
+    if (shows(el)) return el;
+    const label = el.labels && [...el.labels].find(shows);
+    return label || null;
+  };
+
+  // ---- the walk: from a document to lines of parts ------------------------------------------------------------
+  class Reader {
+    constructor() {
+      this.nodes = [];      // node of each numbered thing, in order
+      this.lines = [];      // each line: array of parts (string or thing)
+      this.starts = [];     // node that begins each line
+      this.parts = [];      // parts of the line in progress; null marks a block boundary inside a row
+      this.run = "";
+      this.runNode = null;
+      this.rows = 0;        // depth of open rows
+      this.printed = new Set();
+    }
+    addText(text, node) {
+      if (!this.run.trim()) this.runNode = node;
+      this.run += text;
+    }
+    endRun() {
+      const text = clean(this.run);
+      if (text) this.parts.push({ text, node: this.runNode });
+      this.run = "";
+    }
+    endBlock() {
+      this.endRun();
+      if (this.rows) this.parts.push(null);
+      else this.flush();
+    }
+    flush() {
+      this.endRun();
+      const parts = this.parts;
+      this.parts = [];
+      if (!this.rows) return this.putInline(parts);
+      let real = parts.filter((part) => part !== null);
+      const isText = (part) => part.text !== undefined;
+      if (real.length > 1) real = real.filter((part) => !isText(part) || !SEPARATOR.test(part.text));
+      real = real.filter((part) => !part.picture || !real.some((other) => other !== part &&
+        ((other.text || (other.thing && other.thing.name) || "").includes(part.text))));
+      const size = real.reduce((sum, part) => sum + (isText(part) ? part.text.length : 20 + part.thing.name.length), 0);
+      if (real.length <= ROW_PARTS && size <= ROW_CHARACTERS) return this.put(real);
+      let block = [];
+      for (const part of [...parts, null]) {
+        if (part !== null) { block.push(part); continue; }
+        this.putInline(block);
+        block = [];
+      }
+    }
+    // Outside rows text and the links inside it are one line; every other thing has a line of its own.
+    putInline(parts) {
+      let line = [];
+      const put = () => {
+        const words = line.filter((part) => part.text === undefined || !SEPARATOR.test(part.text));
+        if (words.some((part) => part.text !== undefined)) this.put(words);
+        else if (words.length) words.forEach((part) => this.put([part]));
+        else if (parts.length === 1) this.put(line);
+        line = [];
+      };
+      for (const part of parts) {
+        if (part === null) continue;
+        if (part.text !== undefined || part.thing.role === "link") { line.push(part); continue; }
+        put();
+        this.put([part]);
+      }
+      put();
+    }
+    put(parts) {
+      if (!parts.length) return;
+      this.starts.push(parts[0].node);
+      this.lines.push(parts.map((part) => {
+        if (part.text !== undefined) return part.text;
+        this.nodes.push(part.node);
+        return { ...part.thing, index: this.nodes.length - 1 };
+      }));
+    }
+    addThing(el, role) {
+      if (this.printed.has(el)) return;
+      this.printed.add(el);
+      this.endRun();
+      const thing = { role, name: nameOf(el, role).name, value: valueOf(el, role), disabled: isDisabled(el) };
+      if (role === "select") {
+        thing.options = [...el.options].filter((option) => !option.disabled).map(optionText).filter(Boolean);
+      }
+      this.parts.push({ thing, node: el });
+    }
+    row(visit) {
+      this.flush();
+      this.rows += 1;
+      visit();
+      this.flush();
+      this.rows -= 1;
+    }
+    visit(el, context) {
+      const tag = el.localName;
+      if (SKIP.has(tag)) return;
+      const style = styleOf(el);
+      const box = el.getBoundingClientRect();
+      const hard = context.inert ? null : hardRole(el);
+      if (isGone(el, style, box, context.scrolled)) {
+        if (hard !== null && tag === "input" && ["checkbox", "radio", "file"].includes(hard) && clickTarget(el)) this.addThing(el, hard);
+        return;
+      }
+      if (tag === "br" || tag === "hr") return this.endBlock();
+      const visible = style.visibility === "visible";
+      if (hard !== null) {
+        if (visible || clickTarget(el)) return this.visitThing(el, hard, style, context);
+        return;
+      }
+      if (tag === "iframe" || tag === "frame") return this.visitFrame(el, context);
+      if (tag === "img") {
+        if (visible && !context.mute && clean(el.alt || "") && box.width > 1) {
+          this.endRun();
+          this.parts.push({ text: clean(el.alt), node: el, picture: true });
+        }
+        if (!listens(el)) return;
+      }
+      const soft = visible && !context.inert ? softRole(el, style, context.pointer) : null;
+      if (soft !== null && box.width > 1 && box.height > 1) return this.visitThing(el, soft, style, context);
+      this.visitInside(el, style, visible, context);
+    }
+    visitThing(el, role, style, context) {
+      const inline = style.display.startsWith("inline") || style.display === "contents" || this.rows > 0;
+      if (!inline) this.endBlock();
+      this.addThing(el, role);
+      if (!inline) this.endBlock();
+      if (role !== "select" && !isControl(el) && el.querySelector && el.querySelector(HARD)) {
+        this.visitChildren(el, { ...context, mute: true, pointer: true });
+      }
+    }
+    visitFrame(el, context) {
+      let inner = null;
+      try { inner = el.contentDocument; } catch { inner = null; }
+      if (!inner || !inner.body) return;
+      watch(inner);
+      this.flush();
+      this.visit(inner.body, { ...context, scrolled: { x: 0, y: 0 } });
+      this.flush();
+    }
+    visitInside(el, style, visible, context) {
+      const tag = el.localName;
+      const role = el.getAttribute("role");
+      const inline = style.display.startsWith("inline") || style.display === "contents";
+      const indented = parseFloat(style.textIndent) < -500;
+      const next = {
+        ...context,
+        mute: context.mute || this.labels(el),
+        hideText: !visible || parseFloat(style.fontSize) === 0 || indented,
+        pointer: style.cursor === "pointer",
+        inert: context.inert || el.inert === true,
+        scrolled: { x: context.scrolled.x + el.scrollLeft, y: context.scrolled.y + el.scrollTop },
+      };
+      if (el === el.ownerDocument.scrollingElement || tag === "body") next.scrolled = context.scrolled;
+      if (tag === "label") this.addHiddenControl(el, next);
+      const visit = () => this.visitChildren(el, next);
+      if (ROWS.has(tag) || role === "row" || role === "listitem" || tag === "dl") return this.row(visit);
+      if (tag === "dt" && (el.previousElementSibling || { localName: "dd" }).localName !== "dt") this.flush();
+      if (el.parentElement && el.parentElement.localName === "dl" && tag === "div") this.flush();
+      if (!inline) this.endBlock();
+      else if (style.display !== "inline") this.addText(" ", el);
+      visit();
+      if (!inline) this.endBlock();
+      else if (style.display !== "inline") this.addText(" ", el);
+    }
+    visitChildren(el, context) {
+      if (el.shadowRoot) watch(el.shadowRoot);
+      let children = (el.shadowRoot || el).childNodes;
+      if (el.localName === "slot") {
+        const assigned = el.assignedNodes({ flatten: true });
+        if (assigned.length) children = assigned;
+      }
+      const closed = el.localName === "details" && !el.open;
+      for (const node of children) {
+        if (node.nodeType === 3 && !context.mute && !context.hideText && !closed) this.addText(node.nodeValue, node);
+        else if (node.nodeType === 1 && (!closed || node.localName === "summary")) this.visit(node, context);
+      }
+    }
+    // Whether this element's text is already printed as the name of a field.
+    labels(el) {
+      if (el.localName === "label" && el.control) {
+        const role = hardRole(el.control);
+        return role !== null && FIELDS.has(role) && nameOf(el.control, role).from === "label" &&
+          (shows(el.control) || ["checkbox", "radio", "file"].includes(role));
+      }
+      return el.id !== "" && this.referred(el);
+    }
+    referred(el) {
+      const field = el.getRootNode().querySelector(`[aria-labelledby~="${CSS.escape(el.id)}"]`);
+      const role = field && hardRole(field);
+      return Boolean(role) && FIELDS.has(role) && shows(field);
+    }
+    addHiddenControl(label, context) {
+      const control = label.control;
+      if (!control || context.inert || control.localName !== "input") return;
+      const role = hardRole(control);
+      if (["checkbox", "radio", "file"].includes(role) && styleOf(control).display === "none" && shows(label)) {
+        this.addThing(control, role);
+      }
+    }
+  }
+
+  let nodes = [];
+  let starts = [];
+  let anchor = null;
+  const read = () => {
+    names = new Map();
+    watch(document);
+    const reader = new Reader();
+    const modal = [...document.querySelectorAll("dialog:modal")].pop();
+    const root = modal || document.body;
+    if (root) {
+      reader.visit(root, { mute: false, hideText: false, pointer: false, inert: false, scrolled: { x: 0, y: 0 } });
+      reader.flush();
+    }
+    return reader;
+  };
+  const follows = (start) => start === anchor || anchor.contains(start) ||
+    (anchor.compareDocumentPosition(start) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+  const place = () => ({ url: location.href, scroll: Math.round(scrollX) + "," + Math.round(scrollY), changes });
+  const focused = () => {
+    let active = document.activeElement;
+    while (active && active.shadowRoot && active.shadowRoot.activeElement) active = active.shadowRoot.activeElement;
+    return active;
+  };
+  const focusMark = () => {
+    const active = focused();
+    if (!active || active === document.body) return "";
+    const role = hardRole(active) || "";
+    return `${FIELDS.has(role) ? "field" : "other"}:${active.localName}:${nameOf(active, role).name}`;
+  };
+
+  // ---- where to click --------------------------------------------------------------------------------------
+  const deepest = (doc, x, y) => {
+    let hit = doc.elementFromPoint(x, y);
+    while (hit && hit.shadowRoot) {
+      const inner = hit.shadowRoot.elementFromPoint(x, y);
+      if (!inner || inner === hit) break;
+      hit = inner;
+    }
+    return hit;
+  };
+  const within = (hit, el) => {
+    for (let node = hit; node; node = node.parentNode || node.host) if (node === el) return true;
+    return false;
+  };
+  const belongs = (hit, el) => within(hit, el) ||
+    Boolean(el.labels && [...el.labels].some((label) => within(hit, label) && !hit.closest("a,button")));
+  // A point of `el` in viewport coordinates of the top document that reaches it, or what covers it.
+  const freePoint = (el) => {
+    let cover = null;
+    for (const rect of el.getClientRects()) {
+      if (rect.width < 1 || rect.height < 1) continue;
+      for (const [fx, fy] of [[.5, .5], [.5, .25], [.5, .75], [.25, .5], [.75, .5], [.1, .1], [.9, .1], [.1, .9], [.9, .9]]) {
+        let x = rect.left + rect.width * fx;
+        let y = rect.top + rect.height * fy;
+        let target = el;
+        let doc = el.ownerDocument;
+        let free = true;
+        for (;;) {
+          const hit = deepest(doc, x, y);
+          if (!hit || !(target === el ? belongs(hit, names.origin || el) : within(hit, target))) {
+            cover = cover || hit;
+            free = false;
+            break;
+          }
+          const frame = doc.defaultView.frameElement;
+          if (!frame) break;
+          const outer = frame.getBoundingClientRect();
+          x += outer.left + frame.clientLeft;
+          y += outer.top + frame.clientTop;
+          target = frame;
+          doc = frame.ownerDocument;
+        }
+        if (free) return { x, y };
+      }
+    }
+    return { cover };
+  };
+  const describe = (el) => {
+    if (!el) return "nothing is there";
+    const index = nodes.findIndex((node) => within(el, node));
+    const text = clean(index >= 0 ? nameOf(nodes[index], hardRole(nodes[index]) || "other").name : el.innerText || el.id || el.localName);
+    return JSON.stringify({ index, text: text.slice(0, 40) });
+  };
+  const locate = (index) => {
+    const el = nodes[index];
+    if (!el || !el.isConnected) return { code: "stale_ref" };
+    const target = clickTarget(el);
+    if (isDisabled(el)) return { code: "disabled" };
+    if (target === null) return { code: "not_visible" };
+    return { el, target };
+  };
+
+  return {
+    // The page as lines; numbers given out before are void afterwards.
+    view() {
+      const reader = read();
+      nodes = reader.nodes;
+      starts = reader.starts;
+      if (anchor !== null && !anchor.isConnected) anchor = null;
+      const first = anchor === null ? 0 : Math.max(0, starts.findIndex(follows));
+      return JSON.stringify({ ...place(), title: clean(document.title), lines: reader.lines, first, focus: focusMark() });
+    },
+    // The same without voiding numbers: what an action is compared against.
+    peek() {
+      const reader = read();
+      return JSON.stringify({ ...place(), title: clean(document.title), lines: reader.lines, first: 0, focus: focusMark() });
+    },
+    // Resolve a number to a point to click; scrolls it into view.
+    point(index) {
+      const found = locate(index);
+      if (found.code) return JSON.stringify(found);
+      const box = found.target.getBoundingClientRect();
+      const view = found.target.ownerDocument.defaultView;
+      if (view !== window || box.top < 0 || box.left < 0 || box.bottom > innerHeight || box.right > innerWidth) {
+        found.target.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
+      }
+      names.origin = found.el;
+      let point = freePoint(found.target);
+      if (point.cover !== undefined) {
+        found.target.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+        point = freePoint(found.target);
+      }
+      names.origin = undefined;
+      if (point.cover !== undefined) return JSON.stringify({ code: "covered", cover: describe(point.cover) });
+      return JSON.stringify(point);
+    },
+    // Put the caret into a field with its content selected, so that typing replaces it.
+    focus(index) {
+      const found = locate(index);
+      if (found.code && !(found.code === "not_visible" && nodes[index].type === "file")) return JSON.stringify(found);
+      const el = nodes[index];
+      const role = hardRole(el);
+      if (!["textbox", "password", "number", "date", "file"].includes(role) || el.readOnly) {
+        return JSON.stringify({ code: "not_editable" });
+      }
+      const kind = el.localName === "input" ? el.type : el.localName;
+      const facts = { kind, min: el.min || "", lang: document.documentElement.lang || "" };
+      if (kind !== "file") {
+        el.scrollIntoView({ block: "nearest", behavior: "instant" });
+        el.focus();
+        if (typeof el.select === "function") el.select();
+        else el.ownerDocument.getSelection().selectAllChildren(el);
+      }
+      return JSON.stringify(facts);
+    },
+    // Set the value of a native field that is not typed into (date, time, range, colour).
+    fill({ index, text }) {
+      const el = nodes[index];
+      const proto = el.ownerDocument.defaultView.HTMLInputElement.prototype;
+      Object.getOwnPropertyDescriptor(proto, "value").set.call(el, text);
+      el.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+      el.dispatchEvent(new Event("change", { bubbles: true }));
+      return JSON.stringify(el.isConnected ? el.value : "");
+    },
+    // Tell the page that typing is finished, as leaving the field would.
+    typed(index) {
+      const el = nodes[index];
+      if (el && el.isConnected && "value" in el) el.dispatchEvent(new Event("change", { bubbles: true }));
+      return "null";
+    },
+    value(index) {
+      const el = nodes[index];
+      return JSON.stringify(el && el.isConnected ? valueOf(el, hardRole(el) || "other") : null);
+    },
+    // The field's raw value equals `text`; said without letting a password out of the page.
+    holds({ index, text }) {
+      const el = nodes[index];
+      if (!el || !el.isConnected) return "null";
+      const value = "value" in el ? el.value : contentText(el, true);
+      const number = el.type === "number" || el.type === "range";
+      return JSON.stringify(value === text || clean(value) === clean(text) || (number && value !== "" && Number(value) === Number(text)));
+    },
+    choose({ index, text }) {
+      const found = locate(index);
+      if (found.code) return JSON.stringify(found);
+      if (found.el.localName !== "select") return JSON.stringify({ code: "not_editable" });
+      const options = [...found.el.options].filter((option) => !option.disabled);
+      const wanted = clean(text).toLowerCase();
+      const texts = options.map((option) => optionText(option).toLowerCase());
+      let at = texts.indexOf(wanted);
+      if (at < 0) at = options.findIndex((option) => option.value.toLowerCase() === wanted);
+      if (at < 0) {
+        const near = texts.map((one, place) => (one.includes(wanted) ? place : -1)).filter((place) => place >= 0);
+        at = near.length === 1 ? near[0] : -1;
+      }
+      if (at < 0) return JSON.stringify({ code: "bad_option", options: options.map(optionText) });
+      if (found.el.multiple) options[at].selected = true;
+      else found.el.selectedIndex = options[at].index;
+      found.el.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+      found.el.dispatchEvent(new Event("change", { bubbles: true }));
+      return JSON.stringify({ chosen: optionText(options[at]) });
+    },
+    // Begin views at line `line` of the latest view; null: at the top.
+    begin(line) {
+      anchor = line === null ? null : starts[line] || null;
+      const el = anchor && (anchor.nodeType === 1 ? anchor : anchor.parentElement);
+      if (el) el.scrollIntoView({ block: "start", inline: "nearest", behavior: "instant" });
+      else scrollTo({ top: 0, behavior: "instant" });
+      return "null";
+    },
+    // Scroll by a part of the window; the largest scroller moves where the page itself does not scroll.
+    scroll(direction) {
+      const mark = () => [document, ...document.querySelectorAll("*")].reduce((sum, el) => sum + (el.scrollTop || 0), 0);
+      const before = mark();
+      const fits = document.scrollingElement.scrollHeight <= innerHeight + 1;
+      const scrollers = fits ? [...document.querySelectorAll("*")].filter((el) =>
+        el.scrollHeight > el.clientHeight + 4 && /auto|scroll/.test(styleOf(el).overflowY)) : [];
+      scrollers.sort((a, b) => b.clientHeight * b.clientWidth - a.clientHeight * a.clientWidth);
+      const target = scrollers[0] || document.scrollingElement;
+      target.scrollBy({ top: direction * target.clientHeight * 0.8, behavior: "instant" });
+      return JSON.stringify(Math.round(mark() - before));
+    },
+    whole(index) {
+      const el = index === null ? document.body : nodes[index];
+      if (!el || !el.isConnected) return JSON.stringify({ code: "stale_ref" });
+      const role = hardRole(el);
+      const text = role !== null && FIELDS.has(role) ? valueOf(el, role) : el.innerText || el.textContent || "";
+      return JSON.stringify({ text: text.split("\n").map(clean).filter(Boolean).join("\n") });
+    },
+    // Resolves when nothing changed for `quiet` ms, or after `cap` ms.
+    settle({ quiet, cap }) {
+      const begun = performance.now();
+      const since = () => performance.now() - Math.max(begun, lastChange);
+      return new Promise((resolve) => {
+        const look = () => {
+          if (since() >= quiet || performance.now() - begun >= cap) return resolve("null");
+          setTimeout(look, Math.min(20, quiet - since() + 1));
+        };
+        look();
+      });
+    },
+    // Resolves with true at the first change after `changes`, with false after `cap` ms.
+    awaitChange({ from, cap }) {
+      const begun = performance.now();
+      return new Promise((resolve) => {
+        const look = () => {
+          if (changes !== from) return resolve("true");
+          if (performance.now() - begun >= cap) return resolve("false");
+          setTimeout(look, 20);
+        };
+        look();
+      });
+    },
+  };
+})()

@@ -1,0 +1,124 @@
+"""What an action did to a page: a typed code and the effect that was seen. Evidence, not narration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from .actions import Action
+from .view import Dialog, View, clip
+
+Code = Literal[
+    "ok", "no_effect", "stale_ref", "covered", "not_visible", "disabled", "not_editable", "bad_option",
+    "value_differs", "blocked_origin", "dialog_open", "timeout", "unreachable", "crashed",
+]  # fmt: skip
+"""`ok`: done and something changed. `no_effect`: done, and nothing changed. All others: not done, or not so."""
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+MESSAGE_LIMIT = 160
+HINT_LIMIT = 60
+MASK = "••••••"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What was seen to change between just before an action and when the page was quiet again.
+
+    Attributes:
+        url_changed: The address is another one.
+        dom_changed: Something on the page changed: its nodes, its visible lines or a field's value.
+        new, gone: Text lines that appeared or went away, in reading order, at most 20 each.
+        value_after: What the field that was acted on holds afterwards; bullets for a password.
+        dialog: The dialog that the action opened and that waits for an answer.
+        new_tab: A new tab opened and is the current one now.
+        ms: Milliseconds the action took, settling included.
+    """
+
+    url_changed: bool = False
+    dom_changed: bool = False
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    value_after: str | None = None
+    dialog: Dialog | None = None
+    new_tab: bool = False
+    ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class ActionResult:
+    """The outcome of one action.
+
+    Attributes:
+        ok: The action was carried out and had the effect its verb promises.
+        code: Why not, in one word; `ok` otherwise.
+        message: One sentence, at most 160 characters, safe to show to a model; empty when there is nothing to say.
+        effect: What changed.
+        text: What `read` and `find` found; empty for other verbs.
+    """
+
+    ok: bool
+    code: Code
+    message: str = ""
+    effect: Effect = Effect()
+    text: str = ""
+
+    def line(self) -> str:
+        """One short line for a model's history."""
+        if self.effect.dialog is not None:
+            return f"dialog {self.effect.dialog.kind}: {clip(self.effect.dialog.message)}"
+        if self.code == "no_effect":
+            return "no effect"
+        if not self.ok:
+            return f"{self.code}: {self.message}" if self.message else self.code
+        if self.effect.new and not self.effect.url_changed and not self.effect.new_tab:
+            return f"ok: {clip(self.effect.new[0], HINT_LIMIT)}"
+        return "ok"
+
+
+def refused(code: Code, message: str = "", ms: float = 0.0) -> ActionResult:
+    """A result of an action that was not carried out."""
+    return ActionResult(False, code, clip(message, MESSAGE_LIMIT), Effect(ms=ms))
+
+
+def evidence(
+    action: Action, result: ActionResult, view: View | None = None, secrets: Iterable[str] = ()
+) -> dict[str, Json]:
+    """An action and its result as JSON for a journal, without secrets.
+
+    Covers: text typed into a password field of `view`, and every string of `secrets` wherever it occurs.
+    Does not cover: a secret that the page shows in another spelling.
+    """
+    element = view.elements.get(action.target) if view is not None and action.target is not None else None
+    typed = action.text
+    hidden = [secret for secret in secrets if secret]
+    if element is not None and element.role == "password" and action.verb == "type":
+        hidden.append(typed)
+        typed = MASK
+    described: dict[str, Json] = {"verb": action.verb, "target": action.target, "text": typed}
+    if element is not None:
+        described["element"] = {"role": element.role, "name": element.name}
+    body: dict[str, Json] = {"action": described, "result": _plain(asdict(result))}
+    masked = _masked(body, sorted(hidden, key=len, reverse=True))
+    return masked if isinstance(masked, dict) else {}
+
+
+def _plain(value: object) -> Json:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def _masked(value: Json, secrets: list[str]) -> Json:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, list):
+        return [_masked(item, secrets) for item in value]
+    if isinstance(value, dict):
+        return {key: _masked(item, secrets) for key, item in value.items()}
+    return value

@@ -1,0 +1,297 @@
+"""One browsing lane: look at a page, act on it, and be told what the action did.
+
+A session belongs to one task at a time. It has one current tab; a tab that the page opens becomes the current
+one, and the former comes back when it closes. Nothing here raises for what a page does to an action: that is in
+the action's result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from time import perf_counter
+from typing import Any
+from urllib.parse import urljoin
+
+from playwright.async_api import BrowserContext, Error
+
+from ..errors import BrowserCrashed, OriginBlocked, PageUnreadable, SiteUnreachable
+from .actions import Action
+from .fence import Fence
+from .observer import ContextLost, Seen, number, path_of
+from .results import MESSAGE_LIMIT, ActionResult, Code, Effect, refused
+from .tab import DialogOpened, Tab, TooSlow
+from .verbs import Done, Look, Refused, Verbs, load
+from .view import View, clip
+
+NEW_LINES = 20
+TASK_ENDS = ("done", "cannot")
+NEEDS_CHANGE = ("click", "press", "scroll", "back", "wait")
+
+
+class BrowserSession:
+    """One browser context with its current tab. Made by `Browser.open`."""
+
+    def __init__(self, context: BrowserContext, tab: Tab, fence: Fence, budget: int) -> None:
+        self._context = context
+        self._tabs = [tab]
+        self._fence = fence
+        self._budget = budget
+        self._lock = asyncio.Lock()
+        self._latest = Look(View("", "", "", ()), {}, None)
+        self._closed = False
+
+    @property
+    def url(self) -> str:
+        """The current tab's address."""
+        return self._tab.page.url
+
+    @property
+    def crashed(self) -> bool:
+        """The browser or the page's process is gone; a new session works again."""
+        browser = self._context.browser
+        return self._closed or self._tab.crashed or (browser is not None and not browser.is_connected())
+
+    async def view(self, budget: int | None = None) -> View:
+        """Look at the page; the numbers in the view are what `act` takes.
+
+        Args:
+            budget: Characters of the text; the browser's budget when None.
+
+        Raises:
+            BrowserCrashed: The browser or the page's process is gone.
+            PageUnreadable: The page cannot be read.
+        """
+        async with self._lock:
+            self._drop_closed_tabs()
+            self._latest = await self._look(self._tab, budget or self._budget, self._latest)
+            return self._latest.view
+
+    async def act(self, action: Action) -> ActionResult:
+        """Carry out one action on the page of the latest view, wait until it is quiet, and say what changed.
+
+        `done` and `cannot` end a task and touch nothing.
+        """
+        async with self._lock:
+            if action.verb in TASK_ENDS:
+                return ActionResult(True, "ok")
+            begun = perf_counter()
+            self._drop_closed_tabs()
+            if self.crashed:
+                return refused("crashed", "the browser is gone", _since(begun))
+            if self._tab.dialog is not None and action.verb != "dialog":
+                return refused("dialog_open", "answer the dialog first", _since(begun))
+            try:
+                return await self._perform(action, begun)
+            except BrowserCrashed:
+                return refused("crashed", "the browser is gone", _since(begun))
+
+    async def goto(self, url: str) -> ActionResult:
+        """Go to `url`, absolute or relative to the current page."""
+        return await self.act(Action("goto", None, url))
+
+    async def new_tab_view(self, url: str, budget: int | None = None) -> View:
+        """Look at `url` in a tab of its own, with this session's cookies; the current tab is not disturbed.
+
+        Raises:
+            OriginBlocked: It is outside the browser's allowed origins.
+            SiteUnreachable: The site does not answer.
+            BrowserCrashed: The browser is gone.
+            PageUnreadable: The page cannot be read.
+        """
+        address = urljoin(self.url, url)
+        try:
+            tab = await Tab.attach(await self._context.new_page(), self._fence)
+        except Error as error:
+            raise BrowserCrashed from error
+        try:
+            await self._load(tab, address)
+            return (await self._look(tab, budget or self._budget, None)).view
+        finally:
+            await _close(tab)
+
+    async def load(self, url: str) -> None:
+        """Go to `url`, with errors raised instead of returned.
+
+        Raises:
+            OriginBlocked, SiteUnreachable, BrowserCrashed: As `new_tab_view`.
+        """
+        async with self._lock:
+            await self._load(self._tab, url)
+
+    async def storage_state(self) -> dict[str, Any]:
+        """Cookies and local storage, as `Browser.open` takes them.
+
+        Raises:
+            BrowserCrashed: The browser is gone.
+        """
+        try:
+            state: dict[str, Any] = json.loads(json.dumps(await self._context.storage_state()))
+        except Error as error:
+            raise BrowserCrashed from error
+        return state
+
+    async def screenshot(self) -> bytes:
+        """The current tab's visible part as PNG.
+
+        Raises:
+            BrowserCrashed: The browser is gone.
+            PageUnreadable: A dialog is open, or the page does not draw in time.
+        """
+        async with self._lock:
+            try:
+                return await self._tab.race(self._tab.page.screenshot(), 5.0)
+            except (DialogOpened, TooSlow, ContextLost) as error:
+                raise PageUnreadable(self.url, "it cannot be drawn now") from error
+
+    async def close(self) -> None:
+        """Close the context with all its tabs. May be called more than once."""
+        self._closed = True
+        for tab in self._tabs:
+            tab.let_go()
+        with contextlib.suppress(Error):
+            await self._context.close()
+
+    @property
+    def _tab(self) -> Tab:
+        return self._tabs[-1]
+
+    def _drop_closed_tabs(self) -> bool:
+        """Return to the tab before one that closed itself; whether that happened."""
+        count = len(self._tabs)
+        while len(self._tabs) > 1 and self._tab.page.is_closed():
+            self._tabs.pop()
+        return len(self._tabs) < count
+
+    async def _load(self, tab: Tab, url: str) -> None:
+        tab.begin()
+        try:
+            await load(tab, url, self._fence)
+        except DialogOpened:
+            return
+        except TooSlow as error:
+            raise SiteUnreachable(url, "no answer in time") from error
+        except (Refused, ContextLost) as error:
+            if isinstance(error, Refused) and error.code == "blocked_origin":
+                raise OriginBlocked(tab.blocked or url, self._fence.names()) from error
+            raise SiteUnreachable(url, str(error) or "the page went away") from error
+
+    async def _look(self, tab: Tab, budget: int, before: Look | None) -> Look:
+        for _ in range(3):
+            try:
+                seen = await tab.race(tab.observer.view())
+                return Look(*number(seen, budget), seen)
+            except DialogOpened:
+                seen = before.seen if before is not None else None
+                title = clip(seen.title) if seen is not None and seen.url == tab.page.url else ""
+                return Look(View(tab.page.url, path_of(tab.page.url), title, (), tab.describe_dialog()), {}, seen)
+            except (ContextLost, TooSlow):
+                with contextlib.suppress(DialogOpened, TooSlow):
+                    await tab.settle()
+        raise PageUnreadable(tab.page.url, "it gave no answer")
+
+    async def _perform(self, action: Action, begun: float) -> ActionResult:
+        tab, before, done = self._tab, self._latest.seen, Done()
+        failure: tuple[Code, str] | None = None
+        tab.begin()
+        commits, address = tab.commits, tab.page.url
+        try:
+            if tab.dialog is None and action.verb != "wait":
+                before = await tab.race(tab.observer.peek())
+            done = await Verbs(tab, self._latest, self._fence, self._budget).do(action)
+        except DialogOpened:
+            pass
+        except Refused as error:
+            failure, done = (error.code, error.message), Done(error.value)
+        except TooSlow:
+            failure = ("timeout", "the page did not answer in time")
+        except ContextLost:
+            failure = ("stale_ref", "the page changed since it was looked at")
+        except PageUnreadable as error:
+            failure = ("timeout", error.for_model)
+        except BrowserCrashed:
+            if not (tab.page.is_closed() and len(self._tabs) > 1):
+                raise
+        switched = await self._follow(tab)
+        effect, moved = _compare(before, await self._peek(), action.verb)
+        url_changed = self.url != address
+        effect = Effect(
+            url_changed=url_changed,
+            dom_changed=effect.dom_changed or tab.commits != commits,
+            new=effect.new,
+            gone=effect.gone,
+            value_after=done.value,
+            dialog=self._tab.describe_dialog(),
+            new_tab=switched,
+            ms=_since(begun),
+        )
+        failure = failure or _network_failure(tab)
+        changed = moved or done.moved or effect.dom_changed or url_changed or switched or effect.dialog is not None
+        if failure is None and not changed and action.verb in NEEDS_CHANGE:
+            failure = ("no_effect", "nothing changed")
+        if failure is not None:
+            return ActionResult(False, failure[0], clip(failure[1], MESSAGE_LIMIT), effect)
+        return ActionResult(True, "ok", "", effect, done.text)
+
+    async def _follow(self, tab: Tab) -> bool:
+        """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""
+        opened = tab.popup
+        if opened is not None and not opened.is_closed():
+            self._tabs.append(await Tab.attach(opened, self._fence))
+            with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
+                await self._tab.race(opened.wait_for_load_state("domcontentloaded"))
+                await self._tab.settle()
+            return True
+        if self._drop_closed_tabs():
+            return True
+        if tab.page.url.startswith("chrome-error:"):
+            with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
+                await tab.race(tab.page.go_back(wait_until="commit", timeout=1500), 2.0)
+                await tab.settle()
+        return False
+
+    async def _peek(self) -> Seen | None:
+        """The page after an action; None while a dialog keeps it from being read."""
+        for _ in range(2):
+            try:
+                return await self._tab.race(self._tab.observer.peek())
+            except (DialogOpened, PageUnreadable):
+                return None
+            except (ContextLost, TooSlow):
+                with contextlib.suppress(DialogOpened, TooSlow):
+                    await self._tab.settle()
+        return None
+
+
+async def _close(tab: Tab) -> None:
+    tab.let_go()
+    with contextlib.suppress(Error):
+        await tab.page.close()
+
+
+def _since(begun: float) -> float:
+    return round((perf_counter() - begun) * 1000, 1)
+
+
+def _network_failure(tab: Tab) -> tuple[Code, str] | None:
+    if tab.blocked is not None:
+        return "blocked_origin", f"{clip(tab.blocked, 80)} is outside the allowed sites"
+    if tab.unreachable is not None:
+        return "unreachable", tab.unreachable
+    return None
+
+
+def _compare(before: Seen | None, after: Seen | None, verb: str) -> tuple[Effect, bool]:
+    """What changed on the page, and whether the place in it did (scrolled, or the caret is in another field)."""
+    if before is None or after is None:
+        return Effect(), False
+    was, now = before.texts(), after.texts()
+    new = tuple((Counter(now) - Counter(was)).elements())
+    gone = tuple((Counter(was) - Counter(now)).elements())
+    same_document = before.url.partition("#")[0] == after.url.partition("#")[0]
+    changed = before.state() != after.state() or (same_document and before.changes != after.changes)
+    refocused = before.focus != after.focus and (verb == "press" or after.focus.startswith("field:"))
+    moved = before.scroll != after.scroll or refocused
+    return Effect(dom_changed=changed, new=new[:NEW_LINES], gone=gone[:NEW_LINES]), moved
