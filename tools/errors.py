@@ -1,7 +1,7 @@
 """What can go wrong with a tool, typed. Every error has two texts.
 
-`str(error)` is for the person who operates the run and may say how to change the settings. `for_model` is what
-a model is told: what happened and what it can do about it, never how to widen what it is allowed to do.
+`str(error)` is for the person who operates the run and may say how to change the settings. `for_model` is
+what a model is told: what happened and what it can do about it, never how to widen what it may do.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ToolTimeout(ToolError):
         self.tool, self.seconds = tool, seconds
         super().__init__(
             f"Tool {tool!r} gave no answer within {seconds:g} s. Declare a longer `timeout` if it needs one.",
-            for_model=f"Tool {tool!r} gave no answer within {seconds:g} s. It is not known whether it took effect.",
+            for_model=f"Tool {tool!r} gave no answer within {seconds:g} s; it may have taken effect.",
         )
 
 
@@ -68,7 +68,7 @@ class ToolDenied(ToolError):
     def __init__(self, tool: str, rule: str) -> None:
         self.tool, self.rule = tool, rule
         super().__init__(
-            f"Tool {tool!r} was refused by {rule}. To permit it, put a rule that allows {tool!r} before that one.",
+            f"Tool {tool!r} was refused by {rule}. To permit it, put a rule that allows it before that one.",
             for_model=f"Tool {tool!r} is not permitted with these arguments in this run. Use another way.",
         )
 
@@ -79,9 +79,9 @@ class OutcomeUnknown(ToolError):
     def __init__(self, tool: str, key: str) -> None:
         self.tool, self.key = tool, key
         super().__init__(
-            f"Call {key!r} of tool {tool!r} was begun before the run stopped; whether it took effect is unknown. "
+            f"Call {key!r} of tool {tool!r} was begun before the run stopped and may have taken effect. "
             "Look at the world it acts on, then record its outcome in the journal.",
-            for_model=f"It is not known whether an earlier call of {tool!r} took effect. It was not repeated.",
+            for_model=f"An earlier call of {tool!r} may have taken effect; it was not repeated.",
         )
 
 
@@ -92,8 +92,9 @@ class BrowserMissing(ToolError):
         self.looked = looked
         super().__init__(
             f"No browser could be {'started' if why else 'found'} (looked for {', '.join(looked)})"
-            f"{': ' + why if why else ''}. Install one (Debian: sudo apt-get install chromium-headless-shell; "
-            "anywhere with a network: playwright install --with-deps --only-shell chromium) or set "
+            f"{': ' + why if why else ''}. Install one "
+            "(Debian: sudo apt-get install chromium-headless-shell; anywhere with a network: "
+            "playwright install --with-deps --only-shell chromium) or set "
             "PUNCHLIST_BROWSER to the path of a Chromium or Chrome.",
             for_model="There is no browser in this run.",
         )

@@ -1,4 +1,4 @@
-"""A real browser for agents: a short numbered view of a page, a closed set of actions, typed results, a fence."""
+"""A real browser for agents: numbered views of pages, a closed set of actions, typed results, a fence."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from .view import Dialog, Element, View
 
 __all__ = [
-    "Action", "ActionResult", "Browser", "BrowserSession", "Dialog", "Effect", "Element", "MalformedAction", "View",
-    "action_grammar", "evidence", "parse_action",
+    "Action", "ActionResult", "Browser", "BrowserSession", "Dialog", "Effect", "Element", "MalformedAction",
+    "View", "action_grammar", "evidence", "parse_action",
 ]  # fmt: skip
 
 _HOMES = {

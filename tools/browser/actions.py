@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from .view import TEXT_ROLES, View
 
 VERBS = (
-    "click", "type", "select", "press", "scroll", "back", "goto", "find", "read", "wait", "dialog", "done", "cannot",
+    "click", "type", "select", "press", "scroll", "back", "goto", "find", "read", "wait", "dialog", "done",
+    "cannot",
 )  # fmt: skip
 KEYS = ("Enter", "Tab", "Escape", "Backspace", "Delete", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight")
 

@@ -1,7 +1,7 @@
 """One browser process with its fence, and a fresh context for each lane.
 
 Covers: whatever happens to the program, no browser stays behind. `close` ends it; at interpreter exit its
-process group is killed; when the program itself is killed, the driver sees its pipe close and ends the browser.
+process group is killed; when the program itself is killed, the driver sees its pipe close and ends it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Browser:
         return session
 
     async def close(self) -> None:
-        """Close every session, the browser and the fence. It may be opened again, also in another event loop."""
+        """Close every session, the browser and the fence. `open` starts it again, in any event loop."""
         chromium, driver = self._chromium, self._playwright
         self._chromium = self._playwright = None
         lanes, self._lanes = list(self._lanes.values()), {}

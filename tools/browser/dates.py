@@ -9,7 +9,9 @@ from dateutil import parser
 WORDS = {"today": 0, "tomorrow": 1, "the day after tomorrow": 2}
 
 
-def resolve_date(text: str, *, today: date, earliest: date | None = None, day_first: bool = True) -> date | None:
+def resolve_date(
+    text: str, *, today: date, earliest: date | None = None, day_first: bool = True
+) -> date | None:
     """The day that `text` means: `3 May`, `May 3rd`, `2027-05-03`, `03/05/2027`, `Friday`, `tomorrow`.
 
     A date with a year is that day. Without one it is the next such day that is not before `earliest` (or
@@ -36,7 +38,9 @@ def resolve_date(text: str, *, today: date, earliest: date | None = None, day_fi
 
 def _parse(text: str, default: date, day_first: bool) -> date | None:
     try:
-        found = parser.parse(text, default=datetime(default.year, default.month, default.day), dayfirst=day_first)
+        found = parser.parse(
+            text, default=datetime(default.year, default.month, default.day), dayfirst=day_first
+        )
     except (ValueError, OverflowError):
         return None
     return found.date()

@@ -2,10 +2,11 @@
 
 Covers: every connection the browser makes, so also redirects, `fetch`, images, WebSockets and frames, which
 request interception inside the browser does not. Deny by default; an origin is an exact (scheme, host, port);
-names are resolved here, and a name never leads to a link-local address (where cloud machines keep their keys).
+names are resolved here, and a name never leads to a link-local address (where clouds keep their keys).
 Attempts that were refused are recorded.
 
-Does not cover: what an allowed site does on its own server, and WebRTC (switched off where the browser starts).
+Does not cover: what an allowed site does on its own server, a private address behind an allowed name, and
+WebRTC (switched off where the browser starts).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 
 PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 UNREACHABLE_HEADER = "x-punchlist-unreachable"
+HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-authorization", b"proxy-connection"})
 HEAD_LIMIT = 64 * 1024
 HEAD_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 8.0
@@ -180,15 +182,18 @@ def _forwarded(method: str, target: str, version: str, headers: list[bytes]) -> 
     """The request as the site sees it: its own path, hop-by-hop headers dropped, one request a connection."""
     parts = urlsplit(target)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    kept = [line for line in headers if line.split(b":", 1)[0].strip().lower() not in (b"proxy-connection", b"connection",
-                                                                                      b"keep-alive", b"proxy-authorization")]  # fmt: skip
+    kept = [line for line in headers if _name(line) not in HOP_BY_HOP]
     head = [f"{method} {path} {version}".encode("latin-1"), *kept, b"Connection: close"]
     return b"\r\n".join(head) + b"\r\n\r\n"
 
 
+def _name(header: bytes) -> bytes:
+    return header.split(b":", 1)[0].strip().lower()
+
+
 async def _refuse(writer: asyncio.StreamWriter, lines: list[bytes]) -> None:
     """Refuse. A navigation gets `204`, on which the browser stays on the page it is on."""
-    names = {line.split(b":", 1)[0].strip().lower() for line in lines[1:]}
+    names = {_name(line) for line in lines[1:]}
     status = "204 No Content" if b"upgrade-insecure-requests" in names else "403 Forbidden"
     writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
     await writer.drain()
@@ -198,7 +203,8 @@ async def _unreachable(writer: asyncio.StreamWriter, origin: Origin) -> None:
     body = f"<title>Site not reachable</title><p>{origin} does not answer.</p>".encode()
     writer.write(
         f"HTTP/1.1 502 Bad Gateway\r\n{UNREACHABLE_HEADER}: 1\r\nContent-Type: text/html; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        + body
     )
     await writer.drain()
 

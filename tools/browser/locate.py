@@ -72,10 +72,12 @@ def install_browser() -> Path:
 
 def _installers() -> list[tuple[str, list[str]]]:
     playwright = [sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"]
-    steps = [("No Chromium was found; asking Playwright for its own (a download of about 0.1 GB).", playwright)]
+    steps = [
+        ("No Chromium was found; asking Playwright for its own (a download of about 0.1 GB).", playwright)
+    ]
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        apt = ["apt-get", "install", "-y", "-q", "--no-install-recommends", PACKAGE]
-        steps.append((f"Installing the distribution's {PACKAGE}.", ["sh", "-c", f"apt-get update -q; {' '.join(apt)}"]))
+        apt = f"apt-get update -q; apt-get install -y -q --no-install-recommends {PACKAGE}"
+        steps.append((f"Installing the distribution's {PACKAGE}.", ["sh", "-c", apt]))
     return steps
 
 
@@ -90,7 +92,11 @@ def _downloaded() -> Path | None:
     """The newest Chromium that Playwright downloaded, its headless shell before the full browser."""
     folder = _download_folder()
     for name in DOWNLOADED:
-        found = [path for path in folder.glob(f"chromium*/**/{name}") if path.is_file() and os.access(path, os.X_OK)]
+        found = [
+            path
+            for path in folder.glob(f"chromium*/**/{name}")
+            if path.is_file() and os.access(path, os.X_OK)
+        ]
         if found:
             return max(found, key=lambda path: path.stat().st_mtime)
     return None

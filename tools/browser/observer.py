@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from playwright.async_api import CDPSession, Error
+from playwright.async_api import Error
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from ..errors import PageUnreadable
@@ -66,16 +66,24 @@ class ContextLost(Exception):
     """The document that was being read is gone: the page navigated."""
 
 
+class Debugger(Protocol):
+    """A debugger session of one tab (Playwright's `CDPSession`, with its types said in full)."""
+
+    async def send(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send one command of the DevTools protocol."""
+        ...
+
+
 @cache
 def source() -> str:
     """The observer's JavaScript."""
-    return resources.files(__package__).joinpath("observer.js").read_text(encoding="utf-8")
+    return resources.files(__name__.rpartition(".")[0]).joinpath("observer.js").read_text(encoding="utf-8")
 
 
 class Observer:
     """The observer of one tab. Reinstalls itself in every new document."""
 
-    def __init__(self, cdp: CDPSession) -> None:
+    def __init__(self, cdp: Debugger) -> None:
         self._cdp = cdp
         self._object: str | None = None
 
@@ -119,7 +127,7 @@ class Observer:
 
     async def _install(self) -> None:
         try:
-            answer = await self._send(
+            answer = await self._cdp.send(
                 "Runtime.evaluate", {"expression": source(), "includeCommandLineAPI": True, "silent": True}
             )
         except Error as error:
@@ -132,7 +140,7 @@ class Observer:
 
     async def _call(self, handle: str, method: str, argument: Any) -> str:
         try:
-            answer = await self._send(
+            answer = await self._cdp.send(
                 "Runtime.callFunctionOn",
                 {
                     "objectId": handle,
@@ -152,9 +160,6 @@ class Observer:
             details = answer["exceptionDetails"].get("exception", {}).get("description", "")
             raise PageUnreadable("the current page", str(details))
         return str(answer["result"].get("value", "null"))
-
-    async def _send(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        return await self._cdp.send(method, params)
 
 
 def _is_closed(error: Error) -> bool:

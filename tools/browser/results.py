@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from pydantic_core import to_jsonable_python
+
 from .actions import Action
 from .view import Dialog, View, clip
 
@@ -13,7 +15,7 @@ Code = Literal[
     "ok", "no_effect", "stale_ref", "covered", "not_visible", "disabled", "not_editable", "bad_option",
     "value_differs", "blocked_origin", "dialog_open", "timeout", "unreachable", "crashed",
 ]  # fmt: skip
-"""`ok`: done and something changed. `no_effect`: done, and nothing changed. All others: not done, or not so."""
+"""`ok`: done, and something changed. `no_effect`: done, and nothing changed. Others: not done, or not so."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -53,7 +55,7 @@ class ActionResult:
     Attributes:
         ok: The action was carried out and had the effect its verb promises.
         code: Why not, in one word; `ok` otherwise.
-        message: One sentence, at most 160 characters, safe to show to a model; empty when there is nothing to say.
+        message: One sentence, at most 160 characters, safe to show to a model; may be empty.
         effect: What changed.
         text: What `read` and `find` found; empty for other verbs.
     """
@@ -99,17 +101,9 @@ def evidence(
     described: dict[str, Json] = {"verb": action.verb, "target": action.target, "text": typed}
     if element is not None:
         described["element"] = {"role": element.role, "name": element.name}
-    body: dict[str, Json] = {"action": described, "result": _plain(asdict(result))}
+    body: dict[str, Json] = {"action": described, "result": to_jsonable_python(asdict(result))}
     masked = _masked(body, sorted(hidden, key=len, reverse=True))
     return masked if isinstance(masked, dict) else {}
-
-
-def _plain(value: object) -> Json:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return value if isinstance(value, str | int | float | bool) else None
 
 
 def _masked(value: Json, secrets: list[str]) -> Json:

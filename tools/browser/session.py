@@ -1,8 +1,7 @@
 """One browsing lane: look at a page, act on it, and be told what the action did.
 
 A session belongs to one task at a time. It has one current tab; a tab that the page opens becomes the current
-one, and the former comes back when it closes. Nothing here raises for what a page does to an action: that is in
-the action's result.
+one, and the former comes back when it closes. What a page does never makes `act` raise: it is in the result.
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ from .results import MESSAGE_LIMIT, ActionResult, Code, Effect, refused
 from .tab import DialogOpened, Tab, TooSlow
 from .verbs import Done, Look, Refused, Verbs, load
 from .view import View, clip
+
+Failure = tuple[Code, str]
 
 NEW_LINES = 20
 TASK_ENDS = ("done", "cannot")
@@ -185,55 +186,61 @@ class BrowserSession:
                 return Look(*number(seen, budget), seen)
             except DialogOpened:
                 seen = before.seen if before is not None else None
-                title = clip(seen.title) if seen is not None and seen.url == tab.page.url else ""
-                return Look(View(tab.page.url, path_of(tab.page.url), title, (), tab.describe_dialog()), {}, seen)
+                url = tab.page.url
+                title = clip(seen.title) if seen is not None and seen.url == url else ""
+                return Look(View(url, path_of(url), title, (), tab.describe_dialog()), {}, seen)
             except (ContextLost, TooSlow):
                 with contextlib.suppress(DialogOpened, TooSlow):
                     await tab.settle()
         raise PageUnreadable(tab.page.url, "it gave no answer")
 
     async def _perform(self, action: Action, begun: float) -> ActionResult:
-        tab, before, done = self._tab, self._latest.seen, Done()
-        failure: tuple[Code, str] | None = None
+        tab, address = self._tab, self._tab.page.url
         tab.begin()
-        commits, address = tab.commits, tab.page.url
-        try:
-            if tab.dialog is None and action.verb != "wait":
-                before = await tab.race(tab.observer.peek())
-            done = await Verbs(tab, self._latest, self._fence, self._budget).do(action)
-        except DialogOpened:
-            pass
-        except Refused as error:
-            failure, done = (error.code, error.message), Done(error.value)
-        except TooSlow:
-            failure = ("timeout", "the page did not answer in time")
-        except ContextLost:
-            failure = ("stale_ref", "the page changed since it was looked at")
-        except PageUnreadable as error:
-            failure = ("timeout", error.for_model)
-        except BrowserCrashed:
-            if not (tab.page.is_closed() and len(self._tabs) > 1):
-                raise
+        commits = tab.commits
+        before, done, failure = await self._attempt(tab, action)
         switched = await self._follow(tab)
-        effect, moved = _compare(before, await self._peek(), action.verb)
-        url_changed = self.url != address
+        seen, moved = _compare(before, await self._peek(), action.verb)
         effect = Effect(
-            url_changed=url_changed,
-            dom_changed=effect.dom_changed or tab.commits != commits,
-            new=effect.new,
-            gone=effect.gone,
+            url_changed=self.url != address,
+            dom_changed=seen.dom_changed or tab.commits != commits,
+            new=seen.new,
+            gone=seen.gone,
             value_after=done.value,
             dialog=self._tab.describe_dialog(),
             new_tab=switched,
             ms=_since(begun),
         )
         failure = failure or _network_failure(tab)
-        changed = moved or done.moved or effect.dom_changed or url_changed or switched or effect.dialog is not None
-        if failure is None and not changed and action.verb in NEEDS_CHANGE:
+        changed = moved or done.moved or switched or effect.dom_changed or effect.url_changed
+        if failure is None and action.verb in NEEDS_CHANGE and not changed and effect.dialog is None:
             failure = ("no_effect", "nothing changed")
         if failure is not None:
             return ActionResult(False, failure[0], clip(failure[1], MESSAGE_LIMIT), effect)
         return ActionResult(True, "ok", "", effect, done.text)
+
+    async def _attempt(self, tab: Tab, action: Action) -> tuple[Seen | None, Done, Failure | None]:
+        """Do it: the page just before, what the verb left behind, and why it failed."""
+        before = self._latest.seen
+        try:
+            if tab.dialog is None and action.verb != "wait":
+                before = await tab.race(tab.observer.peek())
+            verbs = Verbs(tab, self._latest, self._fence, self._budget)
+            return before, await verbs.do(action), None
+        except DialogOpened:
+            return before, Done(), None
+        except Refused as error:
+            return before, Done(error.value), (error.code, error.message)
+        except TooSlow:
+            return before, Done(), ("timeout", "the page did not answer in time")
+        except ContextLost:
+            return before, Done(), ("stale_ref", "the page changed since it was looked at")
+        except PageUnreadable as error:
+            return before, Done(), ("timeout", error.for_model)
+        except BrowserCrashed:
+            if tab.page.is_closed() and len(self._tabs) > 1:  # the tab closed itself
+                return before, Done(), None
+            raise
 
     async def _follow(self, tab: Tab) -> bool:
         """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""
@@ -275,7 +282,7 @@ def _since(begun: float) -> float:
     return round((perf_counter() - begun) * 1000, 1)
 
 
-def _network_failure(tab: Tab) -> tuple[Code, str] | None:
+def _network_failure(tab: Tab) -> Failure | None:
     if tab.blocked is not None:
         return "blocked_origin", f"{clip(tab.blocked, 80)} is outside the allowed sites"
     if tab.unreachable is not None:
@@ -284,7 +291,7 @@ def _network_failure(tab: Tab) -> tuple[Code, str] | None:
 
 
 def _compare(before: Seen | None, after: Seen | None, verb: str) -> tuple[Effect, bool]:
-    """What changed on the page, and whether the place in it did (scrolled, or the caret is in another field)."""
+    """What changed on the page, and whether the place in it did (scrolled, or the caret moved)."""
     if before is None or after is None:
         return Effect(), False
     was, now = before.texts(), after.texts()

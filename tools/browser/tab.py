@@ -1,8 +1,8 @@
 """One tab: its observer, and everything that can interrupt a call into a page.
 
 A dialog, a crash or a navigation can strike at any moment, and a call into the page then never returns. So
-every call is raced against them: `race` ends with the call's value or with a typed interruption. A call that a
-dialog holds up is kept and finishes when the dialog is answered.
+every call is raced against them: `race` ends with the call's value or with a typed interruption. A call that
+a dialog holds up is kept and finishes when the dialog is answered.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from playwright.async_api import CDPSession, Error, Frame, Page, Request, Response
 from playwright.async_api import Dialog as PageDialog
 
 from ..errors import BrowserCrashed
 from .fence import UNREACHABLE_HEADER, Fence
-from .observer import ContextLost, Observer
+from .observer import ContextLost, Debugger, Observer
 from .view import Dialog
 
 T = TypeVar("T")
@@ -43,8 +43,8 @@ class Tab:
 
     def __init__(self, page: Page, cdp: CDPSession, fence: Fence) -> None:
         self.page = page
-        self.cdp = cdp
-        self.observer = Observer(cdp)
+        self.cdp = cast("Debugger", cdp)
+        self.observer = Observer(self.cdp)
         self.dialog: PageDialog | None = None
         self.popup: Page | None = None
         self.crashed = False
@@ -53,6 +53,7 @@ class Tab:
         self.unreachable: str | None = None
         self._fence = fence
         self._interrupted = asyncio.Event()
+        self._answered = asyncio.Event()
         self._held: set[asyncio.Task[Any]] = set()
         self._navigation: Request | None = None
         self._fetches: set[Request] = set()
@@ -146,7 +147,9 @@ class Tab:
             elif not self._fetches or perf_counter() - begun > FETCH_CAP:
                 return
             else:
-                await self.race(self._fetched(), FETCH_CAP + 0.5)
+                self._answered.clear()
+                with contextlib.suppress(TooSlow):
+                    await self.race(self._answered.wait(), FETCH_CAP)
 
     def let_go(self) -> None:
         """Give up every call that is still held up."""
@@ -175,14 +178,9 @@ class Tab:
     async def _loaded(self) -> None:
         """Wait until the new document is parsed, then read it once so that its changes are watched."""
         with contextlib.suppress(TooSlow):
-            await self.race(self.page.wait_for_load_state("domcontentloaded", timeout=NAVIGATION_TIMEOUT * 1000))
+            await self.race(self.page.wait_for_load_state("domcontentloaded"), NAVIGATION_TIMEOUT)
         with contextlib.suppress(ContextLost):
             await self.race(self.observer.view())
-
-    async def _fetched(self) -> None:
-        deadline = perf_counter() + FETCH_CAP
-        while self._fetches and perf_counter() < deadline:
-            await asyncio.sleep(0.01)
 
     def _value(self, task: asyncio.Task[T]) -> T:
         try:
@@ -238,9 +236,10 @@ class Tab:
 
     def _on_finished(self, request: Request) -> None:
         self._fetches.discard(request)
+        self._answered.set()
 
     def _on_failed(self, request: Request) -> None:
-        self._fetches.discard(request)
+        self._on_finished(request)
         if request is self._navigation:
             self._navigation = None
             if self.blocked is None and request.failure not in (None, "net::ERR_ABORTED"):

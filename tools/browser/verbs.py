@@ -1,7 +1,8 @@
-"""What each action verb does to a tab. `session.py` compares the page before and after and makes the result."""
+"""What each action verb does to a tab; `session.py` compares the page before and after."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
@@ -30,7 +31,7 @@ MESSAGES: dict[str, str] = {
 
 
 class Refused(Exception):
-    """An action that was not carried out, or not so: its code, why, and what the field holds if that matters."""
+    """An action that was not carried out, or not so: its code, why, and what the field holds, if any."""
 
     def __init__(self, code: Code, message: str = "", value: str | None = None) -> None:
         self.code: Code = code
@@ -202,7 +203,7 @@ class Verbs:
         current = int(history["currentIndex"])
         if current == 0 or history["entries"][current - 1]["url"] == "about:blank":
             raise Refused("no_effect", "there is no page to go back to")
-        await tab.race(tab.page.go_back(wait_until="commit", timeout=NAVIGATION_TIMEOUT * 1000), NAVIGATION_TIMEOUT)
+        await tab.race(tab.page.go_back(wait_until="commit"), NAVIGATION_TIMEOUT)
         await tab.settle()
         return Done()
 
@@ -230,10 +231,8 @@ class Verbs:
     async def _wait(self, action: Action) -> Done:
         changes = self._look.seen.changes if self._look.seen is not None else 0
         call = self._tab.observer.ask("awaitChange", {"from": changes, "cap": WAIT_CAP * 1000})
-        try:
+        with contextlib.suppress(ContextLost, TooSlow):  # a navigation is a change
             await self._tab.race(call, WAIT_CAP + 1)
-        except (ContextLost, TooSlow):  # a navigation is a change
-            pass
         await self._tab.settle()
         return Done()
 
@@ -281,11 +280,11 @@ class Verbs:
 
 def _plain(line: tuple[str | SeenElement, ...]) -> str:
     """A line without numbers, as `find` reports it."""
-    parts = [
-        part if isinstance(part, str) else f"{part.role} {part.name}" + (f": {part.value}" if part.value else "")
-        for part in line
-    ]
-    return " | ".join(clip(part) for part in parts)
+    return " | ".join(clip(part if isinstance(part, str) else _element(part)) for part in line)
+
+
+def _element(part: SeenElement) -> str:
+    return f"{part.role} {part.name}" + (f": {part.value}" if part.value else "")
 
 
 def _day(text: str, minimum: str, lang: str) -> str:
