@@ -1,0 +1,142 @@
+"""Train the embedded model: its shape, its tokenizer, its documents as token streams, its held-out accuracy.
+
+`punchlist train embedded` calls `train_embedded`; the same seed gives the same documents in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from . import documents
+from .documents import HELD_OUT, ROLES, Piece
+
+if TYPE_CHECKING:
+    from ...core_model.tokenizer import Tokenizer
+    from ...core_model.training.trainer import TrainResult
+    from ...core_model.transformer import Transformer
+
+VOCABULARY = 2048
+SHAPE = {
+    "hidden_size": 256, "num_layers": 6, "num_heads": 4, "num_kv_heads": 2, "head_dim": 64, "intermediate_size": 384, "context_length": 2048,
+}  # fmt: skip
+STAGES = (3_000, 9_000, 15_000)
+"""Numbers of the documents at which the curriculum moves on: drill, small pages, most pages, everything."""
+
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}{{ message['content'] }}"
+    "{% endif %}{% endfor %}<|assistant|>"
+)
+"""Only what the user says is rendered: the instructions are for models that were not trained on these roles."""
+
+
+def stage_of(index: int) -> int:
+    """Curriculum stage of document `index`, 0 to 3."""
+    return sum(index >= limit for limit in STAGES)
+
+
+def make_tokenizer(seed: int = 1, count: int = 20_000) -> Tokenizer:
+    """Learn the vocabulary from the first documents of the last stage."""
+    from ...core_model.tokenizer import Tokenizer
+
+    texts = (text for index in range(count) for text, _ in documents.document(seed, index))
+    return Tokenizer.train(texts, VOCABULARY, chat_template=CHAT_TEMPLATE)
+
+
+def encode(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> tuple[list[int], list[float]]:
+    """Token ids of a document and the weight of each in the loss: 1 on answers and their end, else 0."""
+    assistant, eos, bos = tokenizer.id_of("<|assistant|>"), tokenizer.eos_id, tokenizer.bos_id
+    if eos is None or bos is None:
+        raise ValueError("The tokenizer has no beginning or end token; train it with make_tokenizer.")
+    ids, weights = [bos], [0.0]
+    for text, is_answer in pieces:
+        part = tokenizer.encode(text)
+        ids += part
+        weights += [1.0 if is_answer else 0.0] * len(part)
+        ids.append(eos if is_answer else assistant)
+        weights.append(1.0 if is_answer else 0.0)
+    return ids, weights
+
+
+def stream(tokenizer: Tokenizer, seed: int) -> Callable[[int], tuple[list[int], list[float]]]:
+    """The training documents by number."""
+    return lambda index: encode(tokenizer, documents.document(seed, index, stage_of(index)))
+
+
+def held_out_accuracy(
+    model: Transformer, tokenizer: Tokenizer, count: int = 60, roles: Sequence[str] = ROLES
+) -> dict[str, float]:
+    """Share of held-out answers that the model gets right to the last token, without a grammar, per role.
+
+    Every token is predicted given the right ones before it (teacher forcing); an answer counts when each
+    token has the highest logit. `count` documents a role.
+    """
+    import torch
+
+    from ...core_model.transformer import DocumentAttention
+
+    figures: dict[str, float] = {}
+    for number, role in enumerate(roles):
+        right = total = 0
+        for index in range(count):
+            rng = Random((HELD_OUT + number) * 1_000_003 + index)
+            ids, weights = encode(tokenizer, documents.role_document(role, rng))
+            keep = [place - 1 for place in range(1, len(ids)) if weights[place] > 0]
+            tokens = torch.tensor(ids)
+            kept = torch.tensor(keep)
+            with torch.no_grad():
+                attend = DocumentAttention([len(ids)], kept)
+                hidden = model.hidden(tokens, torch.arange(len(ids)), attend, kept, torch.float32)
+                hits = (model.logits(hidden).argmax(-1) == tokens[kept + 1]).tolist()
+            fine = True
+            for place, hit in zip(keep, hits, strict=True):
+                fine = fine and hit
+                if ids[place + 1] == tokenizer.eos_id:
+                    right, total, fine = right + fine, total + 1, True
+        figures[f"accuracy_{role}"] = round(right / max(1, total), 4)
+    return figures
+
+
+def train_embedded(
+    out: Path,
+    *,
+    steps: int,
+    batch_tokens: int = 6144,
+    seed: int = 1,
+    threads: int | None = None,
+    evaluate_steps: int = 250,
+    decay_steps: int = 500,
+) -> TrainResult:
+    """Train in `out`, or continue what lies there; the checkpoint is `out/model`.
+
+    Args:
+        out: Folder of this run: tokenizer, state, log, checkpoint.
+        steps: Optimizer steps in all; a run can be extended by calling again with more.
+        batch_tokens: Tokens of a step.
+        seed: Of the documents and the first weights.
+        threads: Of torch; None leaves its default.
+        evaluate_steps: How often held-out accuracy is measured.
+        decay_steps: Length of the final decay of the learning rate.
+    """
+    from ...core_model.config import ModelConfig
+    from ...core_model.tokenizer import Tokenizer
+    from ...core_model.training.trainer import TrainConfig, train
+
+    folder = out / "tokenizer"
+    if (folder / "tokenizer.json").exists():
+        tokenizer = Tokenizer.load(folder)
+    else:
+        tokenizer = make_tokenizer(seed)
+        tokenizer.save(folder)
+    config = ModelConfig(
+        tokenizer.vocab_size, **SHAPE, bos_token_id=tokenizer.bos_id, eos_token_ids=(tokenizer.eos_id or 0,), pad_token_id=tokenizer.pad_id
+    )  # fmt: skip
+    plan = TrainConfig(
+        steps=steps, batch_tokens=batch_tokens, seed=seed, threads=threads, evaluate_steps=evaluate_steps, decay_steps=decay_steps
+    )  # fmt: skip
+    return train(
+        plan, stream(tokenizer, seed), out, model_config=config, tokenizer=tokenizer,
+        evaluate=lambda model, _: held_out_accuracy(model, tokenizer),
+    )  # fmt: skip
