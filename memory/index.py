@@ -28,6 +28,8 @@ from .errors import IndexUnusable
 from .records import Filter
 from .store import Store, Stored, microseconds, until_of
 
+PATIENCE = 10
+
 
 class VectorIndex(Protocol):
     """What a search needs."""
@@ -89,6 +91,8 @@ class ChromaIndex:
         """Bring the index up to date; build it anew where it does not match the store."""
         if self._collection is None or self._generation != self._store.generation:
             self._attach()
+        elif isinstance(self._place, Path) and not self._place.exists():
+            self._start_over()
         else:
             self._catch_up()
 
@@ -99,7 +103,7 @@ class ChromaIndex:
             shutil.rmtree(self._place, ignore_errors=True)
         else:
             with self._guard():
-                self._client = self._connect()
+                self._client = self._connect(self._store.generation)
                 self._drop_others(keep=None)
             self.close()
 
@@ -147,11 +151,7 @@ class ChromaIndex:
         generation = self._store.generation
         name = f"{self._prefix}{generation}"
         with self._guard():
-            self._client = self._connect()
-            names = [each.name for each in self._client.list_collections()]
-            if isinstance(self._place, Path) and name not in names and names:
-                self.discard()
-                self._client = self._connect()
+            self._client = self._connect(generation)
             self._drop_others(keep=name)
             self._collection = self._client.get_or_create_collection(
                 name, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 200}}
@@ -178,14 +178,20 @@ class ChromaIndex:
             self._collection.modify(metadata={"seen": self._seen})
 
     def _matches(self) -> bool:
-        """Whether as many records are here as in the store, at a moment when nobody was writing."""
-        while True:
+        """Whether the index holds as many records as the store.
+
+        Asked only of a moment without writing; where others never pause, the next opening asks again.
+        An index that has seen more than the store is from a later state of a store that was restored.
+        """
+        for _ in range(PATIENCE):
             with self._guard():
                 here = self._collection.count()
             there = self._store.count()
-            if self._store.changes == self._seen:
-                return here == there
+            changes = self._store.changes
+            if changes <= self._seen:
+                return changes == self._seen and here == there
             self._catch_up()
+        return True
 
     def _drop_others(self, keep: str | None) -> None:
         """Delete this store's collections of other generations."""
@@ -199,12 +205,18 @@ class ChromaIndex:
     def _prefix(self) -> str:
         return f"punchlist-{self._store.identity}-"
 
-    def _connect(self) -> Any:
+    def _connect(self, generation: int) -> Any:
+        """A client. Each generation has a folder of its own: Chroma cannot open one twice once it was
+        deleted or found damaged, and what is in the others has been erased or given up."""
         chroma = importlib.import_module("chromadb")
         settings = importlib.import_module("chromadb.config").Settings(anonymized_telemetry=False)
         if isinstance(self._place, Path):
-            self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return chroma.PersistentClient(str(self._place), settings=settings)
+            folder = self._place / str(generation)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for other in self._place.iterdir():
+                if other != folder:
+                    shutil.rmtree(other)
+            return chroma.PersistentClient(str(folder), settings=settings)
         url = urlsplit(self._place)
         secure = url.scheme == "https"
         return chroma.HttpClient(

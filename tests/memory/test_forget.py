@@ -1,0 +1,133 @@
+"""Forgetting reaches the bytes in every file."""
+
+import os
+import sqlite3
+
+import numpy as np
+import pytest
+
+from punchlist.memory import ForgetIncomplete, Scope, UnknownRecord
+
+from .doubles import FakeEmbedder, confirm, record
+
+SECRET = "Ada keeps her spare key under the zephyrpot"
+
+
+def files_with(folder, *needles):
+    """Files under `folder` that contain any of the byte strings."""
+    contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return [path.name for path, content in contents.items() if any(needle in content for needle in needles)]
+
+
+def traces(text):
+    """Its words, its stem, and its vector as SQLite and as Chroma store it."""
+    vector = FakeEmbedder().embed([text])[0]
+    half = vector.astype(np.float16)
+    single = half.astype(np.float32)
+    return [b"zephyrpot", half.tobytes()[:64], single.tobytes()[:64]]
+
+
+def keep_secret_among(memory, count=100, scope=None):
+    """The secret between many other records, so that it shares pages with some."""
+    for number in range(count):
+        memory.remember_sync(record(f"ordinary thing {number}", Scope.shared()), confirm())
+        if number == count // 2:
+            kept = memory.remember_sync(record(SECRET, scope or Scope.user("ada")), confirm())
+    memory.recall_sync(SECRET, scope=Scope.user("ada"))
+    return kept
+
+
+@pytest.mark.parametrize("target", ["id", "owner"])
+def test_forgetting_leaves_no_bytes(open_memory, tmp_path, target):
+    memory = open_memory()
+    kept = keep_secret_among(memory)
+    memory.close()
+    memory = open_memory()
+    memory.recall_sync(SECRET, scope=Scope.user("ada"))
+    assert {"memory.sqlite3", "chroma.sqlite3"} <= set(files_with(tmp_path, *traces(SECRET)))
+
+    done = memory.forget_sync(kept.id if target == "id" else Scope.user("ada"))
+
+    assert (done.records, done.index_pending) == (1, False)
+    assert files_with(tmp_path, *traces(SECRET)) == []
+    assert memory.recall_sync(SECRET, scope=Scope.user("ada")) == []
+    assert len(memory.records_sync()) == 100
+    memory.close()
+    assert files_with(tmp_path, *traces(SECRET)) == []
+    with pytest.raises(UnknownRecord):
+        open_memory().get_sync(kept.id)
+
+
+def test_what_proved_a_record_is_forgotten_with_it(open_memory, tmp_path):
+    memory = open_memory()
+    proof = confirm().model_copy(update={"spec_hash": "zephyrpot"})
+    kept = memory.remember_sync(record("A thing."), proof)
+
+    memory.forget_sync(kept.id)
+
+    assert memory.proofs_sync(kept.id) == []
+    assert files_with(tmp_path, b"zephyrpot") == []
+
+
+def test_a_scope_with_a_key_forgets_just_that_key(open_memory):
+    memory = open_memory()
+    for scope in (
+        Scope.user("ada"),
+        Scope.user("ada", "a"),
+        Scope.user("ada", "b"),
+        Scope.user("grace", "a"),
+    ):
+        memory.remember_sync(record("A thing.", scope), confirm())
+
+    first = memory.forget_sync(Scope.user("ada", "a"))
+    then = memory.forget_sync(Scope.user("ada"))
+
+    assert (first.records, then.records) == (1, 2)
+    assert [each.scope for each in memory.records_sync()] == [Scope.user("grace", "a")]
+
+
+def test_forgetting_a_correction_does_not_bring_the_error_back(open_memory):
+    memory = open_memory()
+    old = memory.remember_sync(record("Delivery costs £3."), confirm())
+    new = memory.supersede_sync(old.id, record("Delivery costs £4."), confirm())
+
+    memory.forget_sync(new.id)
+
+    assert memory.recall_sync("delivery") == []
+    assert memory.get_sync(old.id).superseded_by is None
+
+
+def test_forgetting_nothing_is_no_error(open_memory):
+    done = open_memory().forget_sync("unknown")
+
+    assert done.records == 0
+
+
+def test_while_another_holds_the_index_forget_says_that_it_is_pending(open_memory, tmp_path):
+    owner, other = open_memory(), open_memory()
+    kept = keep_secret_among(owner)
+
+    done = other.forget_sync(kept.id)
+    owner.recall_sync("anything")
+    owner.close()
+
+    assert (done.records, done.index_pending) == (1, True)
+    assert files_with(tmp_path, *traces(SECRET)) == []
+
+
+def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path, monkeypatch):
+    """SQLite cannot empty its log while somebody reads an older state; saying "forgotten" would be a lie."""
+    memory = open_memory()
+    kept = memory.remember_sync(record(SECRET), confirm())
+    memory._store._connection.execute("PRAGMA busy_timeout = 50")
+    reader = sqlite3.connect(tmp_path / "memory" / "memory.sqlite3", isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM records").fetchone() == (1,)
+
+    with pytest.raises(ForgetIncomplete, match="another process"):
+        memory.forget_sync(kept.id)
+    reader.close()
+    memory.forget_sync(kept.id)
+
+    assert files_with(tmp_path, *traces(SECRET)) == []
+    assert os.listdir(tmp_path)

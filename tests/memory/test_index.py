@@ -1,0 +1,216 @@
+"""The index is derived: whatever happens to it, the store builds it anew."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from punchlist.memory import EmbedderMismatch, ForgetIncomplete, IndexUnusable, Memory, Scope
+from punchlist.memory.index import ChromaIndex, ExactIndex
+from punchlist.memory.records import Filter, now
+
+from .doubles import FakeEmbedder, confirm, record
+
+
+def fill(memory, count=30):
+    """Records of two owners; returns them."""
+    scopes = [Scope.user("ada", "k"), Scope.user("grace")]
+    return [memory.remember_sync(record(f"thing {i}", scopes[i % 2]), confirm()) for i in range(count)]
+
+
+def finds_all(memory, records):
+    scopes = [Scope.user("ada"), Scope.user("grace")]
+    return all(memory.recall_sync(each.text, 1, scope=scopes)[0].record.id == each.id for each in records)
+
+
+def test_chroma_and_the_exact_scan_agree(open_memory):
+    memory = open_memory()
+    every = fill(memory, 60)
+    store = memory._store
+    chroma, exact = memory._index(), ExactIndex(store)
+    questions = FakeEmbedder().embed([f"question {i}" for i in range(10)])
+    filters = [
+        Filter.of(kinds, scope, at)
+        for kinds in (None, ["fact"], ["skill"])
+        for scope in (None, Scope.user("ada", "k"), [Scope.user("ada", "other"), Scope.user("grace")])
+        for at in (None, now())
+    ]
+
+    assert isinstance(chroma, ChromaIndex) and len(every) == 60
+    for admitted in filters:
+        for vector in questions:
+            assert chroma.nearest(vector, admitted, 10) == exact.nearest(vector, admitted, 10)
+
+
+def test_a_deleted_index_is_built_anew(open_memory, tmp_path):
+    memory = open_memory()
+    every = fill(memory)
+    assert finds_all(memory, every)
+    memory.close()
+    shutil.rmtree(tmp_path / "memory" / "index")
+
+    assert finds_all(open_memory(), every)
+    assert list((tmp_path / "memory" / "index").rglob("chroma.sqlite3"))
+
+
+def test_an_index_deleted_under_our_feet_is_built_anew(open_memory, tmp_path):
+    memory = open_memory()
+    every = fill(memory)
+    assert finds_all(memory, every)
+
+    shutil.rmtree(tmp_path / "memory" / "index")
+
+    assert finds_all(memory, every)
+
+
+def test_a_damaged_index_is_built_anew(open_memory, tmp_path):
+    memory = open_memory()
+    every = fill(memory)
+    assert finds_all(memory, every)
+    memory.close()
+    for path in (tmp_path / "memory" / "index").rglob("*.*"):
+        path.write_bytes(b"damaged" * 1000)
+
+    assert finds_all(open_memory(), every)
+
+
+def test_an_index_that_lost_records_is_noticed_on_opening_and_built_anew(open_memory):
+    memory = open_memory()
+    every = fill(memory)
+    assert finds_all(memory, every)
+    memory._chroma._collection.delete(ids=[each.id for each in every[:5]])
+    memory.close()
+
+    memory = open_memory()
+
+    assert finds_all(memory, every)
+    assert memory._chroma.rebuilt == 1
+
+
+def test_an_index_that_is_only_behind_is_not_built_anew(open_memory):
+    """Writes of another process arrive one by one: starting over costs minutes in a large memory."""
+    memory = open_memory()
+    early = fill(memory)
+    assert finds_all(memory, early)
+    memory.close()
+    late = fill(open_memory(index="exact"), 40)[30:]
+
+    memory = open_memory()
+
+    assert finds_all(memory, early + late)
+    assert memory._chroma.rebuilt == 0
+
+
+def test_a_store_restored_from_a_copy_gets_an_index_of_its_own(open_memory, tmp_path):
+    memory = open_memory()
+    early = fill(memory, 10)
+    memory.close()
+    copy = shutil.copy(tmp_path / "memory" / "memory.sqlite3", tmp_path / "copy")
+    memory = open_memory()
+    fill(memory)
+    memory.recall_sync("anything")
+    memory.close()
+    shutil.copy(copy, tmp_path / "memory" / "memory.sqlite3")
+
+    memory = open_memory()
+    late = memory.remember_sync(record("written after the restoration", Scope.user("ada")), confirm())
+
+    assert finds_all(memory, [*early, late])
+    assert memory._chroma.rebuilt == 1
+
+
+def test_rebuild_writes_the_index_from_the_store(open_memory):
+    memory = open_memory()
+    every = fill(memory)
+    memory.recall_sync("anything")
+    memory._chroma._collection.delete(ids=[each.id for each in every[:5]])
+
+    count = memory.rebuild_sync()
+
+    assert count == 30
+    assert memory._chroma._collection.count() == 30
+
+
+def test_the_second_user_of_a_folder_gets_the_exact_scan_until_the_first_leaves(open_memory):
+    first, second = open_memory(), open_memory()
+    every = fill(first)
+
+    assert finds_all(first, every) and finds_all(second, every)
+    assert second._chroma is None
+    first.close()
+    assert finds_all(second, every)
+    assert second._chroma is not None
+
+
+def test_another_embedder_is_refused_until_everything_is_embedded_again(open_memory):
+    memory = open_memory(embedder=FakeEmbedder("old"))
+    every = fill(memory)
+    memory.close()
+    memory = open_memory(embedder=FakeEmbedder("new"))
+
+    with pytest.raises(EmbedderMismatch, match="'old', not 'new'"):
+        memory.recall_sync("thing 1")
+    memory.rebuild_sync()
+
+    assert finds_all(memory, every)
+
+
+def test_an_unknown_kind_of_index_is_refused(open_memory):
+    with pytest.raises(ValueError, match="'faiss'"):
+        open_memory(index="faiss")
+
+
+def test_a_server_that_is_not_there_is_an_error_that_says_what_to_do(open_memory):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    memory = open_memory(index=f"http://127.0.0.1:{port}")
+    kept = memory.remember_sync(record("thing"), confirm())
+
+    with pytest.raises(IndexUnusable, match="index='exact'"):
+        memory.recall_sync("thing")
+    with pytest.raises(ForgetIncomplete, match="forget"):
+        memory.forget_sync(kept.id)
+
+    assert memory.records_sync() == []
+
+
+@pytest.fixture
+def server(tmp_path):
+    """URL of a real Chroma server."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from chromadb.cli.cli import app; app()", "run"]
+    command += ["--path", str(tmp_path / "server"), "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 30
+    while True:
+        try:
+            urlopen(f"{url}/api/v2/heartbeat", timeout=1).close()
+            break
+        except (URLError, ConnectionError, TimeoutError):
+            assert process.poll() is None and time.monotonic() < deadline
+    yield url
+    process.terminate()
+    process.wait(timeout=5)
+
+
+def test_two_memories_share_a_server_and_heal_each_other(server, tmp_path):
+    with (
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder(), index=server) as left,
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder(), index=server) as right,
+    ):
+        every = fill(left)
+        assert finds_all(right, every) and finds_all(left, every)
+        right.forget_sync(every[0].id)
+        assert finds_all(left, every[1:])
+        left._chroma._collection.delete(ids=[every[1].id])
+        right.rebuild_sync()
+        assert finds_all(left, every[1:])
+        assert [each.name for each in left._chroma._client.list_collections()] == [
+            left._chroma._collection.name
+        ]

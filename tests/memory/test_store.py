@@ -1,0 +1,151 @@
+"""What survives: kills, other processes, odd text, files of other versions."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from punchlist.memory import DuplicateRecord, Scope, StoreUnusable, StoreVersion
+
+from .doubles import confirm, record
+
+WRITER = Path(__file__).with_name("writer.py")
+
+
+def start_writer(folder, *arguments):
+    command = [sys.executable, str(WRITER), str(folder / "memory"), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_every_acknowledged_record_is_found_after_sigkill(open_memory, tmp_path):
+    acknowledged = []
+    for round in range(2):
+        writer = start_writer(tmp_path, f"round{round}n")
+        acknowledged += [writer.stdout.readline().strip() for _ in range(15)]
+        writer.kill()
+        acknowledged += writer.stdout.read().split()
+        writer.wait(timeout=5)
+        writer.stdout.close()
+
+    memory = open_memory()
+    kept = {each.id: each for each in memory.records_sync()}
+
+    assert all(acknowledged) and len(acknowledged) >= 30
+    assert set(acknowledged) <= set(kept)
+    assert len(kept) <= len(acknowledged) + 2  # at most the one in flight at each kill
+    for name in acknowledged:
+        assert memory.recall_sync(kept[name].text, k=1)[0].record.id == name
+
+
+def test_two_processes_write_at_once_and_a_third_finds_all(open_memory, tmp_path):
+    memory = open_memory()
+    memory.recall_sync("take the index before they can")
+    writers = [start_writer(tmp_path, prefix, "30") for prefix in ("left", "right")]
+
+    written = [writer.communicate(timeout=60)[0].split() for writer in writers]
+
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert [len(each) for each in written] == [30, 30]
+    for prefix in ("left", "right"):
+        for number in range(30):
+            text = f"{prefix}{number} was written"
+            assert memory.recall_sync(text, k=1)[0].record.text == text
+
+
+def test_two_processes_may_make_the_same_memory(tmp_path):
+    writers = [start_writer(tmp_path, prefix, "1") for prefix in ("a", "b", "c")]
+
+    written = [writer.communicate(timeout=60)[0].split() for writer in writers]
+
+    assert [(writer.returncode, len(each)) for writer, each in zip(writers, written, strict=True)] == [
+        (0, 1)
+    ] * 3
+
+
+def test_a_record_comes_back_as_it_was_given(open_memory):
+    given = record(
+        "Zażółć gęślą jaźń — «\N{DROMEDARY CAMEL}»\nline two\0end",
+        Scope.user("ada", "https://shop.example"),
+        "preference",
+        trust="trusted",
+        happened=datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+        valid_until=datetime(2999, 1, 1, tzinfo=UTC),
+    )
+
+    open_memory().remember_sync(given, confirm())
+
+    assert open_memory().get_sync(given.id) == given
+
+
+def test_the_same_words_are_kept_once_per_kind_and_scope(open_memory):
+    memory = open_memory()
+    first = memory.remember_sync(record("Delivery costs £3."), confirm())
+
+    again = memory.remember_sync(record("  delivery costs   £3. "), confirm())
+    memory.remember_sync(record("Delivery costs £3.", Scope.user("ada")), confirm())
+    memory.remember_sync(record("Delivery costs £3.", kind="episode"), confirm())
+
+    assert again == first
+    assert len(memory.records_sync()) == 3
+
+
+def test_remembering_again_is_safe_but_an_id_never_changes_its_words(open_memory):
+    memory = open_memory()
+    given = record("Delivery costs £3.")
+    memory.remember_sync(given, confirm())
+
+    memory.remember_sync(given, confirm())
+    with pytest.raises(DuplicateRecord, match=given.id):
+        memory.remember_sync(given.model_copy(update={"text": "Delivery is free."}), confirm())
+
+    assert memory.records_sync() == [given]
+    assert memory.proofs_sync(given.id) == [confirm()]
+
+
+def test_files_are_readable_by_their_owner_only(open_memory, tmp_path):
+    memory = open_memory()
+    memory.remember_sync(record("Delivery costs £3."), confirm())
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "memory").iterdir()}
+
+    assert modes and set(modes.values()) == {0o600}
+    assert stat.S_IMODE((tmp_path / "memory").stat().st_mode) == 0o700
+
+
+def test_a_file_of_another_format_is_refused_untouched(open_memory, tmp_path):
+    open_memory().close()
+    path = tmp_path / "memory" / "memory.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+    with pytest.raises(StoreVersion, match="format 99"):
+        open_memory()
+
+
+def test_a_damaged_file_is_an_error_that_names_it(open_memory, tmp_path):
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.sqlite3").write_bytes(b"not a database" * 1000)
+
+    with pytest.raises(StoreUnusable, match=r"memory\.sqlite3"):
+        open_memory()
+
+
+def test_a_full_disk_is_an_error_and_loses_nothing(open_memory):
+    memory = open_memory()
+    kept = memory.remember_sync(record("Delivery costs £3."), confirm())
+    connection = memory._store._connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    with pytest.raises(StoreUnusable, match="full"):
+        for number in range(500):
+            memory.remember_sync(record(f"filler {number} " * 200), confirm())
+
+    assert kept in memory.records_sync()
+    connection.execute("PRAGMA max_page_count = 1000000")
+    memory.remember_sync(record("There is room again."), confirm())
