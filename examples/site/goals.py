@@ -124,7 +124,7 @@ class _Draw:
     def order(self, name: str) -> str:
         """A sentence that orders something for `name`."""
         self.part += 1
-        goods = [product for product in self.plan.products if product.stock]
+        goods = [product for product in self.plan.products if product.slug != self.plan.scarce]
         chosen = self.rng.sample(goods, self.rng.choices((1, 2, 3), (45, 40, 15))[0])
         lines = tuple((product.name, self.rng.choices((1, 2, 3, 4, 5), (4, 5, 4, 2, 2))[0]) for product in chosen)
         speeds = [word for word in wording.DELIVERIES if _option(self.plan.deliveries, word)]
@@ -221,8 +221,8 @@ DATE_FORMS: tuple[Callable[[date], str], ...] = (
 def goal(seed: int) -> ShopGoal:
     """Draw the goal that belongs to `Site(seed)`; the same seed gives the same goal.
 
-    Every goal can be reached whatever flaws the site is given, and no product that it wants is out
-    of stock on the site that the seed draws. A date without a year means the next such day.
+    Every goal can be reached whatever flaws the site is given: the one product that may be sold out
+    is never wanted. A date without a year means the next such day.
     """
     draw = _Draw(seed)
     text = _compose(draw)

@@ -33,7 +33,9 @@ nav{display:flex;flex-wrap:wrap;gap:8px 22px}nav a{text-decoration:none;font-siz
 display:inline-block}
 main{padding-top:28px;padding-bottom:40px;min-height:60vh}
 footer{padding-top:22px;padding-bottom:40px;color:var(--muted);font-size:.9rem}
-.hero{background:var(--tint);border-radius:20px;padding:34px 38px;margin-bottom:28px}
+.hero{background:var(--tint);border-radius:20px;padding:34px 38px;margin-bottom:28px;display:flex;
+align-items:center;gap:30px}.hero>div:first-child{flex:1}
+.window{display:flex;gap:4px}.window .picture{width:118px;height:104px;background:none;padding:2px}
 .hero h1{font-size:2.5rem;margin:0 0 .2em}.hero p{margin:0;color:var(--muted);font-size:1.1rem}
 .search{display:flex;flex-wrap:wrap;gap:10px;align-items:center;margin:0 0 8px}.search label{font-size:.95rem}
 .bar .search{margin:0;flex-basis:100%}.search input{flex:1 1 220px;max-width:420px}
@@ -41,7 +43,7 @@ footer{padding-top:22px;padding-bottom:40px;color:var(--muted);font-size:.9rem}
 .shelf li{background:var(--card);border-radius:16px;padding:14px 16px 16px;display:flex;flex-direction:column;gap:4px;
 box-shadow:0 1px 2px rgb(0 0 0/.06),0 6px 18px rgb(0 0 0/.04)}
 .picture{width:100%;height:130px;background:var(--tint);border-radius:12px;padding:10px}
-td .picture{width:64px;height:52px;padding:4px;display:block}
+td .picture{width:64px;height:52px;padding:4px;display:block}td:has(.picture){width:96px}
 .picture .thin{fill:none;stroke:var(--muted);stroke-width:2.5;stroke-linecap:round}
 .picture .stem{fill:none;stroke:#6d9a63;stroke-width:3}.picture .light{fill:none;stroke:#fff;stroke-opacity:.55;stroke-width:3}
 .picture .hole{fill:var(--tint)}
@@ -59,7 +61,7 @@ button:hover,.button:hover{filter:brightness(1.08)}
 button.quiet{background:transparent;color:var(--accent);box-shadow:inset 0 0 0 1.5px var(--accent);padding:8px 16px}
 input[type=text],input[type=number],input[type=date],input[type=search],select,textarea{font:inherit;padding:9px 12px;
 border-radius:10px;border:1.5px solid color-mix(in srgb,var(--ink) 26%,transparent);background:#fff;color:var(--ink);max-width:100%}
-textarea{width:100%;min-height:110px}
+textarea{width:100%;min-height:110px}.search input[type=search],.search input[type=text]{max-width:420px}
 input[type=checkbox],input[type=radio]{width:1.15em;height:1.15em;accent-color:var(--accent);margin:0 .55em 0 0;vertical-align:-.15em}
 .card{background:var(--card);border-radius:18px;padding:24px 28px;box-shadow:0 1px 2px rgb(0 0 0/.06),0 8px 26px rgb(0 0 0/.05)}
 .product{display:grid;grid-template-columns:minmax(220px,380px) 1fr;gap:34px;align-items:start}.product .picture{height:300px}
@@ -82,7 +84,7 @@ table+dl,dl+table,table+table{margin-top:20px}
 .banner{background:var(--ink);color:var(--paper);padding:10px 24px;display:flex;gap:18px;align-items:center;font-size:.93rem}
 .banner button{padding:5px 16px;background:var(--paper);color:var(--ink)}
 .departments{display:flex;flex-wrap:wrap;gap:8px 20px;margin:0 0 14px;font-size:.95rem}
-@media(max-width:680px){.product{grid-template-columns:1fr}.hero h1{font-size:1.8rem}}
+@media(max-width:680px){.product{grid-template-columns:1fr}.hero h1{font-size:1.8rem}.window{display:none}}
 """
 
 SCRIPT = """

@@ -7,7 +7,7 @@ COLOURS = {
     "Coral": "#e57f68", "Slate": "#64707d", "Plum": "#7d4a73", "Copper": "#b8703d", "Oak": "#b98d58",
     "Wicker": "#c09a5f", "Bamboo": "#c9b06a", "Wool": "#cbbfae", "Cork": "#bd8f5c",
 }  # fmt: skip
-PLAIN = ("#8c7a6b", "#a45f4b", "#6f8a91", "#93885a")
+PLAIN = ("#c98a4b", "#a45f4b", "#6f8a91", "#93885a")
 
 SHAPES = {
     "mug": '<path d="M77 42h9a11 11 0 0 1 0 26h-9" fill="none" stroke="{d}" stroke-width="6"/>'
@@ -61,7 +61,7 @@ SHAPES = {
     '<path d="M84 56l18-14 2 8-16 22Z" fill="{d}"/><path d="M30 80q-4-42 30-42t30 42Z" fill="{c}"/>'
     '<rect x="28" y="78" width="64" height="7" rx="3" fill="{d}"/>',
     "brush": '<rect x="16" y="30" width="88" height="14" rx="7" fill="{c}"/><rect x="44" y="42" width="56" height="8" fill="{d}"/>'
-    '<path d="M47 50v26M55 50v28M63 50v26M71 50v28M79 50v26M87 50v28M95 50v26" stroke="{d}" stroke-width="4"/>',
+    '<path d="M47 50v26M55 50v28M63 50v26M71 50v28M79 50v26M87 50v28M95 50v26" stroke="#d8c7a6" stroke-width="7"/>',
     "mat": '<rect x="20" y="30" width="80" height="44" rx="3" fill="{c}"/><rect x="29" y="38" width="62" height="28" class="light"/>'
     '<path d="M20 34h-8M20 46h-8M20 58h-8M20 70h-8M100 34h8M100 46h8M100 58h8M100 70h8" stroke="{d}" stroke-width="3"/>',
     "board": '<path d="M28 30a8 8 0 0 1 8-8h48a8 8 0 0 1 8 8v40a8 8 0 0 1-8 8H36a8 8 0 0 1-8-8Z" fill="{c}"/>'

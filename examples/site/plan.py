@@ -14,7 +14,8 @@ from random import Random
 
 from . import wording
 
-DEMO_SEED = 305
+DEMO_SEED = 92
+_DEAR = frozenset({"lamp", "clock", "blanket", "chair", "kettle", "stool", "lantern"})
 _PINNED = ("Green mug", "Desk lamp")
 
 FLAWS = (
@@ -106,6 +107,7 @@ class SitePlan:
     widgets: frozenset[str]
     flaws: frozenset[str]
     layout: Layout
+    scarce: str  # slug of the product that is sold out where out_of_stock strikes; no goal wants it
     number_style: str
     first_number: int
     number_step: int
@@ -146,37 +148,35 @@ def draw_plan(seed: int, flaws: Iterable[str] | Mapping[str, bool] | None = None
         UnknownFlaw: a name is not in `FLAWS`.
     """
     rng = Random(f"punchlist site {seed}")
-    carrier = rng.choice(wording.CARRIERS)
-    words = {key: rng.choice(synonyms) for key, synonyms in wording.LABELS.items()}
-    products = _draw_products(rng, pinned=_PINNED if seed == DEMO_SEED else ())
-    deliveries = tuple(rng.choice(texts) for texts in wording.DELIVERIES.values())
-    payments = tuple(rng.choice(texts) for texts in wording.PAYMENTS.values())
-    chosen = _draw_deliveries(rng, deliveries, pinned=seed == DEMO_SEED)
+    demo = seed == DEMO_SEED
     today = date(2027, 1, 4) + timedelta(days=rng.randrange(0, 330))
+    payments = tuple(rng.choice(texts) for texts in wording.PAYMENTS.values())
+    products = _draw_products(Random(f"punchlist goods {seed}"), pinned=_PINNED if demo else ())
     plan = SitePlan(
         seed=seed,
         name=rng.choice(wording.SHOP_NAMES),
-        today=date(2027, 3, 15) if seed == DEMO_SEED else today,
+        today=date(2027, 3, 15) if demo else today,
         currency=rng.choice(("£", "€", "$")),
-        words=words,
-        carrier=carrier,
+        words={key: rng.choice(synonyms) for key, synonyms in wording.LABELS.items()},
+        carrier=rng.choice(wording.CARRIERS),
         products=products,
-        tickets=_draw_tickets(rng, pinned="Ada Lovelace" if seed == DEMO_SEED else None),
-        deliveries=chosen,
+        tickets=_draw_tickets(Random(f"punchlist desk {seed}"), pinned="Ada Lovelace" if demo else None),
+        deliveries=_draw_deliveries(Random(f"punchlist delivery {seed}"), pinned=demo),
         payments=tuple(rng.sample(payments, rng.choice((2, 3, 3, 4)))),
         widgets=frozenset(widget for widget in WIDGETS if rng.random() < 0.4),
         flaws=frozenset(flaw for flaw in FLAWS if rng.random() < 0.4),
-        layout=_draw_layout(rng),
+        layout=_draw_layout(Random(f"punchlist layout {seed}")),
+        scarce=rng.choice([product.slug for product in products if product.name not in _PINNED]),
         number_style=rng.choice(("HW-{}", "{}", "R{}", "T-{}-27")),
         first_number=rng.randrange(12000, 98000),
         number_step=rng.choice((1, 3, 7, 11)),
     )
     if seed == DEMO_SEED and flaws is None:
         flaws = ("quantity_resets", "confirm_dialog")
-    return _with_flaws(plan, flaws, rng)
+    return _with_flaws(plan, flaws)
 
 
-def _with_flaws(plan: SitePlan, flaws: Iterable[str] | Mapping[str, bool] | None, rng: Random) -> SitePlan:
+def _with_flaws(plan: SitePlan, flaws: Iterable[str] | Mapping[str, bool] | None) -> SitePlan:
     """Settle which flaws the site has, and empty one shelf where a product is out of stock."""
     drawn = plan.flaws
     if isinstance(flaws, Mapping):
@@ -189,10 +189,9 @@ def _with_flaws(plan: SitePlan, flaws: Iterable[str] | Mapping[str, bool] | None
         named = set[str]()
     if named - set(FLAWS):
         raise UnknownFlaw(named - set(FLAWS))
-    sold_out = rng.choice([product.slug for product in plan.products if product.name not in _PINNED])
     products = plan.products
     if "out_of_stock" in drawn:
-        products = tuple(replace(product, stock=0) if product.slug == sold_out else product for product in products)
+        products = tuple(replace(item, stock=0) if item.slug == plan.scarce else item for item in products)
     return replace(plan, flaws=drawn, products=products)
 
 
@@ -219,17 +218,18 @@ def _draw_product(rng: Random, name: str) -> Product:
         name=name,
         noun=noun,
         department=wording.DEPARTMENTS[department],
-        price=rng.randrange(3, 60) * 100 + rng.choice((0, 50, 95)),
+        price=rng.randrange(*(18, 60) if noun in _DEAR else (4, 24)) * 100 + rng.choice((0, 50, 95)),
         stock=rng.randrange(12, 40),
         blurb=rng.choice(wording.BLURBS),
     )
 
 
-def _draw_deliveries(rng: Random, texts: tuple[str, ...], pinned: bool) -> tuple[str, ...]:
-    """Draw 2 to 4 speeds; where `pinned`, express (the first of `texts`) and standard are among them."""
+def _draw_deliveries(rng: Random, pinned: bool) -> tuple[str, ...]:
+    """Draw 2 to 4 speeds; where `pinned`, standard, express and economy."""
+    texts = {word: rng.choice(texts) for word, texts in wording.DELIVERIES.items()}
     if pinned:
-        return (texts[1], texts[0], texts[2])
-    return tuple(rng.sample(texts, rng.choice((2, 3, 3, 4))))
+        return (texts["standard"], texts["express"], texts["economy"])
+    return tuple(rng.sample(list(texts.values()), rng.choice((2, 3, 3, 4))))
 
 
 def _draw_tickets(rng: Random, pinned: str | None) -> tuple[Ticket, ...]:

@@ -39,7 +39,9 @@ def shelf(shop: Shop, request: Request) -> Reply:
 
 
 def _hero(shop: Shop) -> str:
-    return f'<div class="hero"><h1>{shop.say("hero")}</h1><p>{shop.say("hero_line")}</p></div>'
+    window = "".join(picture(product.name) for product in shop.plan.products[-3:])
+    return f"""<div class="hero"><div><h1>{shop.say("hero")}</h1><p>{shop.say("hero_line")}</p></div>
+<div class="window">{window}</div></div>"""
 
 
 def _departments(shop: Shop) -> str:
@@ -67,7 +69,7 @@ def _sorter(shop: Shop, query: dict[str, str]) -> str:
 
 def _goods(shop: Shop, products: list[Product]) -> str:
     if shop.plan.layout.shelf == "rows":
-        headings = ("", shop.say("column_product"), shop.say("price_label"), "")
+        headings = ("", shop.say("column_shelf"), shop.say("price_label"), "")
         rows = [
             (picture(item.name), _name(shop, item), shop.plan.money(item.price), _opener(shop, item))
             for item in products

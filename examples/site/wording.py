@@ -60,6 +60,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     # cart
     "bag_title": ("Here is your {bag}", "Inside your {bag}"),
     "bag_empty": ("Your {bag} has nothing in it yet.", "There is nothing in your {bag}."),
+    "column_shelf": ("Article on the shelf", "One of our things"),
     "column_product": ("Article chosen", "What it is"),
     "column_quantity": ("How many pieces", "Pieces wanted"),
     "column_each": ("Price per piece", "One piece costs"),
