@@ -14,7 +14,7 @@ help: ## list the targets
 
 setup: $(STAMP) ## make .venv, install, find or install a browser
 
-$(STAMP): pyproject.toml constraints.txt scripts/setup.sh scripts/browser.sh
+$(STAMP): pyproject.toml constraints.txt scripts/setup.sh scripts/browser.py
 	@VENV='$(VENV)' PYTHON='$(PYTHON)' TORCH_INDEX='$(TORCH_INDEX)' bash scripts/setup.sh
 	@touch $@
 

@@ -69,5 +69,5 @@ install_packages() {
 
 make_venv
 install_packages
-VENV="$VENV" bash scripts/browser.sh
+"$VENV/bin/python" scripts/browser.py
 say "done"

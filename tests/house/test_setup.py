@@ -3,18 +3,19 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 # Doubles, as shell. The first is a venv's Python without torch, whose pip says what it is asked for.
 VENV_WITHOUT_TORCH = 'case "$*" in *version_info*) exit 0;; *pip*) echo "pip: $*"; exit 9;; esac; exit 1'
-WORKING_BROWSER = "exit 0"
-SAYS_AND_FAILS = 'echo "$(basename "$0") $*"; exit 1'
 
 
 def run(command, cwd, **env):
+    """Run to the end; a variable given as None is unset."""
+    environment = {name: value for name, value in {**os.environ, **env}.items() if value is not None}
     return subprocess.run(
-        command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -28,7 +29,7 @@ def program(path, text):
 @pytest.fixture
 def checkout(tree, tmp_path):
     """A folder with what set-up reads, and nothing that it makes."""
-    for path in ("Makefile", "pyproject.toml", "constraints.txt", "scripts/setup.sh", "scripts/browser.sh"):
+    for path in ("Makefile", "pyproject.toml", "constraints.txt", "scripts/setup.sh", "scripts/browser.py"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         shutil.copy(tree.root / path, tmp_path / path)
     return tmp_path
@@ -95,25 +96,65 @@ def test_changed_pins_are_installed(checkout):
     assert "setup.sh" in run(["make", "--dry-run", "setup"], checkout).stdout
 
 
+# A double of Playwright: its driver needs libatomic1, there is no network, and a browser opens a page where its
+# file says "works".
+PLAYWRIGHT_MAIN = """
+import os, sys
+if not os.path.exists(os.environ["HOME"] + "/libatomic1"):
+    sys.exit("driver/node: error while loading shared libraries: libatomic.so.1")
+if sys.argv[1] == "install":
+    sys.exit("Error: getaddrinfo ENOTFOUND cdn.playwright.dev")
+"""
+PLAYWRIGHT_SYNC_API = """
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import MagicMock
+
+@contextmanager
+def sync_playwright():
+    playwright = MagicMock()
+    def launch(executable_path, timeout):
+        if "works" not in Path(executable_path).read_text():
+            raise OSError("the browser ended")
+        return MagicMock()
+    playwright.chromium.launch = launch
+    yield playwright
+"""
+APT_GET = """echo "apt-get $*"
+case "$*" in
+    *libatomic1*) echo > "$HOME/libatomic1" ;;
+    *install*chromium*) echo "works" > "$HOME/path/chromium-headless-shell"
+        /bin/chmod +x "$HOME/path/chromium-headless-shell" ;;
+esac
+"""
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="system packages are installed by root only")
+
+
 @pytest.fixture
-def bare_machine(checkout):
-    """A machine with a shell and no browser: returns its PATH folder and the run of browser.sh on it."""
-    folder = checkout / "path"
-    for name in ("bash", "find", "timeout", "tr", "basename", "mktemp", "grep", "rm"):
-        folder.mkdir(exist_ok=True)
-        (folder / name).symlink_to(shutil.which(name))
-    program(checkout / ".venv/bin/playwright", SAYS_AND_FAILS)
+def bare_machine(tree, tmp_path):
+    """A machine with a shell and no browser: its folder of programs, and a run of browser.py on it."""
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sh").symlink_to("/bin/sh")
+    (tmp_path / "libatomic1").touch()
+    (tmp_path / "doubles" / "playwright").mkdir(parents=True)
+    for name, text in (("__init__", ""), ("__main__", PLAYWRIGHT_MAIN), ("sync_api", PLAYWRIGHT_SYNC_API)):
+        (tmp_path / "doubles" / "playwright" / f"{name}.py").write_text(text)
 
     def look(**env):
-        home = {"PATH": str(folder), "HOME": str(checkout), "BROWSER_EXECUTABLE": ""}
-        return run(["bash", "scripts/browser.sh"], checkout, **home, **env)
+        named = {"PUNCHLIST_BROWSER": None, "BROWSER_EXECUTABLE": None, "PLAYWRIGHT_BROWSERS_PATH": None}
+        places = {
+            "PATH": str(tmp_path / "path"),
+            "HOME": str(tmp_path),
+            "PYTHONPATH": str(tmp_path / "doubles"),
+        }
+        return run([sys.executable, tree.root / "scripts/browser.py"], tmp_path, **{**named, **places, **env})
 
-    return folder, look
+    return tmp_path / "path", look
 
 
 def test_an_installed_browser_is_taken_and_nothing_downloaded(bare_machine):
     folder, look = bare_machine
-    program(folder / "google-chrome", WORKING_BROWSER)
+    program(folder / "google-chrome", "works")
 
     done = look()
 
@@ -121,42 +162,64 @@ def test_an_installed_browser_is_taken_and_nothing_downloaded(bare_machine):
     assert done.stdout == f"setup: browser: {folder}/google-chrome\n"
 
 
-def test_a_browser_that_does_not_start_is_passed_over(bare_machine):
+def test_a_named_browser_that_opens_no_page_is_said_and_nothing_is_installed_over_it(bare_machine):
     folder, look = bare_machine
-    program(folder / "chromium", "exit 127")
-    program(folder / "google-chrome", WORKING_BROWSER)
+    program(folder / "apt-get", APT_GET)
+    program(folder / "mine", "does not")
 
-    assert "google-chrome" in look().stdout
+    done = look(PUNCHLIST_BROWSER=str(folder / "mine"))
+
+    assert done.returncode == 1
+    assert "the browser ended" in done.stderr
+    assert "apt-get" not in done.stdout
 
 
+@needs_root
 def test_without_network_root_gets_the_distributions_browser(bare_machine):
-    """The double of apt-get says what it was asked for and installs a browser on `install`."""
     folder, look = bare_machine
-    program(folder / "id", "echo 0")
-    shell = folder / "chromium-headless-shell"
-    program(
-        folder / "apt-get",
-        f'echo "$*"; [ "$1" = update ] || {{ printf "#!/bin/sh\n" > {shell}; /bin/chmod +x {shell}; }}',
-    )
+    program(folder / "apt-get", APT_GET)
 
     done = look()
 
-    steps = ("playwright install", "update -qq", "recommends chromium-headless-shell", f"browser: {shell}")
+    steps = ("apt-get update", "apt-get install", f"browser: {folder}/chromium-headless-shell")
     order = [done.stdout.index(step) for step in steps]
     assert order == sorted(order)
     assert done.returncode == 0
 
 
-def test_where_no_browser_can_be_had_one_sentence_says_what_to_do(bare_machine):
+@needs_root
+def test_the_library_that_a_minimal_debian_lacks_is_installed(bare_machine):
+    """Playwright's driver is a node that needs libatomic1, which minimal images do not have."""
     folder, look = bare_machine
-    program(folder / "id", "echo 1000")
+    program(folder / "google-chrome", "works")
+    program(folder / "apt-get", APT_GET)
+    (folder.parent / "libatomic1").unlink()
+
+    done = look()
+
+    assert "libatomic1" in done.stdout
+    assert done.returncode == 0
+
+
+def test_where_that_library_cannot_be_installed_it_is_named(bare_machine):
+    folder, look = bare_machine
+    (folder.parent / "libatomic1").unlink()
 
     done = look()
 
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
+    assert "sudo apt-get install libatomic1" in done.stderr
+
+
+def test_where_no_browser_can_be_had_the_way_out_is_said(bare_machine):
+    _, look = bare_machine
+
+    done = look()
+
+    assert done.returncode == 1
     assert "apt-get install chromium-headless-shell" in done.stderr
-    assert "BROWSER_EXECUTABLE" in done.stderr
+    assert "PUNCHLIST_BROWSER" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_pins_cover_every_direct_dependency(tree):
