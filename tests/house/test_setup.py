@@ -96,8 +96,8 @@ def test_changed_pins_are_installed(checkout):
     assert "setup.sh" in run(["make", "--dry-run", "setup"], checkout).stdout
 
 
-# A double of Playwright: its driver needs libatomic1, there is no network, and a browser opens a page where its
-# file says "works".
+# A double of Playwright: its driver needs libatomic1, there is no network, and a browser opens a page where
+# its file says "works".
 PLAYWRIGHT_MAIN = """
 import os, sys
 if not os.path.exists(os.environ["HOME"] + "/libatomic1"):
