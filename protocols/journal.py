@@ -283,8 +283,9 @@ class Journal:
     def call(self, key: str) -> Call | None:
         """The recorded call with this key, settled or not; None where it was never begun."""
         found = self._read(
-            "SELECT run, task, attempt, kind, key, body FROM rows WHERE key = ?1 AND kind = 'intent' UNION ALL"
-            " SELECT run, task, attempt, kind, key, body FROM rows WHERE key = ?1 AND kind = 'outcome'",
+            "SELECT run, task, attempt, kind, key, body FROM rows WHERE key = ?1 AND kind = 'intent'"
+            " UNION ALL SELECT run, task, attempt, kind, key, body FROM rows"
+            " WHERE key = ?1 AND kind = 'outcome'",
             (key,),
         )
         return _calls(found)[0] if found else None

@@ -17,7 +17,8 @@ from typing import Any, overload
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import BudgetOverdrawn, ProtocolViolation
-from .manager_rules import MANAGER_RULES, advance_manager, wake_manager
+from .manager_rules import MANAGER_RULES, advance_manager
+from .manager_steps import wake_manager
 from .messages import (
     Answer,
     Ask,
@@ -70,12 +71,50 @@ from .tasks import (
 from .worker_rules import WORKER_RULES, advance_worker
 
 __all__ = [
-    "MANAGER_RULES", "TERMINAL", "WORKER_RULES", "Child", "Decide", "Decision", "Effect", "Event", "Finish", "Flaw",
-    "GiveAnswer", "Limits", "ManagerStatus", "ManagerTask", "Patience", "Pause", "PersonAct", "ProtocolViolation",
-    "Reopen", "Resume", "Schedule", "Send", "StartWork", "StopWork", "Supersede", "Tick", "VerifierLost", "Work",
-    "WorkerLost", "WorkerStatus", "WorkerTask", "advance", "advance_manager", "advance_worker", "descendants",
-    "draft", "dump_event", "event_time", "legal_messages", "load_event", "state_table", "wake", "with_children",
-]  # fmt: skip
+    "MANAGER_RULES",
+    "TERMINAL",
+    "WORKER_RULES",
+    "Child",
+    "Decide",
+    "Decision",
+    "Effect",
+    "Event",
+    "Finish",
+    "Flaw",
+    "GiveAnswer",
+    "Limits",
+    "ManagerStatus",
+    "ManagerTask",
+    "Patience",
+    "Pause",
+    "PersonAct",
+    "ProtocolViolation",
+    "Reopen",
+    "Resume",
+    "Schedule",
+    "Send",
+    "StartWork",
+    "StopWork",
+    "Supersede",
+    "Tick",
+    "VerifierLost",
+    "Work",
+    "WorkerLost",
+    "WorkerStatus",
+    "WorkerTask",
+    "advance",
+    "advance_manager",
+    "advance_worker",
+    "descendants",
+    "draft",
+    "dump_event",
+    "event_time",
+    "legal_messages",
+    "load_event",
+    "state_table",
+    "wake",
+    "with_children",
+]
 
 
 @overload

@@ -13,7 +13,6 @@ from pydantic import Field
 
 from .errors import BudgetOverdrawn
 from .messages import (
-    Accept,
     Anomaly,
     Answer,
     Ask,
@@ -33,8 +32,6 @@ from .messages import (
     SpecText,
     TakeOver,
     Text,
-    Verdict,
-    Verify,
     Waive,
     message_id,
 )
@@ -158,7 +155,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """The manager is to draft a message next: an order (`assign`, `redo`), `dispose` of anomalies, or `answer`."""
+    """The manager is to draft a message: an order (`assign`, `redo`), `dispose` of anomalies, or `answer`."""
 
     what: Literal["assign", "redo", "dispose", "answer"]
     why: str = ""
@@ -474,11 +471,3 @@ def draft(
 def event_time(event: Event) -> float:
     """Seconds since 1970 at which the event happened, by the clock of its source."""
     return event.sent_at if isinstance(event, Envelope) else event.now
-
-
-__all__ = [
-    "TERMINAL", "Accept", "Child", "Decide", "Decision", "Effect", "Event", "Finish", "Flaw", "GiveAnswer",
-    "Limits", "ManagerStatus", "ManagerTask", "Patience", "Pause", "PersonAct", "Reopen", "Resume", "Schedule",
-    "Send", "StartWork", "StopWork", "Supersede", "Tick", "Verdict", "VerifierLost", "Verify", "Work",
-    "WorkerLost", "WorkerStatus", "WorkerTask", "draft", "event_time",
-]  # fmt: skip
