@@ -29,8 +29,8 @@ EffectClass = Literal["read", "write", "irreversible"]
 """`read` changes nothing; `write` can be undone; `irreversible` cannot (money, mail, deletion)."""
 
 Recovery = Literal["pure", "keyed", "queryable", "unsafe"]
-"""How a call without a recorded outcome is settled: run again; sent again with its key, by which the tool does
-it only once; asked of the world through `outcome_of`; or never repeated and put to a person."""
+"""How a call without a recorded outcome is settled: run again; sent again with its key, by which the tool
+does it only once; asked of the world through `outcome_of`; or never repeated and put to a person."""
 
 KEY_PARAMETER = "idempotency_key"
 DEFAULT_TIMEOUT = 60.0
