@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .agents import Manager, Worker
     from .core_model import load_model
     from .memory import Memory
-    from .protocols import Check, Confirmed, Failed, Journal, Judge, Schema, ToolCheck, Unverified
+    from .protocols import Check, Confirmed, Failed, Judge, Schema, ToolCheck, Unverified
+    from .protocols.journal import Journal
     from .tools import tool
     from .tools.browser import Browser
 
@@ -41,7 +42,7 @@ _HOME = {
     "Check": ".protocols",
     "Confirmed": ".protocols",
     "Failed": ".protocols",
-    "Journal": ".protocols",
+    "Journal": ".protocols.journal",
     "Judge": ".protocols",
     "Manager": ".agents",
     "Memory": ".memory",
