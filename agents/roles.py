@@ -54,7 +54,7 @@ def choices(options: Iterable[str]) -> str:
 # --- plan: goal -> typed tasks ------------------------------------------------------------------------------
 
 ORDER_FIELDS = ("count", "item", "name", "option", "date")
-TICKET_FIELDS = ("name", "text")
+TICKET_FIELDS = ("name", "about", "text")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     if "ticket" in kinds:
         tasks.append("ticket")
         rules.append(
-            'ticket: "task ticket\\n" name (text | number)? "close\\n"?\n'
+            'ticket: "task ticket\\n" name about? (text | number)? "close\\n"?\n'
+            'about: "about" SPAN "\\n"\n'
             'text: "text" SPAN "\\n"\nnumber: "number " ("1" | "2" | "3") "\\n"'
         )
     if "use" in kinds:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TOKEN = re.compile(r"\w+(?:[-./:@_+]\w+)*|['’]\w+|[^\w\s]")
+_TOKEN = re.compile(r"\w+(?:[-./:@_+]\w+)*|['’]s\b|[^\w\s]")
 
 NUMBER_WORDS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,

@@ -22,44 +22,46 @@ from . import words
 CARTS = ("cart", "basket", "bag", "trolley", "shopping cart", "shopping bag", "order list", "shopping list")
 HOMES = ("home", "shop", "store", "all goods", "products", "catalogue", "collection", "browse", "start", "everything", "our range")
 HELPS = ("help", "support", "help desk", "tickets", "inbox", "messages", "customer care", "requests", "service desk", "cases", "mailbox",
-         "support tickets", "questions", "customer tickets")  # fmt: skip
+         "support tickets", "questions", "customer inbox", "desk", "the help desk", "customer desk")  # fmt: skip
 OTHERS = ("about", "contact", "account", "sign in", "terms", "privacy", "blog", "sale", "new in", "gift ideas", "wish list", "faq",
           "shipping", "returns", "careers", "stores", "stories", "newsletter", "deutsch", "my orders", "orders", "profile")  # fmt: skip
 FINDS = ("search", "find", "search products", "search for", "look for", "find a product", "what are you looking for", "search goods", "keyword")
 GOS = ("search", "go", "find", "search now", "look", "ok", "show", "find it")
-NEXTS = ("next", "next page", "more", "older", "show more", "more results", "page 2", "forward", "further", "load more", "continue to page 2")
+NEXTS = ("next", "next page", "more", "older", "show more", "more results", "page 2", "forward", "further", "load more", "continue to page 2", "on to more", "further on", "ahead", "the next page", "later ones", "next ones", "onward", "and more")
 PREVS = ("previous", "back", "previous page", "newer", "page 1", "earlier")
 ADDS = ("add to {c}", "add to {c}", "put in {c}", "place in {c}", "add this to the {c}", "add", "buy", "buy this", "drop in {c}",
-        "into the {c}", "add item", "add to my {c}", "i want this", "take it", "move to {c}", "put into my {c}")  # fmt: skip
+        "into the {c}", "add item", "add to my {c}", "i want this", "take it", "move to {c}", "put into my {c}", "let me have it", "throw it in my {c}", "it goes in the {c}", "in the {c} please", "put this in the {c}")  # fmt: skip
 UPDATES = ("update", "update {c}", "save changes", "recalculate", "refresh {c}", "apply", "save {c}")
 REMOVES = ("remove", "delete", "drop", "take out", "x", "discard", "remove item")
 CHECKOUTS = ("checkout", "check out", "go to checkout", "proceed to checkout", "start checkout", "to the till", "buy these", "continue to checkout",
-             "order these", "next: your details", "enter your details", "to checkout")  # fmt: skip
+             "order these", "next: your details", "enter your details", "to checkout", "continue to delivery", "proceed to payment",
+             "delivery and payment details", "on to checkout", "go and pay", "checkout form", "delivery details")  # fmt: skip
 REVIEWS = ("continue", "review order", "next", "continue to review", "check order", "next step", "preview order", "go on", "to the summary",
-           "see summary", "proceed", "continue to summary", "review", "look it over", "save and continue", "one more look")  # fmt: skip
-FINALS = ("place order", "confirm order", "buy now", "pay now", "send order", "complete purchase", "order now", "submit order", "finish order",
+           "see summary", "proceed", "continue to summary", "review", "look it over", "save and continue", "one more look", "show my order", "to the last step", "last check", "check the order first", "show summary", "look at the order")  # fmt: skip
+FINALS = ("place this order", "yes, order", "send it off", "order for good", "send this order", "place order", "confirm order", "buy now", "pay now", "send order", "complete purchase", "order now", "submit order", "finish order",
           "confirm and pay", "place my order", "yes, order this", "confirm purchase", "order and pay", "make the order")  # fmt: skip
 QUANTITIES = ("quantity", "qty", "amount", "number", "how many", "pieces", "units", "count", "quantity wanted", "number of items")
 NAMES = ("name", "full name", "your name", "customer name", "recipient", "customer", "name of recipient", "who is it for", "buyer", "first and last name",
-         "contact name", "ordered by", "delivered to", "person", "ship to")  # fmt: skip
+         "contact name", "ordered by", "delivered to", "person", "ship to", "full name of buyer", "parcel to", "name on the parcel", "recipient's name", "full name, please")  # fmt: skip
 DATES = ("date", "delivery date", "delivery day", "day", "when", "preferred date", "arrival date", "deliver on", "day of delivery", "arrives on",
          "wanted by", "ship date", "day wanted")  # fmt: skip
 CHOICES = ("delivery", "shipping", "shipping method", "service", "method", "delivery option", "speed", "how to send it", "type of delivery", "carrier",
-           "shipping speed", "choose a service", "way of delivery")  # fmt: skip
-PAYS = ("payment", "pay by", "how to pay", "payment method", "paid with", "pay with")
+           "shipping speed", "choose a service", "way of delivery", "delivery speed", "how fast", "which shipping")  # fmt: skip
+PAYS = ("payment", "way to pay", "how do you pay", "pay by", "how to pay", "payment method", "paid with", "pay with")
 EXTRAS = ("email", "phone", "voucher code", "address", "company", "comment", "floor", "postcode", "city", "coupon", "message to us")
-TERMS = ("i agree to the terms", "accept terms", "i accept the conditions", "terms and conditions", "i have read the terms", "agree to terms of sale",
+TERMS = ("the terms are fine", "i have read the conditions", "i agree", "agree to the shop terms", "i agree to the terms", "accept terms", "i accept the conditions", "terms and conditions", "i have read the terms", "agree to terms of sale",
          "yes to the terms", "i accept the terms of sale")  # fmt: skip
 SUBSCRIBES = ("send me news", "newsletter", "remember me", "save my data", "tell me about offers", "keep me posted")
 REPLIES = ("reply", "your reply", "answer", "message", "write a reply", "your answer", "response", "text", "your message", "note to customer",
            "write back", "comment")  # fmt: skip
-SENDS = ("send", "send reply", "send answer", "post reply", "submit", "send message", "reply", "post", "deliver reply")
-CLOSES = ("close ticket", "close", "resolve", "mark as solved", "mark resolved", "close case", "close request", "set to closed", "solve ticket", "finish case")
+SENDS = ("send it", "send this", "send off", "send to customer", "post it", "send", "send reply", "send answer", "post reply", "submit", "send message", "reply", "post", "deliver reply")
+CLOSES = ("ticket done", "it is done, close", "mark as closed", "close this one", "close now", "close ticket", "close", "resolve", "mark as solved", "mark resolved", "close case", "close request", "set to closed", "solve ticket", "finish case")
 BOTHS = ("reply and close", "send and close", "answer and close", "send & resolve", "post and close", "reply & close ticket", "send and solve",
-         "close with reply", "submit and close")  # fmt: skip
-CLOSED = ("closed", "resolved", "solved", "done", "closed today", "finished")
-OPEN = ("open", "new", "waiting", "pending", "in progress", "unanswered", "active")
-LOADING = ("loading…", "loading", "please wait", "one moment", "fetching…", "just a second", "loading, please wait", "getting things ready", "hold on")
+         "close with reply", "submit and close", "answer it and close", "send answer, then close", "reply, then close it", "answer the customer and close")
+OPENS = ("send only", "reply, stay open", "send and keep open", "answer, leave it open", "reply only", "send without closing", "keep it open", "post, do not close")  # fmt: skip
+CLOSED = ("closed", "now closed", "closed and done", "is closed", "closed by us", "resolved", "solved", "done", "closed today", "finished")
+OPEN = ("open", "still waiting", "open, not answered", "is open", "to be answered", "new", "waiting", "pending", "in progress", "unanswered", "active")
+LOADING = ("loading…", "loading", "please wait", "one moment", "fetching…", "just a second", "loading, please wait", "getting things ready", "hold on", "still loading", "fetching this part", "one moment, fetching", "still working on it")
 EMPTY = ("no results", "nothing found", "0 results", "no matches", "we found nothing", "sorry, no products match", "no products found", "nothing matched")
 GONE = ("out of stock", "sold out", "currently unavailable", "not available", "no stock left", "unavailable", "back soon", "none left")
 THANKS = ("thank you", "order received", "thank you for your order", "order complete", "your order is in", "success", "all done", "order confirmed",
@@ -86,6 +88,7 @@ class Site:
     has_review: bool
     update_button: bool
     combined_close: bool
+    late: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     @staticmethod
     def draw(rng: Random) -> Site:
@@ -226,10 +229,13 @@ def chrome(site: Site, sheet: Sheet, search: str | None = "") -> None:
     """Header: brand, navigation, search box (with `search` in it)."""
     rng = site.rng
     parts: list[list[str | Item]] = []
+    if rng.random() < 0.12:
+        parts += [[rng.choice(("we use cookies", "this shop uses cookies", "we value your privacy"))], [Item("cookie", "button", rng.choice(("accept", "got it", "fine", "okay", "accept all")))]]
     if rng.random() < 0.6:
         parts.append([site.brand] if rng.random() < 0.5 else [Item("home2", "link", site.brand)])
-    nav: list[str | Item] = [Item(tag, "link", label) for tag, label in site.nav]
-    parts += [nav] if rng.random() < 0.4 else [[item] for item in nav]
+    site.late = [pair for pair in site.nav if rng.random() < 0.15] if rng.random() < 0.3 else []
+    nav: list[str | Item] = [Item(tag, "link", label) for tag, label in site.nav if (tag, label) not in site.late]
+    parts += [nav] if nav and rng.random() < 0.4 else [[item] for item in nav]
     if site.has_search and search is not None:
         box: list[list[str | Item]] = [[Item("find", "textbox", site.labels["find"], search)]]
         if site.search_button:
@@ -242,6 +248,8 @@ def chrome(site: Site, sheet: Sheet, search: str | None = "") -> None:
 def footer(site: Site, sheet: Sheet) -> None:
     """What stands below most pages."""
     rng = site.rng
+    sheet.lines += [[Item(tag, "link", label)] for tag, label in site.late]
+    site.late = []
     if rng.random() < 0.35:
         sheet.add(rng.choice((f"{site.brand} {rng.randint(1990, 2027)}", "free returns within 30 days", f"call {rng.randint(100, 999)} {rng.randint(1000, 9999)}",
                               "made with care", "all prices include tax", " ".join(words.sentence(rng)))))  # fmt: skip
@@ -308,6 +316,12 @@ def listing(rng: Random) -> Sheet:
     if rng.random() < 0.5:
         sheet.add(rng.choice(("products", f"results for {box}" if box else "our goods", f"{len(shown)} products", "welcome", "today's picks", "all we have",
                               f"page 1 of {rng.randint(1, 5)}")))  # fmt: skip
+    if rng.random() < 0.2:
+        sheet.add(Item("sort", "select", rng.choice(("sort by", "order by", "sorting")), "usual", ("usual", "price", "name")))
+        if rng.random() < 0.5:
+            sheet.add(Item("sorted", "button", rng.choice(("sort", "apply"))))
+    if rng.random() < 0.3:
+        sheet.lines += [[Item("kind", "link", words.either(rng, words.OPTIONS + words.KINDS, 0.5))] for _ in range(rng.randint(2, 5))]
     present = state == "plain" and rng.random() < 0.6 or state == "results"
     visible = list(shown)
     if state in ("empty", "empty1"):
@@ -372,21 +386,25 @@ def listing(rng: Random) -> Sheet:
 def cards(site: Site, sheet: Sheet, names: Sequence[Sequence[str]]) -> None:
     """Product cards, as rows or as separate lines."""
     rng = site.rng
-    style = rng.choice(("link", "link", "view", "button"))
+    style = rng.choice(("link", "link", "view", "button", "only", "only"))
+    view = rng.choice(("view", "details", "open", "see it", "look", "show", "to product", "more about it", "see details", "take a look", "look at it", "read more"))
+    kind = rng.choice(("link", "link", "button"))
     extra = rng.choice(("", "", "in stock", "new"))
     for name in names:
         title = " ".join(name)
         link = Item(title, "link", title)
         price = words.price(rng)
         if style == "view":
-            row: list[str | Item] = [link, price, Item("look", "link", "view")]
+            row: list[str | Item] = [link, price, Item("look", "link", view)]
+        elif style == "only":
+            row = [title, price, Item(title, kind, view)]
         elif style == "button":
             row = [link, price, Item("quick", "button", site.labels["add"])]
         else:
             row = [link, price]
         if extra and rng.random() < 0.6:
             row.append(extra)
-        sheet.lines += [row] if site.rows else [[part] for part in row]
+        sheet.lines += [row] if site.rows or style == "only" else [[part] for part in row]
 
 
 def product(rng: Random) -> Sheet:
@@ -479,12 +497,17 @@ def cart(rng: Random) -> Sheet:
     control = rng.choice(("number", "number", "textbox", "select"))
     options = tuple(str(n) for n in range(1, 11)) if control == "select" else ()
     fixed = rng.random() < 0.1
+    row_update = rng.random() < 0.25
+    if row_update:
+        site.update_button = False
     for index, (name, count) in enumerate(zip(held, counts, strict=True)):
         title = " ".join(name)
         field_ = Item(f"q{index}", control, site.labels["quantity"] if rng.random() < 0.7 else f"{site.labels['quantity']} {title}", str(count), options)
         row: list[str | Item] = [rng.choice((title, Item("open", "link", title))), words.price(rng), str(count) if fixed else field_]
         if rng.random() < 0.5:
             row.append(words.price(rng))
+        if row_update:
+            row.append(Item(f"u{index}", "button", rng.choice(("update", "save", "update row", "apply", "change", "set"))))
         row.append(Item(f"r{index}", "button", site.labels["remove"]))
         if site.rows or rng.random() < 0.8:
             sheet.add(*row)
@@ -497,6 +520,9 @@ def cart(rng: Random) -> Sheet:
         tail.append([Item("update", "button", site.labels["update"].replace("{c}", site.cart))])
     if rng.random() < 0.4:
         tail.append([Item("shop", "link", rng.choice(("continue shopping", "keep looking", "back to the goods", "more shopping")))])
+    if rng.random() < 0.25:
+        tail.append([Item("voucher", "textbox", rng.choice(("voucher", "coupon code", "discount code")), "")])
+        tail.append([Item("redeem", "button", rng.choice(("redeem", "apply code", "use it")))])
     rng.shuffle(tail)
     sheet.lines += tail
     footer(site, sheet)
@@ -518,7 +544,10 @@ def cart_cases(site: Site, sheet: Sheet, held: list[list[str]], counts: list[int
         sheet.ask(cart_step("set", name, rng, other), f"{verb} {sheet.number(f'q{pick}')} {other}", *rng.choice(([], [opened])))
         typed = ok(f"{verb} {label} = {count}")
         step = cart_step("set", name, rng, count)
-        if site.update_button:
+        if sheet.number(f"u{pick}"):
+            sheet.click(f"u{pick}", step, rng, typed)
+            sheet.ask(step, "done", typed, ok(f"click {sheet.item(f'u{pick}').name}", rng.choice(("", "saved"))))
+        elif site.update_button:
             sheet.click("update", step, rng, typed)
             sheet.ask(step, "done", typed, ok(f"click {sheet.item('update').name}", rng.choice(("", f"{site.cart} updated", "saved"))))
         else:
@@ -558,7 +587,8 @@ def form(rng: Random) -> Sheet:
     choices.insert(rng.randint(0, len(choices)), choice)
     extras = [" ".join(words.option(rng)) for _ in range(rng.randint(1, 3))]
     extras.insert(rng.randint(0, len(extras)), extra)
-    suffix = rng.choice(("", "", "", " (+£3)", " - 2 days", ", free", " (tomorrow)", " delivery"))
+    suffix = rng.choice(("", "", " (+£3)", " - 2 days", ", free", " (tomorrow)", " delivery", f" {words.fresh(rng)}", f" {words.fresh(rng)} {words.fresh(rng)}", f" by {words.fresh(rng)}",
+                         " within a week", f", {words.fresh(rng)}", f" at the {words.fresh(rng)}"))  # fmt: skip
     date_role = rng.choice(("date", "date", "date", "textbox"))
     shown_date = f"2027-{month:02d}-{number:02d}" if date_role == "date" else when
     blocks: list[list[list[str | Item]]] = [
@@ -570,7 +600,7 @@ def form(rng: Random) -> Sheet:
     if kind == "pay":
         blocks.append(option_block(rng, "extra", site.labels["pay"], extras, extra, filled["extra"], ""))
     elif kind == "tick":
-        blocks.append([[Item("extra", "checkbox", extra + rng.choice(("", "", " (+£2)", " please", " for free")), "on" if filled["extra"] else "off")]])
+        blocks.append([[Item("extra", "checkbox", loosely(extra, rng), "on" if filled["extra"] else "off")]])
     terms = rng.random() < 0.5
     if terms:
         blocks.append([[Item("terms", "checkbox", site.labels["terms"], "on" if filled["terms"] else "off")]])
@@ -612,6 +642,17 @@ def option_block(rng: Random, tag: str, label: str, options: Sequence[str], want
     return [[part for row in rows for part in row]] if rng.random() < 0.2 else rows
 
 
+def loosely(name: str, rng: Random) -> str:
+    """A checkbox label that says the same in other words: order, endings and small words differ."""
+    parts = [words.inflected(word, rng) if rng.random() < 0.4 else word for word in name.split()]
+    if rng.random() < 0.4:
+        parts.reverse()
+    if len(parts) > 1 and rng.random() < 0.4:
+        parts.insert(1, rng.choice(("as a", "it as", "with", "and", "it up in a", "by", "it in")))
+    text = " ".join(parts)
+    return rng.choice(("{}", "{}", "{} please", "add {}", "{} (+£2)", "yes, {}", "{} for free", "please {}", "i want {}", "{} and more", "add {} and a card")).format(text)
+
+
 def form_cases(site: Site, sheet: Sheet, wanted: dict[str, str], filled: dict[str, bool]) -> None:
     """Questions about a form."""
     rng = site.rng
@@ -644,6 +685,9 @@ def form_cases(site: Site, sheet: Sheet, wanted: dict[str, str], filled: dict[st
             sheet.ask(step, "done", *rng.choice(([], [past])))
         else:
             sheet.ask(step, act)
+    if wanted["extra"] and sheet.item("extra").role == "checkbox" and sheet.item("extra").value == "off":
+        said = " ".join(words.inflected(word, rng) if rng.random() < 0.5 else word for word in wanted["extra"].split())
+        sheet.ask(Step("choose", said), f"click {sheet.number('extra')}")
     absent = " ".join(words.option(rng))
     if rng.random() < 0.25:
         sheet.ask(Step("choose", absent), "cannot not found")
@@ -732,8 +776,12 @@ def inbox(rng: Random) -> Sheet:
     order = rng.choice(("spo", "pso", "sp", "op", "osp"))
     linked = rng.choice(("s", "s", "p", "v"))
     late = rng.random() < 0.1
+    subjects: list[str] = []
+    if len(site.people) > 2 and rng.random() < 0.3:
+        site.people[1] = site.people[0]
     for index, person in enumerate([] if late else site.people):
         who, subject, state = " ".join(person), " ".join(words.sentence(rng)), rng.choice((site.labels["open"], site.labels["closed"]))
+        subjects.append(subject)
         row: list[str | Item] = []
         for part in order:
             text = {"s": subject, "p": who, "o": state}[part]
@@ -749,7 +797,12 @@ def inbox(rng: Random) -> Sheet:
     footer(site, sheet)
     for index in rng.sample(range(len(site.people)), min(len(site.people), 3)):
         who = " ".join(site.people[index])
+        twins = site.people.count(site.people[index]) > 1
         step = Step("open ticket", f"of {who}", (who,))
+        if (twins or rng.random() < 0.15) and not late and "s" in order:
+            step = Step("open ticket", f"of {who} about {subjects[index]}", (who,))
+        elif twins and not late:
+            continue
         if late:
             sheet.ask(step, "wait", ok(f"click {site.labels['help']}"))
         else:
@@ -790,7 +843,7 @@ def ticket(rng: Random) -> Sheet:
         if combined:
             buttons.append([Item("both", "button", site.labels["both"])])
             if rng.random() < 0.3:
-                buttons.append([Item("send", "button", "send only" if rng.random() < 0.5 else site.labels["send"])])
+                buttons.append([Item("send", "button", rng.choice(OPENS))])
         elif control == "select":
             sheet.add(Item("state", "select", "status", status, tuple(dict.fromkeys((site.labels["open"], "waiting", site.labels["closed"])))))
             buttons.append([Item("send", "button", rng.choice(("save", "update", "send", "save ticket")))])
@@ -829,6 +882,8 @@ def ticket_cases(site: Site, sheet: Sheet, who: str, reply: str, state: str, com
         sheet.ask(Step("reply", other, (other,)), f"type {box} {other}")
     elif state == "sent":
         sheet.ask(answer, "done", typed, ok(f"click {site.labels['send']}", rng.choice(("", reply, "sent", "reply sent"))))
+    if state == "closed" and rng.random() < 0.3:
+        sheet.add(Item("reopen", "button", rng.choice(("reopen", "open it again", "reopen ticket"))))
     if state == "closed":
         past = rng.choice((ok("click close", "closed"), Done("dialog accept", "ok"), ok(f"click {site.labels['both']}", site.labels["closed"])))
         sheet.ask(Step("close"), "done", *rng.choice(([past], [past], [])))

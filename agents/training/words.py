@@ -89,6 +89,11 @@ def option(rng: Random) -> list[str]:
     return [either(rng, OPTIONS, 0.45) for _ in range(count)]
 
 
+def inflected(word: str, rng: Random) -> str:
+    """A word as another part of speech may spell it."""
+    return word + rng.choice(("", "", "ed", "ing", "ped", "ping", "s", "ting"))
+
+
 def day(rng: Random) -> tuple[str, int, int]:
     """A date as people write it, with its day and month."""
     number, month = rng.randint(1, 28), rng.randint(1, 12)
