@@ -161,21 +161,24 @@ class ChromaIndex:
         self._generation = generation
 
     def _catch_up(self) -> None:
-        """Add what the store has gained; note how far we are, so that the next process need not ask."""
+        """Add what the store has gained, and note how far we are for the next process.
+
+        The first vector goes in alone: Chroma makes its files then, and they are blanked before more.
+        """
         news = self._store.changed_after(self._seen)
-        if not news:
-            return
-        with self._guard():
-            size = self._client.get_max_batch_size()
-            for start in range(0, len(news), size):
-                part = news[start : start + size]
+        while news:
+            with self._guard():
+                size = self._client.get_max_batch_size() if self._seen else 1
+                part, news = news[:size], news[size:]
                 self._collection.upsert(
                     ids=[each.record.id for each in part],
                     embeddings=[each.vector for each in part],
                     metadatas=[_metadata(each) for each in part],
                 )
-            self._seen = news[-1].change
-            self._collection.modify(metadata={"seen": self._seen})
+                if not self._seen and isinstance(self._place, Path):
+                    _blank_unused_slots(self._place)
+                self._seen = part[-1].change
+                self._collection.modify(metadata={"seen": self._seen})
 
     def _matches(self) -> bool:
         """Whether the index holds as many records as the store.
@@ -275,6 +278,21 @@ def chroma_condition(admitted: Filter) -> dict[str, Any] | None:
     if admitted.at is not None:
         parts.append({"until": {"$gt": microseconds(admitted.at)}})
     return parts[0] if len(parts) == 1 else {"$and": parts} if parts else None
+
+
+def _blank_unused_slots(place: Path) -> None:
+    """Zero the vector files of graphs without elements.
+
+    Chroma makes them out of memory that it did not clear: they hold pieces of whatever this process had
+    there before, such as forgotten vectors or secrets. It does not read them while the count is zero,
+    and writes them whole once there are elements to save.
+    """
+    for header in place.glob("*/*/header.bin"):
+        count = int.from_bytes(header.read_bytes()[20:28], "little")
+        for path in (header.with_name("data_level0.bin"), header.with_name("length.bin")):
+            if count == 0 and path.exists():
+                with path.open("r+b") as file:
+                    file.write(bytes(path.stat().st_size))
 
 
 def _metadata(stored: Stored) -> dict[str, str | int]:

@@ -58,6 +58,18 @@ def test_forgetting_leaves_no_bytes(open_memory, tmp_path, target):
         open_memory().get_sync(kept.id)
 
 
+def test_what_this_process_had_in_memory_does_not_get_into_the_files_of_chroma(open_memory, tmp_path):
+    """Chroma writes buffers that it never cleared; a forgotten vector could come back to disk that way."""
+    memory = open_memory()
+
+    keep_secret_among(memory, 10)
+
+    for name in ("data_level0.bin", "length.bin"):
+        (path,) = tmp_path.rglob(name)
+        assert path.stat().st_size > 0
+        assert path.read_bytes().strip(b"\0") == b""
+
+
 def test_what_proved_a_record_is_forgotten_with_it(open_memory, tmp_path):
     memory = open_memory()
     proof = confirm().model_copy(update={"spec_hash": "zephyrpot"})

@@ -92,6 +92,19 @@ def test_an_index_that_lost_records_is_noticed_on_opening_and_built_anew(open_me
     assert memory._chroma.rebuilt == 1
 
 
+def test_an_index_larger_than_what_chroma_saves_at_once_is_found_after_reopening(open_memory):
+    memory = open_memory()
+    memory._store._connection.execute("PRAGMA synchronous = OFF")
+    every = fill(memory, 1200)
+    assert finds_all(memory, every[::100])
+    memory.close()
+
+    memory = open_memory()
+
+    assert finds_all(memory, every[::60] + every[995:1005])
+    assert memory._chroma.rebuilt == 0
+
+
 def test_an_index_that_is_only_behind_is_not_built_anew(open_memory):
     """Writes of another process arrive one by one: starting over costs minutes in a large memory."""
     memory = open_memory()
