@@ -1,9 +1,9 @@
 """The example site: a small shop and help desk to try agents on, with goals and a judge.
 
-    with Site(seed=3) as site:
-        wanted = goal(3)
-        ...                                   # an agent gets wanted.text and site.url, nothing else
-        judge(site, wanted.expected)
+with Site(seed=3) as site:
+    wanted = goal(3)
+    ...                                   # an agent gets wanted.text and site.url, nothing else
+    judge(site, wanted.expected)
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from .goals import Expected, ExpectedOrder, ExpectedTicket, ShopGoal, Slot, demo
 from .judge import Judgement, judge
 from .plan import DEMO_SEED, FLAWS, SitePlan, UnknownFlaw, draw_plan
 from .server import Site
-from .store import WrongSiteFile
 
 __all__ = [
     "DEMO_SEED",
@@ -26,7 +25,6 @@ __all__ = [
     "SitePlan",
     "Slot",
     "UnknownFlaw",
-    "WrongSiteFile",
     "demo_goal",
     "draw_plan",
     "goal",

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from html import escape
 
-from .frame import Reply, Request, Shop, asleep, complaints, facts, late, missing, page, pager, redirect, table
+from .frame import (
+    Reply,
+    Request,
+    Shop,
+    asleep,
+    complaints,
+    facts,
+    late,
+    missing,
+    page,
+    pager,
+    redirect,
+    table,
+)
 from .store import TicketState
 
 
@@ -46,7 +59,8 @@ def ticket(shop: Shop, request: Request, number: str, wrong: tuple[str, ...] = (
     rows = [(shop.plan.say("ticket_customer"), found.customer), (shop.plan.say("ticket_status"), state)]
     voices = {"customer": escape(found.customer), "desk": shop.say("desk_voice")}
     thread = "".join(
-        f'<div class="said {author}"><b>{voices[author]}</b> {escape(text)}</div>' for author, text in found.lines
+        f'<div class="said {author}"><b>{voices[author]}</b> {escape(text)}</div>'
+        for author, text in found.lines
     )
     main = f"""<h1>{escape(found.subject)}</h1>{complaints(shop, wrong)}{facts(shop, rows)}
 <h2>{shop.say("thread_title")}</h2>{thread}{_forms(shop, found)}
@@ -73,7 +87,8 @@ def _forms(shop: Shop, found: TicketState) -> str:
 
 
 def _post(action: str, label: str) -> str:
-    return f"""<form method="post" action="{action}"><div class="actions"><button class="quiet">{label}</button></div></form>"""
+    return f"""<form method="post" action="{action}"><div class="actions">
+<button class="quiet">{label}</button></div></form>"""
 
 
 def answer(shop: Shop, request: Request, number: str) -> Reply:

@@ -136,7 +136,11 @@ def facts(shop: Shop, rows: Iterable[tuple[str, str]]) -> str:
     """Label and value pairs (plain text) as a list or a table, whichever the site uses."""
     pairs = [(escape(label), escape(value)) for label, value in rows]
     if shop.plan.layout.facts == "list":
-        return "<dl>" + "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in pairs) + "</dl>"
+        return (
+            "<dl>"
+            + "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in pairs)
+            + "</dl>"
+        )
     lines = "".join(f'<tr><th scope="row">{label}</th><td>{value}</td></tr>' for label, value in pairs)
     return f"<table><tbody>{lines}</tbody></table>"
 

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from random import Random
 
 from . import wording
-from .plan import DEMO_SEED, SitePlan, Ticket, draw_plan
+from .plan import DEMO_SEED, Ticket, draw_plan
 
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five")
 _MARKED = re.compile("\x02([^\x03]*)\x03([^\x04]*)\x04")
@@ -88,7 +88,9 @@ class _Draw:
         self.used: set[str] = set()
         self.part = 0
         self.words = self.rng.random() < 0.12
-        self.product_case: Callable[[str], str] = self.rng.choices((str.lower, str, str.title), (80, 12, 8))[0]
+        self.product_case: Callable[[str], str] = self.rng.choices((str.lower, str, str.title), (80, 12, 8))[
+            0
+        ]
         self.date_form = self.rng.choice(DATE_FORMS)
         self.with_year = self.rng.random() < 0.08
 
@@ -126,7 +128,9 @@ class _Draw:
         self.part += 1
         goods = [product for product in self.plan.products if product.slug != self.plan.scarce]
         chosen = self.rng.sample(goods, self.rng.choices((1, 2, 3), (45, 40, 15))[0])
-        lines = tuple((product.name, self.rng.choices((1, 2, 3, 4, 5), (4, 5, 4, 2, 2))[0]) for product in chosen)
+        lines = tuple(
+            (product.name, self.rng.choices((1, 2, 3, 4, 5), (4, 5, 4, 2, 2))[0]) for product in chosen
+        )
         speeds = [word for word in wording.DELIVERIES if _option(self.plan.deliveries, word)]
         speed = self.rng.choice(speeds)
         day = self.plan.today + timedelta(days=self.rng.randrange(3, 150))
@@ -161,13 +165,17 @@ class _Draw:
         phrases = [self.mark("gift", self.rng.choice(wording.GIFT_PHRASES))] if gift else []
         if pay:
             phrases.append(self.rng.choice(wording.PAYMENT_PHRASES).format(pay=self.mark("payment", pay)))
-        return "".join(f", {phrase}" for phrase in phrases[:1]) + "".join(f" and {phrase}" for phrase in phrases[1:])
+        return "".join(f", {phrase}" for phrase in phrases[:1]) + "".join(
+            f" and {phrase}" for phrase in phrases[1:]
+        )
 
     def number_to_own(self) -> str:
         """Words that close the recipient's ticket with the number of the order just asked for."""
         order = self.orders[-1]
         ticket = next(item for item in self.plan.tickets if item.customer == order.name and not item.closed)
-        self.tickets.append(ExpectedTicket(ticket.id, ticket.customer, closed=True, order=len(self.orders) - 1))
+        self.tickets.append(
+            ExpectedTicket(ticket.id, ticket.customer, closed=True, order=len(self.orders) - 1)
+        )
         her = wording.FIRST_NAMES[order.name.split()[0]]
         she, them = ("She", "her") if her == "her" else ("He", "him")
         return self.rng.choice(wording.NUMBER_TO_OWN).format(her=her, She=she, them=them)
@@ -175,8 +183,12 @@ class _Draw:
     def number_to_other(self) -> str:
         """Words that close somebody else's ticket with the number of the order just asked for."""
         ticket = self.ticket()
-        self.tickets.append(ExpectedTicket(ticket.id, ticket.customer, closed=True, order=len(self.orders) - 1))
-        return self.rng.choice(wording.NUMBER_TO_OTHER).format(customer=self.mark("customer", ticket.customer))
+        self.tickets.append(
+            ExpectedTicket(ticket.id, ticket.customer, closed=True, order=len(self.orders) - 1)
+        )
+        return self.rng.choice(wording.NUMBER_TO_OTHER).format(
+            customer=self.mark("customer", ticket.customer)
+        )
 
     def reply(self) -> str:
         """A sentence that has a ticket answered in given words."""
@@ -237,7 +249,9 @@ def goal(seed: int) -> ShopGoal:
 def _compose(draw: _Draw) -> str:
     """Put a goal together of one or two parts."""
     rng = draw.rng
-    kind = rng.choices(("own", "order", "other", "order and reply", "reply", "two"), (40, 14, 12, 10, 12, 12))[0]
+    kind = rng.choices(
+        ("own", "order", "other", "order and reply", "reply", "two"), (40, 14, 12, 10, 12, 12)
+    )[0]
     joint = rng.choice(wording.JOINTS)
     if kind == "own":
         return draw.order(draw.ticket().customer) + draw.number_to_own()
@@ -268,13 +282,14 @@ def _unmark(text: str) -> tuple[str, tuple[Slot, ...]]:
 def demo_goal() -> ShopGoal:
     """The goal of record: two articles, a delivery day, and a ticket that waits for the number."""
     draw = _Draw(DEMO_SEED)
-    plan: SitePlan = draw.plan
+    plan = draw.plan
     draw.part = 1
     mark = draw.mark
     text = (
-        f"Order {mark('quantity.1', '2')} {mark('product.1', 'green mugs')} and {mark('quantity.2', '1')} "
-        f"{mark('product.2', 'desk lamp')} for {mark('name', 'Ada Lovelace')}, {mark('delivery', 'express')}, "
-        f"deliver on {mark('day', '3 May')}; then close her ticket with the order number."
+        f"Order {mark('quantity.1', '2')} {mark('product.1', 'green mugs')} and "
+        f"{mark('quantity.2', '1')} {mark('product.2', 'desk lamp')} for {mark('name', 'Ada Lovelace')}, "
+        f"{mark('delivery', 'express')}, deliver on {mark('day', '3 May')}; "
+        "then close her ticket with the order number."
     )
     order = ExpectedOrder(
         lines=(("Green mug", 2), ("Desk lamp", 1)),

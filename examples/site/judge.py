@@ -91,7 +91,10 @@ def _differences(order: Order, want: ExpectedOrder) -> list[str]:
 
 
 def _judge_tickets(
-    before: tuple[Ticket, ...], after: list[TicketState], wanted: tuple[ExpectedTicket, ...], numbers: list[str]
+    before: tuple[Ticket, ...],
+    after: list[TicketState],
+    wanted: tuple[ExpectedTicket, ...],
+    numbers: list[str],
 ) -> list[str]:
     wants = {want.ticket: want for want in wanted}
     states = {state.id: state for state in after}
@@ -101,7 +104,9 @@ def _judge_tickets(
         said = [text for _, text in state.lines[len(ticket.lines) :]]
         closed = want.closed if want else ticket.closed
         if state.closed != closed:
-            reasons.append(f"Ticket {ticket.id} of {ticket.customer} is {'closed' if state.closed else 'open'}.")
+            reasons.append(
+                f"Ticket {ticket.id} of {ticket.customer} is {'closed' if state.closed else 'open'}."
+            )
         if want is None:
             reasons += [f"Ticket {ticket.id} of {ticket.customer} got an answer: {text!r}." for text in said]
         else:

@@ -16,7 +16,8 @@ def details(shop: Shop, request: Request, wrong: tuple[str, ...] = ()) -> Reply:
     if not shop.store.basket(request.visit):
         return redirect("/bag")
     blank = Draft(
-        delivery="" if shop.plan.layout.blank_delivery else shop.plan.deliveries[0], payment=shop.plan.payments[0]
+        delivery="" if shop.plan.layout.blank_delivery else shop.plan.deliveries[0],
+        payment=shop.plan.payments[0],
     )
     draft = shop.store.draft(request.visit) or blank
     title = shop.plan.say("form_title")
@@ -35,7 +36,9 @@ def _name(shop: Shop, draft: Draft) -> str:
 
 
 def _delivery(shop: Shop, draft: Draft) -> str:
-    options = f'<option value="">{shop.say("delivery_blank")}</option>' if shop.plan.layout.blank_delivery else ""
+    options = (
+        f'<option value="">{shop.say("delivery_blank")}</option>' if shop.plan.layout.blank_delivery else ""
+    )
     for text in shop.plan.deliveries:
         options += f"<option{' selected' if text == draft.delivery else ''}>{escape(text)}</option>"
     forgets = ' data-forgets="day"' if "field_resets" in shop.plan.flaws else ""
@@ -54,7 +57,8 @@ def _gift(shop: Shop, draft: Draft) -> str:
 
 
 def _tick(shop: Shop, name: str, key: str, on: bool) -> str:
-    return f"""<div class="field tick"><input id="{name}" type="checkbox" name="{name}"{" checked" if on else ""}>
+    return f"""<div class="field tick">
+<input id="{name}" type="checkbox" name="{name}"{" checked" if on else ""}>
 <label for="{name}">{shop.say(key)}</label></div>"""
 
 
@@ -72,7 +76,8 @@ def _extras(shop: Shop, draft: Draft) -> str:
     if "note" not in shop.plan.widgets:
         return letter
     return f"""<div class="field"><label for="note">{shop.say("note_label")}</label>
-<input id="note" type="text" name="note" value="{escape(draft.note)}" size="44" autocomplete="off"></div>{letter}"""
+<input id="note" type="text" name="note" value="{escape(draft.note)}" size="44" autocomplete="off">
+</div>{letter}"""
 
 
 def take_details(shop: Shop, request: Request) -> Reply:
@@ -102,7 +107,9 @@ def _wrong(shop: Shop, draft: Draft) -> tuple[str, ...]:
         "wrong_payment": draft.payment not in shop.plan.payments,
         "wrong_terms": not draft.terms,
     }
-    return tuple(shop.plan.say(key, today=shop.plan.day(shop.plan.today)) for key, faulty in faults.items() if faulty)
+    return tuple(
+        shop.plan.say(key, today=shop.plan.day(shop.plan.today)) for key, faulty in faults.items() if faulty
+    )
 
 
 def _is_later(text: str, today: date) -> bool:
@@ -186,7 +193,11 @@ def order(shop: Shop, request: Request, number: str) -> Reply:
         letter=placed.letter,
         note=placed.note,
     )
-    title = shop.plan.say("thanks_title") if "new" in request.query else f"{shop.plan.say('fact_number')}: {number}"
+    title = (
+        shop.plan.say("thanks_title")
+        if "new" in request.query
+        else f"{shop.plan.say('fact_number')}: {number}"
+    )
     rows = [(shop.plan.say("fact_number"), number), *_chosen(shop, draft, placed.total)]
     goods = _goods(shop, [(line.name, line.quantity, line.price) for line in placed.lines])
     main = f"""<h1>{escape(title)}</h1>{late(shop, "order", facts(shop, rows) + goods)}
@@ -208,5 +219,9 @@ def orders(shop: Shop, request: Request) -> Reply:
         )
         for item in placed
     ]
-    listing = table((shop.say(column) for column in columns), rows) if rows else f"<p>{shop.say('orders_empty')}</p>"
+    listing = (
+        table((shop.say(column) for column in columns), rows)
+        if rows
+        else f"<p>{shop.say('orders_empty')}</p>"
+    )
     return page(shop, request, title, f"<h1>{escape(title)}</h1>{listing}")

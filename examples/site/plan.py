@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
+from typing import cast
 
 from . import wording
 
@@ -152,6 +153,7 @@ def draw_plan(seed: int, flaws: Iterable[str] | Mapping[str, bool] | None = None
     today = date(2027, 1, 4) + timedelta(days=rng.randrange(0, 330))
     payments = tuple(rng.choice(texts) for texts in wording.PAYMENTS.values())
     products = _draw_products(Random(f"punchlist goods {seed}"), pinned=_PINNED if demo else ())
+    sellable = [product.slug for product in products if product.name not in _PINNED]
     plan = SitePlan(
         seed=seed,
         name=rng.choice(wording.SHOP_NAMES),
@@ -166,7 +168,7 @@ def draw_plan(seed: int, flaws: Iterable[str] | Mapping[str, bool] | None = None
         widgets=frozenset(widget for widget in WIDGETS if rng.random() < 0.4),
         flaws=frozenset(flaw for flaw in FLAWS if rng.random() < 0.4),
         layout=_draw_layout(Random(f"punchlist layout {seed}")),
-        scarce=rng.choice([product.slug for product in products if product.name not in _PINNED]),
+        scarce=Random(f"punchlist stock {seed}").choice(sellable),
         number_style=rng.choice(("HW-{}", "{}", "R{}", "T-{}-27")),
         first_number=rng.randrange(12000, 98000),
         number_step=rng.choice((1, 3, 7, 11)),
@@ -178,17 +180,14 @@ def draw_plan(seed: int, flaws: Iterable[str] | Mapping[str, bool] | None = None
 
 def _with_flaws(plan: SitePlan, flaws: Iterable[str] | Mapping[str, bool] | None) -> SitePlan:
     """Settle which flaws the site has, and empty one shelf where a product is out of stock."""
-    drawn = plan.flaws
+    forced: dict[str, bool] = {}
     if isinstance(flaws, Mapping):
-        named = set(flaws)
-        drawn = frozenset(flaw for flaw in FLAWS if flaws.get(flaw, flaw in drawn))
+        forced = dict(cast("Mapping[str, bool]", flaws))
     elif flaws is not None:
-        named = set(flaws)
-        drawn = frozenset(named)
-    else:
-        named = set[str]()
-    if named - set(FLAWS):
-        raise UnknownFlaw(named - set(FLAWS))
+        forced = dict.fromkeys(FLAWS, False) | dict.fromkeys(flaws, True)
+    if unknown := forced.keys() - set(FLAWS):
+        raise UnknownFlaw(unknown)
+    drawn = frozenset(flaw for flaw in FLAWS if forced.get(flaw, flaw in plan.flaws))
     products = plan.products
     if "out_of_stock" in drawn:
         products = tuple(replace(item, stock=0) if item.slug == plan.scarce else item for item in products)
@@ -239,7 +238,11 @@ def _draw_tickets(rng: Random, pinned: str | None) -> tuple[Ticket, ...]:
     lasts = rng.sample(wording.LAST_NAMES, len(firsts))
     people = [f"{first} {last}" for first, last in zip(firsts, lasts, strict=True)]
     if pinned:
-        people = [pinned, f"{pinned.split()[0]} Whitlock", *(name for name in people if name.split()[0] != "Ada")]
+        people = [
+            pinned,
+            f"{pinned.split()[0]} Whitlock",
+            *(name for name in people if name.split()[0] != "Ada"),
+        ]
     people = people[: rng.randrange(6, 11)]
     entries = [(person, person != pinned and rng.random() < 0.2) for person in people]
     entries.append((people[-1], True))

@@ -17,12 +17,12 @@ from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from . import desk_pages, order_pages, shop_pages
 from .frame import Reply, Request, Shop, missing
-from .look import SCRIPT, style_sheet
+from .look import script, style_sheet
 from .plan import draw_plan
 from .store import Store
 
@@ -33,34 +33,41 @@ _VISIT = re.compile(r"[0-9a-f]{24}")
 
 Page = Callable[..., Reply]
 
-ROUTES: tuple[tuple[str, re.Pattern[str], Page], ...] = tuple(
-    (method, re.compile(pattern), page)
-    for method, pattern, page in (
-        ("GET", r"/|/shelf", shop_pages.shelf),
-        ("GET", r"/thing/([a-z-]+)", shop_pages.thing),
-        ("GET", r"/bag", shop_pages.bag),
-        ("POST", r"/bag", shop_pages.change_bag),
-        ("POST", r"/bag/add", shop_pages.add),
-        ("POST", r"/bag/voucher", shop_pages.voucher),
-        ("GET", r"/details", order_pages.details),
-        ("POST", r"/details", order_pages.take_details),
-        ("GET", r"/check", order_pages.check),
-        ("POST", r"/place", order_pages.place),
-        ("GET", r"/orders", order_pages.orders),
-        ("GET", r"/order/([\w-]+)", order_pages.order),
-        ("GET", r"/desk", desk_pages.desk),
-        ("GET", r"/desk/(\d+)", desk_pages.ticket),
-        ("POST", r"/desk/(\d+)/answer", desk_pages.answer),
-        ("POST", r"/desk/(\d+)/close", lambda *found: desk_pages.set_closed(*found, closed=True)),
-        ("POST", r"/desk/(\d+)/open", lambda *found: desk_pages.set_closed(*found, closed=False)),
-    )
+
+def _close(shop: Shop, request: Request, number: str) -> Reply:
+    return desk_pages.set_closed(shop, request, number, closed=True)
+
+
+def _open(shop: Shop, request: Request, number: str) -> Reply:
+    return desk_pages.set_closed(shop, request, number, closed=False)
+
+
+ROUTES: tuple[tuple[str, str, Page], ...] = (
+    ("GET", r"/|/shelf", shop_pages.shelf),
+    ("GET", r"/thing/([a-z-]+)", shop_pages.thing),
+    ("GET", r"/bag", shop_pages.bag),
+    ("POST", r"/bag", shop_pages.change_bag),
+    ("POST", r"/bag/add", shop_pages.add),
+    ("POST", r"/bag/voucher", shop_pages.voucher),
+    ("GET", r"/details", order_pages.details),
+    ("POST", r"/details", order_pages.take_details),
+    ("GET", r"/check", order_pages.check),
+    ("POST", r"/place", order_pages.place),
+    ("GET", r"/orders", order_pages.orders),
+    ("GET", r"/order/([\w-]+)", order_pages.order),
+    ("GET", r"/desk", desk_pages.desk),
+    ("GET", r"/desk/(\d+)", desk_pages.ticket),
+    ("POST", r"/desk/(\d+)/answer", desk_pages.answer),
+    ("POST", r"/desk/(\d+)/close", _close),
+    ("POST", r"/desk/(\d+)/open", _open),
 )
+"""Method, pattern of the whole path, and the page; the pattern's groups are the page's arguments."""
 
 
 def respond(shop: Shop, method: str, request: Request) -> Reply:
     """The reply to one request; an address that the site does not have gets the 404 page."""
     for known, pattern, page in ROUTES:
-        match = pattern.fullmatch(request.path)
+        match = re.fullmatch(pattern, request.path)
         if match and method == known:
             shop.store.visit(request.visit)
             return page(shop, request, *match.groups())
@@ -87,7 +94,6 @@ class _Visitor(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.0"  # one request a connection, so that a stopped site leaves none behind
     server_version = "shop"
     timeout = 30
-    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:
         self._serve("GET", {})
@@ -105,11 +111,11 @@ class _Visitor(BaseHTTPRequestHandler):
 
     def _serve(self, method: str, form: Mapping[str, str]) -> None:
         address = urlsplit(self.path)
-        shop = self.server.shop
+        shop = cast(_Server, self.server).shop
         if address.path == "/site.css":
             return self._send(Reply(style_sheet(shop.plan.layout.theme), content_type="text/css"), "")
         if address.path == "/site.js":
-            return self._send(Reply(SCRIPT, content_type="text/javascript"), "")
+            return self._send(Reply(script(), content_type="text/javascript"), "")
         cookies = self._cookies()
         visit = cookies.get("visit", "")
         known = bool(_VISIT.fullmatch(visit))
@@ -126,7 +132,9 @@ class _Visitor(BaseHTTPRequestHandler):
 
     def _cookies(self) -> dict[str, str]:
         try:
-            return {name: morsel.value for name, morsel in SimpleCookie(self.headers.get("Cookie", "")).items()}
+            return {
+                name: morsel.value for name, morsel in SimpleCookie(self.headers.get("Cookie", "")).items()
+            }
         except CookieError:
             return {}
 
@@ -214,7 +222,6 @@ class Site:
 
         Raises:
             OSError: the port is taken.
-            WrongSiteFile: the folder holds the state of another seed.
         """
         if self._server is None:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,18 @@ from html import escape
 
 from . import wording
 from .frame import (
-    Reply, Request, Shop, asleep, complaints, late, missing, page, pager, redirect, search_form, table,
+    Reply,
+    Request,
+    Shop,
+    asleep,
+    complaints,
+    late,
+    missing,
+    page,
+    pager,
+    redirect,
+    search_form,
+    table,
 )  # fmt: skip
 from .pictures import picture
 from .plan import Product
@@ -16,7 +27,9 @@ def shelf(shop: Shop, request: Request) -> Reply:
     """The home page and the catalogue: search, sorting, departments, several pages of articles."""
     query = {key: request.query[key] for key in ("q", "kind", "sort") if request.query.get(key)}
     products = _sorted(_found(shop, query.get("q", "")), query.get("sort", ""))
-    products = [product for product in products if query.get("kind", product.department) == product.department]
+    products = [
+        product for product in products if query.get("kind", product.department) == product.department
+    ]
     size = shop.plan.layout.per_page
     pages = max(1, -(-len(products) // size))
     number = min(max(request.number("page"), 1), pages)
@@ -48,19 +61,24 @@ def _departments(shop: Shop) -> str:
     if "departments" not in shop.plan.widgets:
         return ""
     kinds = sorted({product.department for product in shop.plan.products})
-    links = "".join(f'<a href="/shelf?kind={escape(kind.replace(" ", "+"))}">{escape(kind)}</a> ' for kind in kinds)
+    links = "".join(
+        f'<a href="/shelf?kind={escape(kind.replace(" ", "+"))}">{escape(kind)}</a> ' for kind in kinds
+    )
     return f'<div class="departments"><a href="/shelf">{shop.say("department_all")}</a> {links}</div>'
 
 
 def _sorter(shop: Shop, query: dict[str, str]) -> str:
     if "sorter" not in shop.plan.widgets:
         return ""
+    chosen = query.get("sort", "")
     options = "".join(
-        f'<option value="{value}"{" selected" if query.get("sort", "") == value else ""}>{shop.say(key)}</option>'
+        f'<option value="{value}"{" selected" if chosen == value else ""}>{shop.say(key)}</option>'
         for value, key in (("", "sort_usual"), ("price", "sort_cheap"), ("name", "sort_name"))
     )
     kept = "".join(
-        f'<input type="hidden" name="{key}" value="{escape(query[key])}">' for key in ("q", "kind") if key in query
+        f'<input type="hidden" name="{key}" value="{escape(query[key])}">'
+        for key in ("q", "kind")
+        if key in query
     )
     return f"""<form class="search" action="/shelf">{kept}<label for="sort">{shop.say("sorter_label")}</label>
 <select id="sort" name="sort">{options}</select>
@@ -135,11 +153,12 @@ def thing(shop: Shop, request: Request, slug: str, wrong: tuple[str, ...] = ()) 
     product = shop.plan.product(slug)
     if product is None:
         return missing(shop, request)
+    buy = late(shop, "product", _buy(shop, product, request.form.get("quantity", "1")))
     main = f"""{complaints(shop, wrong)}<div class="product">{picture(product.name)}
 <div class="card"><h1>{escape(product.name)}</h1>
 <p class="price">{shop.say("price_label")}: {shop.plan.money(product.price)}</p>
 <p>{escape(product.blurb)}</p>
-{late(shop, "product", _buy(shop, product, request.form.get("quantity", "1")))}</div></div>{_related(shop, product)}"""
+{buy}</div></div>{_related(shop, product)}"""
     return page(shop, request, product.name, main, status=422 if wrong else 200)
 
 
@@ -153,14 +172,17 @@ def _buy(shop: Shop, product: Product, quantity: str) -> str:
     return f"""<p class="muted">{shop.say("stock_label")}: {shop.say("stock_some", left=left)}</p>
 <form method="post" action="/bag/add" novalidate><input type="hidden" name="product" value="{product.slug}">
 <div class="field"><label for="quantity">{shop.say("quantity_label")}</label>
-<input id="quantity" name="quantity" type="{kind}" value="{escape(quantity)}"{bounds} autocomplete="off"></div>
+<input id="quantity" name="quantity" type="{kind}" value="{escape(quantity)}"{bounds} autocomplete="off">
+</div>
 <button{asleep(shop, "add")}>{shop.say("add_button")}</button></form>"""
 
 
 def _related(shop: Shop, product: Product) -> str:
     if "related" not in shop.plan.widgets:
         return ""
-    others = [item for item in shop.plan.products if item.department == product.department and item != product]
+    others = [
+        item for item in shop.plan.products if item.department == product.department and item != product
+    ]
     links = "".join(f'<li><a href="/thing/{item.slug}">{escape(item.name)}</a></li>' for item in others[:3])
     return f"<h2>{shop.say('related_title')}</h2><ul>{links}</ul>" if links else ""
 
@@ -201,7 +223,8 @@ def bag(shop: Shop, request: Request, wrong: tuple[str, ...] = ()) -> Reply:
 
 
 def _bag_table(shop: Shop, basket: dict[str, int]) -> str:
-    by_row = shop.plan.layout.update == "row"
+    by_row, kind = shop.plan.layout.update == "row", shop.plan.layout.quantity_field
+    dead = asleep(shop, "update")
     columns = ("column_product", "column_quantity", "column_each", "column_sum", "column_remove")
     rows: list[tuple[str, ...]] = []
     total = 0
@@ -212,25 +235,31 @@ def _bag_table(shop: Shop, basket: dict[str, int]) -> str:
         total += quantity * product.price
         form = f"change-{slug}" if by_row else "change"
         label = shop.say("bag_quantity", product=wording.plural(product.name).lower())
-        field = f"""<input form="{form}" type="{shop.plan.layout.quantity_field}" name="{slug}" value="{quantity}"
+        field = f"""<input form="{form}" type="{kind}" name="{slug}" value="{quantity}"
 aria-label="{label}" autocomplete="off">"""
         if by_row:
-            field += f""" <button class="quiet" form="{form}"{asleep(shop, "update")}>{shop.say("update_row")}</button>"""
-        remove = f"""<button class="quiet" form="remove" name="{slug}" value="0">{shop.say("remove_button")}</button>"""
+            field += f' <button class="quiet" form="{form}"{dead}>{shop.say("update_row")}</button>'
+        remove = f"""<button class="quiet" form="remove" name="{slug}" value="0">
+{shop.say("remove_button")}</button>"""
         name = f'<a href="/thing/{slug}">{escape(product.name)}</a>'
-        rows.append((name, field, shop.plan.money(product.price), shop.plan.money(quantity * product.price), remove))
+        rows.append(
+            (name, field, shop.plan.money(product.price), shop.plan.money(quantity * product.price), remove)
+        )
     forms = [f"change-{slug}" for slug in basket] if by_row else ["change"]
-    hidden = "".join(f'<form id="{form}" method="post" action="/bag" novalidate></form>' for form in (*forms, "remove"))
-    button = f'<button class="quiet" form="change"{asleep(shop, "update")}>{shop.say("update_button")}</button>'
+    hidden = "".join(
+        f'<form id="{form}" method="post" action="/bag" novalidate></form>' for form in (*forms, "remove")
+    )
+    button = f'<button class="quiet" form="change"{dead}>{shop.say("update_button")}</button>'
     return f"""{table((shop.say(column) for column in columns), rows)}{hidden}
-<p class="price"><b>{shop.say("bag_total")}: {shop.plan.money(total)}</b></p>{"" if by_row else f"<p>{button}</p>"}"""
+<p class="price"><b>{shop.say("bag_total")}: {shop.plan.money(total)}</b></p>{"" if by_row else button}"""
 
 
 def _voucher(shop: Shop) -> str:
     if "voucher" not in shop.plan.widgets:
         return ""
-    return f"""<form class="search" method="post" action="/bag/voucher"><label for="voucher">{shop.say("voucher_label")}
-</label><input id="voucher" type="text" name="code"><button class="quiet">{shop.say("voucher_button")}</button></form>"""
+    return f"""<form class="search" method="post" action="/bag/voucher">
+<label for="voucher">{shop.say("voucher_label")}</label><input id="voucher" type="text" name="code">
+<button class="quiet">{shop.say("voucher_button")}</button></form>"""
 
 
 def change_bag(shop: Shop, request: Request) -> Reply:

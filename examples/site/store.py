@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -37,14 +37,6 @@ CREATE TABLE tickets (
 );
 CREATE TABLE messages (ticket INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL);
 """
-
-
-class WrongSiteFile(RuntimeError):
-    """The folder holds the state of another seed."""
-
-    def __init__(self, path: Path, seed: int, found: int) -> None:
-        self.path, self.seed, self.found = path, seed, found
-        super().__init__(f"{str(path)!r} is the state of seed {found}, not {seed}. Give the site another folder.")
 
 
 class OutOfStock(Exception):
@@ -158,15 +150,12 @@ class Store:
     def __init__(self, path: Path, plan: SitePlan) -> None:
         self.path, self._plan = path, plan
         self._lock = threading.Lock()
-        fresh = not path.exists()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
-        if fresh:
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'about'"):
             self._fill()
-        else:
-            self._recognise()
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -198,7 +187,8 @@ class Store:
         with self._write() as db:
             for product, quantity in quantities.items():
                 db.execute(
-                    "UPDATE basket SET quantity = ? WHERE visit = ? AND product = ?", (quantity, visit, product)
+                    "UPDATE basket SET quantity = ? WHERE visit = ? AND product = ?",
+                    (quantity, visit, product),
                 )
             db.execute("DELETE FROM basket WHERE visit = ? AND quantity <= 0", (visit,))
 
@@ -244,7 +234,9 @@ class Store:
             LookupError: the basket is empty.
         """
         with self._write() as db:
-            wanted = db.execute("SELECT product, quantity FROM basket WHERE visit = ? ORDER BY rowid", (visit,))
+            wanted = db.execute(
+                "SELECT product, quantity FROM basket WHERE visit = ? ORDER BY rowid", (visit,)
+            )
             basket = [(row["product"], row["quantity"]) for row in wanted]
             if not basket:
                 raise LookupError("The basket is empty.")
@@ -257,12 +249,15 @@ class Store:
             ).lastrowid  # fmt: skip
             for slug, quantity in basket:
                 product = self._plan.product(slug)
-                left = db.execute("SELECT remaining FROM stock WHERE product = ?", (slug,)).fetchone()["remaining"]
+                left = db.execute("SELECT remaining FROM stock WHERE product = ?", (slug,)).fetchone()[
+                    "remaining"
+                ]
                 if product is None or left < quantity:
                     raise OutOfStock(product.name if product else slug)
                 db.execute("UPDATE stock SET remaining = remaining - ? WHERE product = ?", (quantity, slug))
                 db.execute(
-                    "INSERT INTO lines VALUES (?, ?, ?, ?, ?)", (order, slug, product.name, quantity, product.price)
+                    "INSERT INTO lines VALUES (?, ?, ?, ?, ?)",
+                    (order, slug, product.name, quantity, product.price),
                 )
             db.execute("DELETE FROM basket WHERE visit = ?", (visit,))
             db.execute("UPDATE visits SET draft = NULL WHERE id = ?", (visit,))
@@ -291,8 +286,9 @@ class Store:
     # inside
 
     def _fill(self) -> None:
-        self._connection.executescript(SCHEMA)
         with self._write() as db:
+            for statement in SCHEMA.split(";"):
+                db.execute(statement)
             db.execute("INSERT INTO about VALUES (?)", (self._plan.seed,))
             for product in self._plan.products:
                 db.execute("INSERT INTO stock VALUES (?, ?)", (product.slug, product.stock))
@@ -302,18 +298,12 @@ class Store:
                 for author, text in ticket.lines:
                     db.execute("INSERT INTO messages VALUES (?, ?, ?)", (ticket.id, author, text))
 
-    def _recognise(self) -> None:
-        found = self._rows("SELECT seed FROM about")[0]["seed"]
-        if found != self._plan.seed:
-            self.close()
-            raise WrongSiteFile(self.path, self._plan.seed, found)
-
     def _rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
+    def _write(self) -> Generator[sqlite3.Connection]:
         """One transaction: all of it or nothing."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")

@@ -79,7 +79,11 @@ LABELS: dict[str, tuple[str, ...]] = {
     # checkout form
     "form_title": ("Where it goes and how", "Tell us about delivery", "Your delivery and payment"),
     "name_label": ("Full name of the recipient", "Recipient's full name", "Full name for the parcel"),
-    "delivery_label": ("Speed of the delivery", "How fast should we deliver", "Which delivery would you like"),
+    "delivery_label": (
+        "Speed of the delivery",
+        "How fast should we deliver",
+        "Which delivery would you like",
+    ),
     "delivery_blank": ("Please pick a speed",),
     "date_label": ("Day we should deliver", "Delivery on which day", "Deliver it on this date"),
     "gift_label": ("Wrap it up as a gift", "Gift wrapping, please", "Add gift wrap and ribbon"),
@@ -139,7 +143,11 @@ LABELS: dict[str, tuple[str, ...]] = {
     "thread_title": ("What was said so far", "The conversation so far"),
     "desk_voice": ("Our shop desk", "We answered"),
     "answer_label": ("Answer to the customer", "Write your reply here", "Your reply to the customer"),
-    "answer_close": ("Reply and close the ticket", "Send the answer and close it", "Answer, then close the ticket"),
+    "answer_close": (
+        "Reply and close the ticket",
+        "Send the answer and close it",
+        "Answer, then close the ticket",
+    ),
     "answer_only": ("Reply and leave it open", "Send the answer, keep it open"),
     "answer_send": ("Send this reply off", "Post my answer", "Send it to the customer"),
     "close_button": ("Ticket is done, close it", "Mark the ticket as closed", "Close the ticket now"),
@@ -392,9 +400,6 @@ def every_product() -> frozenset[str]:
 
 def every_goal_template() -> frozenset[str]:
     """Every sentence and part of a sentence that goals are put together from."""
-    return frozenset(
-        (
-            *ORDER_SENTENCES, *NUMBER_TO_OWN, *NUMBER_TO_OTHER, *REPLY_SENTENCES, *CLOSE_SENTENCES,
-            *SUBJECT_SENTENCES, *REPLIES, *JOINTS, *GIFT_PHRASES, *PAYMENT_PHRASES,
-        )  # fmt: skip
-    )
+    sentences = (*ORDER_SENTENCES, *NUMBER_TO_OWN, *NUMBER_TO_OTHER)
+    answers = (*REPLY_SENTENCES, *CLOSE_SENTENCES, *SUBJECT_SENTENCES, *REPLIES)
+    return frozenset((*sentences, *answers, *JOINTS, *GIFT_PHRASES, *PAYMENT_PHRASES))

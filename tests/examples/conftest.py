@@ -14,6 +14,7 @@ from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 from playwright.async_api import Browser, Dialog, Locator, Page, async_playwright
+
 from punchlist.examples.site import Expected, ExpectedOrder, ExpectedTicket, Site
 
 
@@ -125,7 +126,9 @@ class KnowingVisitor:
             return
         await field.fill(str(quantity))
         by_row = self.plan.layout.update == "row"
-        button = row.get_by_role("button", name=self.say("update_row")) if by_row else self.button("update_button")
+        button = (
+            row.get_by_role("button", name=self.say("update_row")) if by_row else self.button("update_button")
+        )
         await self.press(button)
 
     async def fill_form(self, order: ExpectedOrder) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
 from punchlist.examples.site import Expected, Site, demo_goal, draw_plan, goal, judge
 
 DEMO = demo_goal()

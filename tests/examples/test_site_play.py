@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from punchlist.examples.site import FLAWS, Site, demo_goal, goal, judge
 
 pytestmark = pytest.mark.browser
@@ -50,7 +51,12 @@ async def test_the_goal_of_record_meets_a_lost_quantity_and_a_dialog(visiting):
         async with visiting(site) as visitor:
             await visitor.put_in_bag("Green mug", 2)
             await visitor.open_bag()
-            held = await visitor.page.get_by_role("row").filter(has_text="Green mug").locator("input").input_value()
+            held = (
+                await visitor.page.get_by_role("row")
+                .filter(has_text="Green mug")
+                .locator("input")
+                .input_value()
+            )
             await visitor.set_quantity("Green mug", 2)
             await visitor.put_in_bag("Desk lamp", 1)
             await visitor.open_bag()
