@@ -99,7 +99,8 @@ class ModelConfig:
             context = int(window)  # within one window, sliding and full attention are the same
         heads, hidden = int(hf["num_attention_heads"]), int(hf["hidden_size"])
         theta, scaling = _read_rope(hf, source)
-        eos = hf.get("eos_token_id")
+        eos: Any = hf.get("eos_token_id")
+        ends = cast("list[int]", eos if isinstance(eos, list) else [] if eos is None else [eos])
         return cls(
             vocab_size=int(hf["vocab_size"]),
             hidden_size=hidden,
@@ -117,7 +118,7 @@ class ModelConfig:
             qk_norm=kind == "qwen3",
             model_type=kind,
             bos_token_id=hf.get("bos_token_id"),
-            eos_token_ids=() if eos is None else tuple(eos) if isinstance(eos, list) else (int(eos),),
+            eos_token_ids=tuple(ends),
             pad_token_id=hf.get("pad_token_id"),
         )
 

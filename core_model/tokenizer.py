@@ -30,6 +30,7 @@ class Tokenizer:
     def __init__(self, fast: FastTokenizer, settings: dict[str, Any]) -> None:
         self.fast = fast
         self.settings = settings
+        self._literal: FastTokenizer | None = None
         self.bos_id = self._special("bos_token")
         self.eos_id = self._special("eos_token")
         self.pad_id = self._special("pad_token")
@@ -58,8 +59,16 @@ class Tokenizer:
         return tuple(token.content for _, token in added if token.special)
 
     def encode(self, text: str) -> list[int]:
-        """Ids of `text`; no beginning or end token is added. Special tokens written in the text are parsed."""
+        """Ids of `text`, without beginning or end token. Special tokens written in the text are parsed."""
         return self.fast.encode(text, add_special_tokens=False).ids
+
+    def encode_literal(self, text: str) -> list[int]:
+        """Ids of `text` as plain characters: special tokens written in it have no meaning."""
+        if self._literal is None:
+            literal = FastTokenizer.from_str(self.fast.to_str())
+            literal.encode_special_tokens = True
+            self._literal = literal
+        return self._literal.encode(text, add_special_tokens=False).ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """`encode` of many texts, faster."""
@@ -78,7 +87,7 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int, chat_template: str | None = None) -> Tokenizer:
-        """Learn merges from `texts` until there are `vocab_size` ids (at least 256 bytes + special tokens)."""
+        """Learn merges from `texts` until there are `vocab_size` ids: bytes, special tokens, merges."""
         fast = FastTokenizer(models.BPE())
         fast.pre_tokenizer = pre_tokenizers.Sequence(
             [

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 Document = tuple[Sequence[int], Sequence[float]]
-"""Token ids, and for each the weight of the loss on predicting it from those before; the first's is ignored."""
+"""Token ids, and for each the weight of the loss on predicting it (the first's is ignored)."""
 
 _SCALE = 16
 

@@ -19,7 +19,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -190,7 +190,7 @@ class _Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = group["full_rate"] * height
         loss = batch_loss(self.model, batch, self.dtype)
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip, foreach=True)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -236,7 +236,7 @@ class _Trainer:
         """Take up the stored state, if any, and cut log lines of steps that were lost with the process."""
         path = self.out / "state.pt"
         if not path.exists():
-            torch.manual_seed(self.config.seed)
+            torch.default_generator.manual_seed(self.config.seed)
             (self.out / "log.jsonl").unlink(missing_ok=True)
             return
         state = _read_state(path)
@@ -329,7 +329,7 @@ def batch_loss(model: Transformer, batch: _Batch, dtype: torch.dtype) -> Tensor:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[list[int]]:
+def _stop_signals() -> Generator[list[int]]:
     """Collect SIGTERM and SIGINT in a list for as long as the block runs (main thread only)."""
     received: list[int] = []
 

@@ -1,0 +1,264 @@
+"""Models by name: the embedded one, a checkpoint folder, a hub name, or a server's URL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .capabilities import Capabilities
+from .chat_template import ChatTemplate, Message
+from .checkpoint import load_checkpoint
+from .engine import Engine
+from .errors import HubUnavailable, MissingWeights, UnknownCheckpoint
+from .generation import Delta, Generation, Model, ModelUsage
+from .grammar import Grammar
+from .jobs import Output
+from .sampling import Sampling
+from .tokenizer import Tokenizer
+from .transformer import Transformer
+
+EMBEDDED = Path(__file__).parent / "weights"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_FILES = ("config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json")
+_HUB_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+_GREEDY = Sampling()
+
+
+class LocalModel:
+    """A checkpoint in this process, behind the face that all models have."""
+
+    def __init__(
+        self,
+        name: str,
+        model: Transformer,
+        tokenizer: Tokenizer,
+        *,
+        eos_ids: Sequence[int] = (),
+        seed: int = 0,
+    ):
+        """Wrap a loaded model; `seed` is mixed into the seed of every request."""
+        self.name = name
+        self.tokenizer = tokenizer
+        self.engine = Engine(model, tokenizer, eos_ids=eos_ids)
+        self.context_length = model.config.context_length
+        self.capabilities = Capabilities(
+            grammar=True, logprobs=True, score=True, fork=True, seed=True, token_counts=True
+        )
+        self._template = ChatTemplate(tokenizer)
+        self._seed = seed
+        self._requests = 0
+
+    @property
+    def usage(self) -> ModelUsage:
+        """Tokens and engine seconds so far."""
+        counted = self.engine.usage
+        return ModelUsage(
+            self._requests, counted.prompt_tokens, counted.output_tokens, counted.forward_seconds
+        )
+
+    def encode(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt that `generate` would compute."""
+        return self._template.encode(messages)
+
+    async def generate(
+        self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
+    ) -> Generation:
+        """Answer `messages`.
+
+        Raises:
+            PromptTooLong: they do not fit the context.
+            InvalidGrammar: `grammar` cannot be compiled, or becomes too complex on the way.
+        """
+        self._requests += 1
+        job = self.engine.start(self.encode(messages), self._seeded(sampling), grammar)
+        try:
+            output = await asyncio.wrap_future(job.future)
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
+        return self._generation(output, sampling)
+
+    async def stream(
+        self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
+    ) -> AsyncIterator[Delta | Generation]:
+        """`generate`, piece by piece; the last item is the whole `Generation`. Leaving the loop cancels."""
+        self._requests += 1
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Queue[tuple[list[int], list[float | None]] | None] = asyncio.Queue()
+
+        def post(item: tuple[list[int], list[float | None]] | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(arrived.put_nowait, item)
+
+        job = self.engine.start(
+            self.encode(messages),
+            self._seeded(sampling),
+            grammar,
+            lambda ids, logprobs: post((ids, logprobs)),
+        )
+        job.future.add_done_callback(lambda _: post(None))
+        text = _GrowingText(self.tokenizer, sampling.stop)
+        try:
+            while (item := await arrived.get()) is not None:
+                delta = text.add(*item)
+                if delta is not None:
+                    yield delta
+            generation = self._generation(job.future.result(), sampling)
+            if (rest := text.finish(generation.text)) is not None:
+                yield rest
+            yield generation
+        finally:
+            job.cancel()
+
+    async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[float]:
+        """Log-probability (nats) of each continuation as the answer's beginning, in one batched pass.
+
+        `generation.normalise` turns them into probabilities among each other. A continuation that begins
+        another is never less likely than it: end both alike where that matters.
+        """
+        self._requests += 1
+        job = self.engine.start_score(self.encode(messages), self.tokenizer.encode_batch(continuations))
+        try:
+            return await asyncio.wrap_future(job.future)
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
+
+    def count_tokens(self, text: str) -> int:
+        """Exact number of tokens of `text`."""
+        return len(self.tokenizer.encode(text))
+
+    async def aclose(self) -> None:
+        """End the engine; requests under way fail with EngineClosed."""
+        await asyncio.to_thread(self.engine.close)
+
+    def _seeded(self, sampling: Sampling) -> Sampling:
+        return replace(sampling, seed=sampling.seed + self._seed * 1_000_003)
+
+    def _generation(self, output: Output, sampling: Sampling) -> Generation:
+        text = self.tokenizer.decode(output.token_ids)
+        ends = [place for stop in sampling.stop if (place := text.find(stop)) >= 0]
+        return Generation(
+            text=text[: min(ends)] if ends else text,
+            token_ids=output.token_ids,
+            logprobs=output.logprobs,
+            stop_reason=output.stop_reason,
+            prompt_tokens=output.prompt_tokens,
+            seconds=output.seconds,
+        )
+
+
+class _GrowingText:
+    """Text of tokens as they arrive: whole characters only, and nothing that may turn out a stop text."""
+
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
+        self._tokenizer = tokenizer
+        self._held = max((len(stop) for stop in stops), default=1) - 1
+        self._ids: list[int] = []
+        self._shown = 0
+        self._logprob: float | None = None
+
+    def add(self, ids: Sequence[int], logprobs: Sequence[float | None]) -> Delta | None:
+        self._ids += ids
+        for value in logprobs:
+            if value is not None:
+                self._logprob = value + (self._logprob or 0.0)
+        text = self._tokenizer.decode(self._ids).rstrip("\ufffd")
+        return self._show(text, len(text) - self._held)
+
+    def finish(self, text: str) -> Delta | None:
+        return self._show(text, len(text))
+
+    def _show(self, text: str, end: int) -> Delta | None:
+        if end <= self._shown:
+            return None
+        delta = Delta(text[self._shown : end], self._logprob)
+        self._shown, self._logprob = end, None
+        return delta
+
+
+def load_model(
+    source: str | Path | None = None,
+    *,
+    device: str | None = None,
+    dtype: str | torch.dtype | None = None,
+    seed: int = 0,
+) -> Model:
+    """Open a model.
+
+    Args:
+        source: None for the embedded model; a checkpoint folder; a hub name ("owner/name", fetched once);
+            or the URL of an OpenAI-compatible server, with "#name" behind it where it serves several models.
+        device: For a local model: "cpu", "cuda", "mps"; None takes cuda where there is one, for the embedded
+            model always cpu.
+        dtype: For a local model; None computes in float32 on a cpu and in bfloat16 elsewhere.
+        seed: Mixed into the seed of every request.
+
+    Raises:
+        MissingWeights, CorruptWeights, UnknownCheckpoint: the folder does not hold a usable checkpoint.
+        HubUnavailable: the hub name could not be fetched.
+    """
+    if source is None:
+        if not (EMBEDDED / "config.json").is_file():
+            remedy = "Reinstall punchlist, or name a checkpoint folder, a hub model or a server URL."
+            raise MissingWeights(EMBEDDED, "the embedded model is not installed", remedy)
+        return open_folder(EMBEDDED, "embedded", device or "cpu", dtype, seed)
+    text = str(source)
+    if re.match(r"https?:/", text):
+        from .remote import RemoteModel
+
+        return RemoteModel(text, seed=seed)
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return open_folder(folder, folder.resolve().name, device, dtype, seed)
+    if isinstance(source, str) and _HUB_NAME.fullmatch(source):
+        return open_folder(_fetch(source), source, device, dtype, seed)
+    raise UnknownCheckpoint(source, "there is no such folder", "Give a folder, 'owner/name' or a server URL.")
+
+
+def open_folder(
+    folder: Path, name: str, device: str | None, dtype: str | torch.dtype | None, seed: int
+) -> LocalModel:
+    """Open a checkpoint folder as a `LocalModel`; see `load_model`."""
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if isinstance(dtype, str):
+        named = getattr(torch, dtype, None)
+        if not isinstance(named, torch.dtype):
+            raise ValueError(f"dtype is {dtype!r}; choose float32, bfloat16 or float16.")
+        dtype = named
+    if dtype is None:
+        dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    model = load_checkpoint(folder, dtype=dtype, device=device)
+    tokenizer = Tokenizer.load(folder)
+    return LocalModel(name, model, tokenizer, eos_ids=_end_tokens(folder, model, tokenizer), seed=seed)
+
+
+def _end_tokens(folder: Path, model: Transformer, tokenizer: Tokenizer) -> list[int]:
+    ids = set(model.config.eos_token_ids)
+    if tokenizer.eos_id is not None:
+        ids.add(tokenizer.eos_id)
+    path = folder / "generation_config.json"
+    if path.is_file():
+        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        named = settings.get("eos_token_id")
+        ids.update([named] if isinstance(named, int) else named or [])
+    return sorted(ids)
+
+
+def _fetch(name: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download  # pyright: ignore[reportUnknownVariableType]
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise HubUnavailable(name, "the package huggingface_hub is not installed") from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=[*_HUB_FILES, *_HUB_TOKENIZER]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise HubUnavailable(name, f"{type(error).__name__}: {str(error).splitlines()[0]}") from error

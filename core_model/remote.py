@@ -1,0 +1,367 @@
+"""A model behind an OpenAI-compatible server (vLLM, SGLang, Ollama, llama.cpp, hosted ones), over httpx.
+
+What a server cannot do is replaced visibly: an answer to a grammar is validated here, asked for again with
+the reason a bounded number of times, and then `MalformedOutput` is raised. Scoring raises `NotSupported`.
+
+What it does not promise: that a seed is honoured or that token counts are exact; `capabilities` says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import httpx
+
+from .capabilities import Capabilities
+from .chat_template import Message
+from .errors import MalformedOutput, NotAModelServer, NotSupported, RemoteError
+from .generation import Delta, Generation, ModelUsage, StopReason
+from .grammar import Grammar
+from .sampling import Sampling
+
+_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_GREEDY = Sampling()
+_SILENT = Capabilities()
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how patiently a request is sent again; waits are in seconds.
+
+    Attributes:
+        tries: Attempts in all, for refused connections, timeouts and passing HTTP errors (429, 5xx).
+        first_wait: Before the second attempt; doubled each time, with up to half as much again at random.
+        longest_wait: No wait is longer, not even one that the server asks for.
+        answers: Answers asked for in all until one fits the grammar.
+    """
+
+    tries: int = 4
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    answers: int = 3
+
+
+class RemoteModel:
+    """A server's model, behind the face that all models have."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        capabilities: Capabilities = _SILENT,
+        context_length: int = 8192,
+        timeout: float = 120.0,
+        retry: RetryPolicy | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Point at a server; nothing is sent until the first request.
+
+        Args:
+            url: Base URL, with "/v1" or what stands for it; "#name" behind it chooses the model, otherwise
+                the server's first one is taken.
+            api_key: Sent as bearer token; None takes the environment variable PUNCHLIST_API_KEY, if set.
+            capabilities: What you know the server to do; with `logprobs` they are asked for.
+            context_length: Tokens; replaced by what the server tells, if it does.
+            timeout: Seconds without a byte from the server.
+            retry: How often to try.
+            seed: Mixed into the seed of every request.
+        """
+        address, _, name = url.partition("#")
+        parsed = httpx.URL(address)
+        self.url = address.rstrip("/") + ("/v1" if parsed.path in ("", "/") else "")
+        self.name = name
+        self.capabilities = replace(capabilities, grammar=False, score=False, fork=False, token_counts=False)
+        self.context_length = context_length
+        self._key = os.environ.get("PUNCHLIST_API_KEY") if api_key is None else api_key
+        self._timeout = timeout
+        self._retry = retry or RetryPolicy()
+        self._seed = seed
+        self._random = random.Random(seed)
+        self._client: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._usage = ModelUsage()
+
+    @property
+    def usage(self) -> ModelUsage:
+        """Tokens as the server counts them, and seconds of waiting for it."""
+        return replace(self._usage)
+
+    async def generate(
+        self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
+    ) -> Generation:
+        """Answer `messages`; see `Model`.
+
+        Raises:
+            RemoteError: the server is not there, refuses the request or keeps failing.
+            NotAModelServer: what answers is something else.
+            MalformedOutput: no answer fitted the grammar.
+        """
+        if grammar is None:
+            return await self._complete(messages, sampling, None)
+        answers: list[str] = []
+        why = ""
+        asked: list[Message] = _with_instruction(messages, grammar)
+        for attempt in range(self._retry.answers):
+            varied = replace(sampling, seed=sampling.seed + attempt)
+            generation = await self._complete(asked, varied, grammar)
+            try:
+                return replace(generation, text=grammar.normalise(generation.text))
+            except ValueError as error:
+                why = str(error).replace("\n", " ")
+            answers.append(generation.text)
+            complaint = f"That answer does not fit: {why[:500]}. {_instruction(grammar)}"
+            asked = [
+                *_with_instruction(messages, grammar),
+                {"role": "assistant", "content": generation.text},
+                {"role": "user", "content": complaint},
+            ]
+        raise MalformedOutput(self.url, tuple(answers), why)
+
+    async def stream(
+        self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
+    ) -> AsyncIterator[Delta | Generation]:
+        """`generate`, piece by piece. With a grammar nothing appears before the answer is validated."""
+        if grammar is not None:
+            generation = await self.generate(messages, sampling=sampling, grammar=grammar)
+            yield Delta(generation.text, None)
+            yield generation
+            return
+        started = time.monotonic()
+        collected = _Collected()
+        body = await self._body(messages, sampling, None) | {
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        response = await self._send("POST", "/chat/completions", body, stream=True)
+        try:
+            async for line in response.aiter_lines():
+                if line.startswith("data:") and line[5:].strip() not in ("", "[DONE]"):
+                    delta = collected.add(self._json(line[5:]))
+                    if delta is not None:
+                        yield delta
+        except httpx.HTTPError as error:
+            why = f"the stream broke off ({type(error).__name__})"
+            raise RemoteError(self.url, why, "Send the request again.") from error
+        finally:
+            await response.aclose()
+        if not collected.seen:
+            raise NotAModelServer(self.url, "the answer was no stream of completion chunks")
+        generation = collected.generation(time.monotonic() - started)
+        self._count(generation, collected.output_tokens)
+        yield generation
+
+    async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[float]:
+        """Raises NotSupported: chat servers do not tell the probability of a given answer."""
+        remedy = "Sample several answers and count votes, or use a local model."
+        raise NotSupported(self.name or self.url, "score continuations", remedy)
+
+    def count_tokens(self, text: str) -> int:
+        """An estimate on the high side: one token per three bytes of UTF-8, rounded up."""
+        return math.ceil(len(text.encode("utf-8")) / 3)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._client is not None and self._loop is asyncio.get_running_loop():
+            await self._client.aclose()
+        self._client = None
+
+    async def _complete(
+        self, messages: Sequence[Message], sampling: Sampling, grammar: Grammar | None
+    ) -> Generation:
+        started = time.monotonic()
+        body = await self._body(messages, sampling, grammar)
+        try:
+            response = await self._send("POST", "/chat/completions", body)
+        except RemoteError as error:
+            if error.status not in (400, 422) or "response_format" not in body:
+                raise
+            del body["response_format"]  # the server does not know it: the answer is validated all the same
+            response = await self._send("POST", "/chat/completions", body)
+        answer = self._json(response.text)
+        collected = _Collected()
+        try:
+            collected.add(answer)
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise NotAModelServer(self.url, f"the answer has no choices: {response.text[:200]!r}") from error
+        if not collected.seen:
+            raise NotAModelServer(self.url, f"the answer has no choices: {response.text[:200]!r}")
+        generation = collected.generation(time.monotonic() - started)
+        self._count(generation, collected.output_tokens)
+        return generation
+
+    async def _body(
+        self, messages: Sequence[Message], sampling: Sampling, grammar: Grammar | None
+    ) -> dict[str, Any]:
+        if not self.name:
+            await self._find_model()
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": [dict(message) for message in messages],
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": sampling.seed + self._seed * 1_000_003,
+        }
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        if sampling.top_k:
+            body["top_k"] = sampling.top_k
+        if sampling.min_p:
+            body["min_p"] = sampling.min_p
+        if self.capabilities.logprobs:
+            body["logprobs"] = True
+        if grammar is not None and grammar.kind == "schema":
+            schema = {"name": "answer", "schema": grammar.source, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body
+
+    async def _find_model(self) -> None:
+        response = await self._send("GET", "/models", None)
+        listed: object = self._json(response.text).get("data")
+        models = cast("list[dict[str, Any]]", listed) if isinstance(listed, list) else []
+        if not models or "id" not in models[0]:
+            raise NotAModelServer(self.url, f"GET /models answered {response.text[:200]!r}")
+        self.name = str(models[0]["id"])
+        length = models[0].get("max_model_len") or models[0].get("context_length")
+        if isinstance(length, int):
+            self.context_length = length
+
+    async def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, stream: bool = False
+    ) -> httpx.Response:
+        """Send until an answer that is not a passing failure; raises RemoteError otherwise."""
+        client = self._open_client()
+        failure = RemoteError(self.url, "no attempt was made", "Set RetryPolicy.tries to 1 or more.")
+        for attempt in range(self._retry.tries):
+            wait = min(self._retry.longest_wait, self._retry.first_wait * 2**attempt)
+            wait *= 1 + self._random.random() / 2
+            try:
+                request = client.build_request(method, self.url + path, json=body)
+                response = await client.send(request, stream=stream)
+            except httpx.TransportError as error:
+                why = f"{type(error).__name__} {error}".strip()
+                failure = RemoteError(self.url, why, "Start the server or correct the URL.")
+                failure.__cause__ = error
+            else:
+                if response.is_success:
+                    return response
+                await response.aread()
+                await response.aclose()
+                failure = self._refusal(response)
+                if response.status_code not in _PASSING:
+                    raise failure
+                wait = _asked_wait(response, wait)
+            if attempt + 1 < self._retry.tries:
+                await asyncio.sleep(min(wait, self._retry.longest_wait))
+        raise failure
+
+    def _refusal(self, response: httpx.Response) -> RemoteError:
+        status, text = response.status_code, response.text[:300]
+        is_json = "json" in response.headers.get("content-type", "")
+        if status in (301, 302, 307, 308, 404, 405, 501) and not (is_json and '"error"' in response.text):
+            return NotAModelServer(self.url, f"{response.request.url.path} answered HTTP {status}", status)
+        if status in (401, 403):
+            remedy = "Put the server's key into the environment variable PUNCHLIST_API_KEY."
+        elif status in _PASSING:
+            remedy = "It was tried again and kept failing: look at the server's log."
+        else:
+            remedy = "Correct what the message names; the model can be chosen with '#name' behind the URL."
+        return RemoteError(self.url, f"HTTP {status}: {text}", remedy, status)
+
+    def _json(self, text: str) -> dict[str, Any]:
+        try:
+            value: object = json.loads(text)
+        except ValueError as error:
+            raise NotAModelServer(self.url, f"the answer is not JSON: {text[:200]!r}") from error
+        if not isinstance(value, dict):
+            raise NotAModelServer(self.url, f"the answer is not a JSON object: {text[:200]!r}")
+        return cast("dict[str, Any]", value)
+
+    def _open_client(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:  # connections belong to one event loop
+            headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+            timeout = httpx.Timeout(self._timeout, connect=min(10.0, self._timeout))
+            self._client = httpx.AsyncClient(headers=headers, timeout=timeout)
+            self._loop = loop
+        return self._client
+
+    def _count(self, generation: Generation, output_tokens: int) -> None:
+        self._usage.requests += 1
+        self._usage.prompt_tokens += generation.prompt_tokens
+        self._usage.output_tokens += output_tokens
+        self._usage.seconds += generation.seconds
+
+
+class _Collected:
+    """Puts a whole completion, or its chunks, together."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        self.output_tokens = 0
+        self._texts: list[str] = []
+        self._logprobs: list[float | None] = []
+        self._stop_reason: StopReason = "stop"
+        self._prompt_tokens = 0
+
+    def add(self, answer: dict[str, Any]) -> Delta | None:
+        usage: dict[str, Any] = answer.get("usage") or {}
+        self._prompt_tokens = int(usage.get("prompt_tokens") or self._prompt_tokens)
+        self.output_tokens = int(usage.get("completion_tokens") or self.output_tokens)
+        choices: list[dict[str, Any]] = answer.get("choices") or []
+        if not choices:
+            return None
+        self.seen = True
+        choice = choices[0]
+        said: dict[str, Any] = choice.get("delta") or choice.get("message") or {}
+        if choice.get("finish_reason") == "length":
+            self._stop_reason = "length"
+        told: dict[str, Any] = choice.get("logprobs") or {}
+        tokens: list[dict[str, Any]] = told.get("content") or []
+        logprobs = [float(token["logprob"]) for token in tokens]
+        self._logprobs += logprobs
+        text = str(said.get("content") or "")
+        self._texts.append(text)
+        return Delta(text, sum(logprobs) if logprobs else None) if text else None
+
+    def generation(self, seconds: float) -> Generation:
+        text = "".join(self._texts)
+        return Generation(text, (), tuple(self._logprobs), self._stop_reason, self._prompt_tokens, seconds)
+
+
+def _asked_wait(response: httpx.Response, otherwise: float) -> float:
+    try:
+        return max(0.0, float(response.headers.get("retry-after", "")))
+    except ValueError:  # absent, or a date
+        return otherwise
+
+
+def _instruction(grammar: Grammar) -> str:
+    if grammar.kind == "schema":
+        keys = "keys in the order of the schema"
+        return f"Answer with JSON only, {keys}, that fits this JSON schema: {json.dumps(grammar.source)}"
+    if grammar.kind == "choices":
+        choices = json.dumps(grammar.source, ensure_ascii=False)
+        return f"Answer with exactly one of these and nothing else: {choices}"
+    if grammar.kind == "regex":
+        return f"Answer with nothing but a text that matches all of this regular expression: {grammar.source}"
+    return f"Answer with nothing but a text of this Lark grammar:\n{grammar.source}"
+
+
+def _with_instruction(messages: Sequence[Message], grammar: Grammar) -> list[Message]:
+    """Tell the model the grammar in the last user message, as the server will not enforce it."""
+    told: list[Message] = list(messages)
+    for place in range(len(told) - 1, -1, -1):
+        if told[place]["role"] == "user":
+            told[place] = {"role": "user", "content": f"{told[place]['content']}\n\n{_instruction(grammar)}"}
+            return told
+    return [*told, {"role": "user", "content": _instruction(grammar)}]
