@@ -12,14 +12,14 @@ ONSETS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k kl l m n p pl pr qu r s 
 VOWELS = "a a e e i i o o u ai ea ee oa oo ou".split()
 CODAS = "b ck d f g l ll m n n nd ng nt p r r rd rn s sh sk st t t th x".split()
 
-COLOURS = "amber azure bronze coral crimson cyan indigo ivory jade lilac maroon mauve ochre olive rose ruby rust sand teal violet".split()
+COLOURS = "amber azure bronze crimson cyan indigo jade lilac maroon mauve ochre olive rose ruby rust sand violet".split()
 KINDS = "big compact curved double flat folding heavy large light little long narrow old plain round short slim small soft square striped tall thin tiny wide".split()
 THINGS = (
-    "anchor apron axe barrel basin bell bench bicycle boat bolt boot bracelet bridle bucket buckle canoe candle cape chain chisel "
+    "anchor axe barrel basin bell bench bicycle boat bolt boot bracelet bridle bucket buckle canoe candle cape chain chisel "
     "comb cork crate crown drum easel feather fiddle flag flute fork garland gate glove goblet guitar hammer hammock harp hat helmet "
-    "hinge hook horn jacket jar kettle kite knife ladder lantern lens locket magnet mallet mask medal mirror mitten necklace needle "
+    "hinge hook horn jacket jar kettle kite knife ladder lens locket magnet mallet mask medal mirror mitten necklace needle "
     "net oar paddle pan pearl pebble pen pipe plank pulley puzzle quilt rake ribbon ring rope saddle sail saw scarf shovel sieve "
-    "skate sled spade spoon stool sword tent thimble tile torch trumpet tube vase violin wagon whistle wreath"
+    "skate sled spade spoon sword tent thimble tile torch trumpet tube violin wagon whistle wreath"
 ).split()
 FIRST = (
     "agnes albert alma anton astrid basil bella boris carla cedric clara conrad cora dario delia dmitri edith elias elsa emil enzo "
@@ -35,7 +35,7 @@ LAST = (
 ).split()
 MONTHS = "january february march april may june july august september october november december".split()
 OPTIONS = (
-    "standard economy priority overnight courier pickup premium basic fast slow saver evening morning weekend tracked insured "
+    "standard economy priority overnight messenger pickup premium basic fast slow saver evening morning weekend tracked insured "
     "carbon neutral bank transfer cash cheque voucher gift card credit card on account direct debit gift box greeting card "
     "ribbon bag plastic free signature handling fragile care"
 ).split()
