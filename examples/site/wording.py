@@ -87,7 +87,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     "delivery_blank": ("Please pick a speed",),
     "date_label": ("Day we should deliver", "Delivery on which day", "Deliver it on this date"),
     "gift_label": ("Wrap it up as a gift", "Gift wrapping, please", "Add gift wrap and ribbon"),
-    "payment_label": ("How would you like to pay", "Way of paying", "Payment by"),
+    "payment_label": ("How would you like to pay", "Way of paying", "Payment will be by"),
     "terms_label": (
         "I agree to the terms of sale",
         "I have read and accept the shop terms",
@@ -129,7 +129,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     "orders_title": ("Orders from this visit", "Everything you ordered here"),
     "orders_empty": ("No orders from you yet.", "You have not ordered anything yet."),
     "column_number": ("Number given", "Order no. given"),
-    "column_name": ("Sent to", "Ordered for"),
+    "column_name": ("Goes out to", "Ordered for"),
     "column_day": ("Arrives on the", "Planned day"),
     # help desk
     "desk_title": ("Tickets at the help desk", "Customer tickets", "The help desk inbox"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ import pytest
 from playwright.async_api import Browser, Dialog, Locator, Page, async_playwright
 
 from punchlist.examples.site import Expected, ExpectedOrder, ExpectedTicket, Site
+from punchlist.tools.browser.locate import find_browser
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,6 @@ def details(order: ExpectedOrder, **changes: str) -> dict[str, str]:
     ticks = {"terms": "on"} | ({"gift": "on"} if order.gift else {})
     day = order.day.isoformat()
     return dict(name=order.name, delivery=order.delivery, day=day, payment=order.payment, **ticks) | changes
-
-
-BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 
 
 class KnowingVisitor:
@@ -207,8 +204,7 @@ Visitors = Callable[[Site], AbstractAsyncContextManager[KnowingVisitor]]
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, BROWSERS)), None)
-        browser = await playwright.chromium.launch(executable_path=found)
+        browser = await playwright.chromium.launch(executable_path=find_browser())
         yield browser
         await browser.close()
 
