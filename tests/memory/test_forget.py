@@ -109,6 +109,16 @@ def test_forgetting_a_correction_does_not_bring_the_error_back(open_memory):
     assert memory.get_sync(old.id).superseded_by is None
 
 
+def test_forgetting_gives_the_space_back(open_memory, tmp_path):
+    memory = open_memory()
+    for number in range(20):
+        memory.remember_sync(record(f"{number} " * 2000, Scope.user("ada")), confirm())
+
+    memory.forget_sync(Scope.user("ada"))
+
+    assert (tmp_path / "memory" / "memory.sqlite3").stat().st_size < 100_000
+
+
 def test_forgetting_nothing_is_no_error(open_memory):
     done = open_memory().forget_sync("unknown")
 

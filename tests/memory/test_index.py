@@ -37,7 +37,12 @@ def test_chroma_and_the_exact_scan_agree(open_memory):
     filters = [
         Filter.of(kinds, scope, at)
         for kinds in (None, ["fact"], ["skill"])
-        for scope in (None, Scope.user("ada", "k"), [Scope.user("ada", "other"), Scope.user("grace")])
+        for scope in (
+            None,
+            Scope.user("ada", "k"),
+            Scope.user("grace", "x"),
+            [Scope.user("ada", "other"), Scope.user("grace")],
+        )
         for at in (None, now())
     ]
 
@@ -64,8 +69,9 @@ def test_an_index_deleted_under_our_feet_is_built_anew(open_memory, tmp_path):
     assert finds_all(memory, every)
 
     shutil.rmtree(tmp_path / "memory" / "index")
+    late = memory.remember_sync(record("written afterwards", Scope.user("ada")), confirm())
 
-    assert finds_all(memory, every)
+    assert finds_all(memory, [*every, late])
 
 
 def test_a_damaged_index_is_built_anew(open_memory, tmp_path):

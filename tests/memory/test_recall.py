@@ -59,6 +59,19 @@ async def test_a_word_that_the_embedder_does_not_know_is_found_by_its_letters(me
     found = await memory.recall("zq7781x", k=1)
 
     assert [each.record for each in found] == [code]
+    assert found[0].why.lexical == 0.5
+
+
+async def test_an_answer_without_a_word_in_common_is_found_by_its_meaning(memory):
+    yesterday = now() - timedelta(days=1)
+    rule = await memory.remember(
+        record("Delivery is free above thirty pounds.", learned=yesterday), confirm()
+    )
+
+    found = await memory.recall("how to avoid paying for shipping", k=2)
+
+    assert found[0].record == rule
+    assert found[0].why.bm25 == 0
 
 
 async def test_recall_sees_no_scope_that_it_was_not_given(memory):

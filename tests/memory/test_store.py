@@ -4,14 +4,16 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from punchlist.memory import DuplicateRecord, Scope, StoreUnusable, StoreVersion
+from punchlist.memory import DuplicateRecord, Memory, Scope, StoreUnusable, StoreVersion
 
-from .doubles import confirm, record
+from .doubles import FakeEmbedder, confirm, record
 
 WRITER = Path(__file__).with_name("writer.py")
 
@@ -56,14 +58,16 @@ def test_two_processes_write_at_once_and_a_third_finds_all(open_memory, tmp_path
             assert memory.recall_sync(text, k=1)[0].record.text == text
 
 
-def test_two_processes_may_make_the_same_memory(tmp_path):
-    writers = [start_writer(tmp_path, prefix, "1") for prefix in ("a", "b", "c")]
+def test_many_may_make_the_same_memory_at_once(tmp_path):
+    def make(folder):
+        with Memory.open(folder, embedder=FakeEmbedder()) as memory:
+            return memory.remember_sync(record(f"made by {threading.get_ident()}"), confirm()).id
 
-    written = [writer.communicate(timeout=60)[0].split() for writer in writers]
-
-    assert [(writer.returncode, len(each)) for writer, each in zip(writers, written, strict=True)] == [
-        (0, 1)
-    ] * 3
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(5):
+            made = list(pool.map(make, [tmp_path / str(number)] * 8))
+            with Memory.open(tmp_path / str(number), embedder=FakeEmbedder()) as memory:
+                assert {each.id for each in memory.records_sync()} == set(made)
 
 
 def test_a_record_comes_back_as_it_was_given(open_memory):
@@ -91,6 +95,17 @@ def test_the_same_words_are_kept_once_per_kind_and_scope(open_memory):
 
     assert again == first
     assert len(memory.records_sync()) == 3
+
+
+def test_words_that_were_closed_may_become_true_again(open_memory):
+    memory = open_memory()
+    first = memory.remember_sync(record("Delivery costs £3."), confirm())
+    dearer = memory.supersede_sync(first.id, record("Delivery costs £4."), confirm())
+
+    again = memory.supersede_sync(dearer.id, record("Delivery costs £3."), confirm())
+
+    assert again.id != first.id
+    assert [each.record for each in memory.recall_sync("delivery")] == [again]
 
 
 def test_remembering_again_is_safe_but_an_id_never_changes_its_words(open_memory):
