@@ -83,7 +83,9 @@ def page(shop: Shop, request: Request, title: str, main: str, status: int = 200)
     if request.wants_part:
         delay = layout.late_ms if layout.late_by == "server" else 0
         return Reply(found.group(1) if found else "", status, delay_ms=delay)
-    if found:
+    if found and status == 422:  # the answer to a form: its address cannot be fetched again
+        main = _LATE.sub(lambda part: part.group(1), main)
+    elif found:
         wait = layout.late_ms if layout.late_by == "timer" else 0
         main = _LATE.sub(f'<p class="late" data-late="{wait}">{shop.say("loading")}</p>', main)
     notice = shop.store.take_notice(request.visit)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from .frame import Reply, Request, Shop, asleep, complaints, facts, late, missing, page, redirect, table
 from .shop_pages import bag
-from .store import Draft, OutOfStock
+from .store import Draft, EmptyBasket, OutOfStock
 
 
 def details(shop: Shop, request: Request, wrong: tuple[str, ...] = ()) -> Reply:
@@ -168,12 +168,12 @@ def _chosen(shop: Shop, draft: Draft, total: int) -> list[tuple[str, str]]:
 def place(shop: Shop, request: Request) -> Reply:
     """Place the order."""
     draft = shop.store.draft(request.visit)
-    if not shop.store.basket(request.visit):
-        return redirect("/bag")
     if draft is None or _wrong(shop, draft):
-        return redirect("/details")
+        return redirect("/details" if shop.store.basket(request.visit) else "/bag")
     try:
         number = shop.store.place(request.visit, draft)
+    except EmptyBasket:
+        return redirect("/bag")
     except OutOfStock as lacking:
         return bag(shop, request, (shop.plan.say("wrong_stock", product=lacking.name),))
     return redirect(f"/order/{quote(number)}?new=1")

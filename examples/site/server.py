@@ -21,7 +21,7 @@ from typing import Self, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from . import desk_pages, order_pages, shop_pages
-from .frame import Reply, Request, Shop, missing
+from .frame import Reply, Request, Shop, missing, redirect
 from .look import script, style_sheet
 from .plan import draw_plan
 from .store import Store
@@ -42,6 +42,18 @@ def _open(shop: Shop, request: Request, number: str) -> Reply:
     return desk_pages.set_closed(shop, request, number, closed=False)
 
 
+def _to_bag(shop: Shop, request: Request) -> Reply:
+    return redirect("/bag")
+
+
+def _to_check(shop: Shop, request: Request) -> Reply:
+    return redirect("/check")
+
+
+def _to_ticket(shop: Shop, request: Request, number: str) -> Reply:
+    return redirect(f"/desk/{number}")
+
+
 ROUTES: tuple[tuple[str, str, Page], ...] = (
     ("GET", r"/|/shelf", shop_pages.shelf),
     ("GET", r"/thing/([a-z-]+)", shop_pages.thing),
@@ -60,6 +72,10 @@ ROUTES: tuple[tuple[str, str, Page], ...] = (
     ("POST", r"/desk/(\d+)/answer", desk_pages.answer),
     ("POST", r"/desk/(\d+)/close", _close),
     ("POST", r"/desk/(\d+)/open", _open),
+    # addresses of forms, opened as pages: by a reload, or from the history
+    ("GET", r"/bag/(?:add|voucher)", _to_bag),
+    ("GET", r"/place", _to_check),
+    ("GET", r"/desk/(\d+)/(?:answer|close|open)", _to_ticket),
 )
 """Method, pattern of the whole path, and the page; the pattern's groups are the page's arguments."""
 

@@ -39,6 +39,10 @@ CREATE TABLE messages (ticket INTEGER NOT NULL, author TEXT NOT NULL, text TEXT 
 """
 
 
+class EmptyBasket(Exception):
+    """There is nothing to order."""
+
+
 class OutOfStock(Exception):
     """An order asks for more of `name` than there is."""
 
@@ -231,7 +235,7 @@ class Store:
 
         Raises:
             OutOfStock: there is less left than the basket asks for; nothing is changed.
-            LookupError: the basket is empty.
+            EmptyBasket: there is nothing in it, or another request has just ordered it.
         """
         with self._write() as db:
             wanted = db.execute(
@@ -239,7 +243,7 @@ class Store:
             )
             basket = [(row["product"], row["quantity"]) for row in wanted]
             if not basket:
-                raise LookupError("The basket is empty.")
+                raise EmptyBasket
             number = self._plan.order_number(db.execute("SELECT count(*) FROM orders").fetchone()[0])
             order = db.execute(
                 "INSERT INTO orders (number, visit, name, delivery, day, gift, payment, letter, note)"

@@ -306,7 +306,7 @@ ORDER_SENTENCES = (
     "Could you order {items} for {name}? It should come on {day} with {speed} delivery{extras}",
     "Have {items} delivered to {name} on {day}, {speed} speed{extras}",
     "For {name}, please buy {items}; delivery {speed}, on {day}{extras}",
-    "We owe {name} {items}. Send them {speed}, to be there on {day}{extras}",
+    "We owe {name} {items}. Send it all {speed}, to be there on {day}{extras}",
     "Send {name} {items} by {speed} delivery so that they arrive on {day}{extras}",
     "Kindly place one order of {items} with {speed} delivery on {day} for {name}{extras}",
     "On {day} {name} should receive {items} ({speed} delivery){extras}",

@@ -82,7 +82,6 @@ class KnowingVisitor:
 
     async def play(self, expected: Expected) -> list[str]:
         """Do all that is expected and return the order numbers."""
-        await self.page.goto(self.site.url)
         numbers = [await self.order(order) for order in expected.orders]
         for ticket in expected.tickets:
             await self.answer(ticket, ticket.reply or f"Your order number is {numbers[ticket.order]}.")
@@ -100,7 +99,8 @@ class KnowingVisitor:
 
     async def put_in_bag(self, product: str, quantity: int) -> None:
         """Search for the product, type the quantity, press the button."""
-        await self.page.goto(self.site.url)
+        if not self.plan.layout.search_everywhere:
+            await self.page.goto(self.site.url)
         await self.page.get_by_label(self.say("search_label")).fill(product)
         await self.press(self.button("search_button"))
         if self.plan.layout.opener == "name":

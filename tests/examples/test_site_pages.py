@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
@@ -50,7 +51,7 @@ class VisibleTexts(HTMLParser):
 
 @pytest.mark.parametrize(
     "path",
-    ["/nowhere", "/thing/golden-fleece", "/order/R1", "/desk/1", "/thing/%00", "/shelf/..", "/bag/add"],
+    ["/nowhere", "/thing/golden-fleece", "/order/R1", "/desk/1", "/thing/%00", "/shelf/.."],
 )
 def test_an_address_that_does_not_exist_is_a_404_page(site, visitor, path):
     answer = visitor.get(path)
@@ -153,6 +154,29 @@ def test_a_placed_order_cannot_be_placed_again_by_reloading(site, visitor):
     assert visitor.post("/place").url.endswith("/bag")
 
 
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [("/bag/add", "/bag"), ("/place", "/bag"), ("/desk/{ticket}/answer", "/desk/{ticket}")],
+)
+def test_the_address_of_a_form_can_be_opened_again(site, visitor, path, leads_to):
+    ticket = site.plan.tickets[0].id
+
+    answer = visitor.get(path.format(ticket=ticket))
+
+    assert answer.url == site.url + leads_to.format(ticket=ticket)
+    assert answer.status == 200
+
+
+def test_one_basket_ordered_twice_at_the_same_moment_is_one_order(site, visitor, form_for):
+    visitor.post("/bag/add", product="green-mug", quantity="1")
+    visitor.post("/details", **form_for(ORDER))
+
+    with ThreadPoolExecutor(4) as hands:
+        list(hands.map(lambda _: visitor.post("/place"), range(4)))
+
+    assert visitor.get("/orders").html.count('href="/order/') == 1
+
+
 def test_the_last_piece_is_sold_once(site, visitor, plain_visitor, form_for):
     left = next(product.stock for product in site.plan.products if product.name == "Green mug")
     slow = plain_visitor(site)
@@ -205,6 +229,18 @@ def test_a_late_part_is_missing_at_first(plain_visitor):
     assert "<table>" not in page
     assert part.startswith("<table>")
     assert time.monotonic() - before >= site.plan.layout.late_ms / 1000
+
+
+def test_a_late_part_comes_with_the_answer_to_a_form(plain_visitor):
+    """The address that a form was posted to cannot be fetched again."""
+    seed = seed_where(lambda layout: layout.late_part == "product")
+
+    with Site(seed, flaws=("late_content",)) as site:
+        slug = site.plan.products[0].slug
+        html = plain_visitor(site).post("/bag/add", product=slug, quantity="none").html
+
+    assert site.plan.say("loading") not in html
+    assert 'value="none"' in html
 
 
 def test_a_sold_out_product_has_no_way_to_order_it(plain_visitor):
