@@ -97,15 +97,19 @@ class ChromaIndex:
             self._catch_up()
 
     def discard(self) -> None:
-        """Let go of everything this index holds, and of its files."""
+        """Let go of everything this index holds, and of its files.
+
+        Raises:
+            IndexUnusable: Something could not be deleted.
+        """
         self.close()
-        if isinstance(self._place, Path):
-            shutil.rmtree(self._place, ignore_errors=True)
-        else:
-            with self._guard():
+        with self._guard():
+            if not isinstance(self._place, Path):
                 self._client = self._connect(self._store.generation)
                 self._drop_others(keep=None)
-            self.close()
+            elif self._place.exists():
+                shutil.rmtree(self._place)
+        self.close()
 
     def close(self) -> None:
         """Let go of the client; the files stay."""

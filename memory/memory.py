@@ -218,7 +218,10 @@ class Memory:
         """`forget`, blocking."""
         with self._lock:
             count = self._open_store().erase(target)
-            return Forgotten(count, index_pending=not self._discard_index())
+            try:
+                return Forgotten(count, index_pending=not self._discard_index())
+            except IndexUnusable as error:
+                raise ForgetIncomplete(error.place, str(error)) from error
 
     async def rebuild(self) -> int:
         """Write the index anew from the store; embed every record again if the embedder is another.
@@ -297,14 +300,11 @@ class Memory:
 
     def _discard_index(self) -> bool:
         """Delete every copy of vectors outside the store; False where another process owns the folder."""
-        folder = self.folder / "index"
         if self._place not in (EMBEDDED, EXACT):
-            try:
-                (self._chroma or ChromaIndex(self._store, self._place)).discard()
-            except IndexUnusable as error:
-                raise ForgetIncomplete(self._place, str(error)) from error
+            (self._chroma or ChromaIndex(self._store, self._place)).discard()
         elif self._chroma is not None:
             self._chroma.discard()
+        folder = self.folder / "index"
         if not folder.exists():
             return True
         if not self._owner.acquire():

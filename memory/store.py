@@ -224,7 +224,7 @@ class Store:
             How many records were deleted.
 
         Raises:
-            ForgetIncomplete: Somebody else is reading; the bytes may still be in the write-ahead log.
+            ForgetIncomplete: Deleted, but others use the file or the disk is full: bytes may be left in it.
         """
         where, values = ("id = ?", [target]) if isinstance(target, str) else _owned_by(target)
         with self._write() as cursor:
@@ -332,8 +332,11 @@ class Store:
     def _scrub(self) -> None:
         """Rewrite the file from its living content and empty the log."""
         with self._guard() as cursor:
-            cursor.execute("VACUUM")
-            busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            try:
+                cursor.execute("VACUUM")
+                busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                raise ForgetIncomplete(str(self.path), str(error)) from error
         if busy:
             raise ForgetIncomplete(f"{self.path}-wal", "another process is reading it")
 

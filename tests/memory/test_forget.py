@@ -1,6 +1,6 @@
 """Forgetting reaches the bytes in every file."""
 
-import os
+import shutil
 import sqlite3
 
 import numpy as np
@@ -109,6 +109,18 @@ def test_forgetting_a_correction_does_not_bring_the_error_back(open_memory):
     assert memory.get_sync(old.id).superseded_by is None
 
 
+def test_an_index_that_cannot_be_deleted_is_reported(open_memory, monkeypatch):
+    def refuse(path):
+        raise PermissionError(f"may not delete {path}")
+
+    memory = open_memory()
+    kept = keep_secret_among(memory, 3)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+
+    with pytest.raises(ForgetIncomplete, match="may not delete"):
+        memory.forget_sync(kept.id)
+
+
 def test_forgetting_gives_the_space_back(open_memory, tmp_path):
     memory = open_memory()
     for number in range(20):
@@ -137,7 +149,7 @@ def test_while_another_holds_the_index_forget_says_that_it_is_pending(open_memor
     assert files_with(tmp_path, *traces(SECRET)) == []
 
 
-def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path, monkeypatch):
+def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path):
     """SQLite cannot empty its log while somebody reads an older state; saying "forgotten" would be a lie."""
     memory = open_memory()
     kept = memory.remember_sync(record(SECRET), confirm())
@@ -152,4 +164,16 @@ def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path, 
     memory.forget_sync(kept.id)
 
     assert files_with(tmp_path, *traces(SECRET)) == []
-    assert os.listdir(tmp_path)
+
+
+def test_a_writer_in_the_way_is_reported(open_memory, tmp_path, monkeypatch):
+    memory = open_memory()
+    kept = memory.remember_sync(record(SECRET), confirm())
+    memory._store._connection.execute("PRAGMA busy_timeout = 50")
+    writer = sqlite3.connect(tmp_path / "memory" / "memory.sqlite3", isolation_level=None)
+    scrub = memory._store._scrub
+    monkeypatch.setattr(memory._store, "_scrub", lambda: (writer.execute("BEGIN IMMEDIATE"), scrub()))
+
+    with pytest.raises(ForgetIncomplete, match="locked"):
+        memory.forget_sync(kept.id)
+    writer.close()
