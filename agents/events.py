@@ -1,0 +1,96 @@
+"""What a run shows while it goes on: the one public stream that terminal, programs and tests read.
+
+Events are for looking at. The journal is the record, and it is written before the event is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..protocols.messages import Envelope
+from ..protocols.outcome import Confirmed, Failed, Unverified
+from ..tools.browser.view import View
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The manager read the goal: titles of the tasks by id, and what each waits for."""
+
+    tasks: dict[str, str]
+    after: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message of the protocol was sent."""
+
+    envelope: Envelope
+    title: str
+
+
+@dataclass(frozen=True)
+class Stood:
+    """A task's status changed, as the manager keeps it."""
+
+    task: str
+    title: str
+    status: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A worker looked at a page."""
+
+    worker: str
+    lane: str
+    view: View
+
+
+@dataclass(frozen=True)
+class Acted:
+    """A worker acted: on which step, what, and what came of it."""
+
+    worker: str
+    task: str
+    step: str
+    action: str
+    result: str
+
+
+@dataclass(frozen=True)
+class Thought:
+    """A model answered a question of a role."""
+
+    role: str
+    answer: str
+    prompt_tokens: int
+    tokens: int
+    seconds: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A lesson from memory goes into a plan."""
+
+    task: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A lesson was kept, proven by the confirm of the task that it mended."""
+
+    task: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The run is over."""
+
+    outcome: Confirmed[object] | Unverified | Failed
+
+
+Event = Planned | Said | Stood | Looked | Acted | Thought | Recalled | Learned | Ended

@@ -1,0 +1,87 @@
+"""How an agent asks its model: one question at a time, under its grammar, counted, journalled and shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..protocols.journal import Journal
+from .budget import Budget
+from .events import Event, Thought
+from .roles import JUDGEMENTS, Question
+
+if TYPE_CHECKING:
+    from ..core_model.chat_template import Message
+    from ..core_model.generation import Model
+
+ANSWER_TOKENS = 400
+"""The longest answer; under the grammars of the roles answers are far shorter."""
+
+
+class Truncated(Exception):
+    """A model ran out of tokens before its answer was whole; the answer is not used."""
+
+    def __init__(self, role: str, tokens: int) -> None:
+        self.role, self.tokens = role, tokens
+        super().__init__(f"The answer of role {role!r} was cut after {tokens} tokens and is not used.")
+
+
+@dataclass(frozen=True)
+class Mind:
+    """A model with the run's meter, record and audience around it."""
+
+    model: Model
+    budget: Budget
+    journal: Journal
+    run: str
+    show: Callable[[Event], None]
+
+    async def ask(self, question: Question, *, task: str = "", attempt: int = 0) -> str:
+        """The answer to a question, decoded under its grammar.
+
+        Raises:
+            BudgetExhausted: Before anything is spent.
+            Truncated: The answer was cut.
+        """
+        from ..core_model.grammar import Grammar
+        from ..core_model.sampling import Sampling
+
+        self.budget.check()
+        messages = _messages(question)
+        made = await self.model.generate(
+            messages, sampling=Sampling(max_tokens=ANSWER_TOKENS), grammar=Grammar.lark(question.grammar)
+        )
+        free = [value for value in made.logprobs if value is not None]
+        confidence = math.exp(min(free)) if free else None
+        self._count(question.role, made.text, made.prompt_tokens, len(made.token_ids), made.seconds, confidence, task, attempt)
+        if made.stop_reason == "length":
+            raise Truncated(question.role, len(made.token_ids))
+        return made.text
+
+    async def judge(self, question: Question, *, task: str = "", attempt: int = 0) -> tuple[str, float]:
+        """The likeliest of the three judgements and its probability among them."""
+        self.budget.check()
+        messages = _messages(question)
+        if not self.model.capabilities.score:
+            return await self.ask(question, task=task, attempt=attempt), 0.5
+        scores = await self.model.score(messages, JUDGEMENTS)
+        top = max(scores)
+        weights = [math.exp(score - top) for score in scores]
+        best = scores.index(top)
+        confidence = weights[best] / sum(weights)
+        prompt = self.model.count_tokens(question.text)
+        self._count(question.role, JUDGEMENTS[best], prompt, 0, 0.0, confidence, task, attempt)
+        return JUDGEMENTS[best], confidence
+
+    def _count(
+        self, role: str, answer: str, prompt: int, tokens: int, seconds: float, confidence: float | None, task: str, attempt: int
+    ) -> None:
+        self.budget.spend(tokens=prompt + tokens, model_calls=1)
+        self.journal.append("decision", {"role": role, "answer": answer, "confidence": confidence}, run=self.run, task=task, attempt=attempt)
+        self.show(Thought(role, answer, prompt, tokens, seconds, confidence))
+
+
+def _messages(question: Question) -> list[Message]:
+    return [{"role": "system", "content": question.system()}, {"role": "user", "content": question.text}]

@@ -1,0 +1,575 @@
+"""One run of one goal: plan it, drive every task through the protocol, and say how it ended.
+
+The reducers of `protocols` decide what happens; this module carries their effects out. Every event is in the
+journal before it is applied, so a run that was killed is rebuilt by applying the same events again. Tasks that
+do not wait for one another are worked on at once.
+
+What this does not cover: several processes at one run (the journal's lock refuses the second).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from ..protocols.journal import Journal
+from ..protocols.messages import Assign, Confirm, Envelope, Redo, Report, Verdict, Verify, new_id
+from ..protocols.messages import Failed as FailedMessage
+from ..protocols.outcome import Confirmed, Failed, PunchItem, Unverified
+from ..protocols.states import advance, draft, dump_event, load_event, wake
+from ..protocols.tasks import (
+    TERMINAL,
+    Decide,
+    Effect,
+    Finish,
+    Limits,
+    ManagerTask,
+    Schedule,
+    Send,
+    StartWork,
+    StopWork,
+    Tick,
+    WorkerTask,
+)
+from ..protocols.tasks import Event as ProtocolEvent
+from ..tools.errors import ToolError
+from ..tools.permissions import Policy
+from . import roles
+from .budget import Budget, BudgetExhausted
+from .checks import Page
+from .events import Event, Learned, Planned, Recalled, Said, Stood
+from .families import LOOK, Job, Results, Work, jobs_of
+from .lookup import CannotTell, find_order
+from .mind import Mind, Truncated
+from .planning import doubts
+from .roles import LESSONS, PlannedTask, Step
+from .verifier import Verifier
+from .worker import Assignment, StepFailed, Worker
+
+if TYPE_CHECKING:
+    from ..memory import Memory
+
+KINDS_OF = {"browser": ("order", "ticket"), "tools": ("use",)}
+"""Families that a worker with this equipment can do."""
+
+
+class GoalNotUnderstood(Exception):
+    """The planner cannot read a task that it knows out of the goal, or the plan is doubtful."""
+
+
+@dataclass
+class Lane:
+    """A browsing session that several tasks share: who has it, and what a fresh one would begin with."""
+
+    worker: str = ""
+    storage: Mapping[str, Any] | None = None
+    url: str | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass
+class Drive:
+    """One task of the protocol while it is being driven."""
+
+    job: Job
+    work: Work
+    state: ManagerTask
+    inbox: asyncio.Queue[ProtocolEvent]
+    workers: dict[str, WorkerTask] = field(default_factory=dict[str, WorkerTask])
+    timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict[str, asyncio.TimerHandle])
+    tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    steps: tuple[Step, ...] = ()
+    lesson: str = ""
+    lesson_check: str = ""
+    resumed: bool = False
+
+
+class Run:
+    """Carries one goal to an outcome. Made by `Manager`; see there for the arguments."""
+
+    def __init__(
+        self,
+        run: str,
+        goal: str,
+        workers: Sequence[Worker],
+        mind: Mind,
+        policy: Policy,
+        *,
+        memory: Memory | None = None,
+        expect: type[BaseModel] | None = None,
+        redos: int = 2,
+        show: Callable[[Event], None],
+    ) -> None:
+        self.run, self.goal, self.workers = run, goal, list(workers)
+        self.mind, self.policy, self.memory, self.expect = mind, policy, memory, expect
+        self.journal: Journal = mind.journal
+        self.limits = Limits(attempts=redos + 1)
+        self.show = show
+        self.lanes: dict[str, Lane] = {}
+        self.results: dict[str, JsonValue] = {}
+        self.drives: dict[str, Drive] = {}
+        self._free = asyncio.Condition()
+        self._busy: set[str] = set()
+        self._errors: list[Exception] = []
+
+    # --- the whole --------------------------------------------------------------------
+
+    async def to_the_end(self) -> Confirmed[Any] | Unverified | Failed:
+        """Plan, do, and sum up. Typed errors of the machinery end in `Failed`."""
+        try:
+            jobs = await self._plan()
+        except GoalNotUnderstood as error:
+            return self._end(Unverified(None, tuple(str(error).splitlines())))
+        except (BudgetExhausted, Truncated) as error:
+            return self._end(Unverified(None, (str(error),)))
+        self.show(Planned({job.id: job.title for job in jobs}, {job.id: job.after for job in jobs}))
+        try:
+            async with asyncio.TaskGroup() as group:
+                ended = {job.id: group.create_task(self._when_ready(job)) for job in jobs}
+                self._ended = ended
+        except* Exception as errors:
+            return self._end(Failed(_first(errors)))
+        return self._end(self._sum_up(jobs))
+
+    def _end(self, outcome: Confirmed[Any] | Unverified | Failed) -> Confirmed[Any] | Unverified | Failed:
+        punch = tuple(item for drive in self.drives.values() for item in punch_items(drive))
+        outcome = replace(outcome, punch_list=punch, cost=self.mind.budget.total(), run=self.run)
+        status = {Confirmed: "confirmed", Unverified: "unverified", Failed: "failed"}[type(outcome)]
+        self.journal.set_status(self.run, status)
+        return outcome
+
+    # --- planning ---------------------------------------------------------------------
+
+    async def _plan(self) -> list[Job]:
+        """Read tasks out of the goal, or take the plan that is in the journal."""
+        recorded = next((row.body for row in self.journal.rows(self.run, kinds=("plan",))), None)
+        if isinstance(recorded, str):
+            return jobs_of(roles.read_plan(recorded, self.goal))
+        needs = dict.fromkeys(need for worker in self.workers for need in KINDS_OF if worker.has(need))
+        kinds = [kind for need in needs for kind in KINDS_OF[need]]
+        answer = await self.mind.ask(roles.ask_plan(self.goal, kinds))
+        tasks = roles.read_plan(answer, self.goal)
+        self._refuse_doubtful(tasks)
+        self.journal.append("plan", answer, run=self.run)
+        return jobs_of(tasks)
+
+    def _refuse_doubtful(self, tasks: Sequence[PlannedTask]) -> None:
+        if not tasks:
+            raise GoalNotUnderstood(f"The model finds no task that it knows in {self.goal!r}. `punchlist tasks` lists them.")
+        found = doubts(self.goal, tasks) if all(task.kind != "use" for task in tasks) else []
+        if found:
+            raise GoalNotUnderstood("\n".join(found))
+
+    # --- one task ---------------------------------------------------------------------
+
+    async def _when_ready(self, job: Job) -> str:
+        """Wait for what the job needs, then drive it; returns the status it ended in."""
+        for needed in job.after:
+            if await self._ended[needed] != "confirmed":
+                return "not begun"
+        lane = self.lanes.setdefault(job.lane, Lane())
+        async with lane.turn:
+            return await self._drive(job, lane)
+
+    async def _drive(self, job: Job, lane: Lane) -> str:
+        work = job.make(self.results)
+        state = ManagerTask(self.run, f"{self.run}.{job.id}", work.spec.describe(), limits=self.limits)
+        drive = Drive(job, work, state, asyncio.Queue())
+        self.drives[job.id] = drive
+        self._replay(drive, lane)
+        if drive.state.status in TERMINAL:
+            return await self._settle(drive, lane)
+        drive.state, effects = wake(drive.state, time.time())
+        for name, worker_state in list(drive.workers.items()):
+            drive.workers[name], more = wake(worker_state, time.time())
+            await self._carry_out_work(drive, name, more, lane)
+        try:
+            await self._carry_out(drive, effects, lane)
+            while drive.state.status not in TERMINAL:
+                await self._feed(drive, await drive.inbox.get(), lane)
+        finally:
+            for handle in drive.timers.values():
+                handle.cancel()
+            for task in drive.tasks:
+                task.cancel()
+            await asyncio.gather(*drive.tasks, return_exceptions=True)
+            await self._release(job)
+        return await self._settle(drive, lane)
+
+    def _replay(self, drive: Drive, lane: Lane) -> None:
+        """Apply what the journal already holds about this task."""
+        for row in self.journal.rows(self.run, kinds=("event", "worker_event", "lane", "lesson")):
+            if row.task != drive.job.id or not isinstance(row.body, dict):
+                continue
+            if row.kind == "lane":
+                lane.storage, lane.url = _mapping(row.body["storage"]), str(row.body["url"])
+            elif row.kind == "lesson":
+                drive.lesson, drive.lesson_check = str(row.body["lesson"]), str(row.body["check"])
+            elif row.kind == "event":
+                drive.state, _ = advance(drive.state, load_event(row.body["event"]))
+                drive.resumed = True
+            else:
+                name = str(row.body["worker"])
+                worker = drive.workers.get(name) or WorkerTask(self.run, drive.state.task, name)
+                drive.workers[name], _ = advance(worker, load_event(row.body["event"]))
+
+    async def _settle(self, drive: Drive, lane: Lane) -> str:
+        """Keep the result of a task that ended, and what the next one in its lane begins with."""
+        if drive.state.status == "confirmed" and drive.state.last is not None:
+            result = drive.state.last.result
+            facts = dict(drive.work.facts)
+            self.results[drive.job.id] = {**facts, **result} if isinstance(result, dict) else result
+        return drive.state.status
+
+    # --- events and effects --------------------------------------------------------------
+
+    async def _feed(self, drive: Drive, event: ProtocolEvent, lane: Lane) -> None:
+        """Journal an event, apply it, and carry out what follows."""
+        before = drive.state.status, drive.state.attempt
+        self.journal.append("event", {"event": dump_event(event)}, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
+        drive.state, effects = advance(drive.state, event)
+        if (drive.state.status, drive.state.attempt) != before:
+            self.show(Stood(drive.job.id, drive.job.title, drive.state.status, drive.state.attempt))
+        if drive.state.status == "confirmed":
+            await self._when_confirmed(drive, lane)
+        await self._carry_out(drive, effects, lane)
+
+    async def _carry_out(self, drive: Drive, effects: Sequence[Effect], lane: Lane) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                await self._send(drive, effect.envelope, lane)
+            elif isinstance(effect, Schedule):
+                self._schedule(drive, effect)
+            elif isinstance(effect, Decide):
+                await self._decide(drive, effect, lane)
+            elif isinstance(effect, Finish):
+                return
+
+    def _schedule(self, drive: Drive, effect: Schedule) -> None:
+        def ring() -> None:
+            drive.inbox.put_nowait(Tick(now=time.time(), timer=effect.timer))
+
+        drive.timers[effect.timer] = asyncio.get_running_loop().call_later(effect.seconds, ring)
+
+    async def _send(self, drive: Drive, envelope: Envelope, lane: Lane) -> None:
+        """Journal a message, show it, and hand it to its recipient in this process."""
+        self.journal.append("envelope", envelope, run=self.run, task=drive.job.id, attempt=envelope.attempt)
+        self.show(Said(envelope, drive.job.title))
+        if envelope.recipient == drive.state.name:
+            drive.inbox.put_nowait(envelope)
+        elif isinstance(envelope.body, Verify):
+            self._spawn(drive, self._verify(drive, envelope, envelope.body))
+        elif envelope.recipient in drive.workers or any(worker.name == envelope.recipient for worker in self.workers):
+            await self._feed_worker(drive, envelope.recipient, envelope, lane)
+
+    def _spawn(self, drive: Drive, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        drive.tasks.add(task)
+
+        def over(ended: asyncio.Task[None]) -> None:
+            drive.tasks.discard(ended)
+            if not ended.cancelled() and (error := ended.exception()) is not None:
+                drive.inbox.put_nowait(_breakdown(drive, error))
+
+        task.add_done_callback(over)
+
+    async def _decide(self, drive: Drive, effect: Decide, lane: Lane) -> None:
+        """Draft what the manager has to say: the first order, or a redo with plan, context and feedback."""
+        if effect.what not in ("assign", "redo"):
+            return
+        failed = [f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why for flaw in latest_flaws(drive.state)]
+        worker = await self._worker_for(drive.job, lane)
+        if effect.what == "redo" and failed:
+            await self._reflect(drive, failed)
+            self.mind.budget.spend(redos=1)
+        notes = await self._lessons(drive)
+        drive.steps = await self._steps(drive, notes, failed if effect.what == "redo" else [])
+        plan = tuple(step.line() for step in drive.steps)
+        context = f"{drive.job.title}; part of: {self.goal}"
+        body = (
+            Redo(plan=plan, context=context, feedback="; ".join(failed) or "the attempt was lost")
+            if effect.what == "redo"
+            else Assign(task=drive.job.title, spec=drive.state.spec, plan=plan, context=context)
+        )
+        recipient = worker.name if isinstance(body, Assign) else ""
+        await self._feed(drive, draft(drive.state, body, time.time(), recipient=recipient), lane)
+
+    async def _steps(self, drive: Drive, notes: Sequence[str], failed: Sequence[str]) -> tuple[Step, ...]:
+        stage = drive.work.stage
+        if stage.name == "use" or not stage.parts:
+            return stage.parts or stage.last
+        answer = await self.mind.ask(roles.ask_steps(stage, notes, failed), task=drive.job.id, attempt=drive.state.attempt)
+        return roles.read_steps(answer, stage)
+
+    # --- workers ----------------------------------------------------------------------
+
+    async def _worker_for(self, job: Job, lane: Lane) -> Worker:
+        """The worker that has the lane, else a free one that can do the job; waits until there is one."""
+        able = [worker for worker in self.workers if worker.has(job.needs)]
+        if not able:
+            raise GoalNotUnderstood(f"No worker has {job.needs} for: {job.title}.")
+        async with self._free:
+            while True:
+                mine = [worker for worker in able if worker.name == lane.worker]
+                free = mine or [worker for worker in able if worker.name not in self._busy]
+                if free:
+                    self._busy.add(free[0].name)
+                    lane.worker = free[0].name
+                    return free[0]
+                await self._free.wait()
+
+    async def _release(self, job: Job) -> None:
+        """Let the worker go when no further job of the lane waits."""
+        lane = self.lanes[job.lane]
+        async with self._free:
+            self._busy.discard(lane.worker)
+            self._free.notify_all()
+
+    async def _feed_worker(self, drive: Drive, name: str, event: ProtocolEvent, lane: Lane) -> None:
+        state = drive.workers.get(name) or WorkerTask(self.run, drive.state.task, name)
+        body: dict[str, JsonValue] = {"worker": name, "event": dump_event(event)}
+        self.journal.append("worker_event", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
+        drive.workers[name], effects = advance(state, event)
+        await self._carry_out_work(drive, name, effects, lane)
+
+    async def _carry_out_work(self, drive: Drive, name: str, effects: Sequence[Effect], lane: Lane) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                await self._send(drive, effect.envelope, lane)
+            elif isinstance(effect, StartWork):
+                self._spawn(drive, self._work(drive, name, effect, lane))
+            elif isinstance(effect, StopWork):
+                for task in list(drive.tasks):
+                    if task is not asyncio.current_task() and task.get_name() == f"work {name}":
+                        task.cancel()
+
+    async def _work(self, drive: Drive, name: str, start: StartWork, lane: Lane) -> None:
+        """One attempt of a worker, from order to report or failure."""
+        worker = next(each for each in self.workers if each.name == name)
+        again = drive.resumed or start.order.attempt > 1
+        try:
+            report = await self._already_there(drive, worker, lane) if again and drive.job.irreversible else None
+            if report is None:
+                steps = drive.steps or await self._steps(drive, [], [])
+                order = Assignment(
+                    self.run, drive.job.id, start.order.attempt, drive.work.stage, steps, drive.job.lane,
+                    drive.job.irreversible, lane.storage, lane.url,
+                )  # fmt: skip
+                report = await worker.perform(order, self.mind, self.policy)
+            body: Report | FailedMessage = report
+        except StepFailed as error:
+            hopeless = error.reason in ("out of stock",)
+            body = FailedMessage(error=type(error).__name__, message=_feedback(error), retry=not hopeless)
+        except CannotTell as error:
+            body = FailedMessage(error="CannotTell", message=str(error), retry=False)
+        except (ToolError, Truncated) as error:
+            worker.drop(drive.job.lane)
+            body = FailedMessage(error=type(error).__name__, message=str(error))
+        except BudgetExhausted as error:
+            body = FailedMessage(error="BudgetExhausted", message=str(error), retry=False)
+        await self._feed_worker(drive, name, draft(drive.workers[name], body, time.time()), lane)
+
+    async def _already_there(self, drive: Drive, worker: Worker, lane: Lane) -> Report | None:
+        """Ask the world whether an attempt that was cut short took effect, before it is made again.
+
+        Raises:
+            CannotTell: It cannot be told; then nothing is done again.
+        """
+        if drive.work.stage.name != "place" or worker.browser is None or not worker.browser.allow:
+            return None
+        start = worker.browser.allow[0]
+        found = await find_order(worker.browser, lane.storage, start, drive.work.facts)
+        if found is None:
+            return None
+        order = Assignment(self.run, drive.job.id, 0, drive.work.stage, (), drive.job.lane, True, lane.storage, found.url)
+        session = await worker.session(order)
+        await session.load(found.url)
+        return Report(result={"number": found.number, "url": found.url, "changes": []})
+
+    # --- verification -------------------------------------------------------------------
+
+    async def _verify(self, drive: Drive, envelope: Envelope, verify: Verify) -> None:
+        verifier = Verifier(self.mind, lambda tool, args: self._look(drive, tool, args, verify))
+        verdict = await verifier.verify(drive.work.spec, verify, task=drive.job.id, attempt=envelope.attempt)
+        await self._answer(drive, envelope, verdict)
+
+    async def _answer(self, drive: Drive, envelope: Envelope, verdict: Verdict) -> None:
+        answer = Envelope(
+            id=new_id(), run=self.run, task=envelope.task, attempt=envelope.attempt, generation=envelope.generation,
+            sender=drive.state.verifier, recipient=drive.state.name, sent_at=time.time(), in_reply_to=envelope.id, body=verdict,
+        )  # fmt: skip
+        await self._send(drive, answer, self.lanes[drive.job.lane])
+
+    async def _look(self, drive: Drive, tool: str, args: Mapping[str, JsonValue], verify: Verify) -> Any:
+        """The verifier's own look at the lane's page: loaded again in a tab of its own, or as the tab stands."""
+        lane = self.lanes[drive.job.lane]
+        worker = next(each for each in self.workers if each.name == lane.worker)
+        if tool != LOOK:
+            item = next(each for each in worker.functions if each.name == tool)
+            return item.as_json(await item.run(item.validate(dict(args)), new_id()))
+        session = worker.live(drive.job.lane)
+        if session is None:
+            raise PageGone(drive.job.lane)
+        url = verify.result.get("url") if isinstance(verify.result, dict) else None
+        if args.get("again") and isinstance(url, str):
+            return Page.of(await session.new_tab_view(url, budget=20_000)).as_json()
+        return Page.of(await session.view(budget=20_000)).as_json()
+
+    # --- memory -------------------------------------------------------------------------
+
+    def _site(self) -> str:
+        browsers = [worker.browser for worker in self.workers if worker.browser is not None]
+        return urlsplit(browsers[0].allow[0]).hostname or "" if browsers and browsers[0].allow else ""
+
+    async def _lessons(self, drive: Drive) -> list[str]:
+        """Lessons for this stage from memory, as the words that the planner knows."""
+        if self.memory is None:
+            return []
+        from ..memory import Scope
+
+        stage = drive.work.stage.name
+        found = await self.memory.recall(f"stage {stage}: {drive.job.title}", k=4, kinds=("reflection",), scope=Scope.shared(self._site()))
+        notes = [item.record.text.partition(": ")[2] for item in found if item.record.text.startswith(f"stage {stage}: ")]
+        known = [note for note in dict.fromkeys(notes) if note in LESSONS.values()]
+        for note in known:
+            self.show(Recalled(drive.job.id, note))
+        return known[:1]
+
+    async def _reflect(self, drive: Drive, failed: Sequence[str]) -> None:
+        """Ask what the failure teaches; kept only if the redo is confirmed."""
+        done = [step.line() for step in drive.steps]
+        question = roles.ask_reflect(drive.work.stage.name, failed, done)
+        drive.lesson = await self.mind.ask(question, task=drive.job.id, attempt=drive.state.attempt)
+        drive.lesson_check = next((flaw.criterion for flaw in latest_flaws(drive.state) if flaw.criterion), "")
+        body: JsonValue = {"lesson": drive.lesson, "check": drive.lesson_check}
+        self.journal.append("lesson", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
+
+    async def _when_confirmed(self, drive: Drive, lane: Lane) -> None:
+        """Record what the next task of the lane begins with, and keep the lesson that the confirm proves."""
+        worker = next((each for each in self.workers if each.name == lane.worker), None)
+        session = worker.live(drive.job.lane) if worker is not None else None
+        if session is not None:
+            lane.storage, lane.url = _mapping(await session.storage_state()), session.url
+            body: dict[str, JsonValue] = {"storage": dict(lane.storage or {}), "url": lane.url}
+            self.journal.append("lane", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
+        confirm = drive.state.confirm
+        if self.memory is not None and confirm is not None and drive.lesson_check and LESSONS.get(drive.lesson, "") and drive.lesson != "none":
+            await self._keep(drive, confirm, self.memory)
+
+    async def _keep(self, drive: Drive, confirm: Confirm, memory: Memory) -> None:
+        from ..memory import Provenance, Record, Scope
+
+        text = f"stage {drive.work.stage.name}: {LESSONS[drive.lesson]}"
+        record = Record(
+            kind="reflection", text=text, scope=Scope.shared(self._site()),
+            provenance=Provenance(run=self.run, task=drive.state.task, attempt=max(1, confirm.attempt - 1), check=drive.lesson_check),
+        )  # fmt: skip
+        await memory.remember(record, confirm)
+        self.show(Learned(drive.job.id, text))
+
+    # --- the end --------------------------------------------------------------------------
+
+    def _sum_up(self, jobs: Sequence[Job]) -> Confirmed[Any] | Unverified | Failed:
+        open_jobs = [job for job in jobs if job.id not in self.results]
+        evidence = tuple(item for drive in self.drives.values() if drive.state.last for item in drive.state.last.evidence[-3:])
+        if open_jobs:
+            reasons = [
+                f"{job.title}: {reason}"
+                for job in open_jobs
+                if job.id in self.drives
+                for reason in (*self.drives[job.id].state.reasons, *(f"{flaw.criterion}: {flaw.why}" for flaw in latest_flaws(self.drives[job.id].state)))
+            ]
+            reasons += [f"{job.title}: not begun, since what it needs was not confirmed" for job in open_jobs if job.id not in self.drives]
+            return Unverified({key: value for key, value in self.results.items()}, tuple(reasons), evidence=evidence)
+        value = gathered(jobs, self.results)
+        confirm = self.drives[jobs[-1].id].state.confirm
+        if self.expect is None:
+            return Confirmed(value, evidence, confirm=confirm)
+        try:
+            return Confirmed(self.expect.model_validate(value), evidence, confirm=confirm)
+        except ValidationError as error:
+            missing = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5])
+            return Unverified(value, (f"The confirmed results do not make a {self.expect.__name__}: {missing}",), evidence=evidence)
+
+
+class PageGone(ToolError):
+    """The lane that was to be looked at has no live session any more."""
+
+    def __init__(self, lane: str) -> None:
+        self.lane = lane
+        super().__init__(f"The browsing session of {lane!r} is gone; its page cannot be looked at again.")
+
+
+def gathered(jobs: Sequence[Job], results: Results) -> dict[str, JsonValue]:
+    """The results of all tasks as one record: an order's facts and number, what was done to tickets, answers."""
+    value: dict[str, JsonValue] = {}
+    orders: list[JsonValue] = []
+    tickets: list[JsonValue] = []
+    for job in jobs:
+        found = results[job.id]
+        if not isinstance(found, dict):
+            continue
+        plain = {key: item for key, item in found.items() if key not in ("changes", "returned")}
+        if job.id.endswith(".place"):
+            orders.append(plain)
+        elif job.id.endswith(".ticket"):
+            tickets.append(plain)
+        elif job.id.endswith(".use"):
+            value |= plain
+    if orders and isinstance(orders[0], dict):
+        value |= orders[0]
+    if len(orders) > 1:
+        value["orders"] = orders
+    if tickets:
+        value["tickets"] = tickets
+    return value
+
+
+def latest_flaws(state: ManagerTask) -> list[Any]:
+    """What was wrong with the last attempt that came to nothing."""
+    last = max((flaw.attempt for flaw in state.flaws), default=0)
+    return [flaw for flaw in state.flaws if flaw.attempt == last]
+
+
+def punch_items(drive: Drive) -> list[PunchItem]:
+    """Everything that failed on the way, and how it was mended."""
+    state = drive.state
+    return [
+        PunchItem(
+            drive.job.title, flaw.attempt, flaw.criterion, flaw.why,
+            f"confirmed in attempt {state.attempt}" if state.status == "confirmed" and flaw.attempt < state.attempt else "",
+        )
+        for flaw in state.flaws
+    ]  # fmt: skip
+
+
+def _feedback(error: StepFailed) -> str:
+    if error.reason == "refused":
+        return f"refused : {error.hint or error.step}"
+    return f"{error.step} : {error.reason}{' : ' + error.hint if error.hint else ''}"
+
+
+def _breakdown(drive: Drive, error: BaseException) -> ProtocolEvent:
+    from ..protocols.tasks import VerifierLost, WorkerLost
+
+    now = time.time()
+    if drive.state.status == "verifying":
+        return VerifierLost(now=now, verifier=drive.state.verifier)
+    return WorkerLost(now=now, worker=drive.state.worker or "worker")
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _first(errors: ExceptionGroup[Exception]) -> Exception:
+    first: Exception = errors
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    return first

@@ -1,0 +1,293 @@
+"""The worker: follows the plan of its order step by step, looks, acts, and reports what it claims is done.
+
+A step loop in the manner of ReAct (Yao et al. 2022, arXiv:2210.03629): look at the page, ask the model for one
+action, carry it out through the one door to tools, remember what came of it; until the model says that the
+step is done, or cannot be done. The worker is never its own judge: what it reports is a claim.
+
+Does not cover: whether the claim is true. It ends a step that goes round in circles (`StepStuck`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
+
+from ..protocols.messages import Evidence, Report
+from ..tools.browser.actions import Action, parse_action
+from ..tools.browser.results import ActionResult, evidence
+from ..tools.browser.view import View
+from ..tools.executor import Executor
+from ..tools.permissions import Policy
+from ..tools.tool import AnyTool, Tool, tool
+from . import roles
+from .events import Acted, Looked
+from .mind import Mind
+from .roles import Done, Stage, Step, ToolCard
+
+if TYPE_CHECKING:
+    from ..core_model.generation import Model
+    from ..tools.browser import Browser, BrowserSession
+
+MOST_ACTIONS = 24
+"""Actions of one step before it counts as stuck."""
+
+MOST_REPEATS = 4
+"""Times that the same action may be taken on the same page in one step."""
+
+
+class StepFailed(Exception):
+    """A worker says that a step cannot be done. Becomes the task's feedback."""
+
+    def __init__(self, step: str, reason: str, hint: str = "") -> None:
+        self.step, self.reason, self.hint = step, reason, hint
+        super().__init__(f"{step}: {reason}{': ' + hint if hint else ''}")
+
+
+class StepStuck(StepFailed):
+    """A step went round in circles or took too many actions."""
+
+
+class NothingToWorkWith(ValueError):
+    """A worker was made without what its job needs."""
+
+    def __init__(self, worker: str, needs: str) -> None:
+        super().__init__(f"Worker {worker!r} has no {needs}. Give it one: Worker(..., tools=[Browser(allow=[url])]) or your own @tool functions.")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker gets beside the protocol's order: the concrete stage, its lane, and where to begin.
+
+    Attributes:
+        run, task, attempt: Name the attempt; keys of tool calls are made of them.
+        stage: Parts and last steps.
+        steps: The plan, already in order.
+        lane: The browsing session to go on with.
+        irreversible: Clicks of this stage cannot be undone.
+        storage: Cookies to begin with when the lane has no live session.
+        url: Where to begin then; None: the browser's first allowed address.
+    """
+
+    run: str
+    task: str
+    attempt: int
+    stage: Stage
+    steps: tuple[Step, ...]
+    lane: str
+    irreversible: bool = False
+    storage: Mapping[str, Any] | None = None
+    url: str | None = None
+
+
+@dataclass
+class Attempt:
+    """What piles up while a worker is at it."""
+
+    order: Assignment
+    mind: Mind
+    executor: Executor
+    session: BrowserSession | None = None
+    evidence: list[Evidence] = field(default_factory=list[Evidence])
+    changes: list[JsonValue] = field(default_factory=list[JsonValue])
+    answer: str = ""
+    calls: int = 0
+    seen: View | None = None
+
+    def key(self) -> str:
+        self.calls += 1
+        return f"{self.order.run}/{self.order.task}/{self.order.attempt}/{self.calls}"
+
+
+class Worker:
+    """An agent that does tasks: a model, and what it may act with.
+
+    Args:
+        name: Unique among the workers of a manager.
+        model: Anything that `load_model` gives.
+        tools: A `Browser`, and functions decorated with `@tool`.
+        about: One line about what it is good at.
+    """
+
+    def __init__(self, name: str, model: Model, tools: Sequence[Browser | AnyTool] = (), about: str = "") -> None:
+        self.name, self.model, self.about = name, model, about
+        self.functions: tuple[AnyTool, ...] = tuple(item for item in tools if isinstance(item, Tool))
+        browsers = [item for item in tools if not isinstance(item, Tool)]
+        if len(browsers) > 1:
+            raise ValueError(f"Worker {name!r} has {len(browsers)} browsers; give it one and let it allow several addresses.")
+        self.browser: Browser | None = browsers[0] if browsers else None
+        self._sessions: dict[str, BrowserSession] = {}
+        self._latest: dict[str, View] = {}
+
+    def has(self, needs: str) -> bool:
+        """Whether it can do jobs that need `browser` or `tools`."""
+        return self.browser is not None if needs == "browser" else bool(self.functions)
+
+    async def session(self, order: Assignment) -> BrowserSession:
+        """The lane's live session, or a fresh one with the stored cookies."""
+        if self.browser is None:
+            raise NothingToWorkWith(self.name, "browser")
+        session = self._sessions.get(order.lane)
+        if session is None or session.crashed:
+            start = order.url or (self.browser.allow[0] if self.browser.allow else None)
+            session = await self.browser.open(order.lane, order.storage, start)
+            self._sessions[order.lane] = session
+        return session
+
+    def live(self, lane: str) -> BrowserSession | None:
+        """The lane's session if this worker has it open."""
+        session = self._sessions.get(lane)
+        return None if session is None or session.crashed else session
+
+    def drop(self, lane: str) -> None:
+        """Forget a lane's session; the next attempt opens a fresh one."""
+        self._sessions.pop(lane, None)
+
+    async def perform(self, order: Assignment, mind: Mind, policy: Policy) -> Report:
+        """Do one attempt.
+
+        Raises:
+            StepFailed: The model said that a step cannot be done, or it went in circles.
+            BudgetExhausted, ToolError, CoreModelError: The attempt broke down.
+        """
+        attempt = Attempt(order, mind, Executor(policy, mind.journal, [*self._door(order), *self.functions]))
+        if order.stage.name == "use":
+            return await self._use(attempt)
+        attempt.session = await self.session(order)
+        for step in order.steps:
+            await self._do(attempt, step)
+        result: dict[str, JsonValue] = {"url": attempt.session.url, "changes": attempt.changes}
+        if attempt.answer:
+            result["number"] = attempt.answer
+        return Report(result=result, evidence=tuple(attempt.evidence))
+
+    def _door(self, order: Assignment) -> list[AnyTool]:
+        """The browser as a tool of this attempt, so that every action is permitted and journalled."""
+        if self.browser is None:
+            return []
+
+        async def browse(lane: str, action: str) -> dict[str, Any]:
+            """Act in the browser."""
+            session = self._sessions[lane]
+            latest = self._latest[lane]
+            chosen = parse_action(action, latest)
+            return evidence(chosen, await session.act(chosen), latest)
+
+        effect = "irreversible" if order.irreversible else "write"
+        door = tool(name="browser", effect=effect, recovery="unsafe", timeout=60)(browse)
+        calm = tool(name="browser_look", effect="read", recovery="pure", timeout=60)(browse)
+        return [door, calm]
+
+    async def _do(self, attempt: Attempt, step: Step) -> None:
+        """The loop of one step: look, ask, act."""
+        order, mind = attempt.order, attempt.mind
+        session = attempt.session
+        if session is None:
+            raise NothingToWorkWith(self.name, "browser")
+        history: list[Done] = []
+        tried: dict[str, int] = {}
+        for _ in range(MOST_ACTIONS):
+            mind.budget.check()
+            view = await session.view()
+            self._latest[order.lane] = view
+            mind.show(Looked(self.name, order.lane, view))
+            answer = await mind.ask(roles.ask_act(view, history, step), task=order.task, attempt=order.attempt)
+            action = roles.read_act(answer, view, step)
+            mark = f"{view.text()}\n{action.line()}"
+            tried[mark] = tried.get(mark, 0) + 1
+            if tried[mark] > MOST_REPEATS:
+                raise StepStuck(step.line(), "going in circles", roles.describe(action, view))
+            if action.verb == "done":
+                attempt.answer = action.text or attempt.answer
+                mind.show(Acted(self.name, order.task, step.line(), action.line(), "step done"))
+                return
+            if action.verb == "cannot":
+                hint = history[-1].result.partition(": ")[2] if history and action.text == "refused" else ""
+                raise StepFailed(step.line(), action.text, hint)
+            result = await self._act(attempt, action, view)
+            history.append(Done(roles.describe(action, view), result))
+            mind.show(Acted(self.name, order.task, step.line(), roles.describe(action, view), result))
+        raise StepStuck(step.line(), "too many actions")
+
+    async def _act(self, attempt: Attempt, action: Action, view: View) -> str:
+        """One action through the executor; returns the line for the history."""
+        order = attempt.order
+        calm = action.verb in ("scroll", "wait", "back", "type", "select")
+        name = "browser_look" if calm else "browser"
+        key = attempt.key()
+        made = await attempt.executor.call(name, {"lane": order.lane, "action": action.line()}, key=key)
+        attempt.mind.budget.spend(tool_calls=1, steps=1)
+        if not made.ok:
+            if made.code in ("BrowserCrashed", "SiteUnreachable"):
+                self.drop(order.lane)
+                raise StepFailed("browse", made.error or made.code)
+            return f"{made.code}: {made.error}"
+        value = made.value if isinstance(made.value, dict) else {}
+        result = _result_of(value)
+        if result.code in ("crashed", "unreachable", "timeout"):
+            self.drop(order.lane)
+            raise StepFailed("browse", f"{result.code}: {result.message or 'the page did not answer'}")
+        line = result.line()
+        attempt.evidence.append(Evidence(id=key, tool="browser", summary=f"{roles.describe(action, view)} -> {line}"))
+        element = view.elements.get(action.target) if action.target is not None else None
+        if element is not None and element.role in ("select", "radio", "checkbox") and result.ok:
+            attempt.changes.append({"role": element.role, "name": element.name, "text": action.text})
+        return line
+
+    async def _use(self, attempt: Attempt) -> Report:
+        """Call plugged-in tools until the model answers with what they returned."""
+        order, mind = attempt.order, attempt.mind
+        cards = [ToolCard(item.name, item.description, tuple(_properties(item))) for item in self.functions]
+        step = order.steps[0]
+        done: list[Done] = []
+        returned: list[JsonValue] = []
+        for _ in range(MOST_REPEATS):
+            answer = await mind.ask(roles.ask_use(cards, done, step.text), task=order.task, attempt=order.attempt)
+            call = roles.read_use(answer, step.text, done)
+            if not call.tool:
+                if not call.answer:
+                    raise StepFailed(step.text, "no tool fits")
+                return Report(result={"answer": call.answer, "returned": returned}, evidence=tuple(attempt.evidence))
+            key = attempt.key()
+            made = await attempt.executor.call(call.tool, _typed(self._tool(call.tool), call.arguments), key=key)
+            mind.budget.spend(tool_calls=1, steps=1)
+            text = made.value if isinstance(made.value, str) else json.dumps(made.value)
+            shown = text if made.ok else f"error: {made.error}"
+            if made.ok:
+                returned.append(text)
+            done.append(Done(" ".join([call.tool, *call.arguments.values()]), shown))
+            attempt.evidence.append(Evidence(id=key, tool=call.tool, summary=shown[:200], data=made.value))
+            mind.show(Acted(self.name, order.task, step.text, done[-1].action, shown))
+        raise StepStuck(step.text, "too many calls")
+
+    def _tool(self, name: str) -> AnyTool:
+        return next(item for item in self.functions if item.name == name)
+
+
+def _properties(item: AnyTool) -> dict[str, Any]:
+    found = item.schema.get("properties", {})
+    return found if isinstance(found, dict) else {}
+
+
+def _typed(item: AnyTool, arguments: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments as the schema types them: a text that must be a number is read as one."""
+    types = {name: about.get("type") if isinstance(about, dict) else None for name, about in _properties(item).items()}
+    return {name: _as(types.get(name), text) for name, text in arguments.items()}
+
+
+def _as(kind: Any, text: str) -> Any:
+    if kind in ("integer", "number", "boolean", "array", "object"):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+    return text
+
+
+def _result_of(value: Mapping[str, Any]) -> ActionResult:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ActionResult).validate_python(value["result"])
