@@ -116,7 +116,7 @@ class Run:
         self.drives: dict[str, Drive] = {}
         self._free = asyncio.Condition()
         self._busy: set[str] = set()
-        self._errors: list[Exception] = []
+        self._ended: dict[str, asyncio.Task[str]] = {}
 
     # --- the whole --------------------------------------------------------------------
 
@@ -131,9 +131,9 @@ class Run:
         self.show(Planned({job.id: job.title for job in jobs}, {job.id: job.after for job in jobs}))
         try:
             async with asyncio.TaskGroup() as group:
-                ended = {job.id: group.create_task(self._when_ready(job)) for job in jobs}
-                self._ended = ended
-        except* Exception as errors:
+                for job in jobs:
+                    self._ended[job.id] = group.create_task(self._when_ready(job))
+        except ExceptionGroup as errors:
             return self._end(Failed(_first(errors)))
         return self._end(self._sum_up(jobs))
 

@@ -33,7 +33,7 @@ def document(seed: int, index: int, stage: int = 3) -> list[Piece]:
         stage: Of the curriculum: 0 one thing to copy, 1 small pages, 2 most, 3 everything.
     """
     rng = Random(seed * 1_000_003 + index)
-    if stage == 0 and rng.random() < 0.7:
+    if stage == 0 and rng.random() < 0.85 or stage == 1 and rng.random() < 0.3:
         return drill(rng)
     role = rng.choices(ROLES, SHARES)[0]
     return role_document(role, rng, stage)
@@ -53,23 +53,24 @@ def role_document(role: str, rng: Random, stage: int = 3) -> list[Piece]:
 
 
 def drill(rng: Random) -> list[Piece]:
-    """Copying and matching in their simplest form: which number has this name, which field takes this text."""
-    names = [" ".join(words.product(rng)) for _ in range(rng.randint(2, 6))]
+    """Copying and matching in their simplest form: which number has this name, which field takes this text.
+
+    Many questions about a short page, names of one or two words that never were, spelled the same in both places.
+    """
+    names = list(dict.fromkeys(" ".join(words.fresh(rng) for _ in range(rng.choice((1, 1, 2)))) for _ in range(rng.randint(2, 9))))
     sheet = pages.Sheet("/", "goods")
     for name in names:
-        if rng.random() < 0.8:
-            sheet.add(pages.Item(name, "link", name))
-        else:
-            sheet.add(pages.Item(name, "textbox", name, ""))
+        sheet.add(pages.Item(name, "textbox" if rng.random() < 0.3 else rng.choice(("link", "button")), name))
     view = sheet.view()
     pieces: list[Piece] = []
-    for name in rng.sample(names, min(3, len(names))):
+    for name in rng.choices(names, k=rng.randint(5, 10)):
         number = sheet.number(name)
-        if sheet.item(name).role == "link":
-            pieces += query(view, [], pages.add_step(name.split(), rng), f"click {number}", first=not pieces)
-        else:
-            text = " ".join(words.person(rng))
+        if sheet.item(name).role == "textbox":
+            text = " ".join(words.fresh(rng) for _ in range(rng.choice((1, 2, 2, 3))))
             pieces += query(view, [], Step("fill", f"{name} : {text}", (text,)), f"type {number} {text}", first=not pieces)
+        else:
+            count = rng.randint(1, 9)
+            pieces += query(view, [], Step("add", f"{count} x {name}", (name,)), f"click {number}", first=not pieces)
     return pieces
 
 

@@ -22,7 +22,10 @@ VOCABULARY = 2048
 SHAPE = {
     "hidden_size": 256, "num_layers": 6, "num_heads": 4, "num_kv_heads": 2, "head_dim": 64, "intermediate_size": 384, "context_length": 2048,
 }  # fmt: skip
-STAGES = (3_000, 9_000, 15_000)
+MATRIX_RATE = 0.005
+"""Learning rate of the layers' matrices (Muon)."""
+
+STAGES = (8_000, 13_000, 19_000)
 """Numbers of the documents at which the curriculum moves on: drill, small pages, most pages, everything."""
 
 CHAT_TEMPLATE = (
@@ -134,7 +137,8 @@ def train_embedded(
         tokenizer.vocab_size, **SHAPE, bos_token_id=tokenizer.bos_id, eos_token_ids=(tokenizer.eos_id or 0,), pad_token_id=tokenizer.pad_id
     )  # fmt: skip
     plan = TrainConfig(
-        steps=steps, batch_tokens=batch_tokens, seed=seed, threads=threads, evaluate_steps=evaluate_steps, decay_steps=decay_steps
+        steps=steps, batch_tokens=batch_tokens, seed=seed, threads=threads, evaluate_steps=evaluate_steps, decay_steps=decay_steps,
+        matrix_rate=MATRIX_RATE,
     )  # fmt: skip
     return train(
         plan, stream(tokenizer, seed), out, model_config=config, tokenizer=tokenizer,
