@@ -25,7 +25,8 @@
   const ROW_PARTS = 14;
   const ROW_CHARACTERS = 420;
   const BULLETS = "••••••";
-  const SEPARATOR = /^[\s|·•\/›»>,–—-]*$/;
+  const SEPARATOR = /^[\s\p{P}|>]*$/u;
+  const ROW_SEPARATOR = /^[\s|·•\/›».,;:]*$/;
 
   const clean = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g,
     (mark) => (/\s/.test(mark) ? " " : "")).replace(/\s+/g, " ").trim();
@@ -165,7 +166,7 @@
     if (el.querySelector(HARD) !== null) return null;
     const inside = el.querySelectorAll("*");
     if (inside.length > 60) return null;
-    for (const one of inside) if (listens(one)) return null;
+    for (const one of inside) if (listens(one) || (!pointed && styleOf(one).cursor === "pointer")) return null;
     if (!pointed && (el.textContent || "").length > 120) return null;
     return el.localName === "a" ? "link" : "other";
   };
@@ -208,7 +209,7 @@
       if (!this.rows) return this.putInline(parts);
       let real = parts.filter((part) => part !== null);
       const isText = (part) => part.text !== undefined;
-      if (real.length > 1) real = real.filter((part) => !isText(part) || !SEPARATOR.test(part.text));
+      if (real.length > 1) real = real.filter((part) => !isText(part) || !ROW_SEPARATOR.test(part.text));
       real = real.filter((part) => !part.picture || !real.some((other) => other !== part &&
         ((other.text || (other.thing && other.thing.name) || "").includes(part.text))));
       const size = real.reduce((sum, part) => sum + (isText(part) ? part.text.length : 20 + part.thing.name.length), 0);
@@ -450,10 +451,10 @@
     return { cover };
   };
   const describe = (el) => {
-    if (!el) return "nothing is there";
+    if (!el) return { index: -1, text: "nothing that can be clicked" };
     const index = nodes.findIndex((node) => within(el, node));
     const text = clean(index >= 0 ? nameOf(nodes[index], hardRole(nodes[index]) || "other").name : el.innerText || el.id || el.localName);
-    return JSON.stringify({ index, text: text.slice(0, 40) });
+    return { index, text: text.slice(0, 40) };
   };
   const locate = (index) => {
     const el = nodes[index];
@@ -495,7 +496,7 @@
         point = freePoint(found.target);
       }
       names.origin = undefined;
-      if (point.cover !== undefined) return JSON.stringify({ code: "covered", cover: describe(point.cover) });
+      if (point.cover !== undefined) return JSON.stringify({ code: "covered", ...describe(point.cover) });
       return JSON.stringify(point);
     },
     // Put the caret into a field with its content selected, so that typing replaces it.

@@ -19,6 +19,10 @@ from ..errors import PageUnreadable
 from .view import Element, Line, View, clip, render_within
 
 
+MARKERS = 44
+"""Characters kept free for the two lines that say how much was cut."""
+
+
 class SeenElement(BaseModel):
     """A thing as the page's observer reports it; `index` is its handle until the next view."""
 
@@ -175,10 +179,11 @@ def number(seen: Seen, budget: int) -> tuple[View, dict[int, int]]:
         The view, and the observer's index of each number.
     """
     whole, indexes = _numbered(seen, 0)
-    cut = render_within(whole, budget)
-    if not cut.below or not seen.first:
-        return cut, indexes
-    room, last_start = budget, len(seen.lines)
+    if len(whole.text()) <= budget:
+        return whole, indexes
+    budget = max(budget - MARKERS, 1)
+    room = budget - len(whole.path) - len(whole.title) - 7
+    last_start = len(seen.lines)
     for text in reversed(whole.body()):
         room -= len(text) + 1
         if room < 0:

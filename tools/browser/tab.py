@@ -176,11 +176,11 @@ class Tab:
         await self._loaded()
 
     async def _loaded(self) -> None:
-        """Wait until the new document is parsed, then read it once so that its changes are watched."""
+        """Wait until the new document is parsed, then look once so that its changes are watched."""
         with contextlib.suppress(TooSlow):
             await self.race(self.page.wait_for_load_state("domcontentloaded"), NAVIGATION_TIMEOUT)
         with contextlib.suppress(ContextLost):
-            await self.race(self.observer.view())
+            await self.race(self.observer.peek())
 
     def _value(self, task: asyncio.Task[T]) -> T:
         try:
