@@ -26,7 +26,7 @@ def resolve_date(
     except ValueError:
         pass
     # What the two readings do not agree on was not in the text but in the default.
-    one, other = _parse(text, date(2001, 1, 1), day_first), _parse(text, date(2008, 2, 15), day_first)
+    one, other = _parse(text, date(2000, 1, 1), day_first), _parse(text, date(2008, 2, 15), day_first)
     if one is None or other is None:
         return None
     if one == other:

@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from ..errors import PageUnreadable
 from .view import Element, Line, View, clip, render_within
 
-
 MARKERS = 44
 """Characters kept free for the two lines that say how much was cut."""
 

@@ -23,7 +23,9 @@ class Visit:
         self.session, self.view = session, view
 
     def number(self, name: str) -> int:
-        return next(key for key, element in self.view.elements.items() if name in (element.name, element.role))
+        return next(
+            key for key, element in self.view.elements.items() if name in (element.name, element.role)
+        )
 
     async def look(self) -> str:
         self.view = await self.session.view()

@@ -21,7 +21,9 @@ def drop(request: BaseHTTPRequestHandler) -> Reply:
 class Site:
     """Serves `pages` by path; an entry is HTML, a full reply, or a function that makes one of the request."""
 
-    def __init__(self, pages: dict[str, Reply | Callable[[BaseHTTPRequestHandler], Reply]] | None = None) -> None:
+    def __init__(
+        self, pages: dict[str, Reply | Callable[[BaseHTTPRequestHandler], Reply]] | None = None
+    ) -> None:
         self.pages = {"/drop": drop, **(pages or {})}
         self.hits: Counter[str] = Counter()
         site = self

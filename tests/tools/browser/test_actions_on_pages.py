@@ -70,7 +70,9 @@ async def test_content_that_a_request_brings_is_waited_for(show, site):
 
 
 async def test_waiting_ends_when_late_content_comes(show):
-    visit = await show("<title>Late</title><p id=p>Loading</p><script>setTimeout(()=>p.textContent='Here',600)</script>")
+    visit = await show(
+        "<title>Late</title><p id=p>Loading</p><script>setTimeout(()=>p.textContent='Here',600)</script>"
+    )
 
     result = await visit.do("wait")
 
@@ -125,7 +127,9 @@ async def test_things_below_the_fold_in_frames_and_in_shadow_are_clicked(show):
 
 
 async def test_a_dead_number_is_stale_at_once(show):
-    visit = await show("<title>T</title><button id=b>Gone soon</button><script>setTimeout(()=>b.remove(),150)</script>")
+    visit = await show(
+        "<title>T</title><button id=b>Gone soon</button><script>setTimeout(()=>b.remove(),150)</script>"
+    )
     await visit.session._tab.page.wait_for_function("!document.querySelector('button')")
 
     result = await visit.do("click", "Gone soon")
@@ -156,7 +160,9 @@ async def test_typing_replaces_what_a_field_held_and_keys_are_heard(show):
 
 async def test_typing_into_a_search_field_does_not_submit_and_enter_does(show, site):
     site.pages["/found"] = "<title>Found</title><p>1 result</p>"
-    visit = await show("<title>T</title><form action=/found><input type=search aria-label=Search name=q></form>")
+    visit = await show(
+        "<title>T</title><form action=/found><input type=search aria-label=Search name=q></form>"
+    )
 
     typed = await visit.do("type", "Search", "mug")
     entered = await visit.line("press Enter")
@@ -177,7 +183,9 @@ async def test_a_field_that_changes_what_was_typed_says_so(show):
 
 
 async def test_typing_where_nothing_can_be_typed_is_refused(show):
-    visit = await show("<title>T</title><button>B</button><input aria-label=R readonly value=x><input type=file aria-label=F>")
+    visit = await show(
+        "<title>T</title><button>B</button><input aria-label=R readonly value=x><input type=file aria-label=F>"
+    )
 
     assert (await visit.do("type", "B", "x")).line() == "not_editable: button 'B' takes no such input"
     assert (await visit.do("type", "R", "x")).code == "not_editable"
@@ -185,7 +193,9 @@ async def test_typing_where_nothing_can_be_typed_is_refused(show):
 
 
 async def test_text_areas_and_editable_blocks_take_several_lines(show):
-    visit = await show("<title>T</title><textarea aria-label=Note id=n>old</textarea><div contenteditable>old</div>")
+    visit = await show(
+        "<title>T</title><textarea aria-label=Note id=n>old</textarea><div contenteditable>old</div>"
+    )
 
     note = await visit.do("type", "Note", "one\ntwo")
     draft = await visit.line("type 2 new")
@@ -235,7 +245,9 @@ async def test_radios_and_boxes_are_clicked_through_their_labels(show):
     assert (await visit.do("click", "Gift wrap")).effect.value_after == "on"
     assert (await visit.do("click", "Invoice")).effect.value_after == "on"
     assert (await visit.do("click", "Invoice")).code == "no_effect"
-    assert (await visit.look()).endswith("[1] checkbox Gift wrap: on\n[2] radio Invoice: on\n[3] radio Card: off")
+    assert (await visit.look()).endswith(
+        "[1] checkbox Gift wrap: on\n[2] radio Invoice: on\n[3] radio Card: off"
+    )
 
 
 async def test_a_button_in_a_row_acts_on_its_row(show):
@@ -284,7 +296,9 @@ async def test_evidence_is_json_without_the_password(show):
 
 
 async def test_clicks_take_less_than_120_ms_on_small_pages(show):
-    visit = await show("<title>T</title><button onclick=\"this.after('!')\">Add</button><button>Dead</button>")
+    visit = await show(
+        "<title>T</title><button onclick=\"this.after('!')\">Add</button><button>Dead</button>"
+    )
     times = [(await visit.do("click", name)).effect.ms for name in ("Add", "Dead") * 6]
 
     assert statistics.median(times) < 120

@@ -31,17 +31,25 @@ async def test_a_confirm_waits_for_its_answer(show, answer, then):
 
 
 async def test_alerts_in_a_row_are_answered_one_by_one(show):
-    visit = await show("<title>T</title><button onclick=\"alert('one'); alert('two'); p.append('over')\">Go</button><p id=p></p>")
+    visit = await show(
+        "<title>T</title><button onclick=\"alert('one'); alert('two'); p.append('over')\">Go</button><p id=p></p>"
+    )
 
     first = await visit.do("click", "Go")
     second = await visit.line("dialog accept")
     last = await visit.line("dialog accept")
 
-    assert [first.line(), second.line(), last.line()] == ["dialog alert: one", "dialog alert: two", "ok: over"]
+    assert [first.line(), second.line(), last.line()] == [
+        "dialog alert: one",
+        "dialog alert: two",
+        "ok: over",
+    ]
 
 
 async def test_a_prompt_is_accepted_with_what_it_offers(show):
-    visit = await show("<title>T</title><button onclick=\"p.append(prompt('Name?', 'Ada'))\">Ask</button><p id=p></p>")
+    visit = await show(
+        "<title>T</title><button onclick=\"p.append(prompt('Name?', 'Ada'))\">Ask</button><p id=p></p>"
+    )
 
     assert (await visit.do("click", "Ask")).line() == "dialog prompt: Name?"
     assert (await visit.line("dialog accept")).line() == "ok: Ada"

@@ -1,0 +1,296 @@
+"""The fence holds on every way out, sites that fail are typed, and no browser is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from punchlist.tools.browser.browser import Browser
+from punchlist.tools.browser.fence import Fence, Origin, origin_of
+from punchlist.tools.errors import BrowserCrashed, BrowserMissing, OriginBlocked, SiteUnreachable
+
+from .site import Site, redirect
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.fixture
+def forbidden() -> Iterator[Site]:
+    """A site that is up and must never be reached."""
+    site = Site({"/": "<title>Forbidden</title>", "/x.png": "x"})
+    yield site
+    site.close()
+
+
+ESCAPES = {
+    "a link": "<a id=go href='{0}/'>go</a>",
+    "a redirect": "<a id=go href='/redirect'>go</a>",
+    "a form": "<form action='{0}/' method=post><button id=go>go</button></form>",
+    "a script that sets the location": "<button id=go onclick=\"location.href='{0}/'\">go</button>",
+    "a new tab": "<a id=go target=_blank href='{0}/'>go</a>",
+    "fetch": "<button id=go onclick=\"fetch('{0}/',{{mode:'no-cors'}}).catch(e=>p.append('refused'))\">go</button>",
+    "fetch through a redirect": "<button id=go onclick=\"fetch('/redirect').catch(e=>p.append('refused'))\">go</button>",
+    "a beacon": "<button id=go onclick=\"navigator.sendBeacon('{0}/','x')\">go</button>",
+    "a websocket": "<button id=go onclick=\"new WebSocket('{1}/').onerror=()=>p.append('refused')\">go</button>",
+    "an image": "<button id=go onclick=\"new Image().src='{0}/x.png'\">go</button>",
+    "a frame": "<button id=go onclick=\"p.innerHTML='<iframe src={0}/></iframe>'\">go</button>",
+    "a stylesheet": "<button id=go onclick=\"p.innerHTML='<link rel=stylesheet href={0}/x.css>'\">go</button>",
+    "the other name of the same host": "<a id=go href='{2}/'>go</a>",
+}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("way", ESCAPES)
+async def test_nothing_leaves_through(way, show, site, browser, forbidden):
+    port = forbidden.url.rpartition(":")[2]
+    site.pages["/redirect"] = redirect(forbidden.url + "/")
+    urls = (forbidden.url, f"ws://127.0.0.1:{port}", f"http://localhost:{port}")
+    visit = await show("<title>T</title>" + ESCAPES[way].format(*urls) + "<p id=p></p>")
+    before = len(browser.blocked)
+
+    result = await visit.do("click", "go")
+    text = await visit.look()
+
+    assert sum(forbidden.hits.values()) == 0
+    assert len(browser.blocked) > before
+    assert browser.blocked[-1].origin.port == int(port)
+    if way in ("a link", "a redirect", "a form", "a script that sets the location"):
+        assert result.code == "blocked_origin"
+    if way != "a new tab":
+        assert text.startswith("page /page: T")
+
+
+@pytest.mark.browser
+async def test_going_to_other_places_is_refused_before_anything_is_sent(show, forbidden):
+    visit = await show("<title>T</title>")
+
+    for url in (
+        forbidden.url,
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "chrome://version",
+    ):
+        result = await visit.session.goto(url)
+        assert result.code == "blocked_origin", url
+    assert sum(forbidden.hits.values()) == 0
+    assert (await visit.look()).startswith("page /page: T")
+
+
+@pytest.mark.browser
+async def test_https_that_is_not_allowed_leaves_the_page_as_it_was(show):
+    visit = await show("<title>T</title><a href=https://127.0.0.1:9/>Go</a>")
+
+    assert (await visit.do("click", "Go")).code == "blocked_origin"
+    assert (await visit.look()).startswith("page /page: T")
+
+
+@pytest.mark.browser
+async def test_a_websocket_to_an_allowed_site_is_tunnelled(show, site):
+    """The server refuses the upgrade; that it was asked shows that the way is open."""
+    before = site.hits["/socket"]
+    url = site.url.replace("http", "ws") + "/socket"
+    visit = await show(
+        f"<title>T</title><button onclick=\"new WebSocket('{url}').onerror=()=>p.append('asked')\">Go</button><p id=p></p>"
+    )
+
+    assert (await visit.do("click", "Go")).ok
+    assert site.hits["/socket"] == before + 1
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://shop.test/any/path", True),
+        ("http://shop.test:80/", True),
+        ("ws://shop.test/socket", True),
+        ("http://SHOP.test./", True),
+        ("about:blank", True),
+        ("https://shop.test/", False),
+        ("http://shop.test:8080/", False),
+        ("http://shop.test.evil.test/", False),
+        ("http://evil.test/@shop.test", False),
+        ("http://shop.test@evil.test/", False),
+        ("http://evil.test\\@shop.test/", False),
+        ("file://shop.test/x", False),
+        ("shop.test", False),
+    ],
+)
+async def test_an_origin_is_exact(url, allowed):
+    assert Fence(["http://shop.test/ignored"]).allows(url) is allowed
+
+
+async def test_an_empty_list_allows_nothing_and_a_bad_entry_is_an_error():
+    assert not Fence().allows("http://127.0.0.1/")
+    assert str(origin_of("https://a.test:8443/x")) == "https://a.test:8443"
+    assert origin_of("http://[::1]:80/") == Origin("http", "::1", 80)
+    with pytest.raises(ValueError, match="'shop' is not an http"):
+        Browser(allow=["shop"])
+
+
+@pytest.mark.browser
+async def test_sites_that_are_down_or_drop_connections_are_unreachable(show, site, browser):
+    gone = Site()
+    gone.close()
+    visit = await show("<title>T</title><a href=/drop>Drop</a>")
+
+    dropped = await visit.do("click", "Drop")
+    assert dropped.code == "unreachable" and "/drop does not answer" in dropped.message
+    assert (await visit.look()).startswith("page /page: T")
+    async with Browser(allow=[gone.url]) as other:
+        with pytest.raises(SiteUnreachable):
+            await other.open("lane", url=gone.url)
+        with pytest.raises(OriginBlocked):
+            await other.open("lane", url=site.url)
+
+
+@pytest.mark.browser
+async def test_a_killed_browser_is_crashed_and_a_new_session_works(site):
+    site.pages["/page"] = "<title>T</title><button>B</button>"
+    others = browsers_of(os.getpid())
+    async with Browser(allow=[site.url]) as browser:
+        session = await browser.open("lane", url=site.url + "/page")
+        view = await session.view()
+        for pid in set(browsers_of(os.getpid())) - set(others):
+            os.kill(pid, signal.SIGKILL)
+
+        results = [await session.goto("/page") for _ in range(2)]
+
+        assert [result.code for result in results] == ["crashed", "crashed"]
+        with pytest.raises(BrowserCrashed):
+            await session.view()
+        again = await browser.open("lane", url=site.url + "/page")
+        assert (await again.view()) == view
+    assert browsers_of(os.getpid()) == others
+
+
+@pytest.mark.browser
+async def test_a_page_that_hangs_is_a_timeout_and_does_not_hang_the_caller(show):
+    visit = await show(
+        '<title>T</title><button onclick="const t=Date.now();while(Date.now()-t<4000);">Hang</button>'
+    )
+    begun = monotonic()
+
+    result = await visit.do("click", "Hang")
+
+    assert result.code == "timeout" and monotonic() - begun < 8
+
+
+@pytest.mark.browser
+async def test_cancelling_in_the_middle_leaves_no_process(site):
+    site.pages["/page"] = "<title>T</title>"
+
+    async def browse() -> None:
+        async with Browser(allow=[site.url]) as browser:
+            session = await browser.open("lane", url=site.url + "/page")
+            started.set()
+            while True:
+                await session.view()
+
+    started = asyncio.Event()
+    before = browsers_of(os.getpid())
+    task = asyncio.create_task(browse())
+    await asyncio.wait_for(started.wait(), 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert browsers_of(os.getpid()) == before
+
+
+PROGRAM = """
+import asyncio, sys
+from punchlist.tools.browser import Browser
+
+async def main():
+    browser = Browser(allow=[sys.argv[1]])
+    session = await browser.open("lane", url=sys.argv[1])
+    print("ready", flush=True)
+    while sys.argv[2] == "wait":
+        await session.view()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("end", ["SIGINT", "SIGTERM", "SIGKILL", "return"])
+async def test_no_process_is_left_when_the_program_ends_by(end, site, tmp_path):
+    script = tmp_path / "program.py"
+    script.write_text(textwrap.dedent(PROGRAM))
+    mode = "once" if end == "return" else "wait"
+    program = subprocess.Popen(
+        [sys.executable, str(script), site.url, mode], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    assert program.stdout is not None and program.stdout.readline() == b"ready\n"
+    children = family(program.pid)
+    if end != "return":
+        assert len(children) >= 2
+        program.send_signal(getattr(signal, end))
+    program.wait(15)
+
+    assert await all_gone(children)
+
+
+async def test_without_a_browser_the_error_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("PUNCHLIST_BROWSER", str(tmp_path / "none"))
+    with pytest.raises(BrowserMissing, match="PUNCHLIST_BROWSER=.*apt-get install chromium-headless-shell"):
+        await Browser().open("lane")
+
+    broken = tmp_path / "chromium"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PUNCHLIST_BROWSER", str(broken))
+    with pytest.raises(BrowserMissing, match="could be started"):
+        await Browser().open("lane")
+
+
+def stat(pid: int) -> tuple[int, str]:
+    """Parent and state of a process; (0, "") when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0, ""
+    fields = text.rpartition(")")[2].split()
+    return int(fields[1]), fields[0]
+
+
+def family(root: int) -> list[int]:
+    """Running descendants of a process, oldest first."""
+    pids = sorted(int(path.name) for path in Path("/proc").glob("[0-9]*"))
+    found = [root]
+    for pid in pids:
+        parent, state = stat(pid)
+        if parent in found and state != "Z":
+            found.append(pid)
+    return found[1:]
+
+
+def browsers_of(root: int) -> list[int]:
+    """The main browser processes below `root`."""
+    lines = {
+        pid: Path(f"/proc/{pid}/cmdline").read_bytes()
+        for pid in family(root)
+        if Path(f"/proc/{pid}").exists()
+    }
+    return [pid for pid, line in lines.items() if b"--punchlist-browser=" in line and b"--type=" not in line]
+
+
+async def all_gone(pids: list[int]) -> bool:
+    """Whether all of them end within 5 seconds."""
+    deadline = monotonic() + 5
+    while monotonic() < deadline:
+        if all(stat(pid)[1] in ("", "Z") for pid in pids):
+            return True
+        await asyncio.sleep(0.02)
+    return False
