@@ -17,7 +17,7 @@ from .site import Site
 
 
 class Visit:
-    """A session with the latest view; elements are named, not numbered, so that tests read like a person acts."""
+    """A session with the latest view; elements are named, so that tests read like a person acts."""
 
     def __init__(self, session: BrowserSession, view: View) -> None:
         self.session, self.view = session, view

@@ -32,7 +32,8 @@ async def test_a_confirm_waits_for_its_answer(show, answer, then):
 
 async def test_alerts_in_a_row_are_answered_one_by_one(show):
     visit = await show(
-        "<title>T</title><button onclick=\"alert('one'); alert('two'); p.append('over')\">Go</button><p id=p></p>"
+        "<title>T</title><p id=p></p>"
+        "<button onclick=\"alert('one'); alert('two'); p.append('over')\">Go</button>"
     )
 
     first = await visit.do("click", "Go")
@@ -69,7 +70,8 @@ async def test_a_dialog_while_a_page_loads_or_after_a_while_is_seen(show):
 async def test_leaving_a_page_that_asks_before_it_is_left(show, site):
     site.pages["/next"] = "<title>Next</title>"
     visit = await show("""<title>Form</title><input aria-label=A><script>
-        window.onbeforeunload = e => { e.preventDefault(); return 'Sure?' }</script><a href=/next>Leave</a>""")
+        window.onbeforeunload = e => { e.preventDefault(); return 'Sure?' }</script>
+        <a href=/next>Leave</a>""")
     await visit.do("type", "A", "x")
 
     assert (await visit.do("click", "Leave")).effect.dialog.kind == "beforeunload"
