@@ -62,15 +62,15 @@ class Mind:
 
     async def judge(self, question: Question, *, task: str = "", attempt: int = 0) -> tuple[str, float]:
         """The likeliest of the three judgements and its probability among them."""
+        from ..core_model.generation import normalise
+
         self.budget.check()
         messages = _messages(question)
         if not self.model.capabilities.score:
             return await self.ask(question, task=task, attempt=attempt), 0.5
         scores = await self.model.score(messages, JUDGEMENTS)
-        top = max(scores)
-        weights = [math.exp(score - top) for score in scores]
-        best = scores.index(top)
-        confidence = weights[best] / sum(weights)
+        best = scores.index(max(scores))
+        confidence = normalise(scores)[best]
         prompt = self.model.count_tokens(question.text)
         self._count(question.role, JUDGEMENTS[best], prompt, 0, 0.0, confidence, task, attempt)
         return JUDGEMENTS[best], confidence

@@ -1,0 +1,1 @@
+"""Measurements of quality: `punchlist eval NAME`."""
