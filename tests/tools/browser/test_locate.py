@@ -60,7 +60,7 @@ def test_without_any_the_error_says_what_to_install_and_tells_a_model_nothing_of
 
 
 def test_installing_says_what_it_does_and_ends_at_the_first_way_that_works(machine, monkeypatch, capsys):
-    """The installers are doubles: the first fails, the second puts a browser there, the third must not run."""
+    """The installers are doubles: one fails, one puts a browser there, one must not run."""
     shell = (
         f"printf '#!/bin/sh' > {machine('x').parent}/chromium; /bin/chmod +x {machine('x').parent}/chromium"
     )

@@ -1,0 +1,47 @@
+"""The programs in the READMEs of `tools` run as they are printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+
+
+def programs(path: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run(program: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_programs_about_tools_do_what_their_comments_say(tmp_path):
+    first, second = programs(TOOLS / "README.md")
+
+    lines = run(first, tmp_path).splitlines()
+
+    assert "ok=True, value=12" in lines[0]
+    assert "ToolRaised" in lines[1] and "KeyError" in lines[1] and "ToolDenied" in lines[2]
+    run(second, tmp_path)
+
+
+@pytest.mark.browser
+def test_the_program_about_the_browser_runs(tmp_path):
+    from .browser.site import Site
+
+    site = Site({"/": "<title>Shop</title><p>Welcome</p>"})
+    (program,) = programs(TOOLS / "browser" / "README.md")
+
+    said = run(program.replace("http://127.0.0.1:8000", site.url), tmp_path)
+    site.close()
+
+    assert said.startswith("page /: Shop\n- Welcome\nok ")
