@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, Field, JsonValue
 
 from ..protocols.spec import Check, Criterion, Judge, Schema, Spec, ToolCall, ToolCheck
+from ..tools.browser.view import View
 from . import checks
 from .checks import Page
 from .roles import PlannedTask, Stage, Step
@@ -243,8 +244,9 @@ def ticket_jobs(index: int, task: PlannedTask, every: Sequence[PlannedTask]) -> 
             found = results[source]
             text = str(found["number"]) if isinstance(found, dict) else ""
         opened = Step("open ticket", f"of {name}" + (f" about {about}" if about else ""), (name,), 1)
-        parts = (opened, Step("reply", text, (text,), 2)) if text else (opened,)
-        last = Step("close") if task.close else Step("send")
+        said = partial(_view_says, text=text)
+        parts = (opened, Step("reply", text, (text,), 2, said)) if text else (opened,)
+        last = Step("close", shown=_view_closed) if task.close else Step("send", shown=said if text else None)
         criteria: list[Criterion] = [look(f"1 : open ticket of {name}", lane, partial(_shows_name, name=name))]
         if text:
             criteria.append(look(f"2 : reply {text}", lane, partial(_said, text=text)))
@@ -264,6 +266,14 @@ def _said(page: Page, text: str) -> bool | str | None:
     unsent = {fold(value) for role, _, value in page.fields if role == "textbox"}
     rows = tuple(tuple(cell for cell in row if fold(cell) not in unsent) for row in page.rows)
     return checks.shows_text(Page(page.url, page.path, page.title, rows, ()), text)
+
+
+def _view_says(view: View, text: str) -> bool:
+    return _said(Page.of(view), text) is True
+
+
+def _view_closed(view: View) -> bool:
+    return checks.ticket_is_closed(Page.of(view)) is True
 
 
 def _stays_open(page: Page) -> bool | str | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ class Manager:
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
         redos: Attempts of a task beyond the first.
         tokens, steps, seconds: Budget of a run; None is no limit.
+        extra: Recorded with the run's settings, for whoever resumes it.
 
     Raises:
         ValueError: No worker, or two of one name.
@@ -72,6 +73,7 @@ class Manager:
         tokens: int | None = None,
         steps: int | None = None,
         seconds: float | None = None,
+        extra: Mapping[str, JsonValue] | None = None,
     ) -> None:
         names = [worker.name for worker in workers]
         if not names or len(set(names)) != len(names):
@@ -80,6 +82,7 @@ class Manager:
         self.journal = None if journal is None else Path(journal)
         self.policy = policy or preset("unattended")
         self.redos, self.tokens, self.steps, self.seconds = redos, tokens, steps, seconds
+        self.extra = dict(extra or {})
 
     async def run(self, goal: str, expect: type[BaseModel] | None = None) -> Confirmed[Any] | Unverified | Failed:
         """Get a goal done; with `expect` the result is an instance of that model."""
@@ -159,7 +162,7 @@ class Manager:
                 await task
 
     def _settings(self) -> dict[str, JsonValue]:
-        return {"workers": [worker.name for worker in self.workers], "model": self.model.name, "redos": self.redos, "pid": os.getpid()}
+        return {"workers": [worker.name for worker in self.workers], "model": self.model.name, "redos": self.redos, "pid": os.getpid(), **self.extra}
 
     async def close(self) -> None:
         """End the workers' browsers. They start again when needed."""

@@ -9,7 +9,7 @@ files in `prompts/`, sent as the system message (the embedded model's chat templ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 
@@ -162,12 +162,14 @@ class Step:
         text: The argument as the worker reads it.
         spans: What may be typed during this step.
         part: 1-based part of the stage that the step serves; 0 for the steps that serve the whole stage.
+        shown: Whether a page shows the step's effect already; then it is not done again.
     """
 
     verb: str
     text: str = ""
     spans: tuple[str, ...] = ()
     part: int = 0
+    shown: Callable[[View], bool] | None = field(default=None, compare=False, repr=False)
 
     def line(self) -> str:
         return fold(f"{self.verb} {self.text}")

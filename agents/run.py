@@ -268,8 +268,8 @@ class Run:
         elif envelope.recipient in drive.workers or any(worker.name == envelope.recipient for worker in self.workers):
             await self._feed_worker(drive, envelope.recipient, envelope, lane)
 
-    def _spawn(self, drive: Drive, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)
+    def _spawn(self, drive: Drive, work: Any, name: str = "") -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work, name=name or None)
         drive.tasks.add(task)
 
         def over(ended: asyncio.Task[None]) -> None:
@@ -343,7 +343,7 @@ class Run:
             if isinstance(effect, Send):
                 await self._send(drive, effect.envelope, lane)
             elif isinstance(effect, StartWork):
-                self._spawn(drive, self._work(drive, name, effect, lane))
+                self._spawn(drive, self._work(drive, name, effect, lane), f"work {name}")
             elif isinstance(effect, StopWork):
                 for task in list(drive.tasks):
                     if task is not asyncio.current_task() and task.get_name() == f"work {name}":
@@ -515,7 +515,7 @@ def gathered(jobs: Sequence[Job], results: Results) -> dict[str, JsonValue]:
         found = results[job.id]
         if not isinstance(found, dict):
             continue
-        plain = {key: item for key, item in found.items() if key not in ("changes", "returned")}
+        plain = {key: item for key, item in found.items() if key not in ("changes", "returned", "left_out")}
         if job.id.endswith(".place"):
             orders.append(plain)
         elif job.id.endswith(".ticket"):

@@ -157,9 +157,15 @@ class Worker:
         if order.stage.name == "use":
             return await self._use(attempt)
         attempt.session = await self.session(order)
+        left_out: list[JsonValue] = []
         for step in order.steps:
-            await self._do(attempt, step)
-        result: dict[str, JsonValue] = {"url": attempt.session.url, "changes": attempt.changes}
+            try:
+                await self._do(attempt, step)
+            except StepFailed as error:
+                if not _goes_on(order, step, error):
+                    raise
+                left_out.append(str(error))
+        result: dict[str, JsonValue] = {"url": attempt.session.url, "changes": attempt.changes, "left_out": left_out}
         if attempt.answer:
             result["number"] = attempt.answer
         return Report(result=result, evidence=tuple(attempt.evidence))
@@ -194,6 +200,9 @@ class Worker:
             view = await session.view()
             self._latest[order.lane] = view
             mind.show(Looked(self.name, order.lane, view))
+            if step.shown is not None and step.shown(view):
+                mind.show(Acted(self.name, order.task, step.line(), "nothing", "the page shows it already"))
+                return
             answer = await mind.ask(roles.ask_act(view, history, step), task=order.task, attempt=order.attempt)
             action = roles.read_act(answer, view, step)
             mark = f"{view.text()}\n{action.line()}"
@@ -265,6 +274,11 @@ class Worker:
 
     def _tool(self, name: str) -> AnyTool:
         return next(item for item in self.functions if item.name == name)
+
+
+def _goes_on(order: Assignment, step: Step, error: StepFailed) -> bool:
+    """Whether the rest of the plan is still worth doing: the verifier will then say what is missing."""
+    return order.stage.name in ("cart", "details") and error.reason not in ("out of stock",) and error.step != "browse"
 
 
 def _properties(item: AnyTool) -> dict[str, Any]:
