@@ -27,6 +27,7 @@ from .errors import CoreModelError, EngineClosed, PromptTooLong, SequenceBusy
 from .grammar import Grammar, GrammarCompiler
 from .jobs import GenerateJob, Job, OnToken, Output, ReadJob, ScoreJob
 from .kv_cache import CacheAttention, Entry, KVCache
+from .packed import PackedTransformer
 from .prefix import SHORTEST, PrefixStore, common_length
 from .sampling import Sampling
 from .tokenizer import Tokenizer
@@ -69,7 +70,7 @@ class Engine:
         """Wrap a loaded model.
 
         Args:
-            model: On its device, in the dtype to compute in.
+            model: On its device, in the dtype to compute in; its weights must not change any more.
             tokenizer: Its tokenizer, for grammars and stop texts.
             eos_ids: Tokens that end a generation; those of config and tokenizer when empty.
             max_batch: Requests that run at once; further ones wait in order of arrival.
@@ -82,6 +83,7 @@ class Engine:
         known = [*model.config.eos_token_ids, *([] if tokenizer.eos_id is None else [tokenizer.eos_id])]
         self.eos_ids = frozenset(eos_ids or known)
         self.usage = Usage()
+        self._packed = PackedTransformer(model)
         self._max_batch, self._step_tokens = max_batch, step_tokens
         self._prefixes = PrefixStore(prefix_bytes)
         self._condition = threading.Condition()
@@ -310,8 +312,8 @@ class Engine:
         tokens = torch.tensor(flat, device=self.device)
         positions = torch.tensor(places, device=self.device)
         attend = CacheAttention(entries, self.config.num_layers - 1)
-        hidden = self.model.hidden(tokens, positions, attend, keep)
-        return self.model.logits(hidden).float().cpu()
+        hidden = self._packed.hidden(tokens, positions, attend, keep)
+        return self._packed.logits(hidden).float().cpu()
 
     def _end(self, job: Job[Any]) -> None:
         if job in self._active:

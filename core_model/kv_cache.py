@@ -130,6 +130,7 @@ def attend_last(q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         (1, heads, head_dim).
     """
     kv_heads, _, head_dim = keys.shape
-    grouped = q.view(kv_heads, -1, head_dim) * head_dim**-0.5  # (kv_heads, group, head_dim)
-    weights = torch.bmm(grouped, keys.transpose(1, 2)).softmax(dim=-1)  # (kv_heads, group, length)
+    grouped = q.reshape(kv_heads, -1, head_dim)  # (kv_heads, group, head_dim)
+    scores = torch.baddbmm(q.new_empty(1), grouped, keys.transpose(1, 2), beta=0, alpha=head_dim**-0.5)
+    weights = scores.softmax(dim=-1)  # (kv_heads, group, length)
     return torch.bmm(weights, values).view(1, -1, head_dim)

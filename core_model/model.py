@@ -144,9 +144,8 @@ class LocalModel:
 
     def _generation(self, output: Output, sampling: Sampling) -> Generation:
         text = self.tokenizer.decode(output.token_ids)
-        ends = [place for stop in sampling.stop if (place := text.find(stop)) >= 0]
         return Generation(
-            text=text[: min(ends)] if ends else text,
+            text=text[: cut_place(text, sampling.stop)],
             token_ids=output.token_ids,
             logprobs=output.logprobs,
             stop_reason=output.stop_reason,
@@ -155,11 +154,17 @@ class LocalModel:
         )
 
 
+def cut_place(text: str, stops: Sequence[str]) -> int:
+    """Where the first of `stops` begins in `text`; its length when none is in it."""
+    return min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))
+
+
 class _GrowingText:
     """Text of tokens as they arrive: whole characters only, and nothing that may turn out a stop text."""
 
     def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
         self._tokenizer = tokenizer
+        self._stops = stops
         self._held = max((len(stop) for stop in stops), default=1) - 1
         self._ids: list[int] = []
         self._shown = 0
@@ -171,7 +176,7 @@ class _GrowingText:
             if value is not None:
                 self._logprob = value + (self._logprob or 0.0)
         text = self._tokenizer.decode(self._ids).rstrip("\ufffd")
-        return self._show(text, len(text) - self._held)
+        return self._show(text, min(len(text) - self._held, cut_place(text, self._stops)))
 
     def finish(self, text: str) -> Delta | None:
         return self._show(text, len(text))

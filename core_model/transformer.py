@@ -204,7 +204,7 @@ class Transformer(nn.Module):
             if weight.dim() < 2:
                 weight.fill_(0.0 if name.endswith("bias") else 1.0)
                 continue
-            deviation = 0.02 if "embed" in name or "lm_head" in name else weight.shape[1] ** -0.5
+            deviation = weight.shape[1] ** -0.5
             if name.endswith(("o_proj.weight", "down_proj.weight")):
                 deviation /= (2 * self.config.num_layers) ** 0.5
             weight.normal_(0.0, deviation, generator=generator)

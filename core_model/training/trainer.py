@@ -242,6 +242,11 @@ class _Trainer:
         state = _read_state(path)
         if state["shape"] != self.model.config.to_hf():
             raise ValueError(f"{str(path)!r} holds a model of another shape: {state['shape']!r}.")
+        if len(state["optimizers"]) != len(self.optimizers):
+            raise ValueError(
+                f"{str(path)!r} was trained with another optimizer than {self.config.optimizer!r}: "
+                "name that one, or begin in another folder with these weights as `initial`."
+            )
         run = _Run(**state["run"])
         extended = self.config.steps > run.planned
         decaying = run.step > run.steps - min(self.config.decay_steps, run.steps)

@@ -16,7 +16,8 @@ from punchlist.core_model.tokenizer import Tokenizer
 from punchlist.core_model.transformer import Transformer
 
 TEMPLATE = (
-    "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}{% endif %}{% endfor %}<|assistant|>"
+    "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}{% endif %}{% endfor %}"
+    "<|assistant|>"
 )
 
 
@@ -48,8 +49,9 @@ def transformer(config: ModelConfig) -> Transformer:
     model = Transformer(config)
     model.initialise(7)
     with torch.no_grad():
-        for weight in model.parameters():
-            weight.mul_(3.0)  # far from uniform, so that a wrong token changes what follows
+        for name, weight in model.named_parameters():
+            if "proj" in name:
+                weight.mul_(3.0)  # so that a wrong token changes what follows
     return model.requires_grad_(False).eval()
 
 

@@ -13,25 +13,31 @@ import transformers
 from punchlist.core_model.checkpoint import load_checkpoint, save_checkpoint
 from punchlist.core_model.config import ModelConfig
 from punchlist.core_model.errors import CorruptWeights, MissingWeights, UnknownCheckpoint
+from punchlist.core_model.packed import PackedTransformer
 from punchlist.core_model.tokenizer import Tokenizer
-from punchlist.core_model.transformer import Transformer
+from punchlist.core_model.transformer import DocumentAttention, Transformer
 
 TOKENS = torch.tensor([[1, 5, 9, 200, 31, 7, 7, 64], [2, 8, 90, 20, 33, 3, 5, 99]])
 SHAPE: dict[str, Any] = {
     "vocab_size": 256, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
-    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128, "initializer_range": 0.2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,
+    "initializer_range": 0.2,
 }  # fmt: skip
 LLAMA3 = {
-    "rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 32,
+    "rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0, "original_max_position_embeddings": 32,
 }  # fmt: skip
 THEIRS = {
     "llama": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**SHAPE)),
-    "llama tied": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**SHAPE, tie_word_embeddings=True)),
+    "llama tied": lambda: transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(**SHAPE, tie_word_embeddings=True)
+    ),
     "llama 3 positions": lambda: transformers.LlamaForCausalLM(
         transformers.LlamaConfig(**SHAPE, rope_parameters=LLAMA3)
     ),
-    "mistral": lambda: transformers.MistralForCausalLM(transformers.MistralConfig(**SHAPE, sliding_window=None)),
+    "mistral": lambda: transformers.MistralForCausalLM(
+        transformers.MistralConfig(**SHAPE, sliding_window=None)
+    ),
     "qwen2": lambda: transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**SHAPE)),
     "qwen3": lambda: transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**SHAPE, head_dim=32)),
 }
@@ -51,6 +57,28 @@ def test_logits_agree_with_hugging_face(name: str, tmp_path: Path) -> None:
     torch.testing.assert_close(ours(TOKENS), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", THEIRS)
+def test_the_packed_decoder_computes_the_same(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    THEIRS[name]().save_pretrained(tmp_path)
+    plain, packed = load_checkpoint(tmp_path), PackedTransformer(load_checkpoint(tmp_path))
+    keep = torch.tensor([2, 7])
+
+    attend = DocumentAttention([8], keep)
+    with torch.no_grad():
+        logits = packed.logits(packed.hidden(TOKENS[0], torch.arange(8), attend, keep))
+
+    torch.testing.assert_close(logits, plain(TOKENS)[0, keep], atol=1e-4, rtol=1e-4)
+
+
+def test_packing_leaves_the_model_as_it_was(transformer: Transformer) -> None:
+    before = {name: weight.clone() for name, weight in transformer.state_dict().items()}
+
+    PackedTransformer(transformer)
+
+    assert all(torch.equal(weight, before[name]) for name, weight in transformer.state_dict().items())
+
+
 def test_hugging_face_opens_what_is_saved_here(folder: Path, transformer: Transformer) -> None:
     theirs = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
 
@@ -68,7 +96,9 @@ def test_a_checkpoint_is_split_into_shards_of_at_most_the_given_size(
     shards = sorted(tmp_path.glob("*.safetensors"))
 
     assert len(shards) > 1
-    assert all(shard.stat().st_size < 30_000 + 4_000 for shard in shards)  # the header of names is not counted
+    assert all(
+        shard.stat().st_size < 30_000 + 4_000 for shard in shards
+    )  # the header of names is not counted
     loaded = load_checkpoint(tmp_path)
     assert torch.equal(loaded.model.norm.weight, transformer.model.norm.weight.bfloat16().float())
 

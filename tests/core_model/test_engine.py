@@ -10,7 +10,13 @@ import pytest
 import torch
 
 from punchlist.core_model.engine import Engine
-from punchlist.core_model.errors import EngineClosed, InvalidGrammar, PromptTooLong, RequestCancelled, SequenceBusy
+from punchlist.core_model.errors import (
+    EngineClosed,
+    InvalidGrammar,
+    PromptTooLong,
+    RequestCancelled,
+    SequenceBusy,
+)
 from punchlist.core_model.jobs import Output
 from punchlist.core_model.sampling import Sampling
 from punchlist.core_model.tokenizer import Tokenizer
@@ -69,7 +75,9 @@ def test_a_request_does_not_depend_on_what_shares_its_batch(
     assert all(close(a, b) for a, b in zip(alone, together, strict=True))
 
 
-def test_more_requests_than_the_batch_holds_all_finish(transformer: Transformer, tokenizer: Tokenizer) -> None:
+def test_more_requests_than_the_batch_holds_all_finish(
+    transformer: Transformer, tokenizer: Tokenizer
+) -> None:
     small = Engine(transformer, tokenizer, max_batch=2)
 
     jobs = [small.start([*PROMPT, place], WARM) for place in range(7)]
@@ -166,7 +174,9 @@ def test_a_sequence_takes_one_request_at_a_time(engine: Engine) -> None:
 
 def test_cancelling_returns_what_is_there(engine: Engine) -> None:
     begun = threading.Event()
-    job = engine.start(PROMPT, Sampling(max_tokens=230), on_token=lambda ids, logprobs: begun.set(), ignore_end=True)
+    job = engine.start(
+        PROMPT, Sampling(max_tokens=230), on_token=lambda ids, logprobs: begun.set(), ignore_end=True
+    )
     assert begun.wait(5)
 
     job.cancel()
@@ -204,7 +214,9 @@ def test_generation_ends_at_the_context_limit(engine: Engine) -> None:
         lambda engine: engine.open([5] * 250).extend([5] * 7),
     ],
 )
-def test_a_prompt_without_room_is_refused(engine: Engine, request_too_long: Callable[[Engine], object]) -> None:
+def test_a_prompt_without_room_is_refused(
+    engine: Engine, request_too_long: Callable[[Engine], object]
+) -> None:
     with pytest.raises(PromptTooLong, match="256"):
         request_too_long(engine)
 

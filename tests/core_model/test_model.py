@@ -30,7 +30,9 @@ async def test_the_text_is_that_of_the_tokens(model: LocalModel) -> None:
 
 
 async def test_concurrent_calls_are_batched_and_agree_with_single_ones(model: LocalModel) -> None:
-    alone = [await model.generate(MESSAGES, sampling=Sampling(temperature=1.0, seed=seed)) for seed in range(5)]
+    alone = [
+        await model.generate(MESSAGES, sampling=Sampling(temperature=1.0, seed=seed)) for seed in range(5)
+    ]
     passes = model.engine.usage.forward_passes
 
     calls = [model.generate(MESSAGES, sampling=Sampling(temperature=1.0, seed=seed)) for seed in range(5)]
@@ -130,14 +132,21 @@ def test_special_tokens_in_a_message_are_plain_characters(model: LocalModel) -> 
 def test_without_a_template_contents_are_joined(tokenizer: Tokenizer) -> None:
     plain = Tokenizer(tokenizer.fast, {"bos_token": "<|bos|>"})
 
-    ids = ChatTemplate(plain).encode([{"role": "system", "content": "one"}, {"role": "user", "content": "two"}])
+    ids = ChatTemplate(plain).encode(
+        [{"role": "system", "content": "one"}, {"role": "user", "content": "two"}]
+    )
 
     assert ids == [tokenizer.id_of("<|bos|>"), *tokenizer.encode("one\ntwo")]
 
 
 @pytest.mark.parametrize(
     "template",
-    ["{{ messages", "{{ raise_exception('no system') }}", "{{ messages.__class__.__mro__ }}", "{{ nothing.x }}"],
+    [
+        "{{ messages",
+        "{{ raise_exception('no system') }}",
+        "{{ messages.__class__.__mro__ }}",
+        "{{ nothing.x }}",
+    ],
 )
 def test_a_template_that_cannot_be_rendered_is_refused(tokenizer: Tokenizer, template: str) -> None:
     with pytest.raises(TemplateError):
@@ -173,7 +182,9 @@ def test_a_hub_name_without_network_says_so(monkeypatch: pytest.MonkeyPatch, tmp
         load_model("nobody/nothing")
 
 
-def test_embedded_weights_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_embedded_weights_that_are_not_installed_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("punchlist.core_model.model.EMBEDDED", tmp_path)
 
     with pytest.raises(MissingWeights, match="embedded"):

@@ -74,7 +74,10 @@ def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path) -> None:
     for lines in (12, 37):
         process = subprocess.Popen(command)
         deadline = time.monotonic() + 60
-        while not (broken / "log.jsonl").exists() or len((broken / "log.jsonl").read_bytes().split(b"\n")) <= lines:
+        while (
+            not (broken / "log.jsonl").exists()
+            or len((broken / "log.jsonl").read_bytes().split(b"\n")) <= lines
+        ):
             assert process.poll() is None, "the run ended before it could be killed"
             assert time.monotonic() < deadline
         process.send_signal(signal.SIGKILL)
@@ -130,6 +133,13 @@ def test_a_state_of_another_shape_is_refused(tmp_path: Path) -> None:
         train(settings(steps=4), document, tmp_path, model_config=ModelConfig(64, 32, 3, 4, 2, 8, 64))
 
 
+def test_a_state_of_another_optimizer_is_refused(tmp_path: Path) -> None:
+    train(settings(steps=2), document, tmp_path, model_config=SHAPE)
+
+    with pytest.raises(ValueError, match="another optimizer"):
+        train(settings(steps=4, optimizer="adamw"), document, tmp_path, model_config=SHAPE)
+
+
 def test_figures_of_an_evaluation_are_logged(tmp_path: Path) -> None:
     def evaluate(model: Transformer, step: int) -> dict[str, float]:
         return {"held_out": float(step)}
@@ -156,7 +166,9 @@ def test_a_corpus_gives_every_document_once_per_epoch(tmp_path: Path) -> None:
     corpus = Corpus(tmp_path, seed=3)
 
     epochs = [[tuple(corpus(epoch * count + place)[0]) for place in range(count)] for epoch in range(2)]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(tuple(document(number)[0]) for number in range(25))
+    assert (
+        sorted(epochs[0]) == sorted(epochs[1]) == sorted(tuple(document(number)[0]) for number in range(25))
+    )
     assert epochs[0] != epochs[1]
     assert corpus(30) == Corpus(tmp_path, seed=3)(30)
     assert corpus(4)[1] == [0.0, 0.0] + [1.0] * (len(corpus(4)[0]) - 2)

@@ -23,7 +23,9 @@ def test_documents_end_to_end_do_not_see_each_other(transformer: Transformer) ->
     together = transformer.hidden(tokens, positions, DocumentAttention(LENGTHS))
 
     for part, hidden in zip(tokens.split(LENGTHS), together.split(LENGTHS), strict=True):
-        torch.testing.assert_close(transformer.logits(hidden), transformer(part[None])[0], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            transformer.logits(hidden), transformer(part[None])[0], atol=1e-4, rtol=1e-4
+        )
 
 
 def test_wanted_rows_are_the_rows_of_the_whole(transformer: Transformer) -> None:
