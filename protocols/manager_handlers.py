@@ -306,7 +306,7 @@ def resumed(state: ManagerTask, event: Event) -> Step:
     """A person lets the task go on where it was; then what was held is applied."""
     if state.paused_in == "":
         raise violation(state, event.kind, "It was never paused.")
-    return wake_manager(replace(state, status=state.paused_in, paused_in=""))
+    return wake_manager(replace(state, status=state.paused_in, paused_in=""), event_time(event))
 
 
 def taken_over(state: ManagerTask, event: Event) -> Step:
@@ -336,7 +336,7 @@ def handed_back(state: ManagerTask, event: Event) -> Step:
 
 
 def child_ended(state: ManagerTask, event: Event) -> Step:
-    """A subtask has ended; with the last one a waiting report is verified."""
+    """A subtask has ended; with the last one a waiting report is verified. An ended parent takes note."""
     if not isinstance(event, Envelope):
         raise violation(state, event.kind, "It is not a subtask's last word.")
     children = tuple(
@@ -356,15 +356,20 @@ def reopened(state: ManagerTask, event: Event) -> Step:
         raise violation(state, event.kind, "Only a person may re-open.")
     if not body.upstream and state.status not in TERMINAL:
         raise violation(state, event.kind, "It has not ended yet.")
-    if body.upstream and state.status in TERMINAL - {"confirmed"}:
+    if body.upstream and body.generation <= dict(state.consumed).get(body.upstream, 1):
         return ignore(state, event)
+    consumed = (
+        {**dict(state.consumed), body.upstream: body.generation} if body.upstream else dict(state.consumed)
+    )
+    state = replace(state, consumed=tuple(sorted(consumed.items())))
     children = tuple(
         replace(child, ended="", generation=max(child.generation, body.generation))
         if child.task == body.upstream
         else child
         for child in state.children
     )
-    if state.status == "not_done" and state.attempt == 1:
+    untouched = state.status == "not_done" and state.attempt == 1
+    if untouched or (body.upstream and state.status in TERMINAL - {"confirmed"}):
         return replace(state, children=children), ()
     cancel = Cancel(reason=f"re-opened: {body.reason}")
     at_work = state.status not in TERMINAL and state.order is not None and state.worker
@@ -372,6 +377,6 @@ def reopened(state: ManagerTask, event: Event) -> Step:
     state = replace(
         fresh(state),
         status="not_done", generation=state.generation + 1, attempt=1, losses=0, needs="assign", worker="",
-        children=children, confirm=None, reasons=(), flaws=(),
+        children=children, confirm=None, last_word=None, reasons=(), flaws=(),
     )  # fmt: skip
     return state, (*effects, Supersede(state.task, state.generation), Decide("assign", body.reason))

@@ -67,7 +67,7 @@ def advance_manager(
         ProtocolViolation: The event is not legal in this state. Nothing has changed.
     """
     table = MANAGER_RULES if rules is None else rules
-    key = _classify(state, event)
+    key = classify(state, event)
     rule = table.get((state.status, key))
     if rule is None:
         raise violation(state, key, "No row of the table allows it.")
@@ -89,7 +89,7 @@ def _drain(state: ManagerTask, table: Mapping[tuple[str, str], ManagerRule]) -> 
     return state, effects
 
 
-def _classify(state: ManagerTask, event: Event) -> str:
+def classify(state: ManagerTask, event: Event) -> str:
     """Name the row of the table for an event; refuse what nobody may say here."""
     if isinstance(event, PersonAct):
         return event.act.kind
@@ -99,11 +99,7 @@ def _classify(state: ManagerTask, event: Event) -> str:
     if event.run != state.run:
         raise violation(state, kind, f"It belongs to run {event.run!r}.")
     if event.task != state.task:
-        if any(child.task == event.task for child in state.children) and kind in {
-            "confirm",
-            "failed",
-            "cancel",
-        }:
+        if kind in {"confirm", "failed"} and any(child.task == event.task for child in state.children):
             return "child_end"
         raise violation(state, kind, f"It belongs to task {event.task!r}.")
     if kind in OWN:
@@ -131,9 +127,9 @@ def _placed(state: ManagerTask, event: Envelope) -> str:
     place, current = (event.generation, event.attempt), (state.generation, state.attempt)
     if place < current:
         return "late"
-    if place > current or state.order is None:
+    if place > current or (state.order is None and event.kind in FROM_WORKER):
         raise violation(state, event.kind, f"Attempt {event.attempt} was not ordered.")
-    if event.kind in FROM_WORKER and event.sender != state.order.recipient:
+    if state.order and event.kind in FROM_WORKER and event.sender != state.order.recipient:
         raise violation(state, event.kind, f"Attempt {event.attempt} was not ordered from {event.sender!r}.")
     return event.kind
 
@@ -163,13 +159,13 @@ def _table() -> dict[tuple[str, str], ManagerRule]:
         ("working", "progress"): _R(sign_of_life, ("working",), "start the timer anew"),
         ("working", "accept"): _R(ignore, ("working",), "repeated"),
         ("verifying", "verdict"): _R(judged, _WEIGH, "weigh it; a pass mints the confirm"),
-        ("verifying", "verifier_lost"): _R(verifier_lost, ("verifying", "unverified"), "ask again, boundedly"),
+        ("verifying", "verifier_lost"): _R(verifier_lost, ("verifying", "unverified"), "ask anew, boundedly"),
         ("disposing", "resolve"): _R(resolved, ("verifying",), "verify again with the new evidence"),
         ("disposing", "waive"): _R(waived, _WEIGH, "drop the anomaly; with the last one, weigh the findings"),
         ("disposing", "redo"): _R(redone, ("assigned", "unverified"), "the anomalies count as a fail"),
         ("waiting", "answer"): _R(answered, ("working",), "send the answer"),
         ("waiting", "hand_back"): _R(handed_back, (*_VERIFY, "not_done"), "verify the person's result"),
-        ("paused", "resume"): _R(resumed, (*_OPEN, "confirmed", "failed"), "go on; then apply what was held"),
+        ("paused", "resume"): _R(resumed, (*_OPEN, "confirmed", "unverified", "failed"), "go on; then apply what was held"),
         ("paused", "tick"): _R(ticked, ("paused", "unverified"), "read the meter"),
         ("paused", "cancel"): _R(cancelled, ("cancelled",), "tell the worker and the verifier"),
     }  # fmt: skip
@@ -223,10 +219,11 @@ def _table() -> dict[tuple[str, str], ManagerRule]:
         }
         rules |= {
             (status, key): _R(ignore, _same(status), "late")
-            for key in ("verdict", "tick", "worker_lost", "verifier_lost", "child_end", "cancel")
+            for key in ("verdict", "tick", "worker_lost", "verifier_lost", "cancel")
         }
         rules |= {
             (status, "late"): _R(release, _same(status), "changes nothing; its sender is told to stop"),
+            (status, "child_end"): _R(child_ended, _same(status), "take note"),
             (status, "reopen"): _R(reopened, ("not_done", *_same(status)), "begin a new generation"),
         }
     return {key: rules[key] for key in sorted(rules, key=lambda key: (_STATUSES.index(key[0]), key[1]))}  # pyright: ignore[reportArgumentType]

@@ -24,7 +24,20 @@ from .messages import (
     message_id,
 )
 from .spec import weigh
-from .tasks import Child, Decide, Effect, Event, Finish, Flaw, ManagerTask, PersonAct, Schedule, Send
+from .tasks import (
+    TERMINAL,
+    Child,
+    Decide,
+    Effect,
+    Event,
+    Finish,
+    Flaw,
+    ManagerTask,
+    PersonAct,
+    Schedule,
+    Send,
+    Supersede,
+)
 
 Step = tuple[ManagerTask, tuple[Effect, ...]]
 
@@ -42,7 +55,7 @@ def mint(
     number: int = 0,
     about: Envelope | None = None,
 ) -> Send:
-    """Say something by ourselves; `about` is the message it answers, whose attempt it then carries."""
+    """Say something unasked; `about` is the message it answers, whose attempt it then carries."""
     generation = about.generation if about else state.generation
     attempt = about.attempt if about else state.attempt
     return Send(
@@ -59,6 +72,16 @@ def mint(
             trace=state.trace,
             body=body,
         )
+    )
+
+
+def _cancel_children(state: ManagerTask, cancel: Cancel, at: float) -> tuple[Send, ...]:
+    """Stop the subtasks that have not ended, unless a person re-opened them; their manager is this one."""
+    reopened = dict(state.consumed)
+    return tuple(
+        _cancel_child(state, child, cancel, at)
+        for child in state.children
+        if not child.ended and child.task not in reopened
     )
 
 
@@ -116,15 +139,12 @@ def end_without_confirm(
         effects += (mint(state, cancel, state.worker, at),)
     if state.inquiry and state.status in {"verifying", "disposing"}:
         effects += (mint(state, cancel, state.verifier, at, number=1),)
-    effects += tuple(_cancel_child(state, child, cancel, at) for child in state.children if not child.ended)
-    if state.parent:
-        word = (
-            cancel
-            if outcome == "cancelled"
-            else Failed(error=outcome, message="; ".join(reasons), retry=False)
-        )
-        effects += (mint(state, word, state.owner or state.name, at, number=2),)
+    effects += _cancel_children(state, cancel, at)
     state = replace(state, status=outcome, reasons=reasons, timer="", waiting_for="", paused_in="", held=())
+    if state.parent:
+        word = Failed(error=outcome, message="; ".join(reasons), retry=False)
+        send = mint(state, word, state.owner or state.name, at, number=2)
+        state, effects = replace(state, last_word=send.envelope), (*effects, send)
     return state, (*effects, Finish(outcome, reasons))
 
 
@@ -226,9 +246,11 @@ def mint_confirm(state: ManagerTask, at: float) -> Step:
     if state.worker:
         effects += (mint(state, body, state.worker, at),)
     effects += (mint(state, body, state.verifier, at, number=1),)
+    state = replace(state, status="confirmed", confirm=body, timer="")
     if state.parent:
-        effects += (mint(state, body, state.owner or state.name, at, number=2),)
-    return replace(state, status="confirmed", confirm=body, timer=""), (*effects, Finish("confirmed"))
+        send = mint(state, body, state.owner or state.name, at, number=2)
+        state, effects = replace(state, last_word=send.envelope), (*effects, send)
+    return state, (*effects, Finish("confirmed"))
 
 
 def body_of(event: Event) -> object:
@@ -238,10 +260,11 @@ def body_of(event: Event) -> object:
     return event.act if isinstance(event, PersonAct) else event
 
 
-def wake_manager(state: ManagerTask) -> Step:
+def wake_manager(state: ManagerTask, at: float) -> Step:
     """Set a task going again after a pause or a restart: its timer, and the decision it waits for.
 
-    The order or verification that is pending is sent again, with its old id.
+    What is pending is sent again, with its old id: the order, the verification, and an ended
+    task's last word to its parent. All of it is ignored where it had arrived.
     """
     patience = patience_for(state)
     effects: tuple[Effect, ...] = ()
@@ -253,8 +276,14 @@ def wake_manager(state: ManagerTask) -> Step:
         effects = (Decide(state.needs, "this attempt has no order yet"),)
     elif state.status == "disposing":
         effects = (Decide("dispose", "; ".join(anomaly.why for anomaly in state.anomalies)),)
+    elif state.status in TERMINAL:
+        effects = (Send(state.last_word),) if state.last_word else ()
+        if state.status != "confirmed":
+            effects += _cancel_children(state, Cancel(reason=f"the parent is {state.status}"), at)
     elif state.waiting_for == "answer" and state.question and isinstance(state.question.body, Ask):
         effects = (Decide("answer", state.question.body.question),)
+    if state.generation > 1 and state.status not in TERMINAL:
+        effects = (Supersede(state.task, state.generation), *effects)
     if patience is None:
         return state, effects
     state, timer = arm(state, patience)

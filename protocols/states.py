@@ -150,7 +150,7 @@ def wake(state: ManagerTask | WorkerTask, now: float) -> tuple[ManagerTask | Wor
     that its attempt was interrupted: unfinished work is never continued.
     """
     if isinstance(state, ManagerTask):
-        return wake_manager(state)
+        return wake_manager(state, now)
     return advance_worker(state, WorkerLost(now=now, worker=state.name))
 
 

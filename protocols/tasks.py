@@ -305,6 +305,8 @@ class ManagerTask:
         spent: Last reading of the meter.
         flaws: What failed so far, oldest first.
         last: The last report of any attempt.
+        consumed: Generation last heard of, per upstream task that was re-opened.
+        last_word: What the parent was told in the end.
         reasons: Why the task ended as it did.
         confirm: The confirm, when confirmed.
     """
@@ -347,6 +349,8 @@ class ManagerTask:
     spent: int = 0
     flaws: tuple[Flaw, ...] = ()
     last: Report | None = None
+    consumed: tuple[tuple[str, int], ...] = ()
+    last_word: Envelope | None = None
     reasons: tuple[str, ...] = ()
     confirm: Confirm | None = None
 

@@ -30,6 +30,7 @@ from .tasks import (
 
 Step = tuple[WorkerTask, tuple[Effect, ...]]
 WorkerHandler = Callable[[WorkerTask, Event], Step]
+WorkerStep = Step
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,8 @@ def _classify(state: WorkerTask, event: Event) -> str:
         return "late"
     if kind in ORDERS:
         return "repeated" if place == current else kind
-    if place > current and kind != "cancel":
-        raise _violation(state, kind, f"Attempt {event.attempt} was not ordered.")
-    return kind
+    # A worker that has forgotten the attempt, or whose order was overtaken, must not begin it later.
+    return "cancel" if place > current and kind == "confirm" else kind
 
 
 # --- parts ----------------------------------------------------------------------------
