@@ -144,3 +144,47 @@ def train_embedded(
         plan, stream(tokenizer, seed), out, model_config=config, tokenizer=tokenizer,
         evaluate=lambda model, _: held_out_accuracy(model, tokenizer),
     )  # fmt: skip
+
+
+def ship(run: Path, weights: Path, command: str) -> dict[str, float]:
+    """Copy a finished run's checkpoint to `weights`, with the facts of its training and a model card.
+
+    Args:
+        run: The folder that `train_embedded` trained in, finished.
+        weights: Where the shipped model lies; replaced.
+        command: What reproduces it, for the card.
+
+    Returns:
+        The held-out accuracies that stand in the card.
+    """
+    import json
+    import platform
+    import shutil
+
+    from ...core_model.checkpoint import load_checkpoint
+    from ...core_model.tokenizer import Tokenizer
+
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    shutil.rmtree(weights, ignore_errors=True)
+    shutil.copytree(run / "model", weights)
+    model, tokenizer = load_checkpoint(weights), Tokenizer.load(weights)
+    accuracy = held_out_accuracy(model, tokenizer, count=300)
+    facts = {
+        "command": command, "seed": 1, "steps": lines[-1]["step"], "tokens": lines[-1]["tokens"], "documents": lines[-1]["documents"],
+        "seconds": lines[-1]["seconds"], "parameters": sum(weight.numel() for weight in model.parameters()),
+        "vocabulary": tokenizer.vocab_size, "shape": SHAPE, "machine": platform.machine(), "held_out": accuracy,
+    }  # fmt: skip
+    (weights / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (weights / "README.md").write_text(model_card(facts), encoding="utf-8")
+    return accuracy
+
+
+def model_card(facts: dict[str, object]) -> str:
+    """The model card as Markdown, every figure from `facts`."""
+    held_out = facts["held_out"]
+    rows = [f"| {name.removeprefix('accuracy_')} | {value:.3f} |" for name, value in held_out.items()] if isinstance(held_out, dict) else []
+    text = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
+    for name in ("parameters", "vocabulary", "steps", "tokens", "documents", "seconds", "seed", "command"):
+        value = facts[name]
+        text = text.replace(f"{{{name}}}", f"{value:,.0f}" if isinstance(value, int | float) else str(value))
+    return text.replace("{accuracy}", "\n".join(rows))
