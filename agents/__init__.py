@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "BudgetExhausted", "Event", "Manager", "Worker"]
 
-_HOMES = {"Budget": "budget", "BudgetExhausted": "budget", "Event": "events", "Manager": "manager", "Worker": "worker"}
+_HOMES = {
+    "Budget": "budget",
+    "BudgetExhausted": "budget",
+    "Event": "events",
+    "Manager": "manager",
+    "Worker": "worker",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a run may use and has used: tokens, model calls, tool calls, steps, seconds. Checked before spending."""
+"""What a run may use and has used: tokens, calls, steps, seconds. Checked before it is spent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ class BudgetExhausted(Exception):
 
     def __init__(self, what: str, limit: float) -> None:
         self.what, self.limit = what, limit
-        super().__init__(f"The run's budget of {limit:g} {what} is used up. Give it a larger one and resume it.")
+        super().__init__(
+            f"The run's budget of {limit:g} {what} is used up. Give it a larger one and resume it."
+        )
 
 
 @dataclass
@@ -35,7 +37,9 @@ class Budget:
     cost: Cost = field(default_factory=Cost)
     began: float = field(default_factory=time.monotonic)
 
-    def spend(self, *, tokens: int = 0, model_calls: int = 0, tool_calls: int = 0, steps: int = 0, redos: int = 0) -> None:
+    def spend(
+        self, *, tokens: int = 0, model_calls: int = 0, tool_calls: int = 0, steps: int = 0, redos: int = 0
+    ) -> None:
         """Add to what is used."""
         self.cost = self.cost + Cost(tokens, model_calls, tool_calls, steps, redos)
 
@@ -46,9 +50,11 @@ class Budget:
             BudgetExhausted: Names the limit.
         """
         used = {
-            "tokens": (self.cost.tokens, self.tokens), "model calls": (self.cost.model_calls, self.model_calls),
-            "steps": (self.cost.steps, self.steps), "seconds": (time.monotonic() - self.began, self.seconds),
-        }  # fmt: skip
+            "tokens": (self.cost.tokens, self.tokens),
+            "model calls": (self.cost.model_calls, self.model_calls),
+            "steps": (self.cost.steps, self.steps),
+            "seconds": (time.monotonic() - self.began, self.seconds),
+        }
         for what, (amount, limit) in used.items():
             if limit is not None and amount >= limit:
                 raise BudgetExhausted(what, limit)

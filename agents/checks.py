@@ -20,7 +20,7 @@ from .wording import fold, stems, words
 
 MONEY = re.compile(r"[£$€]\s?\d|\d\s?(?:€|eur|usd|gbp)\b|\d+[.,]\d\d\b", re.IGNORECASE)
 COUNT = re.compile(r"^(?:x\s*|×\s*)?(\d{1,4})(?:\s*(?:x|×|pcs?|pieces?|units?|items?))?$", re.IGNORECASE)
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS: tuple[str, ...] = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())
 DAY = re.compile(
     r"\b(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)\b"
     r"|\b(?P<d2>\d{1,2})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<n2>[a-z]{3,9})\.?(?:,?\s+(?P<y2>\d{4}))?\b"
@@ -51,7 +51,11 @@ class Page:
         fields: list[tuple[str, str, str]] = []
         for line in view.lines:
             rows.append(tuple(part if isinstance(part, str) else _cell(part) for part in line))
-            fields += [(part.role, part.name, part.value) for part in line if isinstance(part, Element) and part.value is not None]
+            fields += [
+                (part.role, part.name, part.value)
+                for part in line
+                if isinstance(part, Element) and part.value is not None
+            ]
         return cls(view.url, view.path, view.title, tuple(rows), tuple(fields))
 
     @classmethod
@@ -79,11 +83,15 @@ def _cell(element: Element) -> str:
 
 
 def order_lines(page: Page) -> list[tuple[str, int]]:
-    """Names and counts of the rows that are lines of an order: a name, a whole number and an amount of money."""
+    """Name and count of each row that is a line of an order: it has a name, a whole number and a price."""
     found: list[tuple[str, int]] = []
     for row in page.rows:
         counts = [int(match.group(1)) for cell in row if (match := COUNT.match(cell.strip()))]
-        names = [cell for cell in row if re.search(r"[^\W\d]", cell) and not MONEY.search(cell) and not COUNT.match(cell.strip())]
+        names = [
+            cell
+            for cell in row
+            if re.search(r"[^\W\d]", cell) and not MONEY.search(cell) and not COUNT.match(cell.strip())
+        ]
         if counts and names and any(MONEY.search(cell) for cell in row):
             found.append((names[0], counts[0]))
     return found
@@ -141,7 +149,11 @@ def days_in(text: str) -> list[tuple[int, int, int | None]]:
         if match["y"]:
             found.append((int(match["d"]), int(match["m"]), int(match["y"])))
             continue
-        name, number, year = (match["n2"], match["d2"], match["y2"]) if match["n2"] else (match["n3"], match["d3"], match["y3"])
+        name, number, year = (
+            (match["n2"], match["d2"], match["y2"])
+            if match["n2"]
+            else (match["n3"], match["d3"], match["y3"])
+        )
         if name[:3].lower() in MONTHS:
             found.append((int(number), MONTHS.index(name[:3].lower()) + 1, int(year) if year else None))
     return found
@@ -202,7 +214,11 @@ def nothing_unasked(page: Page, said: Iterable[str]) -> bool | str:
     asked = [root_words(item) for item in said]
     for row in page.rows:
         label, values = (row[0], row[1:]) if len(row) > 1 else _split_label(row[0] if row else "")
-        if values and set(words(" ".join(values))) == {"yes"} and not any(item <= root_words(label) for item in asked):
+        if (
+            values
+            and set(words(" ".join(values))) == {"yes"}
+            and not any(item <= root_words(label) for item in asked)
+        ):
             return fold(label)
     return True
 

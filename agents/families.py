@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, Field, JsonValue
 
@@ -95,7 +95,12 @@ class Order:
         """Read an order out of its fields. A count that is no number becomes 0 and fails the plan's check."""
         counts = [count_of(text) or 0 for text in task.values("count")]
         items = tuple(zip(task.values("item"), counts, strict=False))
-        return cls(items, next(iter(task.values("name")), ""), tuple(task.values("option")), next(iter(task.values("date")), ""))
+        return cls(
+            items,
+            next(iter(task.values("name")), ""),
+            tuple(task.values("option")),
+            next(iter(task.values("date")), ""),
+        )
 
     def facts(self) -> dict[str, JsonValue]:
         """As JSON, under the names that a result model may ask for."""
@@ -107,7 +112,8 @@ class Order:
     def steps(self) -> tuple[Step, ...]:
         """The steps that put the items into the cart."""
         return tuple(
-            Step("add", f"{count} x {name}", (str(count), name), index) for index, (name, count) in enumerate(self.items, 1)
+            Step("add", f"{count} x {name}", (str(count), name), index)
+            for index, (name, count) in enumerate(self.items, 1)
         )
 
     def fields(self) -> tuple[Step, ...]:
@@ -123,7 +129,9 @@ LOOK = "look"
 """The verifier's tool: look at the lane's page. `again` loads it anew in a tab of its own."""
 
 
-def look(name: str, lane: str, expect: Callable[[Page], bool | str | None], *, again: bool = True) -> ToolCheck:
+def look(
+    name: str, lane: str, expect: Callable[[Page], bool | str | None], *, again: bool = True
+) -> ToolCheck:
     """A criterion that a page must show something."""
     call = ToolCall(LOOK, {"lane": lane, "again": again})
     return ToolCheck(name, call, partial(_on_page, expect))
@@ -166,7 +174,10 @@ def field_criteria(order: Order, lane: str, *, again: bool, offset: int = 0) -> 
         else:
             expect = partial(_shows_option, option=step.text)
         found.append(look(f"{step.part + offset} : {step.text}", lane, expect, again=again))
-    return [*found, look("option " + NOT_ASKED, lane, partial(_unasked, options=list(order.options)), again=again)]
+    return [
+        *found,
+        look("option " + NOT_ASKED, lane, partial(_unasked, options=list(order.options)), again=again),
+    ]
 
 
 def _shows_name(page: Page, name: str) -> bool | str | None:
@@ -192,22 +203,45 @@ def order_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[
     goods = ", ".join(f"{count} x {name}" for name, count in order.items)
 
     def cart(_: Results) -> Work:
-        return Work(Stage("cart", order.steps(), (Step("open cart"),)), Spec(item_criteria(order, lane)), order.facts())
+        return Work(
+            Stage("cart", order.steps(), (Step("open cart"),)),
+            Spec(item_criteria(order, lane)),
+            order.facts(),
+        )
 
     def details(_: Results) -> Work:
-        criteria = [*field_criteria(order, lane, again=False), Check("only asked for", partial(_only_asked, order=order))]
+        criteria = [
+            *field_criteria(order, lane, again=False),
+            Check("only asked for", partial(_only_asked, order=order)),
+        ]
         return Work(Stage("details", order.fields(), (Step("review"),)), Spec(criteria), order.facts())
 
     def place(_: Results) -> Work:
-        criteria: list[Criterion] = [Schema(Receipt), look("the order number is on the page", lane, _numbered)]
+        criteria: list[Criterion] = [
+            Schema(Receipt),
+            look("the order number is on the page", lane, _numbered),
+        ]
         criteria += item_criteria(order, lane)
         criteria += field_criteria(order, lane, again=True, offset=len(order.items))
         return Work(Stage("place", (), (Step("place"),)), Spec(criteria), order.facts())
 
     return [
         Job(f"{index}.cart", f"put {goods} in the cart", lane, (), cart),
-        Job(f"{index}.details", f"fill in the details for {order.name or 'the order'}", lane, (f"{index}.cart",), details),
-        Job(f"{index}.place", f"place the order for {order.name or 'the customer'}", lane, (f"{index}.details",), place, irreversible=True),
+        Job(
+            f"{index}.details",
+            f"fill in the details for {order.name or 'the order'}",
+            lane,
+            (f"{index}.cart",),
+            details,
+        ),
+        Job(
+            f"{index}.place",
+            f"place the order for {order.name or 'the customer'}",
+            lane,
+            (f"{index}.details",),
+            place,
+            irreversible=True,
+        ),
     ]
 
 
@@ -218,10 +252,13 @@ def _numbered(page: Page) -> bool | str | None:
 
 def _only_asked(result: Any, order: Order) -> bool | str | None:
     """Whether every choice that the worker made in the form goes back to a word of the goal."""
-    changes = result.get("changes", []) if isinstance(result, dict) else []
+    reported: dict[str, Any] = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
+    changes: list[dict[str, str]] = reported.get("changes", [])
     for change in changes:
         kind, name, text = change["role"], change["name"], change["text"]
-        if kind == "select" and not any(checks.root_words(option) <= checks.root_words(text) for option in order.options):
+        if kind == "select" and not any(
+            checks.root_words(option) <= checks.root_words(text) for option in order.options
+        ):
             return f"chose {text!r}, which the goal does not say"
         if kind in ("radio", "checkbox"):
             said = checks.root_words(name)
@@ -247,7 +284,9 @@ def ticket_jobs(index: int, task: PlannedTask, every: Sequence[PlannedTask]) -> 
         said = partial(_view_says, text=text)
         parts = (opened, Step("reply", text, (text,), 2, said)) if text else (opened,)
         last = Step("close", shown=_view_closed) if task.close else Step("send", shown=said if text else None)
-        criteria: list[Criterion] = [look(f"1 : open ticket of {name}", lane, partial(_shows_name, name=name))]
+        criteria: list[Criterion] = [
+            look(f"1 : open ticket of {name}", lane, partial(_shows_name, name=name))
+        ]
         if text:
             criteria.append(look(f"2 : reply {text}", lane, partial(_said, text=text)))
         if task.close:
@@ -293,23 +332,34 @@ def use_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[Jo
 
 
 def _from_tool(result: Any) -> bool | str | None:
-    if not isinstance(result, dict) or not result.get("answer"):
+    said: dict[str, Any] = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
+    answer = fold(str(said.get("answer") or ""))
+    if not said.get("answer"):
         return "there is no answer"
-    returned = [fold(str(value)) for value in result.get("returned", [])]
-    return True if any(fold(str(result["answer"])) in value for value in returned) else "no tool returned it"
+    returned = [fold(str(value)) for value in said.get("returned", [])]
+    return True if any(answer in value for value in returned) else "no tool returned it"
 
 
 FAMILIES: dict[str, Family] = {
     "order": Family(
-        "order", "buy things in a web shop: put them in the cart, fill in the checkout form, place the order",
-        "Order 3 red pens and a stapler for Ada Lovelace, standard, deliver on 4 June.", order_jobs,
+        "order",
+        "buy things in a web shop: put them in the cart, fill in the checkout form, place the order",
+        "Order 3 red pens and a stapler for Ada Lovelace, standard, deliver on 4 June.",
+        order_jobs,
     ),
     "ticket": Family(
-        "ticket", "answer or close a customer's ticket at a web help desk, also with the number of an order made before",
-        'Reply to Ada Lovelace\'s ticket with "it is on its way" and close it.', ticket_jobs,
+        "ticket",
+        "answer or close a customer's ticket at a web help desk, also with the number of an order just made",
+        'Reply to Ada Lovelace\'s ticket with "it is on its way" and close it.',
+        ticket_jobs,
     ),
-    "use": Family("use", "call a tool that you plugged in, and answer with what it returned", "How many mugs are in stock?", use_jobs),
-}  # fmt: skip
+    "use": Family(
+        "use",
+        "call a tool that you plugged in, and answer with what it returned",
+        "How many mugs are in stock?",
+        use_jobs,
+    ),
+}
 """What can be planned, by name."""
 
 

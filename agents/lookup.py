@@ -35,7 +35,10 @@ class CannotTell(Exception):
 
     def __init__(self, url: str, why: str) -> None:
         self.url, self.why = url, why
-        super().__init__(f"Whether the order was placed cannot be told at {url}: {why}. Look there yourself before you run it again.")
+        super().__init__(
+            f"Whether the order was placed cannot be told at {url}: {why}. "
+            "Look there yourself before you run it again."
+        )
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,13 @@ def _shows_orders(item: Element) -> bool:
 
 
 async def _among(session: BrowserSession, view: View, facts: Mapping[str, JsonValue]) -> Found | None:
-    """The matching order of a page that lists orders: its link is followed and the order's own page is read."""
-    names = [item.number for line in view.lines for item in line if isinstance(item, Element) and _numbered(line, item, facts)]
+    """The matching order of a page that lists orders: links are followed and each order's page is read."""
+    names = [
+        item.number
+        for line in view.lines
+        for item in line
+        if isinstance(item, Element) and _numbered(line, item, facts)
+    ]
     listing = session.url
     for number in names[:MOST_LINKS]:
         said = view.elements[number].name
@@ -105,10 +113,18 @@ def _reference(said: str) -> str:
 
 
 def matches(page: Page, facts: Mapping[str, JsonValue]) -> bool:
-    """Whether a page shows exactly this order: every item with its count, nothing else, the person and the day."""
+    """Whether a page shows exactly this order: each item and its count, nothing else, the person, the day."""
     items = facts.get("items")
-    listed = [(str(item["name"]), item["count"]) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    listed = (
+        [(str(item["name"]), item["count"]) for item in items if isinstance(item, dict)]
+        if isinstance(items, list)
+        else []
+    )
     right = all(checks.holds_item(page, name, int(str(count))) is True for name, count in listed)
     right = right and checks.holds_nothing_else(page, [name for name, _ in listed]) is True
     date = str(facts.get("date", ""))
-    return right and checks.shows_text(page, str(facts.get("name", ""))) is True and (not date or checks.shows_day(page, date) is True)
+    return (
+        right
+        and checks.shows_text(page, str(facts.get("name", ""))) is True
+        and (not date or checks.shows_day(page, date) is True)
+    )

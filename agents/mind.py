@@ -55,7 +55,16 @@ class Mind:
         )
         free = [value for value in made.logprobs if value is not None]
         confidence = math.exp(min(free)) if free else None
-        self._count(question.role, made.text, made.prompt_tokens, len(made.token_ids), made.seconds, confidence, task, attempt)
+        self._count(
+            question.role,
+            made.text,
+            made.prompt_tokens,
+            len(made.token_ids),
+            made.seconds,
+            confidence,
+            task,
+            attempt,
+        )
         if made.stop_reason == "length":
             raise Truncated(question.role, len(made.token_ids))
         return made.text
@@ -76,10 +85,24 @@ class Mind:
         return JUDGEMENTS[best], confidence
 
     def _count(
-        self, role: str, answer: str, prompt: int, tokens: int, seconds: float, confidence: float | None, task: str, attempt: int
+        self,
+        role: str,
+        answer: str,
+        prompt: int,
+        tokens: int,
+        seconds: float,
+        confidence: float | None,
+        task: str,
+        attempt: int,
     ) -> None:
         self.budget.spend(tokens=prompt + tokens, model_calls=1)
-        self.journal.append("decision", {"role": role, "answer": answer, "confidence": confidence}, run=self.run, task=task, attempt=attempt)
+        self.journal.append(
+            "decision",
+            {"role": role, "answer": answer, "confidence": confidence},
+            run=self.run,
+            task=task,
+            attempt=attempt,
+        )
         self.show(Thought(role, answer, prompt, tokens, seconds, confidence))
 
 

@@ -17,27 +17,40 @@ from .roles import PlannedTask
 from .wording import NUMBER_WORDS, locate, words
 
 CARRIERS = frozenset(
-    """a about account added additional address afterwards again all also an and another answer answering any apart are arrange
-    arrangement arrive arrives arriving article as ask asked asking at back be been being besides bring brought buy buyer buying by call
-    called can case cases charge charged check choose chosen client close closed closes closing colleague come comes coming comment
-    complete could courtesy customer customers date day days deliver delivered deliveries delivering delivery desk dispatch do doing done
-    due each else end ending expected fill final finally find finish first following for form from further get gets getting give given
-    gives giving go goes going good goods had handed has have having he hello help her here hers hey him his house how i if in independent
-    inform is it item items its job just kindly know known last later leave let like made make makes making mark matter may me mention
-    mentioning message minute moment more must my name named near need needed needs new next note now number of off on once one open
-    opened option options or order ordered ordering orders other our out over owe owed pack paid parcel pass pay paying payment person
-    phone pick piece pieces place placed placing please post present promised purchase put question quote quoting reach receive receives
-    recipient reference regards remain remains remark reply replying request requested reserve resolve resolved respond response
-    result resulting right say saying says schedule second see send sending sends sent separate separately service settle settled shall
-    she ship shipment shipped shipping shop shopping should shut since so solve solved some somebody someone soon speed state stating
-    stay stays still subject submit support sure take task tell telling text thank thanks that the their them then there they thing
-    things this those through ticket tickets till to today together too two under unit units unrelated up us use used using via wait
-    waiting want wanted wants way we well what when which while who whom whose will wish with within words would write writes writing
-    wrote x yes yet you your""".split()
+    """
+    a about account added additional address afterwards again all also an and another answer answering any
+    apart are arrange arrangement arrive arrives arriving article as ask asked asking at back be been
+    being besides bring brought buy buyer buying by call called can case cases charge charged check choose
+    chosen client close closed closes closing colleague come comes coming comment complete could courtesy
+    customer customers date day days deliver delivered deliveries delivering delivery desk dispatch do
+    doing done due each else end ending expected fill final finally find finish first following for form
+    from further get gets getting give given gives giving go goes going good goods had handed has have
+    having he hello help her here hers hey him his house how i if in independent inform is it item items
+    its job just kindly know known last later leave let like made make makes making mark matter may me
+    mention mentioning message minute moment more must my name named near need needed needs new next note
+    now number of off on once one open opened option options or order ordered ordering orders other our
+    out over owe owed pack paid parcel pass pay paying payment person phone pick piece pieces place placed
+    placing please post present promised purchase put question quote quoting reach receive receives
+    recipient reference regards remain remains remark reply replying request requested reserve resolve
+    resolved respond response result resulting right say saying says schedule second see send sending
+    sends sent separate separately service settle settled shall she ship shipment shipped shipping shop
+    shopping should shut since so solve solved some somebody someone soon speed state stating stay stays
+    still subject submit support sure take task tell telling text thank thanks that the their them then
+    there they thing things this those through ticket tickets till to today together too two under unit
+    units unrelated up us use used using via wait waiting want wanted wants way we well what when which
+    while who whom whose will wish with within words would write writes writing wrote x yes yet you your
+    """.split()
 )
-"""Words that only carry a sentence. Negations are not among them: `not`, `without`, `no`, `except`, `instead`."""
+"""Words that only carry a sentence. Negations are not: `not`, `without`, `no`, `except`, `instead`."""
 
-KEEP_OPEN = (("not", "close"), ("without", "closing"), ("not", "resolve"), ("keep", "open"), ("leave", "open"), ("keep", "it", "open"))
+KEEP_OPEN = (
+    ("not", "close"),
+    ("without", "closing"),
+    ("not", "resolve"),
+    ("keep", "open"),
+    ("leave", "open"),
+    ("keep", "it", "open"),
+)
 """Negations that a plan answers by leaving a ticket open."""
 
 
@@ -57,7 +70,9 @@ def _task_doubts(task: PlannedTask) -> list[str]:
         counts = task.values("count")
         if not order.items or len(counts) != len(task.values("item")):
             problems.append("The order has no items that go with counts.")
-        problems += [f"{text!r} is not a number of things." for text in counts if not (n := _number(text)) or n < 1]
+        problems += [
+            f"{text!r} is not a number of things." for text in counts if not (n := _number(text)) or n < 1
+        ]
         names = task.values("name")
         if len(names) != 1:
             problems.append(f"The order has {len(names)} customers; it takes one.")
@@ -75,7 +90,9 @@ def _number(text: str) -> int | None:
 
 def uncovered(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
     """Words of the goal that carry meaning and stand in no field, in order."""
-    taken: list[tuple[int, int]] = [(item.span.start, item.span.end) for task in tasks for item in task.fields]
+    taken: list[tuple[int, int]] = [
+        (item.span.start, item.span.end) for task in tasks for item in task.fields
+    ]
     leaves_open = any(task.kind == "ticket" and not task.close for task in tasks)
     left: list[str] = []
     cursor = 0
@@ -88,7 +105,9 @@ def uncovered(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
         if any(start <= span.start and span.end <= end for start, end in taken) or not word[0].isalnum():
             continue
         near = folded[index : index + 4]
-        if leaves_open and any(near[: len(form)] == list(form) or (form[0] == word and form[-1] in near) for form in KEEP_OPEN):
+        if leaves_open and any(
+            near[: len(form)] == list(form) or (form[0] == word and form[-1] in near) for form in KEEP_OPEN
+        ):
             continue
         if word not in CARRIERS:
             left.append(word)

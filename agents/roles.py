@@ -43,7 +43,11 @@ class Question:
 
     def system(self) -> str:
         """The instructions of this role, for models that were not trained on it."""
-        return resources.files(__package__).joinpath("prompts", f"{self.role}.md").read_text(encoding="utf-8")
+        return (
+            resources.files(__package__ or "")
+            .joinpath("prompts", f"{self.role}.md")
+            .read_text(encoding="utf-8")
+        )
 
 
 def choices(options: Iterable[str]) -> str:
@@ -51,7 +55,7 @@ def choices(options: Iterable[str]) -> str:
     return f"start: {' | '.join(json.dumps(option, ensure_ascii=False) for option in options)}\n"
 
 
-# --- plan: goal -> typed tasks ------------------------------------------------------------------------------
+# --- plan: goal -> typed tasks --------------------------------------------------------------------------
 
 ORDER_FIELDS = ("count", "item", "name", "option", "date")
 TICKET_FIELDS = ("name", "about", "text")
@@ -150,7 +154,7 @@ def write_plan(tasks: Sequence[PlannedTask]) -> str:
     return "\n".join([*rows, "end"]) if tasks else "cannot"
 
 
-# --- steps: one stage of a task -> the worker's plan ----------------------------------------------------------
+# --- steps: one stage of a task -> the worker's plan ----------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -218,7 +222,7 @@ def read_steps(answer: str, stage: Stage) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-# --- act: page, history, step -> the next browser action -------------------------------------------------------
+# --- act: page, history, step -> the next browser action ------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -306,7 +310,7 @@ def describe(action: Action, view: View) -> str:
     return f"{action.verb} {name}{' = ' + action.text if action.text else ''}"
 
 
-# --- judge: page, criterion -> verdict -------------------------------------------------------------------------
+# --- judge: page, criterion -> verdict ------------------------------------------------------------------
 
 JUDGEMENTS = ("pass", "fail", "cannot check")
 
@@ -316,7 +320,7 @@ def ask_judge(page: str, criterion: str) -> Question:
     return Question("judge", f"{page.lower()}\ncriterion : {fold(criterion)}\nverdict:", choices(JUDGEMENTS))
 
 
-# --- reflect: what failed -> what to remember -------------------------------------------------------------------
+# --- reflect: what failed -> what to remember -----------------------------------------------------------
 
 
 def ask_reflect(stage: str, failed: Sequence[str], done: Sequence[str]) -> Question:
@@ -326,7 +330,7 @@ def ask_reflect(stage: str, failed: Sequence[str], done: Sequence[str]) -> Quest
     return Question("reflect", "\n".join([*rows, "lesson:"]), choices(LESSONS))
 
 
-# --- use: tools, task -> the next call ---------------------------------------------------------------------------
+# --- use: tools, task -> the next call ------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -352,7 +356,7 @@ def ask_use(tools: Sequence[ToolCard], done: Sequence[Done], task: str) -> Quest
     rows = [f"tool {tool.name} ( {' , '.join(tool.arguments)} ) : {fold(tool.about)}" for tool in tools]
     rows += [f"did : {item.line()}" for item in done[-3:]]
     rows += [f"task : {fold(task)}", "do:"]
-    rules = []
+    rules: list[str] = []
     for tool in tools:
         arguments = "".join(f' "\\n{name}" TASK' for name in tool.arguments)
         rules.append(f'"call {tool.name}"{arguments} "\\nend"')

@@ -86,7 +86,8 @@ class ScriptedModel:
     def assert_complete(self) -> None:
         """Fail when answers are left over."""
         if self._answer is None and len(self.asked) < len(self._script):
-            raise AssertionError(f"{len(self._script) - len(self.asked)} answers of the script were never asked for: {self._script[len(self.asked):]!r}")
+            left = self._script[len(self.asked) :]
+            raise AssertionError(f"{len(left)} answers of the script were never asked for: {left!r}")
 
 
 class WorstCaseModel(ScriptedModel):

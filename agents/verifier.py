@@ -1,4 +1,4 @@
-"""The verifier: holds a report against its spec. Programmatic criteria first, then a look at the world, then the judge.
+"""The verifier: holds a report against its spec, by programs first, then by its own look, then by a judge.
 
 It gets spec, result and evidence, never the worker's reasoning. A look is its own: the page is loaded again.
 What it cannot look at is `cannot_check`, never a pass.
@@ -60,6 +60,19 @@ class Verifier:
     async def _judge(self, criterion: Judge, verify: Verify, task: str, attempt: int) -> Finding:
         shown = json.dumps(verify.result, ensure_ascii=False)
         page = "\n".join([f"result {shown}", *(f"- {item.summary}" for item in verify.evidence)])
-        said, confidence = await self._mind.judge(roles.ask_judge(page, criterion.question), task=task, attempt=attempt)
-        outcome = "cannot_check" if said == "cannot check" or confidence < SURE else "pass" if said == "pass" else "fail"
-        return Finding(criterion=criterion.name, outcome=outcome, confidence=confidence, why="" if outcome == "pass" else f"judged {said!r}")
+        said, confidence = await self._mind.judge(
+            roles.ask_judge(page, criterion.question), task=task, attempt=attempt
+        )
+        outcome = (
+            "cannot_check"
+            if said == "cannot check" or confidence < SURE
+            else "pass"
+            if said == "pass"
+            else "fail"
+        )
+        return Finding(
+            criterion=criterion.name,
+            outcome=outcome,
+            confidence=confidence,
+            why="" if outcome == "pass" else f"judged {said!r}",
+        )

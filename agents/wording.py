@@ -1,4 +1,4 @@
-"""Words, folding and spans: how free text becomes what a small model reads, and how its copies find home again.
+"""Words, folding and spans: how free text becomes what a small model reads, and how copies find home again.
 
 Folding lower-cases and sets every word and punctuation mark apart by one space, so that one word is the same
 tokens wherever it stands. A copied span of folded text is looked up in the source again (`locate`), so what
@@ -67,7 +67,10 @@ def count_of(text: str) -> int | None:
 
 
 def stem(word: str) -> str:
-    """A crude singular: enough to hold `mugs` against `mug`, `boxes` against `box`, `berries` against `berry`."""
+    """A crude singular: it holds `mugs` against `mug`, `boxes` against `box`, `berries` against `berry`.
+
+    Endings come off by rule, so it is no word at times (`buse` for `buses`); both sides meet the same rule.
+    """
     word = word.lower()
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"

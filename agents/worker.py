@@ -1,8 +1,8 @@
 """The worker: follows the plan of its order step by step, looks, acts, and reports what it claims is done.
 
-A step loop in the manner of ReAct (Yao et al. 2022, arXiv:2210.03629): look at the page, ask the model for one
-action, carry it out through the one door to tools, remember what came of it; until the model says that the
-step is done, or cannot be done. The worker is never its own judge: what it reports is a claim.
+A step loop in the manner of ReAct (Yao et al. 2022, arXiv:2210.03629): look at the page, ask the model for
+one action, carry it out through the one door to tools, remember what came of it; until the model says that
+the step is done, or cannot be done. The worker is never its own judge: what it reports is a claim.
 
 Does not cover: whether the claim is true. It ends a step that goes round in circles (`StepStuck`).
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import JsonValue
 
@@ -55,7 +55,10 @@ class NothingToWorkWith(ValueError):
     """A worker was made without what its job needs."""
 
     def __init__(self, worker: str, needs: str) -> None:
-        super().__init__(f"Worker {worker!r} has no {needs}. Give it one: Worker(..., tools=[Browser(allow=[url])]) or your own @tool functions.")
+        super().__init__(
+            f"Worker {worker!r} has no {needs}. "
+            "Give it one: Worker(..., tools=[Browser(allow=[url])]) or your own @tool functions."
+        )
 
 
 @dataclass(frozen=True)
@@ -112,12 +115,16 @@ class Worker:
         about: One line about what it is good at.
     """
 
-    def __init__(self, name: str, model: Model, tools: Sequence[Browser | AnyTool] = (), about: str = "") -> None:
+    def __init__(
+        self, name: str, model: Model, tools: Sequence[Browser | AnyTool] = (), about: str = ""
+    ) -> None:
         self.name, self.model, self.about = name, model, about
         self.functions: tuple[AnyTool, ...] = tuple(item for item in tools if isinstance(item, Tool))
         browsers = [item for item in tools if not isinstance(item, Tool)]
         if len(browsers) > 1:
-            raise ValueError(f"Worker {name!r} has {len(browsers)} browsers; give it one and let it allow several addresses.")
+            raise ValueError(
+                f"Worker {name!r} has {len(browsers)} browsers; give it one that allows several addresses."
+            )
         self.browser: Browser | None = browsers[0] if browsers else None
         self._sessions: dict[str, BrowserSession] = {}
         self._latest: dict[str, View] = {}
@@ -165,7 +172,11 @@ class Worker:
                 if not _goes_on(order, step, error):
                     raise
                 left_out.append(str(error))
-        result: dict[str, JsonValue] = {"url": attempt.session.url, "changes": attempt.changes, "left_out": left_out}
+        result: dict[str, JsonValue] = {
+            "url": attempt.session.url,
+            "changes": attempt.changes,
+            "left_out": left_out,
+        }
         if attempt.answer:
             result["number"] = attempt.answer
         return Report(result=result, evidence=tuple(attempt.evidence))
@@ -203,7 +214,9 @@ class Worker:
             if step.shown is not None and step.shown(view):
                 mind.show(Acted(self.name, order.task, step.line(), "nothing", "the page shows it already"))
                 return
-            answer = await mind.ask(roles.ask_act(view, history, step), task=order.task, attempt=order.attempt)
+            answer = await mind.ask(
+                roles.ask_act(view, history, step), task=order.task, attempt=order.attempt
+            )
             action = roles.read_act(answer, view, step)
             mark = f"{view.text()}\n{action.line()}"
             tried[mark] = tried.get(mark, 0) + 1
@@ -240,7 +253,9 @@ class Worker:
             self.drop(order.lane)
             raise StepFailed("browse", f"{result.code}: {result.message or 'the page did not answer'}")
         line = result.line()
-        attempt.evidence.append(Evidence(id=key, tool="browser", summary=f"{roles.describe(action, view)} -> {line}"))
+        attempt.evidence.append(
+            Evidence(id=key, tool="browser", summary=f"{roles.describe(action, view)} -> {line}")
+        )
         element = view.elements.get(action.target) if action.target is not None else None
         if element is not None and element.role in ("select", "radio", "checkbox") and result.ok:
             attempt.changes.append({"role": element.role, "name": element.name, "text": action.text})
@@ -254,14 +269,20 @@ class Worker:
         done: list[Done] = []
         returned: list[JsonValue] = []
         for _ in range(MOST_REPEATS):
-            answer = await mind.ask(roles.ask_use(cards, done, step.text), task=order.task, attempt=order.attempt)
+            answer = await mind.ask(
+                roles.ask_use(cards, done, step.text), task=order.task, attempt=order.attempt
+            )
             call = roles.read_use(answer, step.text, done)
             if not call.tool:
                 if not call.answer:
                     raise StepFailed(step.text, "no tool fits")
-                return Report(result={"answer": call.answer, "returned": returned}, evidence=tuple(attempt.evidence))
+                return Report(
+                    result={"answer": call.answer, "returned": returned}, evidence=tuple(attempt.evidence)
+                )
             key = attempt.key()
-            made = await attempt.executor.call(call.tool, _typed(self._tool(call.tool), call.arguments), key=key)
+            made = await attempt.executor.call(
+                call.tool, _typed(self._tool(call.tool), call.arguments), key=key
+            )
             mind.budget.spend(tool_calls=1, steps=1)
             text = made.value if isinstance(made.value, str) else json.dumps(made.value)
             shown = text if made.ok else f"error: {made.error}"
@@ -278,18 +299,22 @@ class Worker:
 
 def _goes_on(order: Assignment, step: Step, error: StepFailed) -> bool:
     """Whether the rest of the plan is still worth doing: the verifier will then say what is missing."""
-    return order.stage.name in ("cart", "details") and error.reason not in ("out of stock",) and error.step != "browse"
+    return (
+        order.stage.name in ("cart", "details")
+        and error.reason not in ("out of stock",)
+        and error.step != "browse"
+    )
 
 
-def _properties(item: AnyTool) -> dict[str, Any]:
-    found = item.schema.get("properties", {})
-    return found if isinstance(found, dict) else {}
+def _properties(item: AnyTool) -> dict[str, dict[str, Any]]:
+    """JSON schema of each argument, by name."""
+    return cast("dict[str, dict[str, Any]]", item.schema.get("properties", {}))
 
 
 def _typed(item: AnyTool, arguments: Mapping[str, str]) -> dict[str, Any]:
     """Arguments as the schema types them: a text that must be a number is read as one."""
-    types = {name: about.get("type") if isinstance(about, dict) else None for name, about in _properties(item).items()}
-    return {name: _as(types.get(name), text) for name, text in arguments.items()}
+    about = _properties(item)
+    return {name: _as(about.get(name, {}).get("type"), text) for name, text in arguments.items()}
 
 
 def _as(kind: Any, text: str) -> Any:
