@@ -74,7 +74,7 @@ class Browser:
 
     @property
     def blocked(self) -> tuple[Blocked, ...]:
-        """Attempts to reach an origin that is not allowed, in order, at most 1,000."""
+        """Attempts to reach an origin that is not allowed, in order, the last 1,000."""
         return tuple(self._fence.blocked)
 
     async def open(

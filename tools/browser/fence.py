@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -77,7 +78,8 @@ class Fence:
 
     def __init__(self, allow: Iterable[str] = ()) -> None:
         self.allowed = frozenset(origin_of(url) for url in allow)
-        self.blocked: list[Blocked] = []
+        self.blocked: deque[Blocked] = deque(maxlen=BLOCKED_KEPT)
+        self.refusals = 0
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -154,8 +156,8 @@ class Fence:
         await _pump_both(reader, writer, up_reader, up_writer)
 
     def _record(self, origin: Origin, method: str) -> None:
-        if len(self.blocked) < BLOCKED_KEPT:
-            self.blocked.append(Blocked(origin, method, time()))
+        self.refusals += 1
+        self.blocked.append(Blocked(origin, method, time()))
 
 
 async def _connect(origin: Origin) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

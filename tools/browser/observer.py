@@ -1,4 +1,4 @@
-"""Reads a page through `observer.js`: one call per view, nothing written into the page.
+"""Reads a page through the observer in JavaScript: one call per view, nothing written into the page.
 
 Covers: what a sighted user of the page could read and use, in documents, same-origin frames and open shadow
 roots. Does not cover: cross-origin frames, closed shadow roots, canvas, and a page that deliberately changes
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from ..errors import PageUnreadable
 from .view import Element, Line, View, clip, render_within
 
+SOURCES = ("observer.js", "observer_face.js")
 MARKERS = 44
 """Characters kept free for the two lines that say how much was cut."""
 
@@ -79,8 +80,9 @@ class Debugger(Protocol):
 
 @cache
 def source() -> str:
-    """The observer's JavaScript."""
-    return resources.files(__name__.rpartition(".")[0]).joinpath("observer.js").read_text(encoding="utf-8")
+    """The observer's JavaScript, one expression."""
+    folder = resources.files(__name__.rpartition(".")[0])
+    return "".join((folder / name).read_text(encoding="utf-8") for name in SOURCES)
 
 
 class Observer:
@@ -99,7 +101,7 @@ class Observer:
         return await self._read("peek")
 
     async def ask(self, method: str, argument: Any = None) -> Any:
-        """Call one method of `observer.js` in the document of the latest view.
+        """Call one method of the observer in the document of the latest view.
 
         Raises:
             ContextLost: That document is gone.

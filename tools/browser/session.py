@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import urljoin
 
-from playwright.async_api import BrowserContext, Error
+from playwright.async_api import BrowserContext, Error, Page
 
 from ..errors import BrowserCrashed, OriginBlocked, PageUnreadable, SiteUnreachable
 from .actions import Action
@@ -214,7 +214,8 @@ class BrowserSession:
         failure = failure or _network_failure(tab)
         changed = moved or done.moved or switched or effect.dom_changed or effect.url_changed
         if failure is None and action.verb in NEEDS_CHANGE and not changed and effect.dialog is None:
-            failure = ("no_effect", "nothing changed")
+            refused_origin = tab.refused
+            failure = ("no_effect", "nothing changed") if refused_origin is None else _outside(refused_origin)
         if failure is not None:
             return ActionResult(False, failure[0], clip(failure[1], MESSAGE_LIMIT), effect)
         return ActionResult(True, "ok", "", effect, done.text)
@@ -244,12 +245,7 @@ class BrowserSession:
 
     async def _follow(self, tab: Tab) -> bool:
         """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""
-        opened = tab.popup
-        if opened is not None and not opened.is_closed():
-            self._tabs.append(await Tab.attach(opened, self._fence))
-            with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
-                await self._tab.race(opened.wait_for_load_state("domcontentloaded"))
-                await self._tab.settle()
+        if tab.popup is not None and not tab.popup.is_closed() and await self._enter(tab.popup, tab):
             return True
         if self._drop_closed_tabs():
             return True
@@ -258,6 +254,22 @@ class BrowserSession:
                 await tab.race(tab.page.go_back(wait_until="commit", timeout=1500), 2.0)
                 await tab.settle()
         return False
+
+    async def _enter(self, page: Page, opener: Tab) -> bool:
+        """Make `page` the current tab; one that was refused by the fence is closed instead."""
+        try:
+            tab = await Tab.attach(page, self._fence)
+        except Error:
+            return False
+        with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
+            await tab.race(page.wait_for_load_state("domcontentloaded"))
+            await tab.settle()
+        if opener.refused and not page.url.startswith("http"):
+            opener.blocked = opener.blocked or opener.refused
+            await _close(tab)
+            return False
+        self._tabs.append(tab)
+        return True
 
     async def _peek(self) -> Seen | None:
         """The page after an action; None while a dialog keeps it from being read."""
@@ -282,9 +294,13 @@ def _since(begun: float) -> float:
     return round((perf_counter() - begun) * 1000, 1)
 
 
+def _outside(address: str) -> Failure:
+    return "blocked_origin", f"{clip(address, 80)} is outside the allowed sites"
+
+
 def _network_failure(tab: Tab) -> Failure | None:
     if tab.blocked is not None:
-        return "blocked_origin", f"{clip(tab.blocked, 80)} is outside the allowed sites"
+        return _outside(tab.blocked)
     if tab.unreachable is not None:
         return "unreachable", tab.unreachable
     return None

@@ -52,6 +52,7 @@ class Tab:
         self.blocked: str | None = None
         self.unreachable: str | None = None
         self._fence = fence
+        self._refusals = fence.refusals
         self._interrupted = asyncio.Event()
         self._answered = asyncio.Event()
         self._held: set[asyncio.Task[Any]] = set()
@@ -76,10 +77,16 @@ class Tab:
         """The open dialog as a view shows it."""
         return None if self.dialog is None else Dialog(self.dialog.type, self.dialog.message)
 
+    @property
+    def refused(self) -> str | None:
+        """The origin that the fence refused last since the action began."""
+        return str(self._fence.blocked[-1].origin) if self._fence.refusals > self._refusals else None
+
     def begin(self) -> None:
         """Forget what earlier actions led to; called before each action."""
         self.blocked = self.unreachable = self.popup = None
         self._fetches.clear()
+        self._refusals = self._fence.refusals
 
     async def race(self, call: Coroutine[Any, Any, T], timeout: float = ACTION_TIMEOUT) -> T:
         """The value of `call`, unless something else happens first.
@@ -186,7 +193,8 @@ class Tab:
         try:
             return task.result()
         except Error as error:
-            if self.crashed or "crash" in error.message.lower() or self.page.is_closed():
+            message = error.message.lower()
+            if self.crashed or "crash" in message or "has been closed" in message or self.page.is_closed():
                 self.crashed = True
                 raise BrowserCrashed from error
             if "Timeout" in error.message:
