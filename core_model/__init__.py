@@ -23,6 +23,22 @@ if TYPE_CHECKING:
     from .remote import RemoteModel as RemoteModel
     from .sampling import Sampling as Sampling
 
+__all__ = [
+    "Capabilities",
+    "Delta",
+    "Engine",
+    "Generation",
+    "Grammar",
+    "LocalModel",
+    "Message",
+    "Model",
+    "ModelUsage",
+    "RemoteModel",
+    "Sampling",
+    "load_model",
+    "normalise",
+]
+
 _WHERE = {
     "Capabilities": "capabilities",
     "Message": "chat_template",
@@ -47,4 +63,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(_WHERE)
+    return sorted([*globals(), *_WHERE])

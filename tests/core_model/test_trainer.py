@@ -64,14 +64,14 @@ def test_the_loss_is_that_of_each_document_alone() -> None:
 
 def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path) -> None:
     """A real process, killed by SIGKILL twice, against a run that was left alone."""
-    train(settings(steps=60), document, tmp_path / "whole", model_config=SHAPE)
+    train(settings(steps=40), document, tmp_path / "whole", model_config=SHAPE)
     broken = tmp_path / "broken"
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import test_trainer as t; from pathlib import Path\n"
-        "t.train(t.settings(steps=60, save_seconds=0.0), t.document, Path(sys.argv[2]), model_config=t.SHAPE)"
+        "t.train(t.settings(steps=40, save_seconds=0.0), t.document, Path(sys.argv[2]), model_config=t.SHAPE)"
     )
     command = [sys.executable, "-c", code, str(Path(__file__).parent), str(broken)]
-    for lines in (12, 37):
+    for lines in (8, 25):
         process = subprocess.Popen(command)
         deadline = time.monotonic() + 60
         while (
