@@ -223,6 +223,7 @@ def order_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[
         ]
         criteria += item_criteria(order, lane)
         criteria += field_criteria(order, lane, again=True, offset=len(order.items))
+        criteria.append(Judge("the order was placed", name="second opinion", required=False))
         return Work(Stage("place", (), (Step("place"),)), Spec(criteria), order.facts())
 
     return [
@@ -291,6 +292,7 @@ def ticket_jobs(index: int, task: PlannedTask, every: Sequence[PlannedTask]) -> 
             criteria.append(look(f"2 : reply {text}", lane, partial(_said, text=text)))
         if task.close:
             criteria.append(look("the ticket is closed", lane, checks.ticket_is_closed))
+            criteria.append(Judge(f"the ticket of {name} is closed", name="second opinion", required=False))
         else:
             criteria.append(look("the ticket stays open", lane, _stays_open))
         facts: dict[str, JsonValue] = {"name": name, "text": text, "closed": task.close}

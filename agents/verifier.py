@@ -16,6 +16,7 @@ from ..protocols.messages import Finding, Verdict, Verify
 from ..protocols.spec import Check, Judge, Schema, Spec, ToolCheck
 from ..tools.errors import ToolError
 from . import roles
+from .checks import Page
 from .mind import Mind
 
 Look = Callable[[str, Mapping[str, JsonValue]], Awaitable[Any]]
@@ -42,7 +43,7 @@ class Verifier:
             elif isinstance(criterion, ToolCheck):
                 findings.append(await self._tool_check(criterion, looks))
             else:
-                findings.append(await self._judge(criterion, verify, task, attempt))
+                findings.append(await self._judge(criterion, verify, looks, task, attempt))
         return Verdict(findings=tuple(findings))
 
     async def _tool_check(self, criterion: ToolCheck, looks: dict[str, Any]) -> Finding:
@@ -57,9 +58,14 @@ class Verifier:
             return Finding(criterion=criterion.name, outcome="cannot_check", why=str(looks[key]))
         return criterion.find(looks[key], key)
 
-    async def _judge(self, criterion: Judge, verify: Verify, task: str, attempt: int) -> Finding:
+    async def _judge(
+        self, criterion: Judge, verify: Verify, looks: Mapping[str, Any], task: str, attempt: int
+    ) -> Finding:
+        """Ask the model about the page that was looked at, or about result and evidence where none was."""
+        seen = [value for value in looks.values() if isinstance(value, Mapping) and "rows" in value]
         shown = json.dumps(verify.result, ensure_ascii=False)
-        page = "\n".join([f"result {shown}", *(f"- {item.summary}" for item in verify.evidence)])
+        evidence = "\n".join([f"result {shown}", *(f"- {item.summary}" for item in verify.evidence)])
+        page = Page.read(seen[-1]).text() if seen else evidence
         said, confidence = await self._mind.judge(
             roles.ask_judge(page, criterion.question), task=task, attempt=attempt
         )

@@ -11,6 +11,7 @@ from random import Random
 
 from ...tools.browser.view import View
 from .. import roles
+from ..checks import Page
 from ..roles import Done, Step
 from ..wording import fold
 from . import goals, pages, words
@@ -191,7 +192,7 @@ def judge(rng: Random) -> list[Piece]:
         sheet = rng.choice((pages.placed, pages.review, pages.cart, pages.form))(rng)
         done = sheet.title == "your order" or any("done " in case.answer for case in sheet.cases)
         verdict = "pass" if done else "fail"
-        return [(roles.ask_judge(sheet.view().text(), "the order was placed").text, False), (verdict, True)]
+        return [(roles.ask_judge(Page.of(sheet.view()).text(), "the order was placed").text, False), (verdict, True)]
     closed = rng.random() < 0.5
     status = rng.choice(pages.CLOSED if closed else pages.OPEN)
     sheet = pages.Sheet(f"/tickets/{rng.randint(1, 99)}", " ".join(words.sentence(rng)))
@@ -210,7 +211,7 @@ def judge(rng: Random) -> list[Piece]:
     pages.footer(site, sheet)
     criterion = f"the ticket of {who} is closed" if rng.random() < 0.5 else "the ticket is closed"
     verdict = "cannot check" if not known else "pass" if closed else "fail"
-    return [(roles.ask_judge(sheet.view().text(), criterion).text, False), (verdict, True)]
+    return [(roles.ask_judge(Page.of(sheet.view()).text(), criterion).text, False), (verdict, True)]
 
 
 def reflect(rng: Random) -> list[Piece]:
