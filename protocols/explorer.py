@@ -16,7 +16,8 @@ from array import array
 from collections import deque
 from dataclasses import dataclass
 
-from .explorer_world import Bounds, Config, Reducers, Verdicts, World
+from .explorer_model import Bounds, Config, Reducers, Verdicts
+from .explorer_world import World
 from .invariants import INVARIANTS
 
 __all__ = [
@@ -45,15 +46,15 @@ SCENARIOS: dict[str, Bounds] = {
         attempts=2, kinds=("loss", "duplicate", "delay", "amnesia"), verdicts=_YES_NO, give_up=()
     ),
     "questions": Bounds(workers=1, attempts=2, asks=1, verdicts=_YES_NO, give_up=()),
-    "people": Bounds(
-        workers=1, attempts=2, acts=1, kinds=("loss", "delay", "crash"), verdicts=_YES_NO, give_up=()
-    ),
+    "people": Bounds(workers=1, attempts=2, acts=1, kinds=("delay", "crash"), verdicts=_YES_NO, give_up=()),
     "more people": Bounds(workers=1, attempts=2, acts=2, faults=0, verdicts=("pass", "anomaly"), give_up=()),
     "budget": Bounds(workers=1, budget=2, verdicts=_YES_NO),
     "parent and child": Bounds(
         attempts=1, child=True, acts=1, act_kinds=("cancel", "reopen"), faults=0, verdicts=_YES_NO, give_up=()
     ),
-    "parent, child, crash": Bounds(attempts=1, child=True, kinds=("crash",), verdicts=("pass",), give_up=()),
+    "parent, child, crash": Bounds(
+        attempts=1, resends=0, child=True, kinds=("crash",), verdicts=("pass",), give_up=()
+    ),
 }
 """What is walked by default: one world per concern, each small enough to be walked completely."""
 

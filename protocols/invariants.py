@@ -25,8 +25,8 @@ from .tasks import (
 )
 
 INVARIANTS: dict[str, str] = {
-    "confirmed_without_pass": "A confirm is minted only when every required criterion has passed and no anomaly is"
-    " open, by verdicts about this generation, attempt and artifact; any redo voids earlier passes.",
+    "confirmed_without_pass": "A confirm is minted only when every required criterion has passed and no"
+    " anomaly is open, by verdicts about this generation, attempt and artifact; a redo voids earlier passes.",
     "confirm_unlike_the_work": "A confirm carries the hashes, attempt and generation of what was verified.",
     "finished_without_confirm": "A task finishes as confirmed only together with a confirm.",
     "parent_before_child": "A parent is not confirmed while a child is not.",
@@ -39,7 +39,7 @@ INVARIANTS: dict[str, str] = {
     "work_unlike_status": "Work is in progress exactly while the worker's status says so.",
     "broke_down": "No message of a correct partner is refused, and no rule fails.",
     "outside_the_table": "A step leads where the table says.",
-    "no_end_in_reach": "From everywhere, without further faults, the task can end and its workers come to rest.",
+    "no_end_in_reach": "From everywhere, without further faults, the task can end and its workers rest.",
     "endless": "Without faults and signs of life, no run goes on for ever.",
     "too_large": "The exploration finished within its limit of configurations.",
 }

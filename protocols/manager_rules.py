@@ -165,7 +165,7 @@ def _table() -> dict[tuple[str, str], ManagerRule]:
         ("disposing", "redo"): _R(redone, ("assigned", "unverified"), "the anomalies count as a fail"),
         ("waiting", "answer"): _R(answered, ("working",), "send the answer"),
         ("waiting", "hand_back"): _R(handed_back, (*_VERIFY, "not_done"), "verify the person's result"),
-        ("paused", "resume"): _R(resumed, (*_OPEN, "confirmed", "unverified", "failed"), "go on; then apply what was held"),
+        ("paused", "resume"): _R(resumed, (*_OPEN, "unverified", "confirmed", "failed"), "then apply it"),
         ("paused", "tick"): _R(ticked, ("paused", "unverified"), "read the meter"),
         ("paused", "cancel"): _R(cancelled, ("cancelled",), "tell the worker and the verifier"),
     }  # fmt: skip

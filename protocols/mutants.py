@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from .explorer_world import Reducers
+from .explorer_model import Reducers
 from .manager_handlers import ignore, judged, reopened, reported
 from .manager_rules import MANAGER_RULES, ManagerHandler, ManagerRule
 from .manager_steps import Step, mint_confirm
 from .messages import Envelope, Report, Verdict
-from .tasks import Event, ManagerTask, StartWork, WorkerTask
+from .tasks import Event, ManagerTask, PersonAct, Reopen, StartWork, WorkerTask
 from .worker_rules import WORKER_RULES, WorkerHandler, WorkerRule, WorkerStep
 
 
@@ -134,7 +134,9 @@ def _asks_under_the_old_name(rule: ManagerHandler) -> ManagerHandler:
 
 def _stays_confirmed(state: ManagerTask, event: Event) -> Step:
     """Change a confirmed task's children and leave it confirmed."""
-    new, _ = reopened(state, event)
+    new, effects = reopened(state, event)
+    if isinstance(event, PersonAct) and isinstance(event.act, Reopen) and not event.act.upstream:
+        return new, effects
     return replace(state, children=new.children), ()
 
 
@@ -167,7 +169,7 @@ MUTANTS: tuple[Mutant, ...] = tuple(
     for name, says, scenario, side, rules in (
         ("believes the worker", "confirms on the report, without a verdict", "three redos", "manager",
          _manager(_as(_believes_the_worker), *((s, "report") for s in _WORKING))),
-        ("takes any verdict", "confirms on a verdict about an earlier attempt", "three redos", "manager",
+        ("takes any verdict", "confirms on a verdict about an earlier attempt", "two faults", "manager",
          _manager(_as(_takes_any_verdict), ("verifying", "late"))),
         ("keeps passes", "a redo does not void earlier passes", "three redos", "manager",
          _manager(_keeps_passes, ("verifying", "verdict"))),

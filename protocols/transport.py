@@ -110,8 +110,8 @@ class SqliteTransport:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS mail (seq INTEGER PRIMARY KEY, recipient TEXT NOT NULL, id TEXT NOT NULL,"
-            " taken INTEGER NOT NULL DEFAULT 0, envelope TEXT NOT NULL) STRICT"
+            "CREATE TABLE IF NOT EXISTS mail (seq INTEGER PRIMARY KEY, recipient TEXT NOT NULL,"
+            " id TEXT NOT NULL, taken INTEGER NOT NULL DEFAULT 0, envelope TEXT NOT NULL) STRICT"
         )
 
     async def send(self, envelope: Envelope) -> None:
@@ -126,8 +126,8 @@ class SqliteTransport:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             found = self._connection.execute(
-                "UPDATE mail SET taken = 1 WHERE seq = (SELECT min(seq) FROM mail WHERE recipient = ? AND NOT taken)"
-                " RETURNING envelope",
+                "UPDATE mail SET taken = 1 WHERE seq ="
+                " (SELECT min(seq) FROM mail WHERE recipient = ? AND NOT taken) RETURNING envelope",
                 (recipient,),
             ).fetchone()
             if found:
@@ -139,7 +139,8 @@ class SqliteTransport:
     async def acknowledge(self, envelope: Envelope) -> None:
         """Delete one delivery of the envelope."""
         self._connection.execute(
-            "DELETE FROM mail WHERE seq = (SELECT min(seq) FROM mail WHERE recipient = ? AND id = ? AND taken)",
+            "DELETE FROM mail WHERE seq ="
+            " (SELECT min(seq) FROM mail WHERE recipient = ? AND id = ? AND taken)",
             (envelope.recipient, envelope.id),
         )
 
