@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from .capabilities import Capabilities
-from .chat_template import Message
-from .grammar import Grammar
-from .jobs import StopReason
-from .sampling import Sampling
+if TYPE_CHECKING:
+    from .capabilities import Capabilities
+    from .chat_template import Message
+    from .grammar import Grammar
+    from .sampling import Sampling
+
+StopReason = Literal["stop", "length", "cancelled"]
 
 
 @dataclass(frozen=True)

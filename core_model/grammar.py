@@ -18,10 +18,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 from llguidance import LLMatcher, LLTokenizer
+from numpy.typing import NDArray
 from pydantic import BaseModel
-from torch import Tensor
 
 from .errors import InvalidGrammar
 from .tokenizer import Tokenizer
@@ -144,12 +143,12 @@ class GrammarState:
     def __init__(self, matcher: LLMatcher, vocab_size: int, grammar: Grammar) -> None:
         self._matcher, self._vocab_size, self._grammar = matcher, vocab_size, grammar
 
-    def mask(self) -> Tensor:
+    def mask(self) -> NDArray[np.bool_]:
         """Which tokens may come next, (vocab_size,) bool; end tokens are in it where the text may end."""
         packed = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         self._check()
         bits = np.unpackbits(packed, bitorder="little")[: self._vocab_size]
-        return torch.as_tensor(bits.view(np.bool_))
+        return bits.view(np.bool_)
 
     def forced(self) -> list[int]:
         """Take and return the tokens that the grammar leaves no choice about."""

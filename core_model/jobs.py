@@ -12,17 +12,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from .errors import RequestCancelled
+from .generation import StopReason
 from .grammar import GrammarState
 from .kv_cache import Entry, KVCache
 from .sampling import Sampling, choose
 
-StopReason = Literal["stop", "length", "cancelled"]
 Result = TypeVar("Result")
 
 OnToken = Callable[[list[int], list[float | None]], None]
@@ -177,7 +177,7 @@ class GenerateJob(Job[Output]):
             return False
         scores = logits[0]
         if self._state is not None:
-            scores = scores.masked_fill(~self._state.mask(), -math.inf)
+            scores = scores.masked_fill(torch.as_tensor(~self._state.mask()), -math.inf)
         greedy = self._sampling.temperature == 0
         token = int(scores.argmax()) if greedy else choose(scores, self._sampling, self._random.random())
         if token in self.eos_ids:

@@ -95,7 +95,7 @@ class PackedTransformer:
     def _norm(self, x: Tensor, weight: Tensor) -> Tensor:
         if x.dtype != torch.float32:
             return F.rms_norm(x, (x.shape[-1],), weight, self.config.norm_eps)
-        scale = torch.linalg.vecdot(x, x)[:, None]  # (N, 1)
+        scale = (x * x).sum(-1, keepdim=True)  # (N, 1)
         scale = scale.div_(x.shape[-1]).add_(self.config.norm_eps).rsqrt_()
         return (x * scale).mul_(weight)
 
@@ -118,7 +118,7 @@ def _pack(block: Block) -> PackedLayer:
     )
 
 
-def _join(weights: list[torch.nn.Parameter]) -> Tensor:
+def _join(weights: list[Tensor]) -> Tensor:
     """One matrix of all rows; the parameters become views of it."""
     joined = torch.cat([weight.detach() for weight in weights])
     parts = torch.split(joined, [len(weight) for weight in weights])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def nucleus_filter(logits: Tensor, top_p: float) -> Tensor:
     ordered, order = logits.sort(dim=-1, descending=True)
     probabilities = ordered.softmax(dim=-1)
     before = probabilities.cumsum(dim=-1) - probabilities
-    refused = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, before >= top_p)
-    return logits.masked_fill(refused, float("-inf"))
+    beyond = before >= top_p
+    return logits.masked_fill(beyond.scatter(-1, order, beyond), float("-inf"))
 
 
 def min_p_filter(logits: Tensor, min_p: float) -> Tensor:
@@ -103,6 +104,6 @@ def choose(logits: Tensor, sampling: Sampling, uniform: float) -> int:
     row = min_p_filter(nucleus_filter(row, sampling.top_p), sampling.min_p)[0]
     ordered, order = row.double().softmax(dim=-1).sort(descending=True, stable=True)
     cumulative = ordered.cumsum(dim=-1)
-    place = int(torch.searchsorted(cumulative, uniform * cumulative[-1], right=True))
+    place = int((cumulative <= uniform * cumulative[-1]).sum())
     last = int((ordered > 0).sum()) - 1
     return int(order[min(place, last)])

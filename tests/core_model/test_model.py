@@ -198,7 +198,8 @@ def test_measuring_gives_rates(model: LocalModel) -> None:
     assert speed.prompt_tokens_per_second > 0
 
 
-def test_importing_the_package_does_not_import_torch() -> None:
-    code = "import sys, punchlist.core_model; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("module", ["core_model", "core_model.generation", "core_model.remote"])
+def test_what_needs_no_local_model_does_not_import_torch(module: str) -> None:
+    code = f"import sys, punchlist.{module}; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
