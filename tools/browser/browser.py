@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import contextlib
 import os
-import re
 import signal
 import uuid
 from collections.abc import Iterable, Mapping
@@ -42,6 +41,9 @@ START_TIMEOUT = 30.0
 
 class Browser:
     """A Chromium that reaches only the origins of `allow`. It starts at the first `open`.
+
+    It belongs to the event loop it was opened in: close it there. One that was left open in a loop that ended
+    is killed and replaced at the next `open`, and its sessions are lost.
 
     Args:
         allow: Addresses whose origins may be reached, exact (scheme, host, port). Empty: nothing.
@@ -114,7 +116,7 @@ class Browser:
         return session
 
     async def close(self) -> None:
-        """Close every session, the browser and the fence. `open` starts it again, in any event loop."""
+        """Close every session, the browser and the fence. `open` starts it again."""
         chromium, driver = self._chromium, self._playwright
         self._chromium = self._playwright = None
         lanes, self._lanes = list(self._lanes.values()), {}
@@ -175,17 +177,23 @@ class Browser:
         return self._chromium
 
     def _kill(self) -> None:
-        """Kill the browser's process group, if it is still there. Safe to call at any time."""
+        """Kill the browser's process group and its driver, if they are still there."""
         mark, self._mark = self._mark, ""
         atexit.unregister(self._kill)
         if not mark:
             return
-        for pid in _processes(mark):
+        browsers = _processes(mark)
+        drivers = {_parent(pid) for pid in browsers} - set(browsers)
+        for pid in browsers:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 group = os.getpgid(pid)
                 if group != os.getpgid(0):
                     os.killpg(group, signal.SIGKILL)
                 else:
+                    os.kill(pid, signal.SIGKILL)
+        for pid in drivers:
+            if _parent(pid) == os.getpid():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
 
 
@@ -194,6 +202,14 @@ def _processes(mark: str) -> list[int]:
     found: list[int] = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if re.search(re.escape(mark.encode()), path.read_bytes()):
+            if mark.encode() in path.read_bytes():
                 found.append(int(path.parent.name))
     return found
+
+
+def _parent(pid: int) -> int:
+    """The parent of a process; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0

@@ -223,6 +223,42 @@ asyncio.run(main())
 """
 
 
+TWO_LOOPS = """
+import asyncio, sys
+from punchlist.tools.browser import Browser
+
+browser = Browser(allow=[sys.argv[1]])
+
+async def browse():
+    session = await browser.open("lane", url=sys.argv[1])
+    return (await session.view()).title
+
+async def close():
+    print(await browse(), flush=True)
+    await browser.close()
+    sys.stdin.readline()
+
+print(asyncio.run(browse()))
+asyncio.run(close())
+"""
+
+
+@pytest.mark.browser
+async def test_a_browser_left_open_in_a_loop_that_ended_is_replaced_and_leaves_no_process(site):
+    site.pages["/page"] = "<title>Title</title>"
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", TWO_LOOPS, site.url + "/page",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert program.stdout is not None
+
+    said = [await asyncio.wait_for(program.stdout.readline(), 20) for _ in range(2)]
+    gone = await all_gone(family(program.pid))
+    await program.communicate(b"\n")
+
+    assert (said, gone, program.returncode) == ([b"Title\n", b"Title\n"], True, 0)
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("end", ["SIGINT", "SIGTERM", "SIGKILL", "return"])
 async def test_no_process_is_left_when_the_program_ends_by(end, site, tmp_path):
