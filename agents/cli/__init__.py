@@ -1,0 +1,52 @@
+"""The command line: `punchlist run`, `resume`, `tasks`, `doctor`, `train`, `eval`, `bench`, `journal`, `site`.
+
+Importing this, and `punchlist --help`, loads nothing heavy: each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...core_model.generation import Model
+
+__all__ = ["main"]
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, open_model: Callable[[str | None], Model] | None = None
+) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Without the program's name; None: those of this process.
+        open_model: Opens what `--model` names, None being the embedded model; None: `load_model`.
+
+    Returns:
+        Exit code: 0 confirmed or done, 2 usage or settings, 3 unverified, 4 failed, 130 interrupted.
+    """
+    from .edge import INTERRUPTED, USAGE, report_error
+    from .parser import build_parser
+
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    options.open_model = open_model
+    if not options.command:
+        parser.print_help()
+        return USAGE
+    module, _, name = options.handler.partition(":")
+    try:
+        code: int = getattr(import_module(f".{module}", __name__), name)(options)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has gone; nothing is left to say to them
+        return INTERRUPTED
+    except Exception as error:  # the edge of the process: a person reads a sentence, not a traceback
+        return report_error(error, as_json=getattr(options, "json", False))

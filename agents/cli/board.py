@@ -1,0 +1,225 @@
+"""What a run looks like right now, built from its events: the state that every rendering reads."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from ...protocols.messages import (
+    Assign,
+    Cancel,
+    Confirm,
+    Decline,
+    Envelope,
+    Failed,
+    Message,
+    Redo,
+    Report,
+    Verdict,
+    Verify,
+)
+from ...protocols.outcome import PunchItem
+from ...tools.browser.view import View, clip
+from ..events import Acted, Ended, Event, Learned, Looked, Planned, Recalled, Said, Stood, Thought
+
+KEPT = 200
+"""Moments and thoughts that are kept for the screen; the journal has all of them."""
+
+STATUS_AFTER = {
+    "assign": "assigned",
+    "redo": "assigned",
+    "accept": "working",
+    "verify": "verifying",
+    "confirm": "confirmed",
+    "cancel": "cancelled",
+}
+"""Status of a task after a message of this kind."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of the timeline.
+
+    Attributes:
+        at: Seconds since 1970.
+        task: Id of the task within its run, or "".
+        kind: Kind of the message, or `plan`, `act`, `recall`, `learn`, `end`.
+        text: What a person reads.
+        good: True where something was confirmed or passed, False where it failed, else None.
+    """
+
+    at: float
+    task: str
+    kind: str
+    text: str
+    good: bool | None = None
+
+
+@dataclass
+class TaskLine:
+    """One task of the plan as it stands."""
+
+    id: str
+    title: str
+    status: str = "not_done"
+    attempt: int = 1
+    doing: str = ""
+    flaws: list[str] = field(default_factory=list[str])
+
+
+@dataclass
+class Board:
+    """Takes events; everything else reads it."""
+
+    goal: str
+    run: str = ""
+    began: float = field(default_factory=time.time)
+    tasks: dict[str, TaskLine] = field(default_factory=dict[str, TaskLine])
+    timeline: deque[Moment] = field(default_factory=lambda: deque[Moment](maxlen=KEPT))
+    thoughts: deque[Thought] = field(default_factory=lambda: deque[Thought](maxlen=KEPT))
+    view: View | None = None
+    viewer: str = ""
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    model_seconds: float = 0.0
+    model_calls: int = 0
+    steps: int = 0
+    redos: int = 0
+    recalled: list[str] = field(default_factory=list[str])
+    learned: list[str] = field(default_factory=list[str])
+    outcome: str = ""
+
+    def take(self, event: Event, at: float | None = None) -> list[Moment]:
+        """Apply an event; returns the lines that it adds to the timeline.
+
+        Args:
+            at: When it happened, seconds since 1970; None: now. A message carries its own time.
+        """
+        made = self._moments(event, time.time() if at is None else at)
+        self.timeline.extend(made)
+        return made
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens that the model wrote in a second of its own time, prompts included; 0 before any."""
+        return self.answer_tokens / self.model_seconds if self.model_seconds > 0 else 0.0
+
+    def confirmed(self) -> int:
+        """How many tasks are confirmed."""
+        return sum(task.status == "confirmed" for task in self.tasks.values())
+
+    def _moments(self, event: Event, at: float) -> list[Moment]:
+        match event:
+            case Planned(tasks=titles):
+                for name, title in titles.items():
+                    self._task(name, title)
+                return [Moment(at, "", "plan", f"{_count(len(titles), 'task')}: {'; '.join(titles.values())}")]
+            case Said(envelope=envelope, title=title):
+                return self._said(envelope, title)
+            case Stood(task=name, title=title, status=status, attempt=attempt):
+                task = self._task(name, title)
+                task.status, task.attempt = status, attempt
+                ended = status in ("unverified", "failed", "cancelled")
+                return [Moment(at, name, status, title, good=False)] if ended else []
+            case Looked(worker=worker, view=view):
+                self.view, self.viewer = view, worker
+                return []
+            case Acted():
+                return self._acted(event, at)
+            case Thought():
+                self._thought(event)
+                return []
+            case Recalled(task=name, text=text):
+                self.recalled.append(text)
+                return [Moment(at, name, "recall", f"lesson from memory: {text}")]
+            case Learned(task=name, text=text):
+                self.learned.append(text)
+                return [Moment(at, name, "learn", f"lesson kept: {text}", good=True)]
+            case Ended(outcome=outcome):
+                self.outcome = type(outcome).__name__.lower()
+                return [Moment(at, "", "end", self.outcome, good=self.outcome == "confirmed")]
+
+    def _task(self, name: str, title: str) -> TaskLine:
+        return self.tasks.setdefault(name, TaskLine(name, title))
+
+    def _said(self, envelope: Envelope, title: str) -> list[Moment]:
+        name = envelope.task.removeprefix(f"{envelope.run}.")
+        self.run = envelope.run
+        task = self._task(name, title)
+        task.attempt = envelope.attempt
+        task.status = STATUS_AFTER.get(envelope.kind, task.status)
+        if isinstance(envelope.body, Redo):
+            self.redos += 1
+            task.flaws.append(envelope.body.feedback)
+        text, good = say(envelope.body)
+        if text is None:
+            return []
+        who = f"{envelope.sender} to {envelope.recipient}"
+        if envelope.kind in ("assign", "redo", "verify"):
+            who = f"to {envelope.recipient}"
+        elif envelope.kind in ("accept", "report", "verdict", "decline", "failed"):
+            who = f"by {envelope.sender}"
+        elif envelope.kind == "confirm":
+            who = title
+        return [Moment(envelope.sent_at, name, envelope.kind, f"{who}{': ' + text if text else ''}", good)]
+
+    def _acted(self, event: Acted, at: float) -> list[Moment]:
+        self.steps += 1
+        self._task(event.task, event.task).doing = event.step
+        good = None if event.result.startswith(("ok", "step done")) else False
+        return [Moment(at, event.task, "act", f"{event.worker}: {event.action} -> {event.result}", good)]
+
+    def _thought(self, event: Thought) -> None:
+        self.thoughts.append(event)
+        self.model_calls += 1
+        self.prompt_tokens += event.prompt_tokens
+        self.answer_tokens += event.tokens
+        self.model_seconds += event.seconds
+
+
+def say(body: Message) -> tuple[str | None, bool | None]:
+    """A message in a few words, and whether it is good news; None for the words hides it."""
+    match body:
+        case Assign(plan=plan):
+            return f"{_count(len(plan), 'step')}: {'; '.join(plan)}" if plan else "", None
+        case Report(evidence=evidence):
+            return f"claims it is done, {_count(len(evidence), 'piece')} of evidence", None
+        case Verify(spec=spec):
+            return _count(len(spec.criteria), "criterion", "criteria"), None
+        case Verdict():
+            return _verdict(body)
+        case Redo(feedback=feedback, plan=plan):
+            return f"because {feedback}; plan: {'; '.join(plan)}", False
+        case Confirm(verdict=verdict):
+            return f"{len(verdict.findings)} of {len(verdict.findings)} checks passed", True
+        case Failed(error=error, message=message):
+            return f"{error}: {message}", False
+        case Cancel(reason=reason) | Decline(reason=reason):
+            return reason, False
+        case _:
+            return "", None
+
+
+def _verdict(body: Verdict) -> tuple[str, bool]:
+    passed = sum(finding.outcome == "pass" for finding in body.findings)
+    wrong = [
+        f"{finding.criterion!r} {'fails' if finding.outcome == 'fail' else 'cannot be checked'}"
+        f"{': ' + finding.why if finding.why else ''}"
+        for finding in body.findings
+        if finding.outcome != "pass"
+    ]
+    wrong += [f"{anomaly.quote!r} looks wrong: {anomaly.why}" for anomaly in body.anomalies]
+    total = f"{passed} of {_count(len(body.findings), 'check')} passed"
+    return "; ".join([total, *wrong]), not wrong
+
+
+def punch_line(item: PunchItem) -> str:
+    """One item of the punch list as a sentence."""
+    what = f"{item.criterion}: {item.why}" if item.criterion and item.why else item.criterion or item.why
+    end = item.mended or "not mended"
+    return f"{item.task}, attempt {item.attempt}: {clip(what, 200)} -> {end}"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,73 @@
+"""Where errors become a sentence and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+
+DONE, USAGE, UNVERIFIED, FAILED, INTERRUPTED = 0, 2, 3, 4, 130
+"""Exit codes: confirmed or done; wrong usage or settings; not verified; broke down; stopped by a signal."""
+
+DEBUG = "PUNCHLIST_DEBUG"
+"""Environment variable: when set, errors are followed by where they came from."""
+
+
+class SettingsError(ValueError):
+    """An option or argument that cannot be used; says which and what to do."""
+
+
+def sentence_for(error: BaseException) -> str | None:
+    """What to tell a person about an error that this package raises on purpose; None for any other."""
+    if isinstance(error, SettingsError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"The package {error.name!r} is not installed. Install Punchlist with what it needs: "
+            "pip install punchlist (in a clone: make setup)."
+        )
+    if isinstance(error, OSError):
+        where = f" {str(error.filename)!r}" if error.filename else ""
+        return f"The operating system refused{where}: {error.strerror or error}. Check path, rights and space."
+    return str(error) if isinstance(error, _on_purpose()) else None
+
+
+def _on_purpose() -> tuple[type[BaseException], ...]:
+    from ...core_model.errors import CoreModelError
+    from ...memory.errors import MemoryFault, MemoryRefused
+    from ...protocols.errors import ProtocolError
+    from ...tools.errors import ToolError
+    from ..budget import BudgetExhausted
+    from ..manager import UnknownRun
+    from ..mind import Truncated
+    from ..worker import NothingToWorkWith, StepFailed
+
+    return (
+        CoreModelError, MemoryFault, MemoryRefused, ProtocolError, ToolError, BudgetExhausted, UnknownRun, Truncated,
+        NothingToWorkWith, StepFailed,
+    )  # fmt: skip
+
+
+def describe_error(error: BaseException) -> str:
+    """One sentence about any error; an unforeseen one is said to be our fault."""
+    known = sentence_for(error)
+    if known is not None:
+        return " ".join(known.split())
+    text = " ".join(str(error).split())[:300]
+    return (
+        f"{type(error).__name__}: {text}. This is a fault of punchlist; "
+        f"with {DEBUG}=1 in the environment it says where. Please report it."
+    )
+
+
+def report_error(error: BaseException, *, as_json: bool = False) -> int:
+    """Say on stderr what went wrong, with `as_json` also as one object on stdout; returns the exit code."""
+    sentence = describe_error(error)
+    if as_json:
+        body = {"outcome": "error", "error": {"type": type(error).__name__, "message": sentence}}
+        print(json.dumps(body), flush=True)
+    print(f"punchlist: {sentence}", file=sys.stderr, flush=True)
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error, file=sys.stderr)
+    return USAGE if sentence_for(error) is not None else FAILED

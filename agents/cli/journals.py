@@ -1,0 +1,206 @@
+"""Journals on disk: find the one that is meant, list their runs, print one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ...protocols.errors import JournalError, JournalMissing
+from ...protocols.journal import Journal, Row, RunInfo
+from ...protocols.messages import Assign, Envelope
+from ...tools.browser.view import clip
+from ..events import Event, Said
+from ..manager import RUNS, UnknownRun
+from .board import Board
+from .edge import DONE, SettingsError
+from .lines import line_of
+
+FINISHED = ("confirmed", "unverified", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run and the journal that holds it."""
+
+    path: Path
+    info: RunInfo
+
+    def status(self) -> str:
+        """How the run stands; a run whose process is gone is `interrupted`."""
+        alive = _writer(self.path)
+        return "interrupted" if self.info.status == "running" and not alive else self.info.status
+
+
+def new_journal(folder: Path | str = RUNS) -> Path:
+    """Make an empty file for a journal, named by the time, readable by its owner only.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    place = Path(folder)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stamp = time.strftime("%Y-%m-%d-%H%M%S")
+    for number in range(1, 1000):
+        path = place / f"{stamp}{f'-{number}' if number > 1 else ''}.db"
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            continue
+        return path
+    raise SettingsError(f"{str(place)!r} has too many journals of this second; name one with --journal FILE.")
+
+
+def find_run(named: str | None, run: str | None = None, folder: Path | str = RUNS) -> Found:
+    """The run that `resume` and `journal show` mean.
+
+    Args:
+        named: A journal file, or the id of a run in `folder`; None: the last run there that is unfinished.
+        run: Which run of the file; None: the last.
+
+    Raises:
+        JournalMissing, UnknownRun: There is none.
+        JournalError: The file cannot be read.
+        SettingsError: Nothing is unfinished.
+    """
+    if named is None:
+        waiting = [each for each in runs_in(folder) if each.info.status not in FINISHED]
+        if not waiting:
+            raise SettingsError(
+                f"No run under {str(folder)!r} is unfinished. `punchlist journal list` shows them; name one."
+            )
+        return waiting[0]
+    path = Path(named)
+    if not path.exists():
+        for each in runs_in(folder):
+            if named == each.info.run or named in (each.path.name, each.path.stem):
+                return each
+        raise JournalMissing(path)
+    with Journal.open(path, readonly=True) as journal:
+        infos = journal.runs()
+    chosen = [info for info in infos if run in (None, info.run)]
+    if not chosen:
+        raise UnknownRun(run or "", path, [info.run for info in infos])
+    return Found(path, chosen[-1])
+
+
+def runs_in(folder: Path | str) -> list[Found]:
+    """Every run of every readable journal in a folder, newest first. Other files are passed over."""
+    found: list[Found] = []
+    for path in Path(folder).glob("*.db"):
+        try:
+            with Journal.open(path, readonly=True) as journal:
+                found += [Found(path, info) for info in journal.runs()]
+        except JournalError:
+            continue
+    return sorted(found, key=lambda each: each.info.began, reverse=True)
+
+
+def recorded_events(path: Path, run: str) -> Iterator[Event]:
+    """The messages of a run as the events they were shown as."""
+    titles: dict[str, str] = {}
+    with Journal.open(path, readonly=True) as journal:
+        for row in journal.rows(run, kinds=("envelope",)):
+            envelope = _envelope(row)
+            if envelope is None:
+                continue
+            if isinstance(envelope.body, Assign):
+                titles[envelope.task] = envelope.body.task
+            yield Said(envelope, titles.get(envelope.task, row.task))
+
+
+def list_journals(options: argparse.Namespace) -> int:
+    """`punchlist journal list`."""
+    folder: str = options.folder
+    found = runs_in(folder)
+    if options.json:
+        print(json.dumps({"runs": [asdict(each.info) | _place(each) for each in found]}))
+        return DONE
+    if not found:
+        print(f"No journal in {folder!r}. `punchlist run` makes one.")
+    for each in found:
+        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.info.began))
+        print(f"{began}  {each.status():<11}  {each.path}  {clip(each.info.goal, 80)}")
+    return DONE
+
+
+def _place(found: Found) -> dict[str, Any]:
+    return {"journal": str(found.path), "status": found.status()}
+
+
+def show_journal(options: argparse.Namespace) -> int:
+    """`punchlist journal show`."""
+    found = find_run(options.file, options.run)
+    kinds = tuple(kind.strip() for kind in (options.kinds or "").split(",") if kind.strip())
+    with Journal.open(found.path, readonly=True) as journal:
+        rows = journal.rows(found.info.run, kinds=kinds)
+        if options.json:
+            for row in rows:
+                print(json.dumps(asdict(row)))
+            return DONE
+        for line in show_lines(found, rows, every=bool(kinds)):
+            print(line)
+    return DONE
+
+
+def show_lines(found: Found, rows: Iterator[Row] | Sequence[Row], *, every: bool) -> Iterator[str]:
+    """A run as lines: messages, decisions of models, calls of tools.
+
+    Args:
+        every: Also rows that repeat in another form what a message says.
+    """
+    info = found.info
+    yield f"goal    {info.goal}"
+    yield f"run     {info.run}, {found.status()}, {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(info.began))}"
+    board = Board(info.goal)
+    titles: dict[str, str] = {}
+    for row in rows:
+        envelope = _envelope(row) if row.kind == "envelope" else None
+        if envelope is not None:
+            if isinstance(envelope.body, Assign):
+                titles[envelope.task] = envelope.body.task
+            for moment in board.take(Said(envelope, titles.get(envelope.task, row.task))):
+                yield line_of(moment)
+        elif every or row.kind in ("plan", "decision", "intent", "outcome", "lesson"):
+            clock = time.strftime("%H:%M:%S", time.localtime(row.at))
+            yield f"{clock}  {row.task:<10} {row.kind:<8} {clip(brief(row), 160)}".rstrip()
+
+
+def brief(row: Row) -> str:
+    """The body of a row in a line."""
+    body = row.body
+    if isinstance(body, dict):
+        if row.kind == "intent":
+            return f"{body.get('tool')} {json.dumps(body.get('args'), ensure_ascii=False)}"
+        if row.kind == "decision":
+            return f"{body.get('role')}: {body.get('answer')}"
+        if row.kind == "outcome":
+            return f"{body.get('status')}: {json.dumps(body.get('result'), ensure_ascii=False)}"
+    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+
+
+def _envelope(row: Row) -> Envelope | None:
+    """The message of a row; None where its body was pruned."""
+    try:
+        return Envelope.model_validate(row.body)
+    except ValidationError:
+        return None
+
+
+def _writer(path: Path) -> bool:
+    """Whether the process that last wrote this journal is still there."""
+    try:
+        pid = int(Path(f"{path}.lock").read_text(encoding="ascii").strip())
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+

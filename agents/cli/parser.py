@@ -1,0 +1,195 @@
+"""The commands with their options, as `--help` prints them. Every handler is a name, imported when called."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+EPILOG = """\
+examples:
+  punchlist run --demo
+  punchlist run "Order 2 green mugs for Ada Lovelace, express, deliver on 3 May." --site http://127.0.0.1:8000
+
+exit codes: 0 confirmed or done, 2 usage or settings, 3 unverified, 4 failed, 130 interrupted
+"""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Examples keep their lines; names of options get a column that fits them."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line. `handler` of a parsed command is "module:function" of this package."""
+    parser = argparse.ArgumentParser(
+        prog="punchlist",
+        description="Agents whose work counts as done only after it was verified.",
+        epilog=EPILOG,
+        formatter_class=_Formatter,
+    )
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    _add_run(commands)
+    _add_resume(commands)
+    _add_tasks(commands)
+    _add_doctor(commands)
+    _add_train(commands)
+    _add_figures(commands)
+    _add_journal(commands)
+    _add_site(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, about: str, example: str, handler: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=about,
+        description=about[0].upper() + about[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=_Formatter,
+    )
+    parser.set_defaults(handler=handler)
+    return parser
+
+
+def whole(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number
+
+
+def natural(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def positive(text: str) -> float:
+    """A number above 0, for argparse."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def _add_budget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tokens", type=whole, metavar="N", help="stop after so many model tokens")
+    parser.add_argument("--seconds", type=positive, metavar="N", help="stop after so many seconds")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end, nothing else")
+    parser.add_argument("--events", action="store_true", help="print events as JSON lines, the outcome last")
+    parser.add_argument("--quiet", action="store_true", help="print the final report only")
+    parser.add_argument("--picture", metavar="FILE", help="save the last live view as an SVG picture")
+
+
+MODEL = "checkpoint folder, hub name or URL of an OpenAI-compatible server (default: the embedded model)"
+
+
+def _add_run(commands: Any) -> None:
+    example = 'punchlist run "Order 3 red pens for Ada Lovelace." --site http://127.0.0.1:8000\n  punchlist run --demo'
+    parser = _command(commands, "run", "get a goal done on a web site, verified", example, "running:run")
+    parser.add_argument("goal", nargs="?", help="what is to be done, in a sentence or two")
+    parser.add_argument("--demo", action="store_true", help="start the example shop and order something there")
+    parser.add_argument("--site", metavar="URL", help="where it is to be done; the browser reaches nothing else")
+    parser.add_argument("--model", metavar="M", help=MODEL)
+    parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")
+    parser.add_argument(
+        "--journal", metavar="FILE", help="where to record the run (default: a new file under .punchlist/)"
+    )
+    parser.add_argument(
+        "--memory",
+        metavar="DIR",
+        default=".punchlist/memory",
+        help="where lessons are kept (default .punchlist/memory; 'none' keeps none)",
+    )
+    parser.add_argument(
+        "--redos", type=natural, default=2, metavar="N", help="attempts of a task beyond the first (default 2)"
+    )
+    _add_budget(parser)
+    _add_output(parser)
+
+
+def _add_resume(commands: Any) -> None:
+    example = "punchlist resume\n  punchlist resume .punchlist/2027-05-03-101500.db"
+    parser = _command(commands, "resume", "go on with a run that was interrupted", example, "running:resume")
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="journal file or run id (default: the last one that is unfinished)"
+    )
+    parser.add_argument("--site", metavar="URL", help="where the site is now (default: as recorded)")
+    parser.add_argument("--model", metavar="M", help="another model (default: as recorded)")
+    _add_budget(parser)
+    _add_output(parser)
+
+
+def _add_tasks(commands: Any) -> None:
+    about = "list the families of tasks, and what the embedded model knows"
+    parser = _command(commands, "tasks", about, "punchlist tasks", "tasks:tasks")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_doctor(commands: Any) -> None:
+    about = "check that everything a run needs is here"
+    parser = _command(commands, "doctor", about, "punchlist doctor", "doctor:doctor")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_train(commands: Any) -> None:
+    example = "punchlist train embedded --out runs/embedded --steps 3000 --threads 2"
+    parser = _command(commands, "train", "train the embedded model anew", example, "training:train")
+    parser.add_argument("what", choices=("embedded",), help="which model")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for state, log and checkpoint")
+    parser.add_argument("--steps", type=whole, default=3000, metavar="N", help="optimizer steps in all (default 3000)")
+    parser.add_argument("--minutes", type=positive, metavar="M", help="save and stop after so many minutes")
+    parser.add_argument("--threads", type=whole, metavar="T", help="CPU threads (default: torch's choice)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of documents and first weights (default 1)")
+    parser.add_argument("--resume", action="store_true", help="go on with what lies in DIR")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+
+
+def _add_figures(commands: Any) -> None:
+    for name, about, word in (
+        ("eval", "measure quality: confirmed and right, accuracy, redos", "shop"),
+        ("bench", "measure speed: first run, decoding, import", "demo"),
+    ):
+        parser = _command(commands, name, about, f"punchlist {name} {word} --quick", f"figures:{name}")
+        parser.add_argument("name", metavar="NAME", nargs="?", help="which one; left out, they are listed")
+        parser.add_argument("--model", metavar="M", help=MODEL)
+        parser.add_argument("--limit", type=whole, metavar="N", help="at most so many cases")
+        parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first case (default 0)")
+        parser.add_argument("--quick", action="store_true", help="a fixed subset, for a first impression")
+        parser.add_argument("--out", metavar="DIR", help="keep results there and go on from them")
+        parser.add_argument("--data", metavar="FILE", help="data that is not part of the package")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_journal(commands: Any) -> None:
+    about = "look at what runs recorded"
+    example = "punchlist journal list\n  punchlist journal show .punchlist/2027-05-03-101500.db"
+    parser = _command(commands, "journal", about, example, "journals:list_journals")
+    inner = parser.add_subparsers(dest="journal_command", title="commands", metavar="COMMAND")
+    listing = _command(inner, "list", "list runs, newest first", "punchlist journal list", "journals:list_journals")
+    listing.add_argument("folder", nargs="?", default=".punchlist", metavar="DIR", help="default .punchlist")
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
+    example = "punchlist journal show .punchlist/2027-05-03-101500.db --kinds envelope,decision"
+    show = _command(inner, "show", "print a run as it was recorded", example, "journals:show_journal")
+    show.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    show.add_argument("--run", metavar="RUN", help="which run of the file (default: the last)")
+    show.add_argument("--kinds", metavar="A,B", help="only rows of these kinds, e.g. envelope,intent,outcome")
+    show.add_argument("--json", action="store_true", help="print rows as JSON lines")
+    parser.set_defaults(folder=".punchlist", json=False)
+
+
+def _add_site(commands: Any) -> None:
+    about = "serve the example shop until Ctrl-C"
+    parser = _command(commands, "site", about, "punchlist site --port 8000 --seed 3", "sites:serve")
+    parser.add_argument("--port", type=natural, default=8000, metavar="N", help="0 takes a free one (default 8000)")
+    parser.add_argument("--seed", type=int, metavar="N", help="which shop (default: the demo's)")
+    parser.add_argument("--folder", metavar="DIR", help="where to keep its state (default: forgotten at the end)")
+    parser.add_argument("--json", action="store_true", help="print address and goal as one JSON object")

@@ -1,0 +1,153 @@
+"""What is said when a run is over: the result, the punch list, the cost, and how to go on."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ...protocols.outcome import Confirmed, Failed, Unverified
+from .board import Board, punch_line
+from .edge import DONE, FAILED, INTERRUPTED, UNVERIFIED, describe_error
+from .lines import plain
+
+Outcome = Confirmed[Any] | Unverified | Failed
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended for the one who started it.
+
+    Attributes:
+        outcome: None when it was interrupted, or ended by an error of its surroundings.
+        error: That error.
+        judged: What the example shop's own database says, for the demo.
+    """
+
+    board: Board
+    journal: Path
+    outcome: Outcome | None = None
+    error: Exception | None = None
+    judged: dict[str, Any] | None = None
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        match self.outcome:
+            case Confirmed():
+                return DONE
+            case Unverified():
+                return UNVERIFIED
+            case Failed():
+                return FAILED
+            case None:
+                return INTERRUPTED if self.error is None else FAILED
+
+    def as_json(self) -> dict[str, Any]:
+        """The one object that `--json` prints."""
+        outcome = self.outcome
+        body: dict[str, Any] = {"outcome": self._word(), "goal": self.board.goal}
+        match outcome:
+            case Confirmed(result=result):
+                body |= {"result": plain(result)}
+            case Unverified(last=last, reasons=reasons):
+                body |= {"last": plain(last), "reasons": list(reasons)}
+            case Failed(error=error):
+                body |= {"error": {"type": type(error).__name__, "message": describe_error(error)}}
+            case None:
+                if self.error is not None:
+                    body |= {"error": {"type": type(self.error).__name__, "message": describe_error(self.error)}}
+        if outcome is not None:
+            body |= {"punch_list": [asdict(item) for item in outcome.punch_list], "cost": asdict(outcome.cost)}
+        body |= {"recalled": self.board.recalled, "learned": self.board.learned}
+        body |= {"run": self.board.run, "journal": str(self.journal)}
+        return body | ({"judged": self.judged} if self.judged else {})
+
+    def lines(self) -> list[str]:
+        """The report for a person."""
+        outcome = self.outcome
+        found = [self._headline(), ""]
+        match outcome:
+            case Confirmed(result=result):
+                found += [*indented(plain(result)), ""]
+            case Unverified(last=last, reasons=reasons):
+                found += [f"  - {reason}" for reason in reasons]
+                found += ["", "Reported last, not to be trusted:", *indented(plain(last)), ""] if last else [""]
+            case Failed(error=error):
+                found += [f"  {describe_error(error)}", ""]
+            case None:
+                found += [f"  {describe_error(self.error)}", ""] if self.error is not None else []
+        if self.judged:
+            verdict = "exactly this" if self.judged["right"] else "; ".join(self.judged["reasons"])
+            found += [f"The shop's own database holds: {verdict}", ""]
+        found += [*self._punch_list(), *self._lessons(), *self._cost()]
+        return [*found, f"Journal  {self.journal}", f"         {self._next()}"]
+
+    def _word(self) -> str:
+        if self.outcome is not None:
+            return type(self.outcome).__name__.lower()
+        return "interrupted" if self.error is None else "failed"
+
+    def _headline(self) -> str:
+        tasks = f"{self.board.confirmed()} of {len(self.board.tasks)} tasks confirmed"
+        words = {
+            "confirmed": "CONFIRMED: every check of every task passed.",
+            "unverified": f"UNVERIFIED: {tasks}; the rest is not to be relied on." if self.board.tasks else "UNVERIFIED: nothing was done.",
+            "failed": f"FAILED: {tasks}.",
+            "interrupted": f"INTERRUPTED: {tasks}; nothing that was recorded is lost.",
+        }  # fmt: skip
+        return words[self._word()]
+
+    def _punch_list(self) -> list[str]:
+        if self.outcome is None:
+            return []
+        items = self.outcome.punch_list
+        if not items:
+            return ["Punch list  empty: nothing failed on the way", ""]
+        return ["Punch list", *(f"  {'[x]' if item.mended else '[ ]'} {punch_line(item)}" for item in items), ""]
+
+    def _lessons(self) -> list[str]:
+        said = [f"Recalled from memory: {text}" for text in dict.fromkeys(self.board.recalled)]
+        said += [f"Kept in memory: {text}" for text in dict.fromkeys(self.board.learned)]
+        return [*said, ""] if said else []
+
+    def _cost(self) -> list[str]:
+        if self.outcome is None:
+            return []
+        cost = self.outcome.cost
+        parts = [
+            f"{cost.tokens:,} tokens", f"{cost.model_calls} model calls", f"{cost.steps} steps",
+            f"{cost.tool_calls} tool calls", f"{self.board.redos} redos", f"{cost.seconds:.1f} s",
+        ]  # fmt: skip
+        return [f"Cost     {', '.join(parts)}"]
+
+    def _next(self) -> str:
+        path = shlex.quote(str(self.journal))
+        show = f"punchlist journal show {path}"
+        return show if isinstance(self.outcome, Confirmed) else f"go on: punchlist resume {path}    look: {show}"
+
+
+def indented(value: Any, depth: int = 1) -> list[str]:
+    """A JSON value as lines for a person: keys and values, lists as items, an order's items as counts."""
+    space = "  " * depth
+    if isinstance(value, dict):
+        if set(value) == {"name", "count"}:  # pyright: ignore[reportUnknownArgumentType]
+            return [f"{space}{value['count']} x {value['name']}"]
+        rows: list[str] = []
+        for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+            rows += _field(str(key), item, depth)  # pyright: ignore[reportUnknownArgumentType]
+        return rows
+    if isinstance(value, list):
+        return [line for item in value for line in indented(item, depth)]  # pyright: ignore[reportUnknownVariableType]
+    return [f"{space}{value}"]
+
+
+def _field(key: str, value: Any, depth: int) -> list[str]:
+    space = "  " * depth
+    if value in (None, "", [], {}):
+        return []
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value)):  # pyright: ignore[reportUnknownVariableType]
+        return [f"{space}{key}", *indented(value, depth + 1)]
+    text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return [f"{space}{key:<10} {text}"]

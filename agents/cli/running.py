@@ -1,0 +1,295 @@
+"""`punchlist run` and `punchlist resume`: put the parts together, follow the run, and end it cleanly."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from ...protocols.errors import JournalError
+from ...protocols.journal import Journal
+from ...protocols.outcome import Confirmed
+from ...tools.browser.locate import find_browser
+from ..events import Ended, Event
+from ..manager import Manager
+from .board import Board
+from .edge import SettingsError
+from .journals import FINISHED, Found, find_run, new_journal, recorded_events
+from .lines import JsonLines, PlainLines, Silence, line_of
+from .report import Ending, Outcome
+from .sites import DemoShop, check_site
+
+if TYPE_CHECKING:
+    from ...core_model.generation import Model
+    from ...memory import Memory
+
+CLOSING_SECONDS = 15.0
+"""How long browser and model may take to end before the process goes on without them."""
+
+BEAT = 0.2
+"""Seconds between two pictures of the live view."""
+
+
+class Front(Protocol):
+    """Something that shows a run."""
+
+    def take(self, event: Event) -> None:
+        """Apply an event and show it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was started with, kept in its journal for `resume`."""
+
+    site: str
+    model: str | None = None
+    workers: int = 2
+    memory: str | None = None
+    redos: int = 2
+    tokens: int | None = None
+    seconds: float | None = None
+    demo: str | None = None
+
+    @classmethod
+    def recorded(cls, found: Found) -> Settings:
+        """The settings in a journal.
+
+        Raises:
+            SettingsError: The run was started by another program.
+        """
+        body = found.info.settings.get("command")
+        known = {field.name for field in fields(cls)}
+        if not isinstance(body, dict) or "site" not in body:
+            raise SettingsError(
+                f"{str(found.path)!r} was not made by `punchlist run`, so its workers and tools are not "
+                "recorded. Resume it from the program that made it: Manager(...).resume(path)."
+            )
+        return cls(**cast("dict[str, Any]", {key: body[key] for key in known if key in body}))
+
+
+def run(options: argparse.Namespace) -> int:
+    """`punchlist run`."""
+    memory = None if options.memory == "none" else str(Path(options.memory).expanduser().absolute())
+    settings = Settings(
+        options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds
+    )
+    if options.demo:
+        if options.goal or options.site:
+            raise SettingsError("--demo brings its own goal and site; leave them out, or leave out --demo.")
+        with DemoShop.new() as shop:
+            shop.finished = True  # until there is a journal, nothing is worth keeping
+            settings = replace(settings, site=shop.url, demo=str(shop.folder))
+            return _perform(options, shop.goal, settings, shop=shop)
+    if options.goal is None:
+        raise SettingsError('Name a goal and its site: punchlist run "GOAL" --site URL; or: punchlist run --demo.')
+    if not options.goal.strip():
+        raise SettingsError("The goal is empty; say in a sentence what is to be done.")
+    check_site(settings.site)
+    return _perform(options, options.goal, settings)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """`punchlist resume`."""
+    found = find_run(options.run)
+    with Journal.open(found.path, create=False):
+        pass  # refuses a journal that another process writes, before anything is started
+    settings = Settings.recorded(found)
+    given = {name: getattr(options, name) for name in ("site", "model", "tokens", "seconds")}
+    settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
+    if settings.demo is not None and options.site is None:
+        with DemoShop.again(Path(settings.demo), settings.site) as shop:
+            return _perform(options, found.info.goal, settings, shop=shop, found=found)
+    check_site(settings.site)
+    return _perform(options, found.info.goal, settings, found=found)
+
+
+def _perform(
+    options: argparse.Namespace,
+    goal: str,
+    settings: Settings,
+    *,
+    shop: DemoShop | None = None,
+    found: Found | None = None,
+) -> int:
+    """Open what the run needs, follow it, close everything, report."""
+    find_browser()
+    machine = options.json or options.events
+    if not machine and not options.quiet:
+        print("Loading the model ...", file=sys.stderr, flush=True)
+    model = _open_model(options, settings.model)
+    path = found.path if found is not None else _journal(getattr(options, "journal", None))
+    if shop is not None:
+        shop.finished = False
+    board = Board(goal)
+    with _memory(settings.memory) as memory:
+        manager = _manager(path, settings, model, memory)
+        events = manager.stream(goal) if found is None else manager.resume(path, found.info.run)
+        with _front(options, board, found) as front:
+            outcome, error = asyncio.run(_follow(events, manager, model, front))
+    board.run = _note_end(path, board.run, outcome)
+    judged = shop.judged() if shop is not None and isinstance(outcome, Confirmed) else None
+    if shop is not None:
+        shop.finished = isinstance(outcome, Confirmed)
+    ending = Ending(board, path, outcome, error, judged)
+    if options.picture:
+        from .live import save_picture
+
+        save_picture(board, Path(options.picture))
+    print(json.dumps(ending.as_json(), ensure_ascii=False) if machine else "\n".join(["", *ending.lines()]), flush=True)
+    return ending.code
+
+
+def _open_model(options: argparse.Namespace, source: str | None) -> Model:
+    if options.open_model is not None:
+        return options.open_model(source)
+    from ...core_model.model import load_model
+
+    return load_model(source)
+
+
+def _journal(named: str | None) -> Path:
+    """The journal of a new run, found writable.
+
+    Raises:
+        JournalError: It is something else, full, or in use.
+    """
+    path = new_journal() if named is None else Path(named)
+    with Journal.open(path):
+        return path
+
+
+@contextlib.contextmanager
+def _memory(folder: str | None) -> Any:
+    """The memory in a folder, closed afterwards; None for none."""
+    if folder is None:
+        yield None
+        return
+    from ...memory import Memory
+
+    with Memory.open(folder) as memory:
+        yield memory
+
+
+def _manager(path: Path, settings: Settings, model: Model, memory: Memory | None) -> Manager:
+    """A manager whose workers share one browser that reaches the site and nothing else."""
+    from ...tools.browser import Browser
+    from ..worker import Worker
+
+    browser = Browser(allow=[settings.site])
+    workers = [Worker(f"worker-{number}", model, [browser]) for number in range(1, settings.workers + 1)]
+    return Manager(
+        model, workers, memory=memory, journal=path, redos=settings.redos, tokens=settings.tokens,
+        seconds=settings.seconds, extra={"command": asdict(settings)},
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _front(options: argparse.Namespace, board: Board, found: Found | None) -> Any:
+    """What shows the run: nothing, JSON lines, the live view, or plain lines."""
+    say: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
+    recorded = list(recorded_events(found.path, found.info.run)) if found is not None else []
+    moments = [moment for event in recorded for moment in board.take(event)]
+    if options.events:
+        yield JsonLines(board, say)
+    elif options.json or options.quiet:
+        yield Silence(board)
+    else:
+        if found is not None:
+            say(f"Recorded so far: {len(moments)} messages, {board.confirmed()} tasks confirmed. Going on.")
+        yield from _shown(board, say, [line_of(moment) for moment in moments])
+
+
+def _shown(board: Board, say: Callable[[str], None], recorded: list[str]) -> Any:
+    from .live import LiveView, fits
+
+    if fits():
+        with LiveView(board) as live:
+            yield live
+        return
+    for line in recorded:
+        say(line)
+    yield PlainLines(board, say)
+
+
+async def _follow(
+    events: AsyncIterator[Event], manager: Manager, model: Model, front: Front
+) -> tuple[Outcome | None, Exception | None]:
+    """Show a run until it ends or a signal asks it to; then end browser and model.
+
+    Returns:
+        The outcome, or None when it was interrupted or an error of its surroundings ended it; that error.
+    """
+    stopped = _cancel_on_signals()
+    outcome: Outcome | None = None
+    error: Exception | None = None
+    beating = asyncio.create_task(_beat(front))
+    try:
+        async with contextlib.aclosing(cast("AsyncGenerator[Event]", events)):
+            async for event in events:
+                front.take(event)
+                if isinstance(event, Ended):
+                    outcome = event.outcome
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+    except Exception as failure:  # whatever ended the run, browser and model are closed and the journal named
+        error = failure
+    finally:
+        beating.cancel()
+        await _close(manager, model)
+    return outcome, error
+
+
+def _cancel_on_signals() -> list[int]:
+    """Let the first SIGINT, SIGTERM or SIGHUP cancel the current task; further ones wait for its end."""
+    task, seen = asyncio.current_task(), list[int]()
+
+    def stop(number: int) -> None:
+        seen.append(number)
+        if task is not None and len(seen) == 1:
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+    return seen
+
+
+async def _beat(front: Front) -> None:
+    """Let a live view draw itself again and again."""
+    from .live import LiveView
+
+    while isinstance(front, LiveView):
+        front.draw()
+        await asyncio.sleep(BEAT)
+
+
+async def _close(manager: Manager, model: Model) -> None:
+    """End browser and model; neither may keep the process."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await manager.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await model.aclose()
+
+
+def _note_end(path: Path, run: str, outcome: Outcome | None) -> str:
+    """The run's id; a run without an outcome is marked as paused, so that `resume` finds it."""
+    try:
+        run = run or find_run(str(path)).info.run
+        if outcome is None:
+            with Journal.open(path, create=False) as journal:
+                if all(info.status not in FINISHED for info in journal.runs() if info.run == run):
+                    journal.set_status(run, "paused")
+    except (JournalError, LookupError):
+        return run  # the disk is full or the file is gone: the report says so already
+    return run

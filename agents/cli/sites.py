@@ -1,0 +1,159 @@
+"""The sites that runs are about: is it there, and the example shop of the demo, kept so that it can resume."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import shutil
+import ssl
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from ...examples.site import DEMO_SEED, Site, demo_goal, goal, judge
+from ...tools.errors import SiteUnreachable
+from ..manager import RUNS
+from .edge import DONE, SettingsError
+
+ANSWER_SECONDS = 10.0
+"""How long a site may take to answer before a run begins."""
+
+
+def check_site(url: str | None) -> None:
+    """Ask a site for its page; whatever it answers, it is there.
+
+    Raises:
+        SettingsError: It is no http(s) address.
+        SiteUnreachable: Nobody answers, or not in time, or not in HTTP.
+    """
+    if not url:
+        raise SettingsError("Name the site with --site URL, for example --site http://127.0.0.1:8000.")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(f"{url!r} is no address of a site. Give one like http://127.0.0.1:8000.")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=ANSWER_SECONDS):
+            pass
+    except urllib.error.HTTPError:
+        return
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ssl.SSLCertVerificationError):
+            raise SiteUnreachable(url, f"its certificate is not valid ({error.reason.verify_message})") from error
+        raise SiteUnreachable(url, _why(error.reason)) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise SiteUnreachable(url, _why(error)) from error
+
+
+def _why(reason: object) -> str:
+    if isinstance(reason, TimeoutError):
+        return f"no answer within {ANSWER_SECONDS:g} s"
+    if isinstance(reason, http.client.RemoteDisconnected | ConnectionResetError):
+        return "it dropped the connection without an answer"
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror
+    return str(reason) or type(reason).__name__
+
+
+class DemoShop:
+    """The example shop with the goal of record, in a folder that outlives the process until it is no longer needed.
+
+    Attributes:
+        folder: The shop's state; a resumed run opens the same shop at the same address.
+        finished: The state may be deleted when the shop closes.
+    """
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        """Use `new` or `again`."""
+        self.folder = folder
+        self.finished = False
+        self._wanted = demo_goal()
+        self._site = Site(DEMO_SEED, folder=folder, port=port)
+
+    @classmethod
+    def new(cls) -> Self:
+        """A fresh shop on a free port."""
+        place = Path(RUNS) / "demo"
+        folder = place / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 1_000_000:06}"
+        return cls(folder.absolute())
+
+    @classmethod
+    def again(cls, folder: Path, url: str) -> Self:
+        """The shop of an earlier run, at its address.
+
+        Raises:
+            SettingsError: Its state was deleted.
+        """
+        if not folder.is_dir():
+            raise SettingsError(
+                f"The demo's shop {str(folder)!r} was closed and deleted, so this run cannot go on. "
+                "Start a new one: punchlist run --demo."
+            )
+        return cls(folder, urlsplit(url).port or 0)
+
+    @property
+    def goal(self) -> str:
+        """What is to be done there."""
+        return self._wanted.text
+
+    @property
+    def url(self) -> str:
+        """Where it is open."""
+        return self._site.url
+
+    def judged(self) -> dict[str, Any]:
+        """What the shop's own database says about the goal: `right`, and the `reasons` if it is not."""
+        found = judge(self._site, self._wanted.expected)
+        return {"right": found.right, "reasons": list(found.reasons)}
+
+    def __enter__(self) -> Self:
+        try:
+            self._site.start()
+        except OSError as error:
+            raise SettingsError(
+                f"The shop cannot be opened at {self._site.url}: {error.strerror}. "
+                "Another process has the port: end that one, then resume."
+            ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._site.stop()
+        if self.finished:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """`punchlist site`."""
+    seed: int = DEMO_SEED if options.seed is None else options.seed
+    wanted = demo_goal() if seed == DEMO_SEED else goal(seed)
+    site = Site(seed, folder=options.folder, port=options.port)
+    try:
+        site.start()
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"Port {options.port} of 127.0.0.1 cannot be opened: {error}. Choose another with --port."
+        ) from error
+    try:
+        if options.json:
+            print(json.dumps({"url": site.url, "name": site.plan.name, "goal": wanted.text}), flush=True)
+        else:
+            print(f"{site.plan.name} is open at {site.url} until Ctrl-C.", flush=True)
+            print(f'Try: punchlist run "{wanted.text}" --site {site.url}', flush=True)
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        site.stop()
+    return DONE
