@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 
-from ..tools.browser.actions import Action, action_grammar, parse_action, span_terminal
-from ..tools.browser.view import Dialog, Element, Line, View
-from .wording import Span, fold, locate, words
+from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
+from ..tools.browser.view import TEXT_ROLES, Element, View
+from .wording import Span, fold, locate, stems, words
 
 REASONS = ("not found", "out of stock", "refused", "nothing happens")
 """What a worker may give as the reason why a step cannot be done."""
-
-STEP_VERBS = ("click", "type", "select", "press", "scroll", "back", "wait", "done", "cannot")
-"""Browser verbs of a worker that follows a plan (the plan says where to go, so no `goto` or `find`)."""
 
 LESSONS = {
     "quantity": "set each quantity again in the cart",
@@ -236,22 +233,62 @@ class Done:
         return f"{fold(self.action)} -> {fold(self.result)}"
 
 
-def fold_view(view: View) -> View:
-    """The view in lower case; numbers, structure and options stay."""
+def handles(view: View) -> dict[str, int]:
+    """Words that name each element of a view, with its number.
 
-    def part(item: str | Element) -> str | Element:
-        if isinstance(item, str):
-            return item.lower()
-        return replace(
-            item,
-            name=item.name.lower(),
-            value=None if item.value is None else item.value.lower(),
-            options=tuple(option.lower() for option in item.options),
-        )
+    An element is called by its folded name (or role, when it has none); where several share a name, the first
+    text of the row goes before it (`oak tray / view`), and what is still the same is counted (`view 2`). A model
+    that copies words finds its target by them; a number it would have to look up.
+    """
+    rows = [(line, part) for line in view.lines for part in line if isinstance(part, Element)]
+    names = [fold(part.name) or part.role for _, part in rows]
+    found: dict[str, int] = {}
+    for (line, part), name in zip(rows, names, strict=True):
+        handle = name
+        if names.count(name) > 1:
+            head = line[0]
+            title = fold(head if isinstance(head, str) else head.name)
+            handle = f"{title} / {name}" if head is not part and title else name
+        base, count = handle, 2
+        while handle in found:
+            handle, count = f"{base} {count}", count + 1
+        found[handle] = part.number
+    cells = [fold(part) for line in view.lines if len(line) > 1 for part in line if isinstance(part, str)]
+    for line in view.lines:
+        first = next((part for part in line if isinstance(part, Element) and part.role in CLICKABLE), None)
+        for part in line if first is not None and not first.disabled else ():
+            cell = fold(part) if isinstance(part, str) else ""
+            if first is not None and cell and cells.count(cell) == 1 and any(char.isalpha() for char in cell):
+                found.setdefault(cell, first.number)
+    return found
 
-    lines: tuple[Line, ...] = tuple(tuple(part(item) for item in line) for line in view.lines)
-    dialog = None if view.dialog is None else Dialog(view.dialog.kind, view.dialog.message.lower())
-    return replace(view, path=view.path.lower(), title=view.title.lower(), lines=lines, dialog=dialog)
+
+CLICKABLE = frozenset({"link", "button", "other", "tab", "menuitem", "option"})
+"""Roles of things whose row stands for them."""
+
+
+def page_text(view: View) -> str:
+    """The page as a worker's model reads it: folded, and without numbers."""
+    rows = [f"page {view.path.lower()} : {fold(view.title)}"]
+    if view.dialog is not None:
+        return f"{rows[0]}\ndialog {view.dialog.kind} : {fold(view.dialog.message)}"
+    for line in view.lines:
+        text = " | ".join(fold(part) if isinstance(part, str) else _element_text(part) for part in line)
+        rows.append(text if isinstance(line[0], Element) else f"- {text}")
+    if view.below:
+        rows.append("... more below")
+    return "\n".join(rows)
+
+
+def _element_text(element: Element) -> str:
+    parts = [f"{element.role} {fold(element.name)}".strip()]
+    if element.value is not None:
+        parts.append(f": {fold(element.value)}".rstrip())
+    if element.options:
+        parts.append(f"( {' | '.join(fold(option) for option in element.options)} )")
+    if element.disabled:
+        parts.append("( disabled )")
+    return " ".join(parts)
 
 
 def act_query(history: Sequence[Done], step: Step, recent: int = 3) -> str:
@@ -262,51 +299,91 @@ def act_query(history: Sequence[Done], step: Step, recent: int = 3) -> str:
 
 def ask_act(view: View, history: Sequence[Done], step: Step) -> Question:
     """Ask for the next action on `view`; typed text is copied from the step, an answer from the page."""
-    folded = fold_view(view)
-    grammar = action_grammar(
-        folded,
-        spans=[fold(span) for span in step.spans],
-        answers=answers_of(folded) if step.verb == "place" else (),
-        reasons=REASONS,
-        keys=("Enter",),
-        verbs=[verb for verb in STEP_VERBS if verb != "type" or step.spans],
-    )
-    return Question("act", f"{folded.text()}\n{act_query(history, step)}", grammar)
+    return Question("act", f"{page_text(view)}\n{act_query(history, step)}", act_grammar(view, step))
+
+
+def act_grammar(view: View, step: Step) -> str:
+    """The actions that are legal in this view during this step."""
+    rules: list[str] = []
+    spans = [fold(span) for span in step.spans]
+    if view.dialog is not None:
+        rules.append('"dialog accept" | "dialog dismiss"')
+    else:
+        usable = {name: view.elements[number] for name, number in handles(view).items() if not view.elements[number].disabled}
+        editable = [f"{name} =" for name, item in usable.items() if item.role in TEXT_ROLES]
+        if usable:
+            rules.append(f'"click " ({_any_of(usable)})')
+        if editable and spans:
+            rules.append(f'"type " ({_any_of(editable)}) SPAN')
+        for name, item in usable.items():
+            if item.role == "select" and item.options:
+                rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({_any_of(map(fold, item.options))})")
+        rules.append('"press enter" | "scroll down" | "scroll up" | "back" | "wait" | "done"')
+        answers = answers_of(view) if step.verb == "place" else ()
+        if answers:
+            rules.append(f'"done " ({_any_of(answers)})')
+    rules.append(f'"cannot " ({_any_of(REASONS)})')
+    return f"start: {' | '.join(rules)}\n{span_terminal(spans) if spans else ''}"
+
+
+def _any_of(items: Iterable[str]) -> str:
+    return " | ".join(json.dumps(item, ensure_ascii=False) for item in dict.fromkeys(items) if item)
 
 
 def answers_of(view: View) -> tuple[str, ...]:
     """Words of the page that could be an order number: those with a digit, in reading order, once each."""
-    found = [
-        word.strip(".,;:!?()\"'#")
-        for line in view.lines
-        for part in line
-        for word in (part if isinstance(part, str) else part.name).lower().split()
-    ]
+    found = [word for line in view.lines for part in line for word in words(part if isinstance(part, str) else part.name)]
     return tuple(dict.fromkeys(word for word in found if any(char.isdigit() for char in word)))
 
 
 def read_act(answer: str, view: View, step: Step) -> Action:
-    """The action of an answer, its text as the step, the page or the option list spells it."""
-    action = parse_action(answer, view)
-    if action.verb == "select" and action.target is not None:
-        options = view.elements[action.target].options
-        return replace(action, text=next((o for o in options if o.lower() == action.text), action.text))
-    if action.verb == "type":
-        span = next((hit for source in step.spans if (hit := locate(action.text, source))), None)
-        return replace(action, text=span.text if span else action.text)
-    if action.verb == "done" and action.text:
-        text = view.text()
-        at = text.lower().find(action.text)
-        return replace(action, text=text[at : at + len(action.text)] if at >= 0 else action.text)
-    return action
+    """The action of an answer, its text as the step, the page or the option list spells it.
+
+    Raises:
+        MalformedAction: It is no action of this view (a model without grammar said it).
+    """
+    verb, _, rest = answer.partition(" ")
+    if verb in ("click", "type", "select"):
+        known = handles(view)
+        name = max((name for name in known if rest == name or rest.startswith(f"{name} = ")), key=len, default="")
+        if not name:
+            raise MalformedAction(answer, "nothing on the page is called that")
+        text = rest[len(name) :].removeprefix(" = ")
+        element = view.elements[known[name]]
+        if verb == "select":
+            text = next((option for option in element.options if fold(option) == text), text)
+        elif verb == "type":
+            span = next((hit for source in step.spans if (hit := locate(text, source))), None)
+            text = span.text if span else text
+        return Action(verb, element.number, text)
+    if verb == "done" and rest:
+        sources = [part if isinstance(part, str) else part.name for line in view.lines for part in line]
+        span = next((hit for source in sources if (hit := locate(rest, source))), None)
+        return Action("done", None, span.text if span else rest)
+    return parse_action("press Enter" if answer == "press enter" else answer, view)
+
+
+def write_act(action: Action, view: View, step: Step) -> str:
+    """The answer that `read_act` reads back; what a worker is trained to say.
+
+    Of several names for a thing the one that shares most words with the step is said.
+    """
+    if action.target is None:
+        return action.line().lower()
+    names = [name for name, number in handles(view).items() if number == action.target]
+    if action.verb != "click":
+        names = names[:1]
+    wanted = set(stems(step.line()))
+    name = max(names, key=lambda name: len(wanted & set(stems(name))))
+    return f"{action.verb} {name}{' = ' + fold(action.text) if action.text else ''}"
 
 
 def describe(action: Action, view: View) -> str:
-    """An action in words that outlive the view: the element's name in place of its number."""
+    """An action in words that outlive the view: the element's words in place of its number."""
     if action.target is None:
         return action.line()
     element = view.elements.get(action.target)
-    name = element.name if element is not None else str(action.target)
+    name = (element.name or element.role) if element is not None else str(action.target)
     return f"{action.verb} {name}{' = ' + action.text if action.text else ''}"
 
 

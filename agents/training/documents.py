@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from random import Random
 
+from ...tools.browser.actions import parse_action
 from ...tools.browser.view import View
 from .. import roles
 from ..checks import Page
@@ -34,7 +35,7 @@ def document(seed: int, index: int, stage: int = 3) -> list[Piece]:
         stage: Of the curriculum: 0 one thing to copy, 1 small pages, 2 most, 3 everything.
     """
     rng = Random(seed * 1_000_003 + index)
-    if stage == 0 and rng.random() < 0.85 or stage == 1 and rng.random() < 0.3:
+    if stage == 0 and rng.random() < 0.5:
         return drill(rng)
     role = rng.choices(ROLES, SHARES)[0]
     return role_document(role, rng, stage)
@@ -77,8 +78,8 @@ def drill(rng: Random) -> list[Piece]:
 
 def query(view: View, history: list[Done], step: Step, answer: str, first: bool) -> list[Piece]:
     """A question about a page: the whole page for the first one, only what follows it for the rest."""
-    text = roles.ask_act(view, history, step).text if first else roles.act_query(history, step)
-    return [(text, False), (answer, True)]
+    text = f"{roles.page_text(view)}\n{roles.act_query(history, step)}" if first else roles.act_query(history, step)
+    return [(text, False), (roles.write_act(parse_action(answer, view), view, step), True)]
 
 
 def act(rng: Random, stage: int) -> list[Piece]:

@@ -25,7 +25,7 @@ SHAPE = {
 MATRIX_RATE = 0.005
 """Learning rate of the layers' matrices (Muon)."""
 
-STAGES = (8_000, 13_000, 19_000)
+STAGES = (3_000, 8_000, 8_000)
 """Numbers of the documents at which the curriculum moves on: drill, small pages, most pages, everything."""
 
 CHAT_TEMPLATE = (
@@ -40,7 +40,7 @@ def stage_of(index: int) -> int:
     return sum(index >= limit for limit in STAGES)
 
 
-def make_tokenizer(seed: int = 1, count: int = 20_000) -> Tokenizer:
+def make_tokenizer(seed: int = 1, count: int = 10_000) -> Tokenizer:
     """Learn the vocabulary from the first documents of the last stage."""
     from ...core_model.tokenizer import Tokenizer
 
@@ -106,7 +106,7 @@ def train_embedded(
     out: Path,
     *,
     steps: int,
-    batch_tokens: int = 6144,
+    batch_tokens: int = 4096,
     seed: int = 1,
     threads: int | None = None,
     evaluate_steps: int = 250,
