@@ -1,0 +1,45 @@
+"""What the tests of agents share: a shop on paper, and a manager over it that answers from a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from punchlist.agents import Event, Manager, Worker
+from punchlist.agents.events import Ended
+from punchlist.agents.testing import ScriptedModel
+
+from .doubles import PaperShop
+
+
+@pytest.fixture
+def shop() -> PaperShop:
+    return PaperShop()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Callable[..., Manager]:
+    """Makes a manager: a model (or what it answers), and what each of its workers may act with."""
+
+    def make(model: Any, *equipment: Any, **settings: Any) -> Manager:
+        thinking = model if isinstance(model, ScriptedModel) else ScriptedModel(model)
+        workers = [Worker(f"worker {index}", thinking, tools) for index, tools in enumerate(equipment, 1)]
+        return Manager(thinking, workers, **{"journal": tmp_path / "run.db"} | settings)
+
+    return make
+
+
+@pytest.fixture
+def watch() -> Callable[..., Any]:
+    """Runs a goal and returns its outcome with every event before it."""
+
+    async def run(manager: Manager, goal: str) -> tuple[Any, list[Event]]:
+        events = [event async for event in manager.stream(goal)]
+        ended = events.pop()
+        assert isinstance(ended, Ended)
+        return ended.outcome, events
+
+    return run
