@@ -13,10 +13,12 @@ What it does not cover: several processes, and requests that together need more 
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from collections.abc import Sequence as Tokens
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +35,7 @@ from .sampling import Sampling
 from .tokenizer import Tokenizer
 from .transformer import Transformer
 
+_WORTH_THREADS = 1 << 26  # multiplications in a step, about a millisecond of one core
 _SHORT = 16  # tokens: a job with no more to compute is part of every step
 
 
@@ -83,6 +86,7 @@ class Engine:
         known = [*model.config.eos_token_ids, *([] if tokenizer.eos_id is None else [tokenizer.eos_id])]
         self.eos_ids = frozenset(eos_ids or known)
         self.usage = Usage()
+        self._parameters = model.config.parameters
         self._packed = PackedTransformer(model)
         self._max_batch, self._step_tokens = max_batch, step_tokens
         self._prefixes = PrefixStore(prefix_bytes)
@@ -153,11 +157,13 @@ class Engine:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="punchlist-engine", daemon=True)
                 self._thread.start()
+                atexit.register(self.close)  # a thread inside torch at interpreter exit aborts the process
             self._waiting.append(job)
             self._condition.notify()
 
     def close(self) -> None:
         """End the thread; requests under way fail with EngineClosed. Closing twice is fine."""
+        atexit.unregister(self.close)
         with self._condition:
             self._closed = True
             self._condition.notify()
@@ -312,8 +318,22 @@ class Engine:
         tokens = torch.tensor(flat, device=self.device)
         positions = torch.tensor(places, device=self.device)
         attend = CacheAttention(entries, self.config.num_layers - 1)
-        hidden = self._packed.hidden(tokens, positions, attend, keep)
-        return self._packed.logits(hidden).float().cpu()
+        with self._threads_for(len(flat)):
+            hidden = self._packed.hidden(tokens, positions, attend, keep)
+            return self._packed.logits(hidden).float().cpu()
+
+    @contextmanager
+    def _threads_for(self, tokens: int) -> Generator[None]:
+        """One thread for a small step on a CPU: several wait for each other longer than they compute."""
+        if self.device != "cpu" or tokens * self._parameters > _WORTH_THREADS:
+            yield
+            return
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
     def _end(self, job: Job[Any]) -> None:
         if job in self._active:

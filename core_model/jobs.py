@@ -152,12 +152,16 @@ class GenerateJob(Job[Output]):
         self.eos_ids, self._decode, self._on_token = eos_ids, decode, on_token
         self._random = random.Random(sampling.seed)
         self._logprobs: list[float | None] = []
+        self._cut = False  # the grammar forced more than there was room for
         self._force()
 
     def _force(self) -> None:
         if self._state is None:
             return
-        forced = self._state.forced()[: self._limit - len(self._logprobs)]
+        forced = self._state.forced()
+        room = self._limit - len(self._logprobs)
+        self._cut = len(forced) > room
+        forced = forced[:room]
         if forced:
             self.forced_tokens += len(forced)
             self._append(forced, [None] * len(forced))
@@ -190,7 +194,7 @@ class GenerateJob(Job[Output]):
         return self._finish_if_over()
 
     def _finish_if_over(self) -> bool:
-        over = self._state is not None and self._state.finished
+        over = self._state is not None and self._state.finished and not self._cut
         if over or (self._sampling.stop and self._cut_at_stop()):
             self._finish("stop")
         elif len(self._logprobs) >= self._limit:

@@ -154,7 +154,7 @@ class _Trainer:
             while run.step < run.steps:
                 if stopped:
                     return False
-                self._obey_files()
+                self._obey_files(stopped)
                 if stopped:
                     return False
                 if run.step == run.steps - min(config.decay_steps, run.steps):
@@ -205,8 +205,8 @@ class _Trainer:
             "loss_positions": len(batch.keep),
         }
 
-    def _obey_files(self) -> None:
-        while (self.out / "pause").exists():
+    def _obey_files(self, stopped: list[int]) -> None:
+        while (self.out / "pause").exists() and not stopped:
             time.sleep(0.5)
         finish = self.out / "finish"
         if finish.exists():

@@ -97,6 +97,15 @@ def test_running_out_of_tokens_is_flagged(engine: Engine) -> None:
         json.loads(text)
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_forced_text_that_is_cut_is_flagged_too(engine: Engine, limit: int) -> None:
+    text, output = write(engine, Grammar.choices(["the order has two green mugs"]), limit=limit)
+
+    assert output.stop_reason == "length"
+    assert len(output.token_ids) == limit
+    assert text != "the order has two green mugs"
+
+
 @pytest.mark.parametrize(
     ("make", "named"),
     [

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,27 @@ def test_the_finish_file_starts_the_decay(tmp_path: Path) -> None:
     assert 10 < result.step < 40
     again = train(settings(steps=1000), document, tmp_path, model_config=SHAPE)
     assert again.step == result.step
+
+
+def test_the_pause_file_holds_the_run(tmp_path: Path) -> None:
+    def pausing(number: int) -> Document:
+        if number == 20:
+            (tmp_path / "pause").touch()
+            threading.Timer(0.2, (tmp_path / "pause").unlink).start()
+        assert number <= 30 or not (tmp_path / "pause").exists()
+        return document(number)
+
+    assert train(settings(), pausing, tmp_path, model_config=SHAPE).finished
+
+
+def test_a_paused_run_can_be_stopped(tmp_path: Path) -> None:
+    def pausing(number: int) -> Document:
+        if number == 20:
+            (tmp_path / "pause").touch()
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        return document(number)
+
+    assert not train(settings(), pausing, tmp_path, model_config=SHAPE).finished
 
 
 def test_a_state_of_another_shape_is_refused(tmp_path: Path) -> None:
