@@ -150,6 +150,24 @@ def _same(status: ManagerStatus) -> tuple[ManagerStatus, ...]:
     return (status,)
 
 
+_TICKED: dict[ManagerStatus, tuple[ManagerStatus, ...]] = {
+    "not_done": _NEXT,
+    "assigned": ("assigned", *_NEXT),
+    "working": ("working", *_NEXT),
+    "verifying": ("verifying", "unverified"),
+    "disposing": ("disposing", *_NEXT),
+    "waiting": ("waiting", "unverified"),
+}
+_LOST: dict[ManagerStatus, tuple[ManagerStatus, ...]] = {
+    "not_done": ("not_done",),
+    "assigned": ("assigned", *_NEXT),
+    "working": ("working", *_NEXT),
+    "verifying": ("verifying",),
+    "disposing": ("disposing",),
+    "waiting": ("waiting", *_NEXT),
+}
+
+
 def _table() -> dict[tuple[str, str], ManagerRule]:
     rules: dict[tuple[str, str], ManagerRule] = {
         ("not_done", "assign"): _R(order, ("assigned", "unverified"), "send it; wait for the accept"),
@@ -170,15 +188,13 @@ def _table() -> dict[tuple[str, str], ManagerRule]:
         ("paused", "cancel"): _R(cancelled, ("cancelled",), "tell the worker and the verifier"),
     }  # fmt: skip
     for status in ("assigned", "working", "waiting"):
+        again = _same(status) if status == "waiting" else ()
+        repeat = () if status == "assigned" else _same(status)
         rules |= {
-            (status, "ask"): _R(
-                asked, ("waiting", *_same(status), *_NEXT), "decide on an answer, or repeat it"
-            ),
-            (status, "report"): _R(
-                reported, (*_VERIFY, *_same(status)), "verify it, once the children are done"
-            ),
-            (status, "decline"): _R(gave_up, (*_NEXT, *_same(status)), "void the attempt; assign anew"),
-            (status, "failed"): _R(gave_up, (*_NEXT, "failed", *_same(status)), "void the attempt, or end"),
+            (status, "ask"): _R(asked, ("waiting", *repeat, *_NEXT), "decide on an answer, or repeat it"),
+            (status, "report"): _R(reported, _VERIFY, "verify it, once the children are done"),
+            (status, "decline"): _R(gave_up, (*_NEXT, *again), "void the attempt; assign anew"),
+            (status, "failed"): _R(gave_up, (*_NEXT, "failed", *again), "void the attempt, or end"),
             (status, "verdict"): _R(ignore, _same(status), "late"),
             (status, "verifier_lost"): _R(ignore, _same(status), "nothing is being verified"),
         }
@@ -197,19 +213,19 @@ def _table() -> dict[tuple[str, str], ManagerRule]:
     for status in _OPEN:
         rules |= {
             (status, "late"): _R(release, _same(status), "changes nothing; its sender is told to stop"),
-            (status, "tick"): _R(
-                ticked, (*_same(status), *_NEXT, "verifying"), "send again; in the end give up"
-            ),
-            (status, "worker_lost"): _R(
-                worker_lost, (*_same(status), *_NEXT), "void the attempt, if unreported"
-            ),
+            (status, "tick"): _R(ticked, _TICKED[status], "send again; in the end give up"),
+            (status, "worker_lost"): _R(worker_lost, _LOST[status], "void the attempt, if unreported"),
             (status, "cancel"): _R(cancelled, ("cancelled",), "tell the worker and the verifier"),
             (status, "pause"): _R(paused, ("paused",), "stop the timer"),
             (status, "take_over"): _R(taken_over, ("waiting",), "call the worker off; wait for the person"),
             (status, "child_end"): _R(
-                child_ended, (*_same(status), *_VERIFY), "verify once all are confirmed"
+                child_ended,
+                _VERIFY if status == "waiting" else _same(status),
+                "verify once all are confirmed",
             ),
-            (status, "reopen"): _R(reopened, ("not_done",), "what it consumed was re-opened: new generation"),
+            (status, "reopen"): _R(
+                reopened, ("not_done", *_same(status)), "what it consumed was re-opened: new generation"
+            ),
         }
     rules |= {("paused", key): _R(hold, ("paused",), "held until the task goes on") for key in HELD}
     rules |= {("paused", "late"): _R(release, ("paused",), "changes nothing; its sender is told to stop")}

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from punchlist.protocols.messages import Envelope, Progress, new_id
 from punchlist.protocols.transport import InProcess, SqliteTransport, Transport
 

@@ -1,0 +1,55 @@
+"""Every configuration of the reducers that run was visited, and the explorer finds what is planted."""
+
+from pathlib import Path
+
+import pytest
+
+from punchlist.protocols.explorer import BIG, INVARIANTS, SCENARIOS, Bounds, explore
+from punchlist.protocols.mutants import MUTANTS, Mutant
+from punchlist.protocols.states import state_table
+
+README = Path(__file__).parents[2] / "protocols" / "README.md"
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_everything_that_must_hold_holds_in_every_configuration(name: str) -> None:
+    found = explore(SCENARIOS[name])
+
+    assert found.violations == ()
+    assert found.configurations > 1000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", BIG)
+def test_it_holds_in_the_larger_worlds(name: str) -> None:
+    assert explore(BIG[name]).violations == ()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_planted_fault_is_found_with_the_steps_that_lead_to_it(mutant: Mutant) -> None:
+    found = explore({**SCENARIOS, **BIG}[mutant.scenario], mutant.reducers, stop_at_first=True)
+
+    assert found.violations, f"the explorer does not see that the reducer {mutant.says}"
+    assert all(violation.invariant in INVARIANTS and violation.trace for violation in found.violations)
+
+
+def test_the_exploration_says_so_when_it_is_not_complete() -> None:
+    (violation,) = explore(Bounds(most=50)).violations
+
+    assert violation.invariant == "too_large"
+
+
+def test_the_same_bounds_give_the_same_figures() -> None:
+    first, second = explore(SCENARIOS["budget"]), explore(SCENARIOS["budget"])
+
+    assert (first.configurations, first.steps, first.rows) == (
+        second.configurations,
+        second.steps,
+        second.rows,
+    )
+
+
+def test_the_readme_has_the_table_that_runs() -> None:
+    text = README.read_text(encoding="utf-8")
+
+    assert state_table().strip() in text, "write the output of punchlist.protocols.states.state_table() there"
