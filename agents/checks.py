@@ -21,10 +21,14 @@ from .wording import fold, stems, words
 MONEY = re.compile(r"[£$€]\s?\d|\d\s?(?:€|eur|usd|gbp)\b|\d+[.,]\d\d\b", re.IGNORECASE)
 COUNT = re.compile(r"^(?:x\s*|×\s*)?(\d{1,4})(?:\s*(?:x|×|pcs?|pieces?|units?|items?))?$", re.IGNORECASE)
 MONTHS: tuple[str, ...] = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())
+MONTH = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t|tember)?|oct(?:ober)?"
+    "|nov(?:ember)?|dec(?:ember)?"
+)
 DAY = re.compile(
     r"\b(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)\b"
-    r"|\b(?P<d2>\d{1,2})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<n2>[a-z]{3,9})\.?(?:,?\s+(?P<y2>\d{4}))?\b"
-    r"|\b(?P<n3>[a-z]{3,9})\.?\s+(?P<d3>\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(?P<y3>\d{4}))?\b",
+    rf"|\b(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<n2>{MONTH})\b\.?(?:,?\s+(?P<y2>\d{{4}}))?\b"
+    rf"|\b(?P<n3>{MONTH})\b\.?\s+(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<y3>\d{{4}}))?\b",
     re.IGNORECASE,
 )
 NO = frozenset("no off none not false without never 0 – -".split())
@@ -149,13 +153,9 @@ def days_in(text: str) -> list[tuple[int, int, int | None]]:
         if match["y"]:
             found.append((int(match["d"]), int(match["m"]), int(match["y"])))
             continue
-        name, number, year = (
-            (match["n2"], match["d2"], match["y2"])
-            if match["n2"]
-            else (match["n3"], match["d3"], match["y3"])
-        )
-        if name[:3].lower() in MONTHS:
-            found.append((int(number), MONTHS.index(name[:3].lower()) + 1, int(year) if year else None))
+        parts = ("n2", "d2", "y2") if match["n2"] else ("n3", "d3", "y3")
+        name, number, year = (match[part] for part in parts)
+        found.append((int(number), MONTHS.index(name[:3].lower()) + 1, int(year) if year else None))
     return found
 
 
