@@ -17,7 +17,10 @@ from punchlist.tools.browser.results import ActionResult, Effect, refused
 from punchlist.tools.browser.view import Element, Line, View
 
 URL = "http://127.0.0.1:9"
-GOAL = "Order 2 green mugs and 1 desk lamp for Ada Lovelace, express; then close her ticket with the order number."
+GOAL = (
+    "Order 2 green mugs and 1 desk lamp for Ada Lovelace, express; "
+    "then close her ticket with the order number."
+)
 PLAN = (
     "task order\ncount 2\nitem green mugs\ncount 1\nitem desk lamp\nname ada lovelace\noption express\n"
     "task ticket\nname ada lovelace\nnumber 1\nclose\nend"
@@ -300,7 +303,7 @@ def next_action(question: str) -> str:
 
 def _wanted(step: str) -> tuple[list[tuple[str, str]], list[str]]:
     """Pages on the way to a step, each with the link that leads there, and what to do on the last one."""
-    verb, _, rest = step.partition(" ")
+    _, _, rest = step.partition(" ")
     count, _, item = rest.partition(" x ")
     name = item.removesuffix("s")
     ways: dict[str, tuple[list[tuple[str, str]], list[str]]] = {

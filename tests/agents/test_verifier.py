@@ -1,0 +1,123 @@
+"""How reports are held against a spec: programs first, then a look of its own, then a judge that is sure."""
+
+import math
+
+import pytest
+
+from punchlist.agents.budget import Budget
+from punchlist.agents.mind import Mind
+from punchlist.agents.testing import ScriptedModel
+from punchlist.agents.verifier import SURE, Verifier
+from punchlist.protocols import Check, Evidence, Judge, Spec, ToolCall, ToolCheck, passes
+from punchlist.protocols.journal import Journal
+from punchlist.protocols.messages import Verify
+from punchlist.tools.errors import ToolError
+
+LOOK = ToolCheck("the page shows it", ToolCall("look", {}), {"shown": True})
+JUDGE = Judge("Is it polite?")
+
+
+def sure(probability, judgement="pass"):
+    """Scores under which `judgement` has this probability and the two others share the rest."""
+    others = {"pass", "fail", "cannot check"} - {judgement}
+    return {judgement: math.log(probability), **dict.fromkeys(others, math.log((1 - probability) / 2))}
+
+
+@pytest.fixture
+def verify(tmp_path):
+    """Verifies a result against criteria; gives the verdict, what was looked at, and the model."""
+
+    async def verify(criteria, result=None, seen=None, scores=None, evidence=()):
+        looks: list[str] = []
+
+        async def look(tool, args):
+            looks.append(tool)
+            if isinstance(seen, Exception):
+                raise seen
+            return seen
+
+        spec, model = Spec(criteria), ScriptedModel([], scores)
+        with Journal.open(tmp_path / "run.db") as journal:
+            mind = Mind(model, Budget(), journal, "run", lambda event: None)
+            message = Verify(spec=spec.describe(), result=result, evidence=tuple(evidence))
+            verdict = await Verifier(mind, look).verify(spec, message)
+        return verdict, spec, looks, model
+
+    return verify
+
+
+def outcomes(verdict):
+    return [finding.outcome for finding in verdict.findings]
+
+
+async def test_each_criterion_gets_one_finding_in_the_specs_order(verify):
+    small = Check("small", lambda value: value < 10)
+
+    verdict, spec, _, _ = await verify([small, LOOK, JUDGE], 3, {"shown": True}, sure(0.9))
+
+    assert [finding.criterion for finding in verdict.findings] == ["small", LOOK.name, JUDGE.name]
+    assert passes(verdict, spec)
+
+
+async def test_a_failed_program_is_a_fail_whatever_the_judge_says(verify):
+    verdict, spec, _, _ = await verify(
+        [Check("small", lambda value: value < 10), JUDGE], 12, scores=sure(0.99)
+    )
+
+    assert outcomes(verdict) == ["fail", "pass"]
+    assert not passes(verdict, spec)
+
+
+async def test_the_world_is_looked_at_once_for_all_criteria_of_one_call(verify):
+    other = ToolCheck("and this", LOOK.call, {"shown": True})
+
+    verdict, _, looks, _ = await verify([LOOK, other], seen={"shown": True})
+
+    assert outcomes(verdict) == ["pass", "pass"] and looks == ["look"]
+
+
+async def test_a_world_that_is_not_as_claimed_is_a_fail(verify):
+    verdict, _, _, _ = await verify([LOOK], {"shown": True}, seen={"shown": False})
+
+    assert outcomes(verdict) == ["fail"]
+
+
+async def test_what_cannot_be_looked_at_cannot_be_checked(verify):
+    verdict, spec, _, _ = await verify([LOOK], {"shown": True}, seen=ToolError("the site is down"))
+
+    assert outcomes(verdict) == ["cannot_check"]
+    assert "the site is down" in verdict.findings[0].why
+    assert not passes(verdict, spec)
+
+
+@pytest.mark.parametrize("judgement", ["pass", "fail"])
+async def test_a_judge_that_is_not_sure_cannot_check(verify, judgement):
+    unsure, _, _, _ = await verify([JUDGE], scores=sure(SURE - 0.01, judgement))
+    certain, _, _, _ = await verify([JUDGE], scores=sure(SURE + 0.01, judgement))
+
+    assert outcomes(unsure) == ["cannot_check"]
+    assert outcomes(certain) == [judgement]
+
+
+async def test_a_judgement_carries_its_probability(verify):
+    verdict, _, _, _ = await verify([JUDGE], scores=sure(0.8))
+
+    assert verdict.findings[0].confidence == pytest.approx(0.8)
+
+
+async def test_a_judge_that_says_it_cannot_check_is_believed(verify):
+    verdict, spec, _, _ = await verify([JUDGE], scores=sure(0.99, "cannot check"))
+
+    assert outcomes(verdict) == ["cannot_check"] and not passes(verdict, spec)
+
+
+async def test_the_judge_reads_result_and_evidence_and_nothing_of_the_worker(verify):
+    """A `Verify` has no field for plan, context or reasoning; what the judge reads is made of it alone."""
+    evidence = [Evidence(id="e1", tool="browser", summary="click pay -> ok")]
+
+    _, _, _, model = await verify([JUDGE], {"number": "T-17"}, scores=sure(0.9), evidence=evidence)
+
+    assert set(Verify.model_fields) == {"kind", "spec", "result", "evidence"}
+    assert model.asked == [
+        'result {"number": "t-17"}\n- click pay -> ok\ncriterion : is it polite ?\nverdict:'
+    ]
