@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 from collections.abc import Callable
 
@@ -244,3 +245,37 @@ def test_a_request_that_fails_on_the_way_fails_alone(engine: Engine, monkeypatch
 
     assert isinstance(broken.future.exception(5), InvalidGrammar)
     assert sound.future.result(5).stop_reason == "length"
+
+
+def test_many_clients_get_what_each_would_get_alone(transformer: Transformer, tokenizer: Tokenizer) -> None:
+    """Random prompts that partly begin alike, random settings, some cancelled, from several threads."""
+    busy = Engine(transformer, tokenizer, max_batch=4, step_tokens=40, prefix_bytes=200_000)
+    alone = Engine(transformer, tokenizer, max_batch=1, prefix_bytes=0)
+    different: list[tuple[Output, Output]] = []
+
+    def client(number: int) -> None:
+        draw = random.Random(number)
+        for _ in range(15):
+            prompt = random.Random(draw.randrange(3)).choices(range(10, 300), k=draw.randrange(20, 200))
+            sampling = Sampling(temperature=draw.choice([0.0, 1.0]), seed=draw.randrange(9), max_tokens=10)
+            grammar = draw.choice([None, Grammar.regex("[a-z ]{3,9}")])
+            job = busy.start(prompt, sampling, grammar)
+            if draw.random() < 0.3:
+                job.cancel()
+                job.future.result(5)
+            elif not close(
+                output := job.future.result(5), reference := alone.generate(prompt, sampling, grammar)
+            ):
+                different.append((output, reference))
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    busy.close()
+    alone.close()
+    assert not any(thread.is_alive() for thread in threads)
+    assert different == []
+    assert busy.usage.reused_tokens > 0
