@@ -1,0 +1,366 @@
+"""What all measurements share: options, registry, results that survive a kill, intervals, the one JSON form.
+
+    names("eval")                                        # ("shop", "embedded", ...)
+    execute("eval", "shop", EvalOptions(limit=5))        # {"name", "figures", "settings", ...}
+
+Every item is a line of a JSONL ledger as soon as it is done, so a measurement that was killed goes on with
+`resume`. Shards keep a ledger each; a run with `resume` and without a shard reads all of them and sums up.
+
+Does not cover: changes of code between a kill and its resume. Only settings and weights are compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import re
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from math import sqrt
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from pydantic import JsonValue
+
+from .ledger import EvalError, Ledger, Row, settings_mark
+
+Kind = Literal["eval", "bench"]
+Figures = dict[str, float | int | None]
+
+RESULTS = Path(".punchlist") / "measured"
+"""Folder, in the working directory, where ledgers go when no file is named."""
+
+Z95 = 1.959963984540054
+
+
+class UnknownMeasurement(EvalError):
+    """There is no measurement of that name."""
+
+    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
+        self.kind, self.name = kind, name
+        super().__init__(f"There is no {kind} {name!r}. There are: {', '.join(known)}.")
+
+
+class OptionRefused(EvalError):
+    """A measurement was given an option that means nothing to it, or a value that cannot be."""
+
+    def __init__(self, name: str, option: str, why: str) -> None:
+        self.name, self.option = name, option
+        super().__init__(f"{name!r} refuses --{option}: {why}.")
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """How to measure. A measurement refuses an option that it has no use for.
+
+    Attributes:
+        model: None or "embedded"; "string-match" (the baseline); else what `load_model` takes.
+        limit: Number of items; None is the measurement's own.
+        seed: From 0 up; draws other items.
+        quick: A small fixed subset.
+        json: The caller prints the object itself; progress goes to stderr in either case.
+        shard: "2/4" is the second of four parts of the items.
+        data: File or folder of data that is not ours.
+        out: Ledger of results; None: one per settings under `.punchlist/measured/`.
+        resume: Keep what the ledger holds; otherwise it begins anew.
+        parallel: Items at once.
+        compare: Also make the passes that only compare (without redo, string matching).
+        clone: Repository to clone; None: the one this package lies in.
+        say: Takes each line of progress.
+    """
+
+    model: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    quick: bool = False
+    json: bool = False
+    shard: str | None = None
+    data: Path | None = None
+    out: Path | None = None
+    resume: bool = False
+    parallel: int = 1
+    compare: bool = True
+    clone: Path | None = None
+    say: Callable[[str], None] = _to_stderr
+
+
+_ALWAYS = frozenset({"quick", "json", "out", "resume", "say"})
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A row of the registry: the module's `measure` is called with a `Measuring`."""
+
+    kind: Kind
+    name: str
+    about: str
+    module: str
+    takes: frozenset[str]
+
+
+MEASUREMENTS = (
+    Measurement(
+        "eval",
+        "shop",
+        "unseen goals at unseen shops, start to end, judged by the shop's database",
+        "shop",
+        frozenset({"model", "limit", "seed", "shard", "parallel", "compare"}),
+    ),
+    Measurement(
+        "eval",
+        "embedded",
+        "answers of each role on held-out documents, with and without grammar",
+        "embedded",
+        frozenset({"model", "limit", "shard"}),
+    ),
+    Measurement(
+        "eval",
+        "explorer",
+        "every configuration of the protocol, and planted faults",
+        "explorer",
+        frozenset({"limit", "shard"}),
+    ),
+    Measurement(
+        "eval",
+        "kill",
+        "SIGKILL at random moments of the main job, then resume",
+        "kill",
+        frozenset({"model", "limit", "seed", "shard"}),
+    ),
+    Measurement(
+        "bench",
+        "demo",
+        "fresh clone with and without set-up, import, decoding",
+        "demo",
+        frozenset({"model", "clone"}),
+    ),
+)
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """The measurements of a kind, in the registry's order."""
+    return tuple(entry.name for entry in MEASUREMENTS if entry.kind == kind)
+
+
+def abouts(kind: Kind) -> dict[str, str]:
+    """One line about each measurement of a kind."""
+    return {entry.name: entry.about for entry in MEASUREMENTS if entry.kind == kind}
+
+
+def execute(kind: Kind, name: str, options: EvalOptions | None = None) -> dict[str, JsonValue]:
+    """Measure.
+
+    Returns:
+        {"name", "figures", "settings", "machine", "seconds"}. A figure that could not be measured is null,
+        and `settings["skipped"]` says why. Beside a rate `x` stand `x_low` and `x_high`, its 95 % Wilson
+        interval.
+
+    Raises:
+        UnknownMeasurement, OptionRefused: See there.
+        EvalError: The ledger is of other settings, damaged or in use.
+    """
+    options = options or EvalOptions()
+    entry = next((each for each in MEASUREMENTS if (each.kind, each.name) == (kind, name)), None)
+    if entry is None:
+        raise UnknownMeasurement(kind, name, names(kind))
+    _refuse_unused(entry, options)
+    began = time.monotonic()
+    module = cast(_Module, import_module(f".{entry.module}", __package__))
+    with Measuring(entry, options) as measuring:
+        figures = module.measure(measuring)
+    settings = {**measuring.settings, **measuring.how()}
+    return {
+        "name": name,
+        "figures": {
+            key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()
+        },
+        "settings": settings,
+        "machine": machine(),
+        "seconds": round(time.monotonic() - began, 3),
+    }
+
+
+class _Module(Protocol):
+    def measure(self, measuring: Measuring) -> Figures: ...
+
+
+def _refuse_unused(entry: Measurement, options: EvalOptions) -> None:
+    for item in fields(options):
+        given = getattr(options, item.name) != item.default
+        if given and item.name not in entry.takes | _ALWAYS:
+            raise OptionRefused(
+                entry.name, item.name, f"it takes {', '.join(sorted(entry.takes)) or 'no options'}"
+            )
+    for option, least in (("limit", 1), ("seed", 0), ("parallel", 1)):
+        value = getattr(options, option)
+        if value is not None and value < least:
+            raise OptionRefused(entry.name, option, f"{value} is below {least}")
+
+
+@dataclass
+class Measuring:
+    """One measurement under way: what a `measure` function works with.
+
+    Attributes:
+        settings: Whatever decides the results; complete before the first item, since they name the ledger.
+        skipped: Figure -> why it was not measured.
+    """
+
+    entry: Measurement
+    options: EvalOptions
+    settings: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    skipped: dict[str, str] = field(default_factory=dict[str, str])
+    kept: int = 0
+    _ledger: Ledger | None = None
+
+    def __enter__(self) -> Measuring:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def say(self, line: str) -> None:
+        """A line of progress."""
+        self.options.say(f"{self.entry.name}: {line}")
+
+    def count(self, usual: int, quick: int) -> int:
+        """How many items."""
+        return self.options.limit or (quick if self.options.quick else usual)
+
+    def how(self) -> dict[str, JsonValue]:
+        """Settings that do not decide an item's result, for the report."""
+        found: dict[str, JsonValue] = {"quick": self.options.quick, "shard": self.options.shard}
+        if self._ledger is not None:
+            found |= {"ledger": str(self._ledger.path), "resumed_items": self.kept}
+        if self.skipped:
+            found["skipped"] = dict(self.skipped)
+        return found
+
+    def shard(self, keys: Iterable[str]) -> list[str]:
+        """The keys of this shard.
+
+        Raises:
+            OptionRefused: The shard is not of the form "2/4".
+        """
+        if self.options.shard is None:
+            return list(keys)
+        found = re.fullmatch(r"(\d+)/(\d+)", self.options.shard)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise OptionRefused(self.entry.name, "shard", f"{self.options.shard!r} is not like '2/4'")
+        return list(keys)[int(found[1]) - 1 :: int(found[2])]
+
+    def ledger(self) -> Ledger:
+        """Where the items go; opened by the first call."""
+        if self._ledger is None:
+            mark = settings_mark(self.entry.name, self.settings)
+            path = self.options.out or RESULTS / f"{self.entry.kind}-{self.entry.name}-{mark}.jsonl"
+            self._ledger = Ledger(
+                path, self.entry.name, self.settings, resume=self.options.resume, shard=self.options.shard
+            )
+            self.kept = len(self._ledger.rows)
+        return self._ledger
+
+    async def each(
+        self,
+        keys: Sequence[str],
+        do: Callable[[str], Awaitable[Row]],
+        tell: Callable[[Row], str] = str,
+        *,
+        sharded: bool = True,
+    ) -> list[Row]:
+        """Do what is not in the ledger yet, `parallel` items at once.
+
+        Args:
+            keys: Names of the items.
+            do: Gives an item's row.
+            tell: A row as a line of progress.
+            sharded: Only this shard's items.
+
+        Returns:
+            The rows there are, in the order of `keys`.
+        """
+        ledger = self.ledger()
+        todo = [key for key in (self.shard(keys) if sharded else keys) if key not in ledger.rows]
+        turn = asyncio.Semaphore(self.options.parallel)
+
+        async def one(key: str) -> None:
+            async with turn:
+                row = await do(key)
+                ledger.add(key, row)
+                done = sum(each in ledger.rows for each in keys)
+                self.say(f"{done}/{len(keys)} {key} {tell(row)}")
+
+        async with asyncio.TaskGroup() as group:
+            for key in todo:
+                group.create_task(one(key))
+        return [ledger.rows[key] for key in keys if key in ledger.rows]
+
+
+def wilson(hits: int, total: int) -> tuple[float, float]:
+    """95 % interval of a rate, both ends in 0..1; (0, 1) of nothing.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    if total == 0:
+        return 0.0, 1.0
+    rate, z = hits / total, Z95
+    middle = (rate + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * sqrt(rate * (1 - rate) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def rate(name: str, hits: Iterable[bool]) -> Figures:
+    """A rate and its interval as figures; null of nothing."""
+    seen = list(hits)
+    low, high = wilson(sum(seen), len(seen))
+    return {name: sum(seen) / len(seen) if seen else None, f"{name}_low": low, f"{name}_high": high}
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return statistics.fmean(values) if values else None
+
+
+def median(values: Sequence[float]) -> float | None:
+    """The median; None of nothing."""
+    return statistics.median(values) if values else None
+
+
+def machine() -> dict[str, JsonValue]:
+    """Where it was measured."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count() or 1,
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "torch": _version("torch"),
+        "playwright": _version("playwright"),
+    }
+
+
+def _cpu() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor()
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

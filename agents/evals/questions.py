@@ -1,0 +1,106 @@
+"""Held-out questions of every role with their right answers and grammars, as a running agent would ask them.
+
+The generators make training text: prompts and answers, no grammar. For the worker's role the questions are
+asked anew from the drawn page; for the others the question is rebuilt out of its text, and must give that
+very text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from .. import roles
+from ..roles import Done, Question, Stage, Step, ToolCard
+from ..training import pages
+from ..training.documents import HELD_OUT, ROLES, role_document
+
+
+class QuestionDrifted(AssertionError):
+    """A question rebuilt from training text differs from it: generators and agents have drifted apart."""
+
+    def __init__(self, role: str, wanted: str, got: str) -> None:
+        super().__init__(f"A question of role {role!r} reads {got!r}, in training {wanted!r}.")
+
+
+@dataclass(frozen=True)
+class Exam:
+    """A question and its right answer."""
+
+    question: Question
+    answer: str
+
+
+def held_out(role: str, count: int) -> Iterator[Exam]:
+    """The first answers of `count` held-out documents of a role; of a worker's page, every one of them."""
+    for index in range(count):
+        rng = Random((HELD_OUT + ROLES.index(role)) * 1_000_003 + index)
+        if role == "act":
+            sheet = pages.draw(rng)
+            view = sheet.view()
+            yield from (
+                Exam(roles.ask_act(view, case.history, case.step), case.answer) for case in sheet.cases
+            )
+            continue
+        (text, _), (answer, _), *_ = role_document(role, rng)
+        yield Exam(rebuild(role, text), answer)
+
+
+def rebuild(role: str, text: str) -> Question:
+    """A question with its grammar, out of its text.
+
+    Raises:
+        QuestionDrifted: It would be asked differently today.
+    """
+    lines = text.splitlines()
+    question = _REBUILD[role](lines)
+    if question.text != text:
+        raise QuestionDrifted(role, text, question.text)
+    return question
+
+
+def _plan(lines: list[str]) -> Question:
+    return roles.ask_plan(lines[1].removeprefix("goal: "), lines[0].removeprefix("kinds: ").split())
+
+
+def _steps(lines: list[str]) -> Question:
+    def after(mark: str) -> list[str]:
+        return [line.removeprefix(mark) for line in lines if line.startswith(mark)]
+
+    parts = [_step(line.partition(" : ")[2]) for line in lines if line.partition(" : ")[0].isdigit()]
+    last = [_step(line) for line in after("last : ")]
+    stage = Stage(lines[0].removeprefix("stage "), tuple(parts), tuple(last))
+    return roles.ask_steps(stage, after("note : "), after("failed : "))
+
+
+def _step(line: str) -> Step:
+    verb = next((each for each in ("open cart", "open ticket") if line.startswith(each)), line.split(" ")[0])
+    return Step(verb, line.removeprefix(verb).strip())
+
+
+def _judge(lines: list[str]) -> Question:
+    return roles.ask_judge("\n".join(lines[:-2]), lines[-2].removeprefix("criterion : "))
+
+
+def _reflect(lines: list[str]) -> Question:
+    done = [line.removeprefix("did : ") for line in lines if line.startswith("did : ")]
+    failed = [line.removeprefix("failed : ") for line in lines if line.startswith("failed : ")]
+    return roles.ask_reflect(lines[0].removeprefix("stage "), failed, done)
+
+
+def _use(lines: list[str]) -> Question:
+    cards: list[ToolCard] = []
+    done: list[Done] = []
+    for line in lines:
+        if line.startswith("tool "):
+            head, _, rest = line.removeprefix("tool ").partition(" ( ")
+            inside, _, about = rest.partition(") : ")
+            cards.append(ToolCard(head, about, tuple(inside.replace(",", " ").split())))
+        elif line.startswith("did : "):
+            action, _, result = line.removeprefix("did : ").partition(" -> ")
+            done.append(Done(action, result))
+    return roles.ask_use(cards, done, lines[-2].removeprefix("task : "))
+
+
+_REBUILD = {"plan": _plan, "steps": _steps, "judge": _judge, "reflect": _reflect, "use": _use}
