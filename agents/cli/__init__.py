@@ -1,4 +1,4 @@
-"""The command line: `punchlist run`, `resume`, `tasks`, `doctor`, `train`, `eval`, `bench`, `journal`, `site`.
+"""The command line: `punchlist run`, `resume`, `tasks`, `doctor` and the rest that `--help` lists.
 
 Importing this, and `punchlist --help`, loads nothing heavy: each command imports what it needs when it runs.
 """

@@ -24,7 +24,7 @@ from ...tools.browser.view import View, clip
 from ..events import Acted, Ended, Event, Learned, Looked, Planned, Recalled, Said, Stood, Thought
 
 KEPT = 200
-"""Moments and thoughts that are kept for the screen; the journal has all of them."""
+"""Moments and doings that are kept for the screen; the journal has all of them."""
 
 STATUS_AFTER = {
     "assign": "assigned",
@@ -32,9 +32,10 @@ STATUS_AFTER = {
     "accept": "working",
     "verify": "verifying",
     "confirm": "confirmed",
-    "cancel": "cancelled",
 }
 """Status of a task after a message of this kind."""
+
+TO_WORKER = ("assign", "redo", "cancel")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,16 @@ class Moment:
     good: bool | None = None
 
 
+@dataclass(frozen=True)
+class Doing:
+    """A thought of a model (with its role), or what came of an action (role "")."""
+
+    role: str
+    text: str
+    confidence: float | None = None
+    good: bool = True
+
+
 @dataclass
 class TaskLine:
     """One task of the plan as it stands."""
@@ -64,7 +75,7 @@ class TaskLine:
     title: str
     status: str = "not_done"
     attempt: int = 1
-    doing: str = ""
+    worker: str = ""
     flaws: list[str] = field(default_factory=list[str])
 
 
@@ -77,7 +88,7 @@ class Board:
     began: float = field(default_factory=time.time)
     tasks: dict[str, TaskLine] = field(default_factory=dict[str, TaskLine])
     timeline: deque[Moment] = field(default_factory=lambda: deque[Moment](maxlen=KEPT))
-    thoughts: deque[Thought] = field(default_factory=lambda: deque[Thought](maxlen=KEPT))
+    doings: deque[Doing] = field(default_factory=lambda: deque[Doing](maxlen=KEPT))
     view: View | None = None
     viewer: str = ""
     prompt_tokens: int = 0
@@ -114,7 +125,9 @@ class Board:
             case Planned(tasks=titles):
                 for name, title in titles.items():
                     self._task(name, title)
-                return [Moment(at, "", "plan", f"{_count(len(titles), 'task')}: {'; '.join(titles.values())}")]
+                return [
+                    Moment(at, "", "plan", f"{_count(len(titles), 'task')}: {'; '.join(titles.values())}")
+                ]
             case Said(envelope=envelope, title=title):
                 return self._said(envelope, title)
             case Stood(task=name, title=title, status=status, attempt=attempt):
@@ -152,45 +165,46 @@ class Board:
         if isinstance(envelope.body, Redo):
             self.redos += 1
             task.flaws.append(envelope.body.feedback)
+        if isinstance(envelope.body, Cancel):
+            ended = envelope.body.reason.partition(":")[0]
+            task.status = ended if ended in ("unverified", "failed") else "cancelled"
+            if envelope.recipient != task.worker:
+                return []
+        if isinstance(envelope.body, Assign | Redo):
+            task.worker = envelope.recipient
         text, good = say(envelope.body)
-        if text is None:
-            return []
-        who = f"{envelope.sender} to {envelope.recipient}"
-        if envelope.kind in ("assign", "redo", "verify"):
-            who = f"to {envelope.recipient}"
-        elif envelope.kind in ("accept", "report", "verdict", "decline", "failed"):
-            who = f"by {envelope.sender}"
-        elif envelope.kind == "confirm":
-            who = title
-        return [Moment(envelope.sent_at, name, envelope.kind, f"{who}{': ' + text if text else ''}", good)]
+        party = envelope.recipient if envelope.kind in TO_WORKER else envelope.sender
+        who = "" if envelope.kind in ("verify", "verdict", "confirm") else f"{party}: " if text else party
+        return [Moment(envelope.sent_at, name, envelope.kind, f"{who}{text}", good)]
 
     def _acted(self, event: Acted, at: float) -> list[Moment]:
         self.steps += 1
-        self._task(event.task, event.task).doing = event.step
         good = None if event.result.startswith(("ok", "step done")) else False
+        if event.result != "step done":
+            self.doings.append(Doing("", f"{event.action} -> {event.result}", good=good is None))
         return [Moment(at, event.task, "act", f"{event.worker}: {event.action} -> {event.result}", good)]
 
     def _thought(self, event: Thought) -> None:
-        self.thoughts.append(event)
+        self.doings.append(Doing(event.role, "; ".join(event.answer.splitlines()), event.confidence))
         self.model_calls += 1
         self.prompt_tokens += event.prompt_tokens
         self.answer_tokens += event.tokens
         self.model_seconds += event.seconds
 
 
-def say(body: Message) -> tuple[str | None, bool | None]:
-    """A message in a few words, and whether it is good news; None for the words hides it."""
+def say(body: Message) -> tuple[str, bool | None]:
+    """A message in a few words, and whether it is good news."""
     match body:
         case Assign(plan=plan):
             return f"{_count(len(plan), 'step')}: {'; '.join(plan)}" if plan else "", None
         case Report(evidence=evidence):
-            return f"claims it is done, {_count(len(evidence), 'piece')} of evidence", None
+            return f"says it is done, with {_count(len(evidence), 'piece')} of evidence", None
         case Verify(spec=spec):
-            return _count(len(spec.criteria), "criterion", "criteria"), None
+            return f"{_count(len(spec.criteria), 'check')} to make", None
         case Verdict():
             return _verdict(body)
         case Redo(feedback=feedback, plan=plan):
-            return f"because {feedback}; plan: {'; '.join(plan)}", False
+            return f"{feedback}; plan: {'; '.join(plan)}", False
         case Confirm(verdict=verdict):
             return f"{len(verdict.findings)} of {len(verdict.findings)} checks passed", True
         case Failed(error=error, message=message):

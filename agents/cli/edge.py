@@ -29,7 +29,9 @@ def sentence_for(error: BaseException) -> str | None:
         )
     if isinstance(error, OSError):
         where = f" {str(error.filename)!r}" if error.filename else ""
-        return f"The operating system refused{where}: {error.strerror or error}. Check path, rights and space."
+        return (
+            f"The operating system refused{where}: {error.strerror or error}. Check path, rights and space."
+        )
     return str(error) if isinstance(error, _on_purpose()) else None
 
 
@@ -39,14 +41,24 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
     from ...protocols.errors import ProtocolError
     from ...tools.errors import ToolError
     from ..budget import BudgetExhausted
+    from ..evals.ledger import EvalError
     from ..manager import UnknownRun
     from ..mind import Truncated
     from ..worker import NothingToWorkWith, StepFailed
 
     return (
-        CoreModelError, MemoryFault, MemoryRefused, ProtocolError, ToolError, BudgetExhausted, UnknownRun, Truncated,
-        NothingToWorkWith, StepFailed,
-    )  # fmt: skip
+        CoreModelError,
+        MemoryFault,
+        MemoryRefused,
+        ProtocolError,
+        ToolError,
+        BudgetExhausted,
+        EvalError,
+        UnknownRun,
+        Truncated,
+        NothingToWorkWith,
+        StepFailed,
+    )
 
 
 def describe_error(error: BaseException) -> str:

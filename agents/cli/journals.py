@@ -158,7 +158,8 @@ def show_lines(found: Found, rows: Iterator[Row] | Sequence[Row], *, every: bool
     """
     info = found.info
     yield f"goal    {info.goal}"
-    yield f"run     {info.run}, {found.status()}, {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(info.began))}"
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(info.began))
+    yield f"run     {info.run}, {found.status()}, {began}"
     board = Board(info.goal)
     titles: dict[str, str] = {}
     for row in rows:
@@ -202,5 +203,3 @@ def _writer(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-

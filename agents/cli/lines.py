@@ -65,7 +65,12 @@ def event_as_json(event: Event) -> dict[str, Any]:
     """An event under its name, `event`; a page as its address and text."""
     body: dict[str, Any] = {"event": type(event).__name__.lower(), "at": round(time.time(), 3)}
     if isinstance(event, Looked):
-        return body | {"worker": event.worker, "lane": event.lane, "url": event.view.url, "text": event.view.text()}
+        return body | {
+            "worker": event.worker,
+            "lane": event.lane,
+            "url": event.view.url,
+            "text": event.view.text(),
+        }
     return body | {name: plain(value) for name, value in vars(event).items()}
 
 

@@ -93,11 +93,15 @@ MODEL = "checkpoint folder, hub name or URL of an OpenAI-compatible server (defa
 
 
 def _add_run(commands: Any) -> None:
-    example = 'punchlist run "Order 3 red pens for Ada Lovelace." --site http://127.0.0.1:8000\n  punchlist run --demo'
+    example = 'punchlist run --demo\n  punchlist run "Order 3 red pens for Ada Lovelace." --site http://127.0.0.1:8000'
     parser = _command(commands, "run", "get a goal done on a web site, verified", example, "running:run")
     parser.add_argument("goal", nargs="?", help="what is to be done, in a sentence or two")
-    parser.add_argument("--demo", action="store_true", help="start the example shop and order something there")
-    parser.add_argument("--site", metavar="URL", help="where it is to be done; the browser reaches nothing else")
+    parser.add_argument(
+        "--demo", action="store_true", help="start the example shop and order something there"
+    )
+    parser.add_argument(
+        "--site", metavar="URL", help="where it is to be done; the browser reaches nothing else"
+    )
     parser.add_argument("--model", metavar="M", help=MODEL)
     parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")
     parser.add_argument(
@@ -110,7 +114,11 @@ def _add_run(commands: Any) -> None:
         help="where lessons are kept (default .punchlist/memory; 'none' keeps none)",
     )
     parser.add_argument(
-        "--redos", type=natural, default=2, metavar="N", help="attempts of a task beyond the first (default 2)"
+        "--redos",
+        type=natural,
+        default=2,
+        metavar="N",
+        help="attempts of a task beyond the first (default 2)",
     )
     _add_budget(parser)
     _add_output(parser)
@@ -120,7 +128,10 @@ def _add_resume(commands: Any) -> None:
     example = "punchlist resume\n  punchlist resume .punchlist/2027-05-03-101500.db"
     parser = _command(commands, "resume", "go on with a run that was interrupted", example, "running:resume")
     parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="journal file or run id (default: the last one that is unfinished)"
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="journal file or run id (default: the last one that is unfinished)",
     )
     parser.add_argument("--site", metavar="URL", help="where the site is now (default: as recorded)")
     parser.add_argument("--model", metavar="M", help="another model (default: as recorded)")
@@ -145,10 +156,14 @@ def _add_train(commands: Any) -> None:
     parser = _command(commands, "train", "train the embedded model anew", example, "training:train")
     parser.add_argument("what", choices=("embedded",), help="which model")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for state, log and checkpoint")
-    parser.add_argument("--steps", type=whole, default=3000, metavar="N", help="optimizer steps in all (default 3000)")
+    parser.add_argument(
+        "--steps", type=whole, default=3000, metavar="N", help="optimizer steps in all (default 3000)"
+    )
     parser.add_argument("--minutes", type=positive, metavar="M", help="save and stop after so many minutes")
     parser.add_argument("--threads", type=whole, metavar="T", help="CPU threads (default: torch's choice)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of documents and first weights (default 1)")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of documents and first weights (default 1)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with what lies in DIR")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
@@ -158,14 +173,28 @@ def _add_figures(commands: Any) -> None:
         ("eval", "measure quality: confirmed and right, accuracy, redos", "shop"),
         ("bench", "measure speed: first run, decoding, import", "demo"),
     ):
-        parser = _command(commands, name, about, f"punchlist {name} {word} --quick", f"figures:{name}")
+        handler = "figures:evaluate" if name == "eval" else "figures:bench"
+        parser = _command(commands, name, about, f"punchlist {name} {word} --quick", handler)
         parser.add_argument("name", metavar="NAME", nargs="?", help="which one; left out, they are listed")
-        parser.add_argument("--model", metavar="M", help=MODEL)
-        parser.add_argument("--limit", type=whole, metavar="N", help="at most so many cases")
-        parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first case (default 0)")
-        parser.add_argument("--quick", action="store_true", help="a fixed subset, for a first impression")
-        parser.add_argument("--out", metavar="DIR", help="keep results there and go on from them")
+        parser.add_argument("--model", metavar="M", help=MODEL + "; string-match is the baseline")
+        parser.add_argument("--limit", type=whole, metavar="N", help="at most so many items")
+        parser.add_argument(
+            "--seed", type=natural, default=0, metavar="N", help="draws other items (default 0)"
+        )
+        parser.add_argument("--quick", action="store_true", help="a small fixed subset")
+        parser.add_argument("--resume", action="store_true", help="keep what was measured before a kill")
+        parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts, e.g. 2/4")
+        parser.add_argument(
+            "--parallel", type=whole, default=1, metavar="N", help="items at once (default 1)"
+        )
+        parser.add_argument("--no-compare", action="store_true", help="leave out passes that only compare")
         parser.add_argument("--data", metavar="FILE", help="data that is not part of the package")
+        parser.add_argument(
+            "--out", metavar="FILE", help="where results are kept (default under .punchlist/)"
+        )
+        parser.add_argument(
+            "--clone", metavar="DIR", help="repository to clone (default: that of this package)"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -174,7 +203,9 @@ def _add_journal(commands: Any) -> None:
     example = "punchlist journal list\n  punchlist journal show .punchlist/2027-05-03-101500.db"
     parser = _command(commands, "journal", about, example, "journals:list_journals")
     inner = parser.add_subparsers(dest="journal_command", title="commands", metavar="COMMAND")
-    listing = _command(inner, "list", "list runs, newest first", "punchlist journal list", "journals:list_journals")
+    listing = _command(
+        inner, "list", "list runs, newest first", "punchlist journal list", "journals:list_journals"
+    )
     listing.add_argument("folder", nargs="?", default=".punchlist", metavar="DIR", help="default .punchlist")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
     example = "punchlist journal show .punchlist/2027-05-03-101500.db --kinds envelope,decision"
@@ -189,7 +220,11 @@ def _add_journal(commands: Any) -> None:
 def _add_site(commands: Any) -> None:
     about = "serve the example shop until Ctrl-C"
     parser = _command(commands, "site", about, "punchlist site --port 8000 --seed 3", "sites:serve")
-    parser.add_argument("--port", type=natural, default=8000, metavar="N", help="0 takes a free one (default 8000)")
+    parser.add_argument(
+        "--port", type=natural, default=8000, metavar="N", help="0 takes a free one (default 8000)"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="which shop (default: the demo's)")
-    parser.add_argument("--folder", metavar="DIR", help="where to keep its state (default: forgotten at the end)")
+    parser.add_argument(
+        "--folder", metavar="DIR", help="where to keep its state (default: forgotten at the end)"
+    )
     parser.add_argument("--json", action="store_true", help="print address and goal as one JSON object")

