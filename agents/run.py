@@ -275,6 +275,7 @@ class Run:
         def over(ended: asyncio.Task[None]) -> None:
             drive.tasks.discard(ended)
             if not ended.cancelled() and (error := ended.exception()) is not None:
+                self.journal.append("breakdown", repr(error), run=self.run, task=drive.job.id, attempt=drive.state.attempt)
                 drive.inbox.put_nowait(_breakdown(drive, error))
 
         task.add_done_callback(over)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import JsonValue
 
 from ..protocols.messages import Evidence, Report
-from ..tools.browser.actions import Action, parse_action
+from ..tools.browser.actions import Action, MalformedAction, parse_action
 from ..tools.browser.results import ActionResult, evidence
 from ..tools.browser.view import View
 from ..tools.executor import Executor
@@ -217,7 +217,11 @@ class Worker:
             answer = await mind.ask(
                 roles.ask_act(view, history, step), task=order.task, attempt=order.attempt
             )
-            action = roles.read_act(answer, view, step)
+            try:
+                action = roles.read_act(answer, view, step)
+            except MalformedAction as error:  # only a model that does not decode under the grammar says such things
+                history.append(Done(answer, f"not an action: {error.why}"))
+                continue
             mark = f"{view.text()}\n{action.line()}"
             tried[mark] = tried.get(mark, 0) + 1
             if tried[mark] > MOST_REPEATS:

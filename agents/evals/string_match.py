@@ -79,107 +79,140 @@ def steps(rows: list[str]) -> str:
     return "\n".join([*todo, *last, "end"])
 
 
+THING = re.compile(r"^(link|button|other|textbox|number|date|select|checkbox|radio)\b ?([^:(]*)(?:: ?([^(]*))?(?:\((.*)\))?$")
+
+
+class Thing:
+    """Something on the page: role, name, value, options, the words of its row, and how to call it."""
+
+    def __init__(self, role: str, name: str, value: str, options: str, row: str) -> None:
+        self.role, self.name, self.value, self.row = role, name.strip(), value.strip(), row
+        self.options = [option.strip() for option in options.split(" | ")] if options else []
+        self.call = self.name
+
+
+def things(lines: list[str]) -> list[Thing]:
+    """Everything on the page that can be acted on."""
+    found: list[Thing] = []
+    for line in lines:
+        cells = re.split(r" \| (?![^(]*\))", line.removeprefix("- "))
+        for cell in cells:
+            match = THING.match(cell)
+            if match:
+                found.append(Thing(match[1], match[2], match[3] or "", match[4] or "", line))
+    for thing in found:
+        if sum(other.name == thing.name for other in found) > 1:
+            title = re.sub(r"^(?:link|button) ", "", thing.row.removeprefix("- ").split(" | ")[0])
+            thing.call = f"{title} / {thing.name}" if title != thing.name else thing.name
+    return found
+
+
 def act(question: str) -> str:
     """The next action by the words that labels share with the step."""
     lines = question.splitlines()
     step = next(line for line in lines if line.startswith("step : ")).removeprefix("step : ")
     did = [line.removeprefix("did : ") for line in lines if line.startswith("did : ")]
-    if any(line.startswith("dialog ") for line in lines[1:]):
+    if lines[1].startswith("dialog "):
         return "dialog accept"
-    elements = [(int(n), role, label) for line in lines for n, role, label in re.findall(r"\[(\d+)\] (\w+) ?((?:\([^)]*\)|[^\[|(])*)", line)]
+    page = [line for line in lines[1:] if not line.startswith(("did : ", "step : ", "do:"))]
+    found = things(page)
     verb, _, rest = step.partition(" ")
     if verb == "add":
-        return add(elements, rest, did, lines)
+        return add(found, rest, did, lines[0])
     if step == "open cart":
-        opened = any("quantity" in label or "remove" in label for _, _, label in elements)
-        return "done" if opened and did else best(elements, {"basket", "bag", "trolley", "cart"}, ("link",)) or "cannot not found"
+        opened = any("remove" in thing.name or "take it out" in thing.name or "leave this" in thing.name for thing in found)
+        return "done" if opened and did else best(found, CART, ("link",)) or "cannot not found"
     if verb == "set":
         count, _, item = rest.partition(" x ")
-        row = next((line for line in lines if set(stems(item)) <= set(stems(line)) and "[" in line), "")
-        number = re.search(r"\[(\d+)\] (?:number|textbox|select)[^:|]*: ?(\d+)", row)
-        if not number:
+        field = next((t for t in found if t.role in ("number", "textbox", "select") and set(stems(item)) <= set(stems(t.row))), None)
+        if field is None:
             return "cannot not found"
-        if number.group(2) != count:
-            return f"type {number.group(1)} {count}"
-        return "done" if len(did) > 1 else best(elements, {"update", "save", "quantity", "sum"}, ("button",)) or "done"
-    return form(elements, step, verb, rest, did, question)
+        if field.value != count:
+            return f"type {field.call} = {count}"
+        return "done" if len(did) > 1 else best(found, {"update", "save", "quantity", "sum"}, ("button",)) or "done"
+    return form(found, step, verb, rest, did, page)
 
 
-def add(elements: list[tuple[int, str, str]], rest: str, did: list[str], lines: list[str]) -> str:
+CART = {"basket", "bag", "trolley", "cart"}
+
+
+def add(found: list[Thing], rest: str, did: list[str], head: str) -> str:
     """Find the thing, open it, set the count, add it."""
     count, _, item = rest.partition(" x ")
     if did and did[-1].startswith("click") and "ok" in did[-1] and ADD & set(did[-1].split(" -> ")[0].split()):
         return "done"
-    field = next((element for element in elements if element[1] in ("number", "textbox") and "update" not in str(elements) and {"many", "quantity"} & set(element[2].split())), None)
-    opened = set(stems(item)) <= set(stems(lines[0]))
-    if field and opened:
-        if field[2].strip().endswith(f": {count}"):
-            return best(elements, ADD, ("button",)) or "cannot not found"
-        return f"type {field[0]} {count}"
-    for line in lines[1:]:
-        link = re.search(r"\[(\d+)\] (?:link|button)", line)
-        if link and set(stems(item)) <= set(stems(line)):
-            return f"click {link.group(1)}"
-    box = next((element for element in elements if element[1] == "textbox" and GO & set(element[2].replace(":", "").split())), None)
+    field = next((t for t in found if t.role == "number" or {"many", "quantity"} & set(t.name.split())), None)
+    if field and set(stems(item)) <= set(stems(head)):
+        return f"type {field.call} = {count}" if field.value != count else best(found, ADD, ("button",)) or "cannot not found"
+    link = next((t for t in found if t.role in ("link", "button") and set(stems(item)) <= set(stems(t.row))), None)
+    if link:
+        return f"click {link.call}"
+    box = next((t for t in found if t.role == "textbox" and GO & set(t.name.split())), None)
     if box and did and did[-1].startswith("type"):
-        return "press Enter"
+        return "press enter"
     if box and not any(line.startswith("type") for line in did):
-        return f"type {box[0]} {item}"
-    return best(elements, {"next", "more", "further", "onwards"}, ("link",)) or "cannot not found"
+        return f"type {box.call} = {item}"
+    return best(found, {"next", "more", "further", "onwards"}, ("link",)) or "cannot not found"
 
 
-def form(elements: list[tuple[int, str, str]], step: str, verb: str, rest: str, did: list[str], text: str) -> str:
-    """Fields, options, buttons."""
+def form(found: list[Thing], step: str, verb: str, rest: str, did: list[str], page: list[str]) -> str:
+    """Fields, options, buttons, tickets."""
     if verb == "fill":
         key, _, value = rest.partition(" : ")
         if did and did[-1].startswith("type"):
             return "done"
-        hit = next((element for element in elements if element[1] in ("textbox", "date") and (element[1] == key or LABELS[key] & set(re.findall(r"[a-z]+", element[2])))), None)
-        return f"type {hit[0]} {value}" if hit else best(elements, {"checkout", "delivery", "check"}, ("link", "button")) or "cannot not found"
+        hit = next((t for t in found if t.role in ("textbox", "date") and (t.role == key or LABELS[key] & set(t.name.split()))), None)
+        return f"type {hit.call} = {value}" if hit else best(found, {"checkout", "delivery", "check"}, ("link", "button")) or "cannot not found"
     if verb == "choose":
-        if did and ("select" in did[-1] or "click" in did[-1]):
-            return "done"
-        for number, role, label in elements:
-            if role == "select" and rest in label:
-                option = next(text.strip(" )") for text in label.split("(", 1)[1].split("|") if rest in text)
-                return f"select {number} {option}"
-            if role in ("radio", "checkbox") and set(stems(rest)) & set(stems(label)):
-                return f"click {number}"
-        return "cannot not found"
+        return choose(found, rest, did)
     if verb == "review":
-        terms = next((n for n, role, label in elements if role == "checkbox" and "terms" in label and "off" in label), None)
+        terms = next((t for t in found if t.role == "checkbox" and "terms" in t.name and t.value == "off"), None)
         if terms:
-            return f"click {terms}"
-        if best(elements, {"place", "send"}, ("button",)) and did:
+            return f"click {terms.call}"
+        if did and best(found, {"place", "send"}, ("button",)):
             return "done"
-        return best(elements, {"review", "look", "last", "show", "order"}, ("button",)) or "done"
+        return best(found, {"review", "look", "last", "show", "order"}, ("button",)) or "done"
     if verb == "place":
-        shown = re.search(r"order.{0,20}number\W+(?:is )?([a-z]*-?\w*\d[\w-]*)", "\n".join(label for _, _, label in elements) + text)
-        if shown:
-            return f"done {shown.group(1)}"
-        return best(elements, {"place", "order", "send"}, ("button",)) or "cannot not found"
+        shown = re.search(r"order.{0,20}number \W*(?:is )?([a-z]*-?\w*\d[\w-]*)", "\n".join(page))
+        return f"done {shown.group(1)}" if shown else best(found, {"place", "order", "send"}, ("button",)) or "cannot not found"
+    return ticket(found, step, verb, rest, did)
+
+
+def choose(found: list[Thing], rest: str, did: list[str]) -> str:
+    """The option of a select, radio or checkbox that shares words with what was said."""
+    if did and ("select" in did[-1] or "click" in did[-1]):
+        return "done"
+    for thing in found:
+        option = next((option for option in thing.options if rest in option), "")
+        if option:
+            return f"select {thing.call} = {option}"
+        if thing.role in ("radio", "checkbox") and set(stems(rest)) & set(stems(thing.name)):
+            return f"click {thing.call}"
+    return "cannot not found"
+
+
+def ticket(found: list[Thing], step: str, verb: str, rest: str, did: list[str]) -> str:
+    """Find the ticket, type the reply, close it."""
+    boxes = [t for t in found if t.role == "textbox" and {"reply", "answer"} & set(t.name.split())]
     if step.startswith("open ticket"):
         who = rest.removeprefix("ticket of ")
-        if did and who.split()[0] in " ".join(label for _, _, label in elements) + step and "reply" in " ".join(label for _, _, label in elements):
+        row = next((t for t in found if t.role == "link" and who in t.row and t.row != t.name), None)
+        if boxes and did:
             return "done"
-        row = next((line for line in text.splitlines() if who in line and "[" in line and line.startswith("-")), "")
-        link = re.search(r"\[(\d+)\] (?:link|button)", row)
-        if link:
-            return f"click {link.group(1)}"
-        on = best(elements, {"next", "more", "further", "onwards"}, ("link",)) if did else ""
-        return on or best(elements, {"desk"}, ("link",)) or "cannot not found"
+        if row:
+            return f"click {row.call}"
+        return (best(found, {"next", "more", "further", "onwards"}, ("link",)) if did else "") or best(found, {"desk"}, ("link",)) or "cannot not found"
     if verb == "reply":
-        box = next((n for n, role, label in elements if role == "textbox" and {"reply", "answer"} & set(re.findall(r"[a-z]+", label))), None)
-        return "done" if did else f"type {box} {rest}" if box else "cannot not found"
-    return "done" if did else best(elements, {"close", "send"}, ("button",)) or "cannot not found"
+        return "done" if did else f"type {boxes[0].call} = {rest}" if boxes else "cannot not found"
+    return "done" if did else best(found, {"close", "send"}, ("button",)) or "cannot not found"
 
 
 def stems(text: str) -> list[str]:
     return [word.rstrip("s") for word in re.findall(r"[a-z]+", text)]
 
 
-def best(elements: list[tuple[int, str, str]], wanted: set[str], roles: tuple[str, ...]) -> str:
-    """A click on the element of these roles that shares most words with `wanted`; empty when none does."""
-    scored = [(len(wanted & set(re.findall(r"[a-z]+", label))), -number) for number, role, label in elements if role in roles]
+def best(found: list[Thing], wanted: set[str], roles: tuple[str, ...]) -> str:
+    """A click on the thing of these roles that shares most words with `wanted`; empty when none does."""
+    scored = [(len(wanted & set(thing.name.split())), -index) for index, thing in enumerate(found) if thing.role in roles]
     top = max(scored, default=(0, 0))
-    return f"click {-top[1]}" if top[0] else ""
+    return f"click {found[-top[1]].call}" if top[0] else ""
