@@ -59,7 +59,9 @@ SCENARIOS: dict[str, Bounds] = {
 """What is walked by default: one world per concern, each small enough to be walked completely."""
 
 BIG: dict[str, Bounds] = {
-    "two workers, three redos": Bounds(verdicts=_YES_NO, give_up=()),
+    "two workers, three redos": Bounds(
+        kinds=("loss", "duplicate", "delay", "crash"), verdicts=_YES_NO, give_up=()
+    ),
     "two workers that give up": Bounds(attempts=2, verdicts=_YES_NO),
     "two faults": Bounds(workers=1, attempts=2, faults=2, verdicts=_YES_NO, give_up=()),
     "people": Bounds(workers=1, attempts=2, acts=1, verdicts=("pass", "anomaly"), give_up=()),

@@ -242,7 +242,8 @@ def _table() -> dict[tuple[str, str], ManagerRule]:
             (status, "child_end"): _R(child_ended, _same(status), "take note"),
             (status, "reopen"): _R(reopened, ("not_done", *_same(status)), "begin a new generation"),
         }
-    return {key: rules[key] for key in sorted(rules, key=lambda key: (_STATUSES.index(key[0]), key[1]))}  # pyright: ignore[reportArgumentType]
+    rank = {str(status): number for number, status in enumerate(_STATUSES)}
+    return {key: rules[key] for key in sorted(rules, key=lambda key: (rank[key[0]], key[1]))}
 
 
 MANAGER_RULES: Mapping[tuple[str, str], ManagerRule] = _table()

@@ -383,13 +383,15 @@ def read_envelope(text: str | bytes) -> Envelope:
         raise
 
 
+class _Versioned(BaseModel):
+    version: str = ""
+
+
 def _version_of(text: str | bytes) -> str:
     try:
-        parsed: Any = json.loads(text)
+        return _Versioned.model_validate_json(text).version
     except ValueError:
         return ""
-    version: Any = parsed.get("version", "") if isinstance(parsed, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return version if isinstance(version, str) else ""
 
 
 def message_id(task: str, generation: int, attempt: int, kind: str, number: int = 0) -> str:

@@ -6,16 +6,16 @@ written. None is ever used by a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .explorer_model import Reducers
 from .manager_handlers import ignore, judged, reopened, reported
-from .manager_rules import MANAGER_RULES, ManagerHandler, ManagerRule
+from .manager_rules import MANAGER_RULES, ManagerHandler
 from .manager_steps import Step, mint_confirm
 from .messages import Envelope, Report, Verdict
 from .tasks import Event, ManagerTask, PersonAct, Reopen, StartWork, WorkerTask
-from .worker_rules import WORKER_RULES, WorkerHandler, WorkerRule, WorkerStep
+from .worker_rules import WORKER_RULES, WorkerHandler, WorkerStep
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,16 @@ class Mutant:
 
 def _manager(
     change: Callable[[ManagerHandler], ManagerHandler], *keys: tuple[str, str]
-) -> Mapping[tuple[str, str], ManagerRule]:
+) -> Callable[[str], Reducers]:
     changed = {key: replace(MANAGER_RULES[key], run=change(MANAGER_RULES[key].run)) for key in keys}
-    return {**MANAGER_RULES, **changed}
+    return lambda name: Reducers(name, manager={**MANAGER_RULES, **changed})
 
 
 def _worker(
     change: Callable[[WorkerHandler], WorkerHandler], *keys: tuple[str, str]
-) -> Mapping[tuple[str, str], WorkerRule]:
+) -> Callable[[str], Reducers]:
     changed = {key: replace(WORKER_RULES[key], run=change(WORKER_RULES[key].run)) for key in keys}
-    return {**WORKER_RULES, **changed}
+    return lambda name: Reducers(name, worker={**WORKER_RULES, **changed})
 
 
 def _as(other: ManagerHandler) -> Callable[[ManagerHandler], ManagerHandler]:
@@ -165,37 +165,37 @@ def _forgets_its_report(rule: WorkerHandler) -> WorkerHandler:
 _WORKING = ("assigned", "working")
 
 MUTANTS: tuple[Mutant, ...] = tuple(
-    Mutant(name, says, scenario, Reducers(name, **{side: rules}))  # pyright: ignore[reportArgumentType]
-    for name, says, scenario, side, rules in (
-        ("believes the worker", "confirms on the report, without a verdict", "three redos", "manager",
+    Mutant(name, says, scenario, make(name))
+    for name, says, scenario, make in (
+        ("believes the worker", "confirms on the report, without a verdict", "three redos",
          _manager(_as(_believes_the_worker), *((s, "report") for s in _WORKING))),
-        ("takes any verdict", "confirms on a verdict about an earlier attempt", "two faults", "manager",
+        ("takes any verdict", "confirms on a verdict about an earlier attempt", "two faults",
          _manager(_as(_takes_any_verdict), ("verifying", "late"))),
-        ("keeps passes", "a redo does not void earlier passes", "three redos", "manager",
+        ("keeps passes", "a redo does not void earlier passes", "three redos",
          _manager(_keeps_passes, ("verifying", "verdict"))),
-        ("takes late reports", "accepts the report of an earlier attempt", "three redos", "manager",
+        ("takes late reports", "accepts the report of an earlier attempt", "three redos",
          _manager(_as(_takes_late_report), *((s, "late") for s in _WORKING))),
-        ("has no limit", "ignores the limit of attempts", "three redos", "manager",
+        ("has no limit", "ignores the limit of attempts", "three redos",
          _manager(_without_limit, ("verifying", "verdict"))),
-        ("has no budget", "orders work that nothing is left for", "budget", "manager",
+        ("has no budget", "orders work that nothing is left for", "budget",
          _manager(_without_budget, ("verifying", "verdict"), ("not_done", "redo"), ("not_done", "assign"))),
-        ("overlooks anomalies", "confirms with an open anomaly", "anomalies", "manager",
+        ("overlooks anomalies", "confirms with an open anomaly", "anomalies",
          _manager(_as(_overlooks_anomalies), ("verifying", "verdict"))),
-        ("forgets children", "confirms a parent before its child", "parent and child", "manager",
+        ("forgets children", "confirms a parent before its child", "parent and child",
          _manager(_forgets_children, *((s, "report") for s in _WORKING), ("verifying", "verdict"))),
-        ("never repeats", "does not send again what was lost", "three redos", "manager",
+        ("never repeats", "does not send again what was lost", "three redos",
          _manager(_never_repeats, *((s, "tick") for s in _WORKING))),
-        ("verifies twice", "a repeated report starts a second verification", "three redos", "manager",
+        ("verifies twice", "a repeated report starts a second verification", "three redos",
          _manager(_as(reported), ("verifying", "report"))),
-        ("asks under the old name", "a verdict on other work confirms the person's", "people", "manager",
+        ("asks under the old name", "a verdict on other work confirms the person's", "people",
          _manager(_asks_under_the_old_name, ("verifying", "take_over"), ("disposing", "take_over"))),
-        ("stays confirmed", "re-opening a child leaves the parent", "parent and child", "manager",
+        ("stays confirmed", "re-opening a child leaves the parent", "parent and child",
          _manager(_as(_stays_confirmed), ("confirmed", "reopen"))),
-        ("begins again", "starts an attempt's work twice", "three redos", "worker",
+        ("begins again", "starts an attempt's work twice", "three redos",
          _worker(_begins_again, ("working", "repeated"))),
-        ("pretends to work", "goes on after a crash with nothing in hand", "three redos", "worker",
+        ("pretends to work", "goes on after a crash with nothing in hand", "three redos",
          _worker(_pretends_to_work, ("working", "worker_lost"))),
-        ("reports once", "a lost report is never sent again", "three redos", "worker",
+        ("reports once", "a lost report is never sent again", "three redos",
          _worker(_forgets_its_report, ("reported", "repeated"), ("reported", "tick"))),
     )
 )  # fmt: skip

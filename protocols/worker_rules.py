@@ -264,7 +264,8 @@ def _table() -> dict[tuple[str, str], WorkerRule]:
         }
         if status != "working":
             rules[status, "answer"] = _R(ignore, (status,), "late")
-    return {key: rules[key] for key in sorted(rules, key=lambda key: (_STATUSES.index(key[0]), key[1]))}  # pyright: ignore[reportArgumentType]
+    rank = {str(status): number for number, status in enumerate(_STATUSES)}
+    return {key: rules[key] for key in sorted(rules, key=lambda key: (rank[key[0]], key[1]))}
 
 
 WORKER_RULES: Mapping[tuple[str, str], WorkerRule] = _table()

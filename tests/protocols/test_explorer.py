@@ -49,6 +49,12 @@ def test_the_same_bounds_give_the_same_figures() -> None:
     )
 
 
+def test_the_example_in_the_readme_runs() -> None:
+    _, example, *_ = README.read_text(encoding="utf-8").split("```python")
+
+    exec(example.split("```")[0], {})
+
+
 def test_the_readme_has_the_table_that_runs() -> None:
     text = README.read_text(encoding="utf-8")
 

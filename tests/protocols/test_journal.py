@@ -111,7 +111,9 @@ def test_a_killed_writer_loses_no_row_that_it_acknowledged(path: Path) -> None:
     assert writer.stdout is not None
     acknowledged = [writer.stdout.readline() for _ in range(200)]
     writer.send_signal(signal.SIGKILL)
-    rest = writer.communicate(timeout=5)[0].splitlines(keepends=True)
+    rest = writer.stdout.readlines()
+    writer.wait(timeout=5)
+    writer.stdout.close()
 
     with Journal.open(path) as journal:
         found = [row.seq for row in journal.rows("run")]
