@@ -57,6 +57,11 @@ KEEP_OPEN = (
 def doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
     """Why a plan may have misread its goal; empty when nothing speaks against it."""
     found = [problem for task in tasks for problem in _task_doubts(task)]
+    found += [
+        f"Task {index} quotes the number of task {task.number_of}, which is no order before it."
+        for index, task in enumerate(tasks, 1)
+        if task.number_of is not None and not (task.number_of < index and tasks[task.number_of - 1].kind == "order")
+    ]
     left = uncovered(goal, tasks)
     if left:
         found.append(f"No part of the plan covers {', '.join(repr(word) for word in left)} of the goal.")

@@ -88,6 +88,7 @@ class Drive:
     lesson: str = ""
     lesson_check: str = ""
     resumed: bool = False
+    fault: BaseException | None = None
 
 
 class Run:
@@ -134,7 +135,10 @@ class Run:
                 for job in jobs:
                     self._ended[job.id] = group.create_task(self._when_ready(job))
         except ExceptionGroup as errors:
-            return self._end(Failed(_first(errors)))
+            error = _first(errors)
+            if isinstance(error, BudgetExhausted | Truncated):
+                return self._end(Unverified(dict(self.results), (str(error),)))
+            return self._end(Failed(error))
         return self._end(self._sum_up(jobs))
 
     def _end(self, outcome: Confirmed[Any] | Unverified | Failed) -> Confirmed[Any] | Unverified | Failed:
@@ -192,7 +196,10 @@ class Run:
         try:
             await self._carry_out(drive, effects, lane)
             while drive.state.status not in TERMINAL:
-                await self._feed(drive, await drive.inbox.get(), lane)
+                event = await drive.inbox.get()
+                if drive.fault is not None:
+                    raise drive.fault
+                await self._feed(drive, event, lane)
         finally:
             for handle in drive.timers.values():
                 handle.cancel()
@@ -276,7 +283,8 @@ class Run:
             drive.tasks.discard(ended)
             if not ended.cancelled() and (error := ended.exception()) is not None:
                 self.journal.append("breakdown", repr(error), run=self.run, task=drive.job.id, attempt=drive.state.attempt)
-                drive.inbox.put_nowait(_breakdown(drive, error))
+                drive.fault = error
+                drive.inbox.put_nowait(Tick(now=time.time()))
 
         task.add_done_callback(over)
 
@@ -385,6 +393,8 @@ class Run:
         if drive.work.stage.name != "place" or worker.browser is None or not worker.browser.allow:
             return None
         start = worker.browser.allow[0]
+        if drive.state.last is not None and drive.state.last.result:
+            raise CannotTell(start, "an order was placed, and what the shop shows of it does not pass")
         found = await find_order(worker.browser, lane.storage, start, drive.work.facts)
         if found is None:
             return None
@@ -554,15 +564,6 @@ def _feedback(error: StepFailed) -> str:
     if error.reason == "refused":
         return f"refused : {error.hint or error.step}"
     return f"{error.step} : {error.reason}{' : ' + error.hint if error.hint else ''}"
-
-
-def _breakdown(drive: Drive, error: BaseException) -> ProtocolEvent:
-    from ..protocols.tasks import VerifierLost, WorkerLost
-
-    now = time.time()
-    if drive.state.status == "verifying":
-        return VerifierLost(now=now, verifier=drive.state.verifier)
-    return WorkerLost(now=now, worker=drive.state.worker or "worker")
 
 
 def _mapping(value: Any) -> dict[str, Any]:
