@@ -18,6 +18,7 @@ from punchlist.core_model.errors import (
     RequestCancelled,
     SequenceBusy,
 )
+from punchlist.core_model.grammar import Grammar
 from punchlist.core_model.jobs import Output
 from punchlist.core_model.sampling import Sampling
 from punchlist.core_model.tokenizer import Tokenizer

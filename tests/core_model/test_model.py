@@ -69,7 +69,7 @@ async def test_leaving_a_stream_cancels_the_work(model: LocalModel) -> None:
     stream = model.stream(MESSAGES, sampling=Sampling(temperature=1.0, max_tokens=200))
     async for _ in stream:
         break
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
 
     await model.generate(MESSAGES, sampling=Sampling(max_tokens=1))
 
