@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ class LocalModel:
 
     async def stream(
         self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
-    ) -> AsyncIterator[Delta | Generation]:
+    ) -> AsyncGenerator[Delta | Generation, None]:
         """`generate`, piece by piece; the last item is the whole `Generation`. Leaving the loop cancels."""
         self._requests += 1
         loop = asyncio.get_running_loop()

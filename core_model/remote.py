@@ -14,7 +14,7 @@ import math
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -128,7 +128,7 @@ class RemoteModel:
 
     async def stream(
         self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
-    ) -> AsyncIterator[Delta | Generation]:
+    ) -> AsyncGenerator[Delta | Generation, None]:
         """`generate`, piece by piece. With a grammar nothing appears before the answer is validated."""
         if grammar is not None:
             generation = await self.generate(messages, sampling=sampling, grammar=grammar)

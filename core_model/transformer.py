@@ -65,7 +65,8 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.requires_grad and x.dim() == 2:
-            return cast("Tensor", _RMSNorm.apply(x, self.weight, self.eps))
+            apply = cast("Callable[..., Tensor]", _RMSNorm.apply)  # pyright: ignore[reportUnknownMemberType]
+            return apply(x, self.weight, self.eps)
         return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
 
 
