@@ -64,7 +64,14 @@ BIG: dict[str, Bounds] = {
     ),
     "two workers that give up": Bounds(attempts=2, verdicts=_YES_NO),
     "two faults": Bounds(workers=1, attempts=2, faults=2, verdicts=_YES_NO, give_up=()),
-    "people": Bounds(workers=1, attempts=2, acts=1, verdicts=("pass", "anomaly"), give_up=()),
+    "people": Bounds(
+        workers=1,
+        attempts=2,
+        acts=1,
+        kinds=("loss", "duplicate", "crash"),
+        verdicts=("pass", "anomaly"),
+        give_up=(),
+    ),
     "parent, child, faults": Bounds(
         attempts=1, child=True, kinds=("duplicate", "delay", "crash"), verdicts=_YES_NO, give_up=()
     ),
