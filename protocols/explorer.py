@@ -64,7 +64,7 @@ BIG: dict[str, Bounds] = {
     ),
     "two workers that give up": Bounds(attempts=2, verdicts=_YES_NO),
     "two faults": Bounds(workers=1, attempts=2, faults=2, verdicts=_YES_NO, give_up=()),
-    "people": Bounds(
+    "people and anomalies": Bounds(
         workers=1,
         attempts=2,
         acts=1,

@@ -39,6 +39,10 @@ def test_the_exploration_says_so_when_it_is_not_complete() -> None:
     assert violation.invariant == "too_large"
 
 
+def test_no_two_worlds_share_a_name() -> None:
+    assert not set(SCENARIOS) & set(BIG)
+
+
 def test_the_same_bounds_give_the_same_figures() -> None:
     first, second = explore(SCENARIOS["budget"]), explore(SCENARIOS["budget"])
 
