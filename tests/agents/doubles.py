@@ -321,5 +321,6 @@ def _wanted(step: str) -> tuple[list[tuple[str, str]], list[str]]:
         "reply": ([], [f"type reply = {rest}"]),
         "send": ([], ["click send"]),
         "close": ([], ["click send and close"]),
+        "remove": ([("/basket", "basket")], []),
     }
     return ways[next(key for key in ways if step.startswith(key))]

@@ -1,4 +1,4 @@
-"""Every role's question, grammar and answer go together: what is written is accepted and read back the same."""
+"""Every role's question, grammar and answer go together: what is written is accepted and read back."""
 
 from importlib import resources
 from random import Random

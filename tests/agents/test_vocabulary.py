@@ -1,4 +1,4 @@
-"""What the embedded model is trained on stays apart from the example site; else its evaluation measured memory."""
+"""What the embedded model is trained on stays apart from the example site, or its evaluation is void."""
 
 import re
 from random import Random
