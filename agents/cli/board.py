@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -34,6 +35,12 @@ STATUS_AFTER = {
     "confirm": "confirmed",
 }
 """Status of a task after a message of this kind."""
+
+WENT_WRONG = re.compile(
+    r"(no_effect|stale_ref|covered|not_visible|disabled|not_editable|bad_option|value_differs|blocked_origin"
+    r"|not_found|timeout|crashed|unreachable|error|[A-Z][A-Za-z]+:)"
+)
+"""How the result of an action begins that did not do what it was meant to do."""
 
 TO_WORKER = ("assign", "redo", "cancel")
 
@@ -168,8 +175,8 @@ class Board:
         if isinstance(envelope.body, Cancel):
             ended = envelope.body.reason.partition(":")[0]
             task.status = ended if ended in ("unverified", "failed") else "cancelled"
-            if envelope.recipient != task.worker:
-                return []
+        if isinstance(envelope.body, Cancel | Confirm) and envelope.recipient != task.worker:
+            return []  # the same message to another party
         if isinstance(envelope.body, Assign | Redo):
             task.worker = envelope.recipient
         text, good = say(envelope.body)
@@ -178,9 +185,9 @@ class Board:
         return [Moment(envelope.sent_at, name, envelope.kind, f"{who}{text}", good)]
 
     def _acted(self, event: Acted, at: float) -> list[Moment]:
-        self.steps += 1
-        good = None if event.result.startswith(("ok", "step done")) else False
+        good = False if WENT_WRONG.match(event.result) else None
         if event.result != "step done":
+            self.steps += 1
             self.doings.append(Doing("", f"{event.action} -> {event.result}", good=good is None))
         return [Moment(at, event.task, "act", f"{event.worker}: {event.action} -> {event.result}", good)]
 
@@ -206,7 +213,7 @@ def say(body: Message) -> tuple[str, bool | None]:
         case Redo(feedback=feedback, plan=plan):
             return f"{feedback}; plan: {'; '.join(plan)}", False
         case Confirm(verdict=verdict):
-            return f"{len(verdict.findings)} of {len(verdict.findings)} checks passed", True
+            return f"{_count(len(verdict.findings), 'check')} passed", True
         case Failed(error=error, message=message):
             return f"{error}: {message}", False
         case Cancel(reason=reason) | Decline(reason=reason):

@@ -167,6 +167,7 @@ def _footer(board: Board, elapsed: float) -> Table:
     row = Table.grid(expand=True)
     row.add_column(no_wrap=True, overflow="ellipsis")
     row.add_column(justify="right", no_wrap=True)
+    row.add_column(width=1)
     parts = [
         f"{board.prompt_tokens + board.answer_tokens:,} tokens",
         f"{board.tokens_per_second:.0f} tokens/s",
@@ -176,7 +177,8 @@ def _footer(board: Board, elapsed: float) -> Table:
     ]
     row.add_row(
         Text("  " + " · ".join(parts), "bright_black"),
-        Text("Ctrl-C stops; punchlist resume goes on ", "bright_black"),
+        Text("Ctrl-C stops, punchlist resume goes on", "bright_black"),
+        "",
     )
     return row
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...protocols.outcome import Confirmed, Failed, Unverified
 from .board import Board, punch_line
-from .edge import DONE, FAILED, INTERRUPTED, UNVERIFIED, describe_error
+from .edge import DONE, FAILED, INTERRUPTED, UNVERIFIED, USAGE, describe_error, sentence_for
 from .lines import plain
 
 Outcome = Confirmed[Any] | Unverified | Failed
@@ -42,7 +42,9 @@ class Ending:
             case Failed():
                 return FAILED
             case None:
-                return INTERRUPTED if self.error is None else FAILED
+                if self.error is None:
+                    return INTERRUPTED
+                return USAGE if sentence_for(self.error) and not self.board.tasks else FAILED
 
     def as_json(self) -> dict[str, Any]:
         """The one object that `--json` prints."""
@@ -141,9 +143,9 @@ class Ending:
     def _next(self) -> str:
         path = shlex.quote(str(self.journal))
         show = f"punchlist journal show {path}"
-        return (
-            show if isinstance(self.outcome, Confirmed) else f"go on: punchlist resume {path}    look: {show}"
-        )
+        if isinstance(self.outcome, Confirmed | Unverified):
+            return show
+        return f"{show}\n         punchlist resume {path}"
 
 
 def indented(value: Any, depth: int = 1) -> list[str]:

@@ -1,4 +1,4 @@
-"""The sites that runs are about: is it there? And the demo's example shop, kept so that its run can resume."""
+"""The sites that runs are about: is it there? And the demo's shop, kept so that its run can resume."""
 
 from __future__ import annotations
 

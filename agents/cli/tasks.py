@@ -13,6 +13,7 @@ LIMITS = (
     "It reads English, and takes names, counts, dates and texts from goal and page as they stand there.",
     "It does not know: conversation, writing, questions about the world, the open web, logging in.",
     "A goal outside the families ends unverified, with that reason and nothing done.",
+    "Tools are plugged in from a program (Worker(..., tools=[...])), not from the command line.",
     "Other models do the same families; name one with --model.",
 )
 """What a person should know about the embedded model before the first goal."""

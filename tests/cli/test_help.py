@@ -1,0 +1,70 @@
+"""What a person finds out by asking for help, and by calling it wrongly."""
+
+import pytest
+
+from punchlist.agents.cli import main
+from punchlist.agents.cli.edge import USAGE
+from punchlist.agents.cli.parser import build_parser
+
+COMMANDS = (
+    "run",
+    "resume",
+    "tasks",
+    "doctor",
+    "train",
+    "eval",
+    "bench",
+    "journal list",
+    "journal show",
+    "site",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_an_example(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert f"example:\n  punchlist {command}" in text
+    assert text.count("--help") == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_example_is_a_call_that_is_understood(command, capsys):
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    examples = capsys.readouterr().out.partition("example:\n")[2].splitlines()
+
+    for line in examples:
+        words = line.strip().replace('"', "").split()
+        if "run" in words[:2] and "--demo" not in words:
+            words = [*words[:2], "goal", *words[words.index("--site") :]]
+        assert build_parser().parse_args(words[1:]).handler
+
+
+def test_no_command_at_all_prints_the_list(capsys):
+    assert main([]) == USAGE
+
+    assert "journal" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dance"],
+        ["run", "g", "--workers", "0"],
+        ["run", "g", "--seconds", "-1"],
+        ["run", "g", "--redos", "-1"],
+        ["train", "embedded"],
+        ["eval", "shop", "--limit", "none"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_call_ends_with_the_code_for_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == USAGE
+    assert "punchlist" in capsys.readouterr().err

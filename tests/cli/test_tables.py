@@ -1,0 +1,106 @@
+"""`tasks`, `doctor`, `train`, `eval` and `bench`: what they print, and what they refuse."""
+
+import json
+
+import pytest
+
+from punchlist.agents.cli.edge import DONE, USAGE, SettingsError
+from punchlist.agents.cli.figures import lines, options_of
+from punchlist.agents.cli.parser import build_parser
+from punchlist.agents.cli.training import Progress, check_folder, newest_line, progress_line
+from punchlist.agents.families import FAMILIES
+
+LINE = {"step": 50, "loss": 1.25, "tokens_per_second": 7000.0, "seconds": 60.0, "accuracy_plan": 0.5}
+
+
+def test_tasks_lists_every_family_with_its_example(punchlist):
+    out = punchlist("tasks").out
+
+    assert all(family.name in out and family.example in out for family in FAMILIES.values())
+    assert [family["name"] for family in punchlist("tasks", "--json").json()["families"]] == list(FAMILIES)
+
+
+def test_doctor_names_what_is_missing_and_what_to_do_and_still_checks_the_rest(punchlist, monkeypatch):
+    monkeypatch.setenv("PUNCHLIST_BROWSER", "/nowhere/chromium")
+
+    ended = punchlist("doctor", "--json")
+
+    checks = {check["name"]: check for check in ended.json()["checks"]}
+    assert ended.code == USAGE
+    assert not checks["browser"]["ok"]
+    assert "playwright install" in checks["browser"]["text"]
+    assert checks["python"]["ok"] and checks["torch"]["ok"] and checks["journal"]["ok"]
+
+
+def test_a_training_is_neither_overwritten_nor_continued_by_mistake(tmp_path):
+    check_folder(tmp_path, resuming=False)
+    with pytest.raises(SettingsError, match="holds no training"):
+        check_folder(tmp_path, resuming=True)
+
+    (tmp_path / "state.pt").touch()
+
+    check_folder(tmp_path, resuming=True)
+    with pytest.raises(SettingsError, match="--resume"):
+        check_folder(tmp_path, resuming=False)
+
+
+def test_progress_is_read_from_whole_lines_of_the_log(tmp_path):
+    log = tmp_path / "log.jsonl"
+    assert newest_line(log) is None
+
+    log.write_text(json.dumps(LINE) + "\n" + '{"step": 51, "lo')
+
+    assert newest_line(log) == LINE
+    assert progress_line(LINE, 100) == "step 50/100  loss 1.250  7,000 tokens/s  about 1 min left  plan 50%"
+
+
+def test_progress_tells_a_line_once(tmp_path):
+    told: list[str] = []
+    (tmp_path / "log.jsonl").write_text(json.dumps(LINE) + "\n")
+
+    with Progress(tmp_path / "log.jsonl", 100, told.append) as progress:
+        progress.tell()
+
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("kind", ["eval", "bench"])
+def test_without_a_name_the_measurements_are_listed(punchlist, kind):
+    ended = punchlist(kind)
+
+    assert ended.code == DONE
+    assert {"eval": "shop", "bench": "demo"}[kind] in ended.out
+
+
+def test_the_options_reach_the_measurement():
+    parsed = build_parser().parse_args(
+        "eval shop --limit 5 --seed 2 --shard 1/4 --out f --no-compare --model m".split()
+    )
+
+    options = options_of(parsed)
+
+    assert (options.limit, options.seed, options.shard, options.compare, options.model) == (
+        5,
+        2,
+        "1/4",
+        False,
+        "m",
+    )
+    assert str(options.out) == "f"
+
+
+def test_a_figure_stands_beside_its_interval():
+    figures = {"right": 0.9, "right_low": 0.82, "right_high": 0.95, "lost": None}
+    made = {
+        "name": "shop",
+        "seconds": 3.0,
+        "figures": figures,
+        "settings": {"quick": True},
+        "machine": {"cores": 2},
+    }
+
+    printed = lines(made)
+
+    assert printed[1].split() == ["right", "0.9", "95", "%:", "0.82", "to", "0.95"]
+    assert printed[2].split() == ["lost", "not", "measured"]
+    assert len(printed) == 5
