@@ -55,9 +55,11 @@ class PaperShop:
 
     Args:
         loses_quantity: The first thing that a visitor adds goes into the basket once.
-        sends_the_wrong_thing: An order takes one thing more than its review said.
+        sends_the_wrong_thing: An order takes one thing more than its review said; its page offers it again.
+
+    Attributes:
         hides_orders: No page leads to the orders there are.
-        down: Views raise this error.
+        outages: What looks at a page raise, one after another, before it can be seen again.
     """
 
     def __init__(self, *, loses_quantity: bool = False, sends_the_wrong_thing: bool = False) -> None:
@@ -67,7 +69,7 @@ class PaperShop:
         self.visits: list[Visit] = []
         self.loses_quantity, self.sends_the_wrong_thing = loses_quantity, sends_the_wrong_thing
         self.hides_orders = False
-        self.down: Exception | None = None
+        self.outages: list[Exception] = []
         self.acted: list[str] = []
         self.looked: list[str] = []
 
@@ -106,8 +108,8 @@ class Tab:
 
     async def view(self, budget: int | None = None) -> View:
         await asyncio.sleep(0)
-        if self.shop.down is not None:
-            raise self.shop.down
+        if self.shop.outages:
+            raise self.shop.outages.pop()
         return self._draw()
 
     async def new_tab_view(self, url: str, budget: int | None = None) -> View:
@@ -201,6 +203,8 @@ class Tab:
             order = visit.orders[int(rest[-1]) - 1]
             sheet.row("order number", rest)
             _order_rows(sheet, order["items"], order)
+            if self.shop.sends_the_wrong_thing:
+                sheet.row(("button", "place order"))
         elif self.path == "/desk":
             for index, ticket in enumerate(self.shop.tickets):
                 sheet.row(("link", f"ticket {index}"), ticket.customer, "closed" if ticket.closed else "open")

@@ -86,6 +86,13 @@ def test_a_ticket_that_is_neither_answered_nor_closed_is_doubtful():
     ]
 
 
+@pytest.mark.parametrize("number", [2, 3])
+def test_the_number_of_what_is_no_order_before_it_is_doubtful(number):
+    [doubt] = found(GOAL, PLAN.replace("number 1", f"number {number}"))
+
+    assert f"quotes the number of task {number}" in doubt
+
+
 def test_a_repeated_word_must_be_covered_each_time():
     goal = "Order 2 green mugs for Ada Lovelace and 2 green mugs for Grace."
     plan = "task order\ncount 2\nitem green mugs\nname ada lovelace\nend"

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from punchlist.agents.events import Looked, Said, Stood
-from punchlist.protocols import Confirmed, Unverified, passes
+from punchlist.protocols import Confirmed, Failed, Unverified, passes
+from punchlist.tools.errors import SiteUnreachable
 
-from .doubles import GOAL, ORDER_GOAL, ORDER_PLAN, PLAN, WANTED, knowing
+from .doubles import GOAL, ORDER_GOAL, ORDER_PLAN, PLAN, URL, WANTED, knowing
 
 
 async def test_a_goal_is_confirmed_with_the_order_number_after_every_task_passed(manager, watch, shop):
@@ -108,6 +109,34 @@ async def test_a_plan_that_leaves_words_of_the_goal_out_is_not_carried_out(manag
     assert isinstance(outcome, Unverified)
     assert "'not'" in outcome.reasons[0] and "'gift'" in outcome.reasons[0]
     assert shop.visits == []
+
+
+async def test_a_site_that_stays_down_ends_the_run_unverified(manager, watch, shop):
+    shop.outages = [SiteUnreachable(URL, "connection refused")] * 9
+
+    outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop]), ORDER_GOAL)
+
+    assert isinstance(outcome, Unverified)
+    assert "connection refused" in " ".join(outcome.reasons)
+
+
+async def test_a_site_that_comes_back_is_worked_on_in_the_next_attempt(manager, watch, shop):
+    shop.outages = [SiteUnreachable(URL, "connection refused")]
+
+    outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop]), ORDER_GOAL)
+
+    assert isinstance(outcome, Confirmed)
+    assert [item.attempt for item in outcome.punch_list] == [1] and shop.orders == [WANTED]
+
+
+async def test_a_fault_of_our_own_ends_the_run_with_it_and_is_not_tried_again(manager, watch, shop):
+    fault = ZeroDivisionError("a fault")
+    shop.outages = [fault]
+
+    outcome, events = await watch(manager(knowing(ORDER_PLAN), [shop]), ORDER_GOAL)
+
+    assert isinstance(outcome, Failed) and outcome.error is fault
+    assert max(event.attempt for event in events if isinstance(event, Stood)) == 1
 
 
 async def test_a_dependent_task_waits_until_what_it_needs_is_confirmed(manager, watch, shop):
