@@ -1,10 +1,10 @@
 """The manager: takes a goal, plans it, hands tasks to workers, has them verified, and says how it ended.
 
-    outcome = Manager(model, workers=[shop]).run_sync("Order 2 green mugs for Ada Lovelace.")
-    match outcome:
-        case Confirmed(result, evidence): ...
-        case Unverified(last, reasons): ...
-        case Failed(error): ...
+outcome = Manager(model, workers=[shop]).run_sync("Order 2 green mugs for Ada Lovelace.")
+match outcome:
+    case Confirmed(result, evidence): ...
+    case Unverified(last, reasons): ...
+    case Failed(error): ...
 """
 
 from __future__ import annotations
@@ -84,15 +84,21 @@ class Manager:
         self.redos, self.tokens, self.steps, self.seconds = redos, tokens, steps, seconds
         self.extra = dict(extra or {})
 
-    async def run(self, goal: str, expect: type[BaseModel] | None = None) -> Confirmed[Any] | Unverified | Failed:
+    async def run(
+        self, goal: str, expect: type[BaseModel] | None = None
+    ) -> Confirmed[Any] | Unverified | Failed:
         """Get a goal done; with `expect` the result is an instance of that model."""
         return await _last(self.stream(goal, expect))
 
-    def run_sync(self, goal: str, expect: type[BaseModel] | None = None) -> Confirmed[Any] | Unverified | Failed:
+    def run_sync(
+        self, goal: str, expect: type[BaseModel] | None = None
+    ) -> Confirmed[Any] | Unverified | Failed:
         """`run`, for programs without an event loop; ends the workers' browsers."""
         return asyncio.run(self._and_close(goal, expect))
 
-    async def _and_close(self, goal: str, expect: type[BaseModel] | None) -> Confirmed[Any] | Unverified | Failed:
+    async def _and_close(
+        self, goal: str, expect: type[BaseModel] | None
+    ) -> Confirmed[Any] | Unverified | Failed:
         try:
             return await self.run(goal, expect)
         finally:
@@ -142,10 +148,22 @@ class Manager:
         budget = Budget(tokens=self.tokens, steps=self.steps, seconds=self.seconds)
         mind = Mind(self.model, budget, journal, run, queue.put_nowait)
         work = Run(
-            run, goal, self.workers, mind, self.policy, memory=self.memory, expect=expect, redos=self.redos, show=queue.put_nowait
-        )  # fmt: skip
+            run,
+            goal,
+            self.workers,
+            mind,
+            self.policy,
+            memory=self.memory,
+            expect=expect,
+            redos=self.redos,
+            show=queue.put_nowait,
+        )
         task = asyncio.create_task(work.to_the_end())
-        task.add_done_callback(lambda ended: None if ended.cancelled() or ended.exception() else queue.put_nowait(Ended(ended.result())))
+        task.add_done_callback(
+            lambda ended: (
+                None if ended.cancelled() or ended.exception() else queue.put_nowait(Ended(ended.result()))
+            )
+        )
         try:
             while not (task.done() and queue.empty()):
                 getting = asyncio.create_task(queue.get())
@@ -162,7 +180,13 @@ class Manager:
                 await task
 
     def _settings(self) -> dict[str, JsonValue]:
-        return {"workers": [worker.name for worker in self.workers], "model": self.model.name, "redos": self.redos, "pid": os.getpid(), **self.extra}
+        return {
+            "workers": [worker.name for worker in self.workers],
+            "model": self.model.name,
+            "redos": self.redos,
+            "pid": os.getpid(),
+            **self.extra,
+        }
 
     async def close(self) -> None:
         """End the workers' browsers. They start again when needed."""
@@ -172,7 +196,9 @@ class Manager:
 
 
 async def _last(events: AsyncIterator[Event]) -> Confirmed[Any] | Unverified | Failed:
-    outcome: Confirmed[Any] | Unverified | Failed = Failed(RuntimeError("the run gave no outcome; this is a fault of punchlist"))
+    outcome: Confirmed[Any] | Unverified | Failed = Failed(
+        RuntimeError("the run gave no outcome; this is a fault of punchlist")
+    )
     async for event in events:
         if isinstance(event, Ended):
             outcome = event.outcome

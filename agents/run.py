@@ -1,8 +1,8 @@
 """One run of one goal: plan it, drive every task through the protocol, and say how it ended.
 
-The reducers of `protocols` decide what happens; this module carries their effects out. Every event is in the
-journal before it is applied, so a run that was killed is rebuilt by applying the same events again. Tasks that
-do not wait for one another are worked on at once.
+The reducers of `protocols` decide what happens; this module carries their effects out. Every event is in
+the journal before it is applied, so a run that was killed is rebuilt by applying the same events again.
+Tasks that do not wait for one another are worked on at once.
 
 What this does not cover: several processes at one run (the journal's lock refuses the second).
 """
@@ -12,17 +12,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from ..protocols.journal import Journal
-from ..protocols.messages import Assign, Confirm, Envelope, Redo, Report, Verdict, Verify, new_id
+from ..protocols.messages import Assign, Envelope, Redo, Report, Verdict, Verify, new_id
 from ..protocols.messages import Failed as FailedMessage
-from ..protocols.outcome import Confirmed, Failed, PunchItem, Unverified
-from ..protocols.states import advance, draft, dump_event, load_event, wake
+from ..protocols.outcome import Confirmed, Failed, Unverified
+from ..protocols.states import advance, draft, dump_event, wake
 from ..protocols.tasks import (
     TERMINAL,
     Decide,
@@ -41,16 +40,19 @@ from ..protocols.tasks import Event as ProtocolEvent
 from ..tools.errors import ToolError
 from ..tools.permissions import Policy
 from . import roles
-from .budget import Budget, BudgetExhausted
+from .budget import BudgetExhausted
 from .checks import Page
+from .drive import Drive, Lane, replay
+from .ending import gathered, latest_flaws, open_reasons, punch_items
 from .events import Event, Learned, Planned, Recalled, Said, Stood
-from .families import LOOK, Job, Results, Work, jobs_of
+from .families import LOOK, Job, jobs_of
+from .lessons import Lessons, site_of
 from .lookup import CannotTell, find_order
 from .mind import Mind, Truncated
 from .planning import doubts
-from .roles import LESSONS, PlannedTask, Step
+from .roles import PlannedTask, Step
 from .verifier import Verifier
-from .worker import Assignment, StepFailed, Worker
+from .worker import Assignment, PageGone, StepFailed, Worker
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -61,34 +63,6 @@ KINDS_OF = {"browser": ("order", "ticket"), "tools": ("use",)}
 
 class GoalNotUnderstood(Exception):
     """The planner cannot read a task that it knows out of the goal, or the plan is doubtful."""
-
-
-@dataclass
-class Lane:
-    """A browsing session that several tasks share: who has it, and what a fresh one would begin with."""
-
-    worker: str = ""
-    storage: Mapping[str, Any] | None = None
-    url: str | None = None
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass
-class Drive:
-    """One task of the protocol while it is being driven."""
-
-    job: Job
-    work: Work
-    state: ManagerTask
-    inbox: asyncio.Queue[ProtocolEvent]
-    workers: dict[str, WorkerTask] = field(default_factory=dict[str, WorkerTask])
-    timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict[str, asyncio.TimerHandle])
-    tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
-    steps: tuple[Step, ...] = ()
-    lesson: str = ""
-    lesson_check: str = ""
-    resumed: bool = False
-    fault: BaseException | None = None
 
 
 class Run:
@@ -108,7 +82,8 @@ class Run:
         show: Callable[[Event], None],
     ) -> None:
         self.run, self.goal, self.workers = run, goal, list(workers)
-        self.mind, self.policy, self.memory, self.expect = mind, policy, memory, expect
+        self.mind, self.policy, self.expect = mind, policy, expect
+        self.lessons = None if memory is None else Lessons(memory, run, site_of(workers))
         self.journal: Journal = mind.journal
         self.limits = Limits(attempts=redos + 1)
         self.show = show
@@ -142,7 +117,9 @@ class Run:
         return self._end(self._sum_up(jobs))
 
     def _end(self, outcome: Confirmed[Any] | Unverified | Failed) -> Confirmed[Any] | Unverified | Failed:
-        punch = tuple(item for drive in self.drives.values() for item in punch_items(drive))
+        punch = tuple(
+            item for drive in self.drives.values() for item in punch_items(drive.job.title, drive.state)
+        )
         outcome = replace(outcome, punch_list=punch, cost=self.mind.budget.total(), run=self.run)
         status = {Confirmed: "confirmed", Unverified: "unverified", Failed: "failed"}[type(outcome)]
         self.journal.set_status(self.run, status)
@@ -165,7 +142,9 @@ class Run:
 
     def _refuse_doubtful(self, tasks: Sequence[PlannedTask]) -> None:
         if not tasks:
-            raise GoalNotUnderstood(f"The model finds no task that it knows in {self.goal!r}. `punchlist tasks` lists them.")
+            raise GoalNotUnderstood(
+                f"The model finds no task that it knows in {self.goal!r}. `punchlist tasks` lists them."
+            )
         found = doubts(self.goal, tasks) if all(task.kind != "use" for task in tasks) else []
         if found:
             raise GoalNotUnderstood("\n".join(found))
@@ -186,7 +165,7 @@ class Run:
         state = ManagerTask(self.run, f"{self.run}.{job.id}", work.spec.describe(), limits=self.limits)
         drive = Drive(job, work, state, asyncio.Queue())
         self.drives[job.id] = drive
-        self._replay(drive, lane)
+        replay(self.journal, self.run, drive, lane)
         if drive.state.status in TERMINAL:
             return await self._settle(drive, lane)
         drive.state, effects = wake(drive.state, time.time())
@@ -209,23 +188,6 @@ class Run:
             await self._release(job)
         return await self._settle(drive, lane)
 
-    def _replay(self, drive: Drive, lane: Lane) -> None:
-        """Apply what the journal already holds about this task."""
-        for row in self.journal.rows(self.run, kinds=("event", "worker_event", "lane", "lesson")):
-            if row.task != drive.job.id or not isinstance(row.body, dict):
-                continue
-            if row.kind == "lane":
-                lane.storage, lane.url = _mapping(row.body["storage"]), str(row.body["url"])
-            elif row.kind == "lesson":
-                drive.lesson, drive.lesson_check = str(row.body["lesson"]), str(row.body["check"])
-            elif row.kind == "event":
-                drive.state, _ = advance(drive.state, load_event(row.body["event"]))
-                drive.resumed = True
-            else:
-                name = str(row.body["worker"])
-                worker = drive.workers.get(name) or WorkerTask(self.run, drive.state.task, name)
-                drive.workers[name], _ = advance(worker, load_event(row.body["event"]))
-
     async def _settle(self, drive: Drive, lane: Lane) -> str:
         """Keep the result of a task that ended, and what the next one in its lane begins with."""
         if drive.state.status == "confirmed" and drive.state.last is not None:
@@ -239,7 +201,13 @@ class Run:
     async def _feed(self, drive: Drive, event: ProtocolEvent, lane: Lane) -> None:
         """Journal an event, apply it, and carry out what follows."""
         before = drive.state.status, drive.state.attempt
-        self.journal.append("event", {"event": dump_event(event)}, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
+        self.journal.append(
+            "event",
+            {"event": dump_event(event)},
+            run=self.run,
+            task=drive.job.id,
+            attempt=drive.state.attempt,
+        )
         drive.state, effects = advance(drive.state, event)
         if (drive.state.status, drive.state.attempt) != before:
             self.show(Stood(drive.job.id, drive.job.title, drive.state.status, drive.state.attempt))
@@ -272,7 +240,9 @@ class Run:
             drive.inbox.put_nowait(envelope)
         elif isinstance(envelope.body, Verify):
             self._spawn(drive, self._verify(drive, envelope, envelope.body))
-        elif envelope.recipient in drive.workers or any(worker.name == envelope.recipient for worker in self.workers):
+        elif envelope.recipient in drive.workers or any(
+            worker.name == envelope.recipient for worker in self.workers
+        ):
             await self._feed_worker(drive, envelope.recipient, envelope, lane)
 
     def _spawn(self, drive: Drive, work: Any, name: str = "") -> None:
@@ -282,7 +252,9 @@ class Run:
         def over(ended: asyncio.Task[None]) -> None:
             drive.tasks.discard(ended)
             if not ended.cancelled() and (error := ended.exception()) is not None:
-                self.journal.append("breakdown", repr(error), run=self.run, task=drive.job.id, attempt=drive.state.attempt)
+                self.journal.append(
+                    "breakdown", repr(error), run=self.run, task=drive.job.id, attempt=drive.state.attempt
+                )
                 drive.fault = error
                 drive.inbox.put_nowait(Tick(now=time.time()))
 
@@ -292,12 +264,21 @@ class Run:
         """Draft what the manager has to say: the first order, or a redo with plan, context and feedback."""
         if effect.what not in ("assign", "redo"):
             return
-        failed = [f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why for flaw in latest_flaws(drive.state)]
+        failed = [
+            f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why
+            for flaw in latest_flaws(drive.state)
+        ]
         worker = await self._worker_for(drive.job, lane)
         if effect.what == "redo" and failed:
             await self._reflect(drive, failed)
             self.mind.budget.spend(redos=1)
-        notes = await self._lessons(drive)
+        notes = (
+            await self.lessons.recall(drive.work.stage.name, drive.job.title)
+            if self.lessons is not None
+            else []
+        )
+        for note in notes:
+            self.show(Recalled(drive.job.id, note))
         drive.steps = await self._steps(drive, notes, failed if effect.what == "redo" else [])
         plan = tuple(step.line() for step in drive.steps)
         context = f"{drive.job.title}; part of: {self.goal}"
@@ -313,7 +294,9 @@ class Run:
         stage = drive.work.stage
         if stage.name == "use" or not stage.parts:
             return stage.parts or stage.last
-        answer = await self.mind.ask(roles.ask_steps(stage, notes, failed), task=drive.job.id, attempt=drive.state.attempt)
+        answer = await self.mind.ask(
+            roles.ask_steps(stage, notes, failed), task=drive.job.id, attempt=drive.state.attempt
+        )
         return roles.read_steps(answer, stage)
 
     # --- workers ----------------------------------------------------------------------
@@ -343,7 +326,9 @@ class Run:
     async def _feed_worker(self, drive: Drive, name: str, event: ProtocolEvent, lane: Lane) -> None:
         state = drive.workers.get(name) or WorkerTask(self.run, drive.state.task, name)
         body: dict[str, JsonValue] = {"worker": name, "event": dump_event(event)}
-        self.journal.append("worker_event", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
+        self.journal.append(
+            "worker_event", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt
+        )
         drive.workers[name], effects = advance(state, event)
         await self._carry_out_work(drive, name, effects, lane)
 
@@ -363,18 +348,27 @@ class Run:
         worker = next(each for each in self.workers if each.name == name)
         again = drive.resumed or start.order.attempt > 1
         try:
-            report = await self._already_there(drive, worker, lane) if again and drive.job.irreversible else None
+            report = (
+                await self._already_there(drive, worker, lane) if again and drive.job.irreversible else None
+            )
             if report is None:
                 steps = drive.steps or await self._steps(drive, [], [])
                 order = Assignment(
-                    self.run, drive.job.id, start.order.attempt, drive.work.stage, steps, drive.job.lane,
-                    drive.job.irreversible, lane.storage, lane.url,
-                )  # fmt: skip
+                    self.run,
+                    drive.job.id,
+                    start.order.attempt,
+                    drive.work.stage,
+                    steps,
+                    drive.job.lane,
+                    drive.job.irreversible,
+                    lane.storage,
+                    lane.url,
+                )
                 report = await worker.perform(order, self.mind, self.policy)
             body: Report | FailedMessage = report
         except StepFailed as error:
             hopeless = error.reason in ("out of stock",)
-            body = FailedMessage(error=type(error).__name__, message=_feedback(error), retry=not hopeless)
+            body = FailedMessage(error=type(error).__name__, message=error.feedback(), retry=not hopeless)
         except CannotTell as error:
             body = FailedMessage(error="CannotTell", message=str(error), retry=False)
         except (ToolError, Truncated) as error:
@@ -398,7 +392,9 @@ class Run:
         found = await find_order(worker.browser, lane.storage, start, drive.work.facts)
         if found is None:
             return None
-        order = Assignment(self.run, drive.job.id, 0, drive.work.stage, (), drive.job.lane, True, lane.storage, found.url)
+        order = Assignment(
+            self.run, drive.job.id, 0, drive.work.stage, (), drive.job.lane, True, lane.storage, found.url
+        )
         session = await worker.session(order)
         await session.load(found.url)
         return Report(result={"number": found.number, "url": found.url, "changes": []})
@@ -412,18 +408,26 @@ class Run:
 
     async def _answer(self, drive: Drive, envelope: Envelope, verdict: Verdict) -> None:
         answer = Envelope(
-            id=new_id(), run=self.run, task=envelope.task, attempt=envelope.attempt, generation=envelope.generation,
-            sender=drive.state.verifier, recipient=drive.state.name, sent_at=time.time(), in_reply_to=envelope.id, body=verdict,
-        )  # fmt: skip
+            id=new_id(),
+            run=self.run,
+            task=envelope.task,
+            attempt=envelope.attempt,
+            generation=envelope.generation,
+            sender=drive.state.verifier,
+            recipient=drive.state.name,
+            sent_at=time.time(),
+            in_reply_to=envelope.id,
+            body=verdict,
+        )
         await self._send(drive, answer, self.lanes[drive.job.lane])
 
     async def _look(self, drive: Drive, tool: str, args: Mapping[str, JsonValue], verify: Verify) -> Any:
-        """The verifier's own look at the lane's page: loaded again in a tab of its own, or as the tab stands."""
+        """The verifier's own look at the lane's page: loaded again in a tab of its own, or as it stands."""
         lane = self.lanes[drive.job.lane]
         worker = next(each for each in self.workers if each.name == lane.worker)
         if tool != LOOK:
             item = next(each for each in worker.functions if each.name == tool)
-            return item.as_json(await item.run(item.validate(dict(args)), new_id()))
+            return await item.run(item.validate(dict(args)), new_id())
         session = worker.live(drive.job.lane)
         if session is None:
             raise PageGone(drive.job.lane)
@@ -432,32 +436,16 @@ class Run:
             return Page.of(await session.new_tab_view(url, budget=20_000)).as_json()
         return Page.of(await session.view(budget=20_000)).as_json()
 
-    # --- memory -------------------------------------------------------------------------
-
-    def _site(self) -> str:
-        browsers = [worker.browser for worker in self.workers if worker.browser is not None]
-        return urlsplit(browsers[0].allow[0]).hostname or "" if browsers and browsers[0].allow else ""
-
-    async def _lessons(self, drive: Drive) -> list[str]:
-        """Lessons for this stage from memory, as the words that the planner knows."""
-        if self.memory is None:
-            return []
-        from ..memory import Scope
-
-        stage = drive.work.stage.name
-        found = await self.memory.recall(f"stage {stage}: {drive.job.title}", k=4, kinds=("reflection",), scope=Scope.shared(self._site()))
-        notes = [item.record.text.partition(": ")[2] for item in found if item.record.text.startswith(f"stage {stage}: ")]
-        known = [note for note in dict.fromkeys(notes) if note in LESSONS.values()]
-        for note in known:
-            self.show(Recalled(drive.job.id, note))
-        return known[:1]
+    # --- lessons ------------------------------------------------------------------
 
     async def _reflect(self, drive: Drive, failed: Sequence[str]) -> None:
         """Ask what the failure teaches; kept only if the redo is confirmed."""
         done = [step.line() for step in drive.steps]
         question = roles.ask_reflect(drive.work.stage.name, failed, done)
         drive.lesson = await self.mind.ask(question, task=drive.job.id, attempt=drive.state.attempt)
-        drive.lesson_check = next((flaw.criterion for flaw in latest_flaws(drive.state) if flaw.criterion), "")
+        drive.lesson_check = next(
+            (flaw.criterion for flaw in latest_flaws(drive.state) if flaw.criterion), ""
+        )
         body: JsonValue = {"lesson": drive.lesson, "check": drive.lesson_check}
         self.journal.append("lesson", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
 
@@ -466,38 +454,29 @@ class Run:
         worker = next((each for each in self.workers if each.name == lane.worker), None)
         session = worker.live(drive.job.lane) if worker is not None else None
         if session is not None:
-            lane.storage, lane.url = _mapping(await session.storage_state()), session.url
+            lane.storage, lane.url = dict(await session.storage_state()), session.url
             body: dict[str, JsonValue] = {"storage": dict(lane.storage or {}), "url": lane.url}
             self.journal.append("lane", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
-        confirm = drive.state.confirm
-        if self.memory is not None and confirm is not None and drive.lesson_check and LESSONS.get(drive.lesson, "") and drive.lesson != "none":
-            await self._keep(drive, confirm, self.memory)
-
-    async def _keep(self, drive: Drive, confirm: Confirm, memory: Memory) -> None:
-        from ..memory import Provenance, Record, Scope
-
-        text = f"stage {drive.work.stage.name}: {LESSONS[drive.lesson]}"
-        record = Record(
-            kind="reflection", text=text, scope=Scope.shared(self._site()),
-            provenance=Provenance(run=self.run, task=drive.state.task, attempt=max(1, confirm.attempt - 1), check=drive.lesson_check),
-        )  # fmt: skip
-        await memory.remember(record, confirm)
-        self.show(Learned(drive.job.id, text))
+        if self.lessons is not None and drive.state.confirm is not None:
+            kept = await self.lessons.keep(
+                drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state
+            )
+            if kept:
+                self.show(Learned(drive.job.id, kept))
 
     # --- the end --------------------------------------------------------------------------
 
     def _sum_up(self, jobs: Sequence[Job]) -> Confirmed[Any] | Unverified | Failed:
         open_jobs = [job for job in jobs if job.id not in self.results]
-        evidence = tuple(item for drive in self.drives.values() if drive.state.last for item in drive.state.last.evidence[-3:])
+        evidence = tuple(
+            item
+            for drive in self.drives.values()
+            if drive.state.last
+            for item in drive.state.last.evidence[-3:]
+        )
         if open_jobs:
-            reasons = [
-                f"{job.title}: {reason}"
-                for job in open_jobs
-                if job.id in self.drives
-                for reason in (*self.drives[job.id].state.reasons, *(f"{flaw.criterion}: {flaw.why}" for flaw in latest_flaws(self.drives[job.id].state)))
-            ]
-            reasons += [f"{job.title}: not begun, since what it needs was not confirmed" for job in open_jobs if job.id not in self.drives]
-            return Unverified({key: value for key, value in self.results.items()}, tuple(reasons), evidence=evidence)
+            reasons = open_reasons(open_jobs, {key: drive.state for key, drive in self.drives.items()})
+            return Unverified(dict(self.results), tuple(reasons), evidence=evidence)
         value = gathered(jobs, self.results)
         confirm = self.drives[jobs[-1].id].state.confirm
         if self.expect is None:
@@ -505,73 +484,16 @@ class Run:
         try:
             return Confirmed(self.expect.model_validate(value), evidence, confirm=confirm)
         except ValidationError as error:
-            missing = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5])
-            return Unverified(value, (f"The confirmed results do not make a {self.expect.__name__}: {missing}",), evidence=evidence)
-
-
-class PageGone(ToolError):
-    """The lane that was to be looked at has no live session any more."""
-
-    def __init__(self, lane: str) -> None:
-        self.lane = lane
-        super().__init__(f"The browsing session of {lane!r} is gone; its page cannot be looked at again.")
-
-
-def gathered(jobs: Sequence[Job], results: Results) -> dict[str, JsonValue]:
-    """The results of all tasks as one record: an order's facts and number, what was done to tickets, answers."""
-    value: dict[str, JsonValue] = {}
-    orders: list[JsonValue] = []
-    tickets: list[JsonValue] = []
-    for job in jobs:
-        found = results[job.id]
-        if not isinstance(found, dict):
-            continue
-        plain = {key: item for key, item in found.items() if key not in ("changes", "returned", "left_out")}
-        if job.id.endswith(".place"):
-            orders.append(plain)
-        elif job.id.endswith(".ticket"):
-            tickets.append(plain)
-        elif job.id.endswith(".use"):
-            value |= plain
-    if orders and isinstance(orders[0], dict):
-        value |= orders[0]
-    if len(orders) > 1:
-        value["orders"] = orders
-    if tickets:
-        value["tickets"] = tickets
-    return value
-
-
-def latest_flaws(state: ManagerTask) -> list[Any]:
-    """What was wrong with the last attempt that came to nothing."""
-    last = max((flaw.attempt for flaw in state.flaws), default=0)
-    return [flaw for flaw in state.flaws if flaw.attempt == last]
-
-
-def punch_items(drive: Drive) -> list[PunchItem]:
-    """Everything that failed on the way, and how it was mended."""
-    state = drive.state
-    return [
-        PunchItem(
-            drive.job.title, flaw.attempt, flaw.criterion, flaw.why,
-            f"confirmed in attempt {state.attempt}" if state.status == "confirmed" and flaw.attempt < state.attempt else "",
-        )
-        for flaw in state.flaws
-    ]  # fmt: skip
-
-
-def _feedback(error: StepFailed) -> str:
-    if error.reason == "refused":
-        return f"refused : {error.hint or error.step}"
-    return f"{error.step} : {error.reason}{' : ' + error.hint if error.hint else ''}"
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, dict) else {}
+            missing = "; ".join(
+                f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
+            )
+            return Unverified(
+                value,
+                (f"The confirmed results do not make a {self.expect.__name__}: {missing}",),
+                evidence=evidence,
+            )
 
 
 def _first(errors: ExceptionGroup[Exception]) -> Exception:
-    first: Exception = errors
-    while isinstance(first, ExceptionGroup):
-        first = first.exceptions[0]
-    return first
+    inner: Exception | ExceptionGroup[Exception] = errors.exceptions[0]
+    return _first(cast("ExceptionGroup[Exception]", inner)) if isinstance(inner, ExceptionGroup) else inner

@@ -20,6 +20,7 @@ from ..protocols.messages import Evidence, Report
 from ..tools.browser.actions import Action, MalformedAction, parse_action
 from ..tools.browser.results import ActionResult, evidence
 from ..tools.browser.view import View
+from ..tools.errors import ToolError
 from ..tools.executor import Executor
 from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, Tool, tool
@@ -46,9 +47,23 @@ class StepFailed(Exception):
         self.step, self.reason, self.hint = step, reason, hint
         super().__init__(f"{step}: {reason}{': ' + hint if hint else ''}")
 
+    def feedback(self) -> str:
+        """What went wrong, as the planner of a redo reads it."""
+        if self.reason == "refused":
+            return f"refused : {self.hint or self.step}"
+        return f"{self.step} : {self.reason}{' : ' + self.hint if self.hint else ''}"
+
 
 class StepStuck(StepFailed):
     """A step went round in circles or took too many actions."""
+
+
+class PageGone(ToolError):
+    """The lane that was to be looked at has no live session any more."""
+
+    def __init__(self, lane: str) -> None:
+        self.lane = lane
+        super().__init__(f"The browsing session of {lane!r} is gone; its page cannot be looked at again.")
 
 
 class NothingToWorkWith(ValueError):
@@ -219,7 +234,9 @@ class Worker:
             )
             try:
                 action = roles.read_act(answer, view, step)
-            except MalformedAction as error:  # only a model that does not decode under the grammar says such things
+            except (
+                MalformedAction
+            ) as error:  # only a model that does not decode under the grammar says such things
                 history.append(Done(answer, f"not an action: {error.why}"))
                 continue
             mark = f"{view.text()}\n{action.line()}"

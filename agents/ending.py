@@ -1,0 +1,77 @@
+"""What a run comes to: the results of its tasks as one record, and everything that failed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pydantic import JsonValue
+
+from ..protocols.outcome import PunchItem
+from ..protocols.tasks import Flaw, ManagerTask
+from .families import Job, Results
+
+
+def gathered(jobs: Sequence[Job], results: Results) -> dict[str, JsonValue]:
+    """The results of all tasks as one record: an order and its number, tickets, answers."""
+    value: dict[str, JsonValue] = {}
+    orders: list[JsonValue] = []
+    tickets: list[JsonValue] = []
+    for job in jobs:
+        found = results[job.id]
+        if not isinstance(found, dict):
+            continue
+        plain = {key: item for key, item in found.items() if key not in ("changes", "returned", "left_out")}
+        if job.id.endswith(".place"):
+            orders.append(plain)
+        elif job.id.endswith(".ticket"):
+            tickets.append(plain)
+        elif job.id.endswith(".use"):
+            value |= plain
+    if orders and isinstance(orders[0], dict):
+        value |= orders[0]
+    if len(orders) > 1:
+        value["orders"] = orders
+    if tickets:
+        value["tickets"] = tickets
+    return value
+
+
+def latest_flaws(state: ManagerTask) -> list[Flaw]:
+    """What was wrong with the last attempt that came to nothing."""
+    last = max((flaw.attempt for flaw in state.flaws), default=0)
+    return [flaw for flaw in state.flaws if flaw.attempt == last]
+
+
+def punch_items(title: str, state: ManagerTask) -> list[PunchItem]:
+    """Everything that failed on the way, and how it was mended."""
+    return [
+        PunchItem(
+            title,
+            flaw.attempt,
+            flaw.criterion,
+            flaw.why,
+            f"confirmed in attempt {state.attempt}"
+            if state.status == "confirmed" and flaw.attempt < state.attempt
+            else "",
+        )
+        for flaw in state.flaws
+    ]
+
+
+def open_reasons(jobs: Iterable[Job], states: dict[str, ManagerTask]) -> list[str]:
+    """Why these jobs are not confirmed, a sentence each."""
+    reasons: list[str] = []
+    for job in jobs:
+        state = states.get(job.id)
+        if state is None:
+            reasons.append(f"{job.title}: not begun, since what it needs was not confirmed")
+            continue
+        why = [
+            *state.reasons,
+            *(
+                f"{flaw.criterion}: {flaw.why}" if flaw.criterion else flaw.why
+                for flaw in latest_flaws(state)
+            ),
+        ]
+        reasons += [f"{job.title}: {reason}" for reason in dict.fromkeys(why)]
+    return reasons
