@@ -1,8 +1,9 @@
 """`punchlist eval kill`: SIGKILL at random moments of the main job, then resume in a new process to its end.
 
 The shop lives in this process, so a kill does not touch it; the run lives in a child (`kill_target`). Each
-goal is first run whole, to learn how long it takes; the moments of its kills are drawn evenly over that time.
-Afterwards the shop's database is the judge:
+goal is first run whole, to learn how many events it has; a kill comes after a random number of them and a
+random while, so that a busy machine does not move all kills to the beginning. Afterwards the shop's database
+is the judge:
 
     lost         the run could not be brought to an end; or it says confirmed where the shop has fewer orders;
                  or the shop has an order that the run neither reports nor calls unknown
@@ -14,9 +15,9 @@ Afterwards the shop's database is the judge:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
-import signal
 import sqlite3
 import sys
 import tempfile
@@ -30,7 +31,7 @@ from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from ...examples.site import ShopGoal, Site, goal, judge
+from ...examples.site import DEMO_SEED, ShopGoal, Site, demo_goal, goal, judge
 from ...examples.site.store import read_tickets
 from ...protocols.errors import JournalError
 from ...protocols.journal import Journal
@@ -42,11 +43,14 @@ from .shop import goal_seeds
 
 USUAL, QUICK = 100, 5
 KILLS_PER_GOAL = 10
+CANDIDATES = 3
+"""Unseen goals that are tried to find one that is confirmed when it is not killed."""
+
 TRIES = 4
 """Times that a trial is begun again because the run ended before its kill, each time killed earlier."""
 
-READY, LONGEST = 180.0, 600.0
-"""Seconds that a child has to get ready, and to end its run."""
+READY, LONGEST, CLOSING = 180.0, 600.0, 30.0
+"""Seconds that a child has to get ready, to end its run, and to end itself afterwards."""
 
 
 class TargetBroke(EvalError):
@@ -63,6 +67,7 @@ class TrialRow(BaseModel):
 
     Attributes:
         killed_at: Seconds after its beginning; None where it ended before.
+        events: Of the first process, until its end or its kill.
         stage: Task and kind of the last thing in the journal when it was killed.
         outcome: "none" where it could not be brought to an end.
         orphans: Processes that outlived the killed run.
@@ -73,6 +78,7 @@ class TrialRow(BaseModel):
 
     seed: int
     killed_at: float | None
+    events: int
     stage: str
     outcome: str
     right: bool
@@ -90,10 +96,19 @@ class TrialRow(BaseModel):
         return " ".join([killed, self.outcome, "right" if self.right else "not right", *flags])
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: after so many events, and so many seconds more."""
+
+    events: int
+    pause: float
+
+
 @dataclass
 class Heard:
     """What a child said before it ended or was killed."""
 
+    events: int = 0
     ended: dict[str, Any] | None = None
     killed: bool = False
     orphans: int = 0
@@ -115,8 +130,8 @@ class Trial:
     def journal(self) -> Path:
         return self.folder / "run.db"
 
-    async def process(self, kill_after: float | None) -> Heard:
-        """Start a process, and let it end or kill it so many seconds after its run began.
+    async def process(self, kill: Moment | None) -> Heard:
+        """Start a process, and let it end or kill it.
 
         Raises:
             TargetBroke: It did not begin.
@@ -126,14 +141,12 @@ class Trial:
             child = await self._start(errors)
             heard = Heard()
             try:
-                began = await _line(child, READY)
-                if began is None:
+                if await _line(child, READY) is None:
                     raise TargetBroke(said.read_text(errors="replace"))
                 since = time.monotonic()
-                line = await _line(child, LONGEST if kill_after is None else kill_after)
+                await _listen(child, heard, kill)
                 heard.seconds = time.monotonic() - since
-                heard.ended = line["ended"] if line else None
-                heard.killed = line is None and child.returncode is None
+                heard.killed = heard.ended is None and child.returncode is None
             finally:
                 heard.orphans = await _finish(child, kill=heard.ended is None)
         heard.errors = said.read_text(errors="replace")
@@ -141,10 +154,10 @@ class Trial:
         return heard
 
     async def _start(self, errors: IO[bytes]) -> asyncio.subprocess.Process:
-        command = [
-            sys.executable, "-m", f"{__package__}.kill_target",
-            "--url", self.site.url, "--goal", self.wanted.text, "--journal", str(self.journal), "--model", self.model,
-        ]  # fmt: skip
+        options = {"url": self.site.url, "goal": self.wanted.text, "model": self.model}
+        options["journal"] = str(self.journal)
+        given = [part for name, value in options.items() for part in (f"--{name}", value)]
+        command = [sys.executable, "-m", f"{__package__}.kill_target", *given]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         return await asyncio.create_subprocess_exec(
             *command,
@@ -195,16 +208,41 @@ class Trial:
             or (ended["outcome"] != "confirmed" and not unknown and bool(unsaid))
         )
         return TrialRow(
-            seed=self.wanted.site_seed, killed_at=killed_at, stage=stage,
-            outcome=ended["outcome"], right=judged.right, unknown=unknown, doubled=len(numbers) > asked or answered_twice, lost=lost,
+            seed=self.wanted.site_seed,
+            killed_at=killed_at,
+            events=self.heard[0].events,
+            stage=stage,
+            outcome=ended["outcome"],
+            right=judged.right,
+            unknown=unknown,
+            doubled=len(numbers) > asked or answered_twice,
+            lost=lost,
             orphans=sum(heard.orphans for heard in self.heard if heard.killed),
-            reasons=tuple(map(str, ended["reasons"])) or judged.reasons, seconds=round(last.seconds, 2),
-        )  # fmt: skip
+            reasons=tuple(map(str, ended["reasons"])) or judged.reasons,
+            seconds=round(last.seconds, 2),
+        )
 
 
 def _error_of(envelope: dict[str, JsonValue]) -> JsonValue:
     body = envelope.get("body")
     return body.get("error") if isinstance(body, dict) and body.get("kind") == "failed" else None
+
+
+async def _listen(child: asyncio.subprocess.Process, heard: Heard, kill: Moment | None) -> None:
+    """Follow a child until it ends, or until the moment of its kill."""
+    until = time.monotonic() + LONGEST
+    while kill is None or heard.events < kill.events:
+        line = await _line(child, until - time.monotonic())
+        if line is None or "ended" in line:
+            heard.ended = line["ended"] if line else None
+            return
+        heard.events += 1
+    until = time.monotonic() + kill.pause
+    while (line := await _line(child, max(0.0, until - time.monotonic()))) is not None:
+        if "ended" in line:
+            heard.ended = line["ended"]
+            return
+        heard.events += 1
 
 
 async def _line(child: asyncio.subprocess.Process, seconds: float) -> dict[str, Any] | None:
@@ -226,14 +264,16 @@ async def _finish(child: asyncio.subprocess.Process, kill: bool) -> int:
     """Let a child end, or kill it; returns how many of its processes outlive it."""
     below = descendants(child.pid)
     if kill and child.returncode is None:
-        child.send_signal(signal.SIGKILL)
-    try:
-        async with asyncio.timeout(30):
-            await child.wait()
-    except TimeoutError:
         child.kill()
-        await child.wait()
-    return await leftovers(below)
+    else:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING):
+                await child.wait()
+    left = await leftovers(below)
+    if child.returncode is None:
+        child.kill()
+    await child.wait()
+    return left
 
 
 def _effects(site: Site) -> tuple[list[str], bool]:
@@ -250,12 +290,12 @@ def _effects(site: Site) -> tuple[list[str], bool]:
     return numbers, any(len(states[ticket].lines) > lines + 1 for ticket, lines in before.items())
 
 
-async def trial(wanted: ShopGoal, model: str, kill_after: float | None) -> TrialRow:
-    """One goal, killed once so many seconds after it began (None: not at all), resumed until it ends."""
+async def trial(wanted: ShopGoal, model: str, kill: Moment | None) -> TrialRow:
+    """One goal, killed once (None: not at all), resumed until it ends."""
     with tempfile.TemporaryDirectory(prefix="punchlist-kill-") as folder, Site(wanted.site_seed) as site:
         here = Trial(wanted, site, Path(folder), model)
-        first = await here.process(kill_after)
-        if kill_after is None or not first.killed:
+        first = await here.process(kill)
+        if kill is None or not first.killed:
             return here.row(None, "")
         stage = here.stage()
         for _ in range(2):
@@ -272,35 +312,61 @@ def measure(measuring: Measuring) -> Figures:
 async def _measure(measuring: Measuring) -> Figures:
     options = measuring.options
     count = measuring.count(USUAL, QUICK)
-    model = options.model or EMBEDDED
-    seeds = goal_seeds(options.seed, -(-count // KILLS_PER_GOAL))
-    measuring.settings |= {"model": model_mark(options.model), "first_goal": seeds[0]}
-    lengths: dict[int, float] = {}
-
-    async def whole(seed: int) -> TrialRow:
-        rows = await measuring.each([f"whole:{seed}"], lambda _: _whole(seed, model), _tell, sharded=False)
-        return TrialRow.model_validate(rows[0])
+    measuring.settings |= {"model": model_mark(options.model), "first_goal": goal_seeds(options.seed, 1)[0]}
+    bench = _Bench(measuring, options.model or EMBEDDED)
 
     async def killed(key: str) -> Row:
         number = int(key.partition(":")[2])
-        seed = seeds[number // KILLS_PER_GOAL]
-        if seed not in lengths:
-            lengths[seed] = (await whole(seed)).seconds
-        after = Random(f"kill {options.seed} {number}").uniform(0, lengths[seed])
-        row = await trial(goal(seed), model, after)
+        whole = await bench.victim(number // KILLS_PER_GOAL)
+        rng = Random(f"kill {options.seed} {number}")
+        moment = Moment(rng.randrange(whole.events), rng.uniform(0, 2 * whole.seconds / whole.events))
+        row = await trial(_wanted(whole.seed), bench.model, moment)
         for _ in range(TRIES):
             if row.killed_at is None:
-                after = after / 2
-                row = await trial(goal(seed), model, after)
+                moment = Moment(moment.events // 2, moment.pause)
+                row = await trial(_wanted(whole.seed), bench.model, moment)
         return row.model_dump(mode="json")
 
     found = await measuring.each([f"kill:{number}" for number in range(count)], killed, _tell)
-    rows = [TrialRow.model_validate(row) for row in found]
-    return _figures(rows)
+    return _figures([TrialRow.model_validate(row) for row in found])
+
+
+@dataclass
+class _Bench:
+    """Chooses the goals that are killed, and learns how long they take."""
+
+    measuring: Measuring
+    model: str
+    victims: dict[int, TrialRow] = field(default_factory=dict[int, TrialRow])
+
+    async def victim(self, group: int) -> TrialRow:
+        """The whole run of the goal of a group of kills.
+
+        The first group has the demonstration's goal; each other the first of a few unseen ones that is
+        confirmed when nobody disturbs it, or the demonstration's again.
+        """
+        if group not in self.victims:
+            begin = (group - 1) * CANDIDATES
+            seeds = goal_seeds(self.measuring.options.seed, begin + CANDIDATES)[begin:] if group else []
+            for seed in [*seeds, DEMO_SEED]:
+                self.victims[group] = row = await self._whole(seed)
+                if row.outcome == "confirmed" and row.right:
+                    break
+        return self.victims[group]
+
+    async def _whole(self, seed: int) -> TrialRow:
+        rows = await self.measuring.each(
+            [f"whole:{seed}"], lambda _: _whole(seed, self.model), _tell, sharded=False
+        )
+        return TrialRow.model_validate(rows[0])
+
+
+def _wanted(seed: int) -> ShopGoal:
+    return demo_goal() if seed == DEMO_SEED else goal(seed)
 
 
 async def _whole(seed: int, model: str) -> Row:
-    return (await trial(goal(seed), model, None)).model_dump(mode="json")
+    return (await trial(_wanted(seed), model, None)).model_dump(mode="json")
 
 
 def _tell(row: Row) -> str:

@@ -3,7 +3,8 @@
     python -m punchlist.agents.evals.kill_target --url URL --goal TEXT --journal FILE --model NAME
 
 Resumes when the journal holds a run, else begins one, so the same command is right before and after a kill.
-Prints `{"began": true}` when models and tools are ready, and at the end `{"ended": ...}`, one JSON line each.
+Prints one JSON line each: `{"began": true}` when models and tools are ready, `{"event": "Said"}` for every
+event of the run, and at the end `{"ended": ...}`.
 It ends when standard input closes, so that nothing stays when the process that started it is killed.
 """
 
@@ -54,6 +55,7 @@ async def _run(url: str, goal: str, journal: Path, which: str) -> None:
     _tell({"began": True})
     told: Told = {"outcome": "none", "reasons": [], "value": None}
     async for event in _events(manager, journal, goal):
+        _tell({"event": type(event).__name__})
         if isinstance(event, Ended):
             told = told_of(event.outcome)
     await manager.close()
