@@ -132,9 +132,7 @@ class Board:
             case Planned(tasks=titles):
                 for name, title in titles.items():
                     self._task(name, title)
-                return [
-                    Moment(at, "", "plan", f"{_count(len(titles), 'task')}: {'; '.join(titles.values())}")
-                ]
+                return [Moment(at, "", "plan", f"{count(len(titles), 'task')}: {'; '.join(titles.values())}")]
             case Said(envelope=envelope, title=title):
                 return self._said(envelope, title)
             case Stood(task=name, title=title, status=status, attempt=attempt):
@@ -203,17 +201,17 @@ def say(body: Message) -> tuple[str, bool | None]:
     """A message in a few words, and whether it is good news."""
     match body:
         case Assign(plan=plan):
-            return f"{_count(len(plan), 'step')}: {'; '.join(plan)}" if plan else "", None
+            return f"{count(len(plan), 'step')}: {'; '.join(plan)}" if plan else "", None
         case Report(evidence=evidence):
-            return f"says it is done, with {_count(len(evidence), 'piece')} of evidence", None
+            return f"says it is done, with {count(len(evidence), 'piece')} of evidence", None
         case Verify(spec=spec):
-            return f"{_count(len(spec.criteria), 'check')} to make", None
+            return f"{count(len(spec.criteria), 'check')} to make", None
         case Verdict():
             return _verdict(body)
         case Redo(feedback=feedback, plan=plan):
             return f"{feedback}; plan: {'; '.join(plan)}", False
         case Confirm(verdict=verdict):
-            return f"{_count(len(verdict.findings), 'check')} passed", True
+            return f"{count(len(verdict.findings), 'check')} passed", True
         case Failed(error=error, message=message):
             return f"{error}: {message}", False
         case Cancel(reason=reason) | Decline(reason=reason):
@@ -231,7 +229,7 @@ def _verdict(body: Verdict) -> tuple[str, bool]:
         if finding.outcome != "pass"
     ]
     wrong += [f"{anomaly.quote!r} looks wrong: {anomaly.why}" for anomaly in body.anomalies]
-    total = f"{passed} of {_count(len(body.findings), 'check')} passed"
+    total = f"{passed} of {count(len(body.findings), 'check')} passed"
     return "; ".join([total, *wrong]), not wrong
 
 
@@ -242,5 +240,6 @@ def punch_line(item: PunchItem) -> str:
     return f"{item.task}, attempt {item.attempt}: {clip(what, 200)} -> {end}"
 
 
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+def count(number: int, one: str) -> str:
+    """A number with its noun, in the plural where that is due."""
+    return f"{number:,} {one if number == 1 else one + 's'}"

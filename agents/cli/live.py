@@ -27,7 +27,7 @@ from rich.text import Text
 
 from ...tools.browser.view import View
 from ..events import Event
-from .board import Board, Doing, Moment, TaskLine
+from .board import Board, Doing, Moment, TaskLine, count
 
 SMALLEST = (80, 24)
 """Columns and rows that the view needs; a smaller terminal gets plain lines."""
@@ -169,11 +169,11 @@ def _footer(board: Board, elapsed: float) -> Table:
     row.add_column(justify="right", no_wrap=True)
     row.add_column(width=1)
     parts = [
-        f"{board.prompt_tokens + board.answer_tokens:,} tokens",
+        count(board.prompt_tokens + board.answer_tokens, "token"),
         f"{board.tokens_per_second:.0f} tokens/s",
-        f"{board.model_calls} model calls",
-        f"{board.steps} steps",
-        f"{board.redos} redos",
+        count(board.model_calls, "model call"),
+        count(board.steps, "step"),
+        count(board.redos, "redo"),
     ]
     row.add_row(
         Text("  " + " · ".join(parts), "bright_black"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...protocols.outcome import Confirmed, Failed, Unverified
-from .board import Board, punch_line
+from .board import Board, count, punch_line
 from .edge import DONE, FAILED, INTERRUPTED, UNVERIFIED, USAGE, describe_error, sentence_for
 from .lines import plain
 
@@ -131,11 +131,11 @@ class Ending:
             return []
         cost = self.outcome.cost
         parts = [
-            f"{cost.tokens:,} tokens",
-            f"{cost.model_calls} model calls",
-            f"{cost.steps} steps",
-            f"{cost.tool_calls} tool calls",
-            f"{self.board.redos} redos",
+            count(cost.tokens, "token"),
+            count(cost.model_calls, "model call"),
+            count(cost.steps, "step"),
+            count(cost.tool_calls, "tool call"),
+            count(self.board.redos, "redo"),
             f"{cost.seconds:.1f} s",
         ]
         return [f"Cost     {', '.join(parts)}"]

@@ -6,13 +6,14 @@ import argparse
 import http.client
 import json
 import shutil
+import signal
 import ssl
 import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -85,6 +86,7 @@ class DemoShop:
     @classmethod
     def new(cls) -> Self:
         """A fresh shop on a free port."""
+        Path(RUNS).mkdir(mode=0o700, exist_ok=True)
         place = Path(RUNS) / "demo"
         folder = place / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 1_000_000:06}"
         return cls(folder.absolute())
@@ -136,6 +138,18 @@ class DemoShop:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _until_stopped() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    stopped.wait()
+
+
 def serve(options: argparse.Namespace) -> int:
     """`punchlist site`."""
     seed: int = DEMO_SEED if options.seed is None else options.seed
@@ -153,9 +167,7 @@ def serve(options: argparse.Namespace) -> int:
         else:
             print(f"{site.plan.name} is open at {site.url} until Ctrl-C.", flush=True)
             print(f'Try: punchlist run "{wanted.text}" --site {site.url}', flush=True)
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        pass
+        _until_stopped()
     finally:
         site.stop()
     return DONE

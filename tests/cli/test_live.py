@@ -44,7 +44,7 @@ def test_it_shows_goal_punch_list_messages_page_thoughts_and_cost(board):
         "[1] button Remove",
         "more lines",
         "click add  97%",
-        "305 tokens · 50 tokens/s · 1 model calls",
+        "305 tokens · 50 tokens/s · 1 model call",
     ):
         assert shown in text
 
