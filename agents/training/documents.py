@@ -26,6 +26,10 @@ ROLES = ("act", "plan", "steps", "judge", "reflect", "use")
 SHARES = (60, 19, 8, 6, 2, 5)
 
 
+CURRICULUM = ((0.6, 0.3), (0.15, 0.35), (0.04, 0.12), (0.0, 0.03))
+"""Shares of echoes and drills in each stage; the rest are documents of the roles."""
+
+
 def document(seed: int, index: int, stage: int = 3) -> list[Piece]:
     """The document with this number.
 
@@ -35,7 +39,11 @@ def document(seed: int, index: int, stage: int = 3) -> list[Piece]:
         stage: Of the curriculum: 0 one thing to copy, 1 small pages, 2 most, 3 everything.
     """
     rng = Random(seed * 1_000_003 + index)
-    if stage == 0 and rng.random() < 0.5:
+    echoes, drills = CURRICULUM[stage]
+    roll = rng.random()
+    if roll < echoes:
+        return echo(rng)
+    if roll < echoes + drills:
         return drill(rng)
     role = rng.choices(ROLES, SHARES)[0]
     return role_document(role, rng, stage)
@@ -52,6 +60,19 @@ def role_document(role: str, rng: Random, stage: int = 3) -> list[Piece]:
     if role == "judge":
         return judge(rng)
     return reflect(rng) if role == "reflect" else use(rng)
+
+
+def echo(rng: Random) -> list[Piece]:
+    """Say it again: a run of words as it stands, or the value that stands behind a name. Copying, and nothing else."""
+    if rng.random() < 0.5:
+        text = " ".join(words.fresh(rng) for _ in range(rng.randint(4, 24)))
+        return [(f"echo : {text}", False), (text, True)]
+    values = {words.fresh(rng): " ".join(words.fresh(rng) for _ in range(rng.choice((1, 2, 3)))) for _ in range(rng.randint(2, 8))}
+    pieces: list[Piece] = []
+    for name in rng.sample(list(values), rng.randint(2, len(values))):
+        rows = "" if pieces else "\n".join(f"{key} : {value}" for key, value in values.items()) + "\n"
+        pieces += [(f"{rows}echo : {name}", False), (f"{name} : {values[name]}", True)]
+    return pieces
 
 
 def drill(rng: Random) -> list[Piece]:

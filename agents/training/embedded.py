@@ -25,7 +25,7 @@ SHAPE = {
 RATE = 0.001
 """Full learning rate (AdamW). At 0.003 copying was not learnt."""
 
-STAGES = (3_000, 8_000, 8_000)
+STAGES = (5_000, 10_000, 18_000)
 """Numbers of the documents at which the curriculum moves on: drill, small pages, most pages, everything."""
 
 CHAT_TEMPLATE = (
