@@ -99,7 +99,9 @@ async def _among(session: BrowserSession, view: View, facts: Mapping[str, JsonVa
         await session.load(listing)
         view = await session.view(budget=20_000)
     if names:
-        raise CannotTell(listing, f"it lists {len(names)} orders for this person, none of which is exactly this one")
+        raise CannotTell(
+            listing, f"it lists {len(names)} orders for this person, none of which is exactly this one"
+        )
     return None
 
 

@@ -60,7 +60,8 @@ def doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
     found += [
         f"Task {index} quotes the number of task {task.number_of}, which is no order before it."
         for index, task in enumerate(tasks, 1)
-        if task.number_of is not None and not (task.number_of < index and tasks[task.number_of - 1].kind == "order")
+        if task.number_of is not None
+        and not (task.number_of < index and tasks[task.number_of - 1].kind == "order")
     ]
     left = uncovered(goal, tasks)
     if left:

@@ -236,9 +236,9 @@ class Done:
 def handles(view: View) -> dict[str, int]:
     """Words that name each element of a view, with its number.
 
-    An element is called by its folded name (or role, when it has none); where several share a name, the first
-    text of the row goes before it (`oak tray / view`), and what is still the same is counted (`view 2`). A model
-    that copies words finds its target by them; a number it would have to look up.
+    An element is called by its folded name (or role, when it has none); where several share a name, the
+    first text of the row goes before it (`oak tray / view`), and what is still the same is counted
+    (`view 2`). A model that copies words finds its target by them; a number it would have to look up.
     """
     rows = [(line, part) for line in view.lines for part in line if isinstance(part, Element)]
     names = [fold(part.name) or part.role for _, part in rows]
@@ -309,7 +309,11 @@ def act_grammar(view: View, step: Step) -> str:
     if view.dialog is not None:
         rules.append('"dialog accept" | "dialog dismiss"')
     else:
-        usable = {name: view.elements[number] for name, number in handles(view).items() if not view.elements[number].disabled}
+        usable = {
+            name: view.elements[number]
+            for name, number in handles(view).items()
+            if not view.elements[number].disabled
+        }
         editable = [f"{name} =" for name, item in usable.items() if item.role in TEXT_ROLES]
         if usable:
             rules.append(f'"click " ({_any_of(usable)})')
@@ -317,7 +321,8 @@ def act_grammar(view: View, step: Step) -> str:
             rules.append(f'"type " ({_any_of(editable)}) SPAN')
         for name, item in usable.items():
             if item.role == "select" and item.options:
-                rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({_any_of(map(fold, item.options))})")
+                options = _any_of(map(fold, item.options))
+                rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
         rules.append('"press enter" | "scroll down" | "scroll up" | "back" | "wait" | "done"')
         answers = answers_of(view) if step.verb == "place" else ()
         if answers:
@@ -332,7 +337,12 @@ def _any_of(items: Iterable[str]) -> str:
 
 def answers_of(view: View) -> tuple[str, ...]:
     """Words of the page that could be an order number: those with a digit, in reading order, once each."""
-    found = [word for line in view.lines for part in line for word in words(part if isinstance(part, str) else part.name)]
+    found = [
+        word
+        for line in view.lines
+        for part in line
+        for word in words(part if isinstance(part, str) else part.name)
+    ]
     return tuple(dict.fromkeys(word for word in found if any(char.isdigit() for char in word)))
 
 
@@ -345,7 +355,9 @@ def read_act(answer: str, view: View, step: Step) -> Action:
     verb, _, rest = answer.partition(" ")
     if verb in ("click", "type", "select"):
         known = handles(view)
-        name = max((name for name in known if rest == name or rest.startswith(f"{name} = ")), key=len, default="")
+        name = max(
+            (name for name in known if rest == name or rest.startswith(f"{name} = ")), key=len, default=""
+        )
         if not name:
             raise MalformedAction(answer, "nothing on the page is called that")
         text = rest[len(name) :].removeprefix(" = ")

@@ -62,7 +62,7 @@ class Verifier:
         self, criterion: Judge, verify: Verify, looks: Mapping[str, Any], task: str, attempt: int
     ) -> Finding:
         """Ask the model about the page that was looked at, or about result and evidence where none was."""
-        seen = [value for value in looks.values() if isinstance(value, Mapping) and "rows" in value]
+        seen: list[Any] = [value for value in looks.values() if isinstance(value, dict) and "rows" in value]
         shown = json.dumps(verify.result, ensure_ascii=False)
         evidence = "\n".join([f"result {shown}", *(f"- {item.summary}" for item in verify.evidence)])
         page = Page.read(seen[-1]).text() if seen else evidence

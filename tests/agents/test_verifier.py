@@ -121,3 +121,13 @@ async def test_the_judge_reads_result_and_evidence_and_nothing_of_the_worker(ver
     assert model.asked == [
         'result {"number": "t-17"}\n- click pay -> ok\ncriterion : is it polite ?\nverdict:'
     ]
+
+
+async def test_the_judge_reads_the_page_that_was_looked_at(verify):
+    seen = {"url": "u", "path": "/tickets/7", "title": "Lid", "rows": [["Status", "Closed"]], "fields": []}
+    look = ToolCheck("it is there", LOOK.call, lambda value: True)
+
+    _, _, _, model = await verify([look, JUDGE], {"note": "secret"}, seen, sure(0.9))
+
+    assert model.asked[0].startswith("page /tickets/7: lid\n- status | closed\n")
+    assert "secret" not in model.asked[0]
