@@ -1,12 +1,13 @@
 """`punchlist doctor`: is everything here that a run needs? Each check says what it found, or what to do.
 
-Nothing is fetched or installed, and nothing is left behind.
+Nothing is left behind, and nothing is fetched or installed unless `--install` asks for it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib.util
 import json
 import platform
@@ -21,7 +22,7 @@ from ...core_model.errors import MissingWeights
 from ...examples.site import DEMO_SEED, Site
 from ...memory import EmbedderMissing
 from ...protocols.journal import Journal
-from ...tools.browser.locate import find_browser
+from ...tools.browser.locate import BrowserMissing, find_browser, install_browser
 from ..manager import RUNS
 from .edge import DONE, USAGE, SettingsError, describe_error
 
@@ -40,6 +41,9 @@ class Check:
 
 def doctor(options: argparse.Namespace) -> int:
     """`punchlist doctor`."""
+    if options.install:
+        with contextlib.suppress(BrowserMissing), contextlib.redirect_stdout(sys.stderr):
+            install_browser()  # where that fails, the check below says what to do
     done: list[Check] = []
     for name, look in CHECKS.items():
         check = _checked(name, look)

@@ -148,6 +148,7 @@ def _add_tasks(commands: Any) -> None:
 def _add_doctor(commands: Any) -> None:
     about = "check that everything a run needs is here"
     parser = _command(commands, "doctor", about, "punchlist doctor", "doctor:doctor")
+    parser.add_argument("--install", action="store_true", help="first install a browser if there is none")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -100,17 +100,20 @@ class Ending:
 
     def _headline(self) -> str:
         total = len(self.board.tasks)
-        tasks = f"{self.board.confirmed()} of {total} tasks confirmed" if total else "no task was begun"
+        tasks = (
+            f"{self.board.confirmed()} of {count(total, 'task')} confirmed" if total else "no task was begun"
+        )
+        rest = "; the rest is not to be relied on" if total else ""
         words = {
             "confirmed": "CONFIRMED: every check of every task passed.",
-            "unverified": f"UNVERIFIED: {tasks}; the rest is not to be relied on.",
+            "unverified": f"UNVERIFIED: {tasks}{rest}.",
             "failed": f"FAILED: {tasks}.",
             "interrupted": f"INTERRUPTED: {tasks}; nothing that was recorded is lost.",
         }
         return words[self._word()]
 
     def _punch_list(self) -> list[str]:
-        if self.outcome is None:
+        if self.outcome is None or not self.board.tasks:
             return []
         items = self.outcome.punch_list
         if not items:

@@ -66,7 +66,7 @@ def interrupted(process, number):
     for line in process.stdout:
         if line == "STUCK\n":
             break
-    os.killpg(process.pid, number)
+    (os.kill if number == signal.SIGKILL else os.killpg)(process.pid, number)
     return process.communicate(timeout=30)[0]
 
 
@@ -90,13 +90,18 @@ def test_ctrl_c_leaves_no_process_and_a_run_that_goes_on(start, tmp_path):
     assert told["judged"] == {"right": True, "reasons": []}
 
 
-def test_being_asked_to_terminate_does_the_same(start, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)],
+    ids=["term", "kill"],
+)
+def test_being_ended_in_another_way_leaves_no_process_either(start, number, code):
     mark = uuid.uuid4().hex
     process = start("stuck", "run", "--demo", "--memory", "none", "--quiet", mark=mark)
 
-    interrupted(process, signal.SIGTERM)
+    interrupted(process, number)
 
-    assert process.returncode == INTERRUPTED
+    assert process.returncode == code
     assert until(lambda: processes(mark) == [])
 
 

@@ -23,7 +23,7 @@ def test_tasks_lists_every_family_with_its_example(punchlist):
 def test_doctor_names_what_is_missing_and_what_to_do_and_still_checks_the_rest(punchlist, monkeypatch):
     monkeypatch.setenv("PUNCHLIST_BROWSER", "/nowhere/chromium")
 
-    ended = punchlist("doctor", "--json")
+    ended = punchlist("doctor", "--json", "--install")
 
     checks = {check["name"]: check for check in ended.json()["checks"]}
     assert ended.code == USAGE
