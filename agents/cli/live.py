@@ -177,7 +177,7 @@ def _footer(board: Board, elapsed: float) -> Table:
     ]
     row.add_row(
         Text("  " + " · ".join(parts), "bright_black"),
-        Text("Ctrl-C stops, punchlist resume goes on", "bright_black"),
+        Text("Ctrl-C stops", "bright_black"),
         "",
     )
     return row
