@@ -1,0 +1,179 @@
+"""What goes wrong around a run: no browser, no model, no disk, a person who says no, a second process."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from punchlist.agents import Budget, Manager, Worker
+from punchlist.agents.mind import Mind
+from punchlist.agents.run import Run
+from punchlist.agents.testing import ScriptedModel
+from punchlist.core_model.errors import NotAModelServer
+from punchlist.core_model.generation import Generation
+from punchlist.protocols import Confirmed, Failed, Unverified
+from punchlist.protocols.errors import JournalFull, RunLocked
+from punchlist.protocols.journal import Journal
+from punchlist.tools import preset
+from punchlist.tools.errors import BrowserMissing
+
+from .doubles import ORDER_GOAL, ORDER_PLAN, URL, WANTED, PaperShop, knowing
+
+
+async def test_without_a_browser_the_run_says_what_to_install(manager, watch, shop):
+    async def missing(*_):
+        raise BrowserMissing(("chromium",))
+
+    shop.open = missing
+
+    outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop]), ORDER_GOAL)
+
+    assert isinstance(outcome, Unverified | Failed)
+    assert "chromium-headless-shell" in (
+        " ".join(outcome.reasons) if isinstance(outcome, Unverified) else str(outcome.error)
+    )
+
+
+class LostModel(ScriptedModel):
+    """Answers rightly so many times; then its server is gone."""
+
+    def __init__(self, answers):
+        super().__init__(knowing(ORDER_PLAN))
+        self._left = answers
+
+    async def generate(self, messages, **settings):
+        if self._left == 0:
+            raise NotAModelServer(URL, "connection refused")
+        self._left -= 1
+        return await super().generate(messages, **settings)
+
+
+@pytest.mark.parametrize("answers", [0, 1, 2, 6])
+async def test_a_model_that_goes_away_fails_the_run_with_its_error(manager, watch, shop, answers):
+    outcome, _ = await watch(manager(LostModel(answers), [shop]), ORDER_GOAL)
+
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, NotAModelServer)
+
+
+class CutModel(ScriptedModel):
+    """Runs out of tokens in the middle of every answer of a role."""
+
+    def __init__(self, role):
+        super().__init__(knowing(ORDER_PLAN))
+        self._role = role
+
+    async def generate(self, messages, **settings):
+        made = await super().generate(messages, **settings)
+        cut = messages[-1]["content"].endswith(self._role)
+        return Generation(made.text[:3], (), (), "length", 1, 0.0) if cut else made
+
+
+@pytest.mark.parametrize("role", ["plan:", "steps:", "do:"])
+async def test_an_answer_that_was_cut_is_never_used(manager, watch, shop, role):
+    outcome, _ = await watch(manager(CutModel(role), [shop]), ORDER_GOAL)
+
+    assert isinstance(outcome, Unverified)
+    assert "was cut" in " ".join(outcome.reasons)
+    assert shop.acted == []
+
+
+@pytest.mark.parametrize(("agrees", "kind"), [(True, Confirmed), (False, Unverified)])
+async def test_what_cannot_be_undone_waits_for_a_person_where_the_policy_asks(
+    manager, watch, shop, agrees, kind
+):
+    asked: list[str] = []
+
+    def person(call):
+        asked.append(str(call.arguments["action"]))
+        return agrees
+
+    policy = preset("ask_irreversible", person)
+    outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop], policy=policy), ORDER_GOAL)
+
+    assert isinstance(outcome, kind)
+    assert asked and shop.orders == ([WANTED] if agrees else [])
+
+
+async def test_a_second_process_cannot_work_at_the_same_run(manager, shop, tmp_path):
+    with Journal.open(tmp_path / "run.db"), pytest.raises(RunLocked):
+        await manager(knowing(ORDER_PLAN), [shop]).run(ORDER_GOAL)
+
+
+async def test_a_run_that_is_left_leaves_no_task_behind(manager, shop):
+    async with aclosing(manager(knowing(ORDER_PLAN), [shop]).stream(ORDER_GOAL)) as events:
+        await anext(events)
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+class FullJournal(Journal):
+    """A journal whose disk is full after so many rows."""
+
+    room = 10**9
+
+    def append(self, *arguments, **named):
+        if self.room <= 0:
+            raise JournalFull(self.path, "append")
+        self.room -= 1
+        return super().append(*arguments, **named)
+
+
+@pytest.mark.parametrize("room", range(0, 60, 5))
+async def test_a_full_disk_stops_the_run_with_a_typed_error(shop, tmp_path, room):
+    model = ScriptedModel(knowing(ORDER_PLAN))
+    with FullJournal.open(tmp_path / "run.db") as journal:
+        journal.room = room
+        journal.begin("run", ORDER_GOAL)
+        mind = Mind(model, Budget(), journal, "run", lambda _: None)
+        run = Run(
+            "run", ORDER_GOAL, [Worker("one", model, [shop])], mind, preset("unattended"), show=mind.show
+        )
+
+        async with asyncio.timeout(5):
+            try:
+                outcome = await run.to_the_end()
+            except JournalFull as error:
+                outcome = Failed(error)
+
+    assert isinstance(outcome, Failed) and isinstance(outcome.error, JournalFull)
+
+
+async def test_two_orders_go_through_one_worker(manager, watch):
+    shop = PaperShop()
+    goal = "Order 2 green mugs for Ada Lovelace. Also order 1 desk lamp for Grace Hopper."
+    plan = (
+        "task order\ncount 2\nitem green mugs\nname ada lovelace\n"
+        "task order\ncount 1\nitem desk lamp\nname grace hopper\nend"
+    )
+
+    async with asyncio.timeout(5):
+        outcome, _ = await watch(manager(knowing(plan), [shop]), goal)
+
+    assert isinstance(outcome, Confirmed)
+    assert sorted(order["name"] for order in shop.orders) == ["Ada Lovelace", "Grace Hopper"]
+    assert [order["number"] for order in outcome.result["orders"]] == ["A-01", "A-11"]
+
+
+async def test_a_used_up_run_goes_on_with_a_larger_budget(manager, watch, shop, tmp_path):
+    """As the error's text says."""
+    first, _ = await watch(manager(knowing(ORDER_PLAN), [shop], steps=2), ORDER_GOAL)
+    assert "resume it" in " ".join(first.reasons)
+
+    events = [event async for event in manager(knowing(ORDER_PLAN), [shop]).resume(tmp_path / "run.db")]
+
+    assert isinstance(events[-1].outcome, Confirmed), events[-1].outcome
+    assert shop.orders == [WANTED]
+
+
+def test_a_worker_has_one_browser():
+    with pytest.raises(ValueError, match="2 browsers"):
+        Worker("one", ScriptedModel([]), [PaperShop(), PaperShop()])
+
+
+def test_a_goal_can_be_run_without_an_event_loop(tmp_path):
+    shop, model = PaperShop(), ScriptedModel(knowing(ORDER_PLAN))
+
+    outcome = Manager(model, [Worker("one", model, [shop])], journal=tmp_path / "run.db").run_sync(ORDER_GOAL)
+
+    assert isinstance(outcome, Confirmed)
