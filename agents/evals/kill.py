@@ -46,6 +46,9 @@ KILLS_PER_GOAL = 10
 CANDIDATES = 3
 """Unseen goals that are tried to find one that is confirmed when it is not killed."""
 
+GOLDEN = 0.6180339887498949
+"""Steps of this share, from a random beginning, spread any number of kills evenly over a run."""
+
 TRIES = 4
 """Times that a trial is begun again because the run ended before its kill, each time killed earlier."""
 
@@ -313,13 +316,15 @@ async def _measure(measuring: Measuring) -> Figures:
     options = measuring.options
     count = measuring.count(USUAL, QUICK)
     measuring.settings |= {"model": model_mark(options.model), "first_goal": goal_seeds(options.seed, 1)[0]}
+    offset = Random(f"kills {options.seed}").random()
     bench = _Bench(measuring, options.model or EMBEDDED)
 
     async def killed(key: str) -> Row:
         number = int(key.partition(":")[2])
         whole = await bench.victim(number // KILLS_PER_GOAL)
         rng = Random(f"kill {options.seed} {number}")
-        moment = Moment(rng.randrange(whole.events), rng.uniform(0, 2 * whole.seconds / whole.events))
+        share = (offset + number * GOLDEN) % 1
+        moment = Moment(int(share * whole.events), rng.uniform(0, 2 * whole.seconds / whole.events))
         row = await trial(_wanted(whole.seed), bench.model, moment)
         for _ in range(TRIES):
             if row.killed_at is None:
