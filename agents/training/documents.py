@@ -15,7 +15,7 @@ from .. import roles
 from ..checks import Page
 from ..roles import Done, Step
 from ..wording import fold
-from . import goals, pages, words
+from . import checkout_pages, goals, labels, pages, shop_pages, sites, words
 
 HELD_OUT = 1_000_000_000
 """Seeds from here on are never trained on."""
@@ -81,9 +81,9 @@ def drill(rng: Random) -> list[Piece]:
     Many questions about a short page, names of one or two words that never were, spelled the same in both places.
     """
     names = list(dict.fromkeys(" ".join(words.fresh(rng) for _ in range(rng.choice((1, 1, 2)))) for _ in range(rng.randint(2, 9))))
-    sheet = pages.Sheet("/", "goods")
+    sheet = sites.Sheet("/", "goods")
     for name in names:
-        sheet.add(pages.Item(name, "textbox" if rng.random() < 0.3 else rng.choice(("link", "button")), name))
+        sheet.add(sites.Item(name, "textbox" if rng.random() < 0.3 else rng.choice(("link", "button")), name))
     view = sheet.view()
     pieces: list[Piece] = []
     for name in rng.choices(names, k=rng.randint(5, 10)):
@@ -136,7 +136,7 @@ def steps(rng: Random) -> list[Piece]:
         return ticket_steps(rng)
     if kind == "details":
         return details_steps(rng)
-    parts = [pages.add_step(words.product(rng), rng) for _ in range(rng.choice((1, 1, 2, 2, 3, 4)))]
+    parts = [sites.add_step(words.product(rng), rng) for _ in range(rng.choice((1, 1, 2, 2, 3, 4)))]
     stage = roles.Stage("cart", tuple(parts), (Step("open cart"),))
     numbers = list(range(1, len(parts) + 1))
     adds = [f"do {number}" for number in numbers]
@@ -181,7 +181,7 @@ def details_steps(rng: Random) -> list[Piece]:
         rest = [number for number in numbers if number not in dates]
         return answer_steps(stage, [roles.LESSONS["order"]], [], [*(f"do {number}" for number in [*rest, *dates]), "review"])
     if roll < 0.75:
-        refused = [f"refused : {rng.choice(('please fill in', 'missing', 'choose', 'we need', 'please check'))} {rng.choice(pages.DATES + pages.NAMES)}"]
+        refused = [f"refused : {rng.choice(('please fill in', 'missing', 'choose', 'we need', 'please check'))} {rng.choice(labels.DATES + labels.NAMES)}"]
         rest = [number for number in numbers if number not in dates]
         return answer_steps(stage, [], refused, [*(f"do {number}" for number in [*rest, *dates]), "review"])
     wrong = sorted(rng.sample(numbers, rng.randint(1, min(2, len(numbers)))))
@@ -208,18 +208,18 @@ def answer_steps(stage: roles.Stage, notes: list[str], failed: list[str], answer
 
 def judge(rng: Random) -> list[Piece]:
     """Whether a page shows what a criterion says: ticket closed, reply shown, order placed."""
-    site = pages.Site.draw(rng)
+    site = sites.Site.draw(rng)
     who = " ".join(site.people[0])
     if rng.random() < 0.3:
-        sheet = rng.choice((pages.placed, pages.review, pages.cart, pages.form))(rng)
+        sheet = rng.choice((checkout_pages.placed, checkout_pages.review, shop_pages.cart, checkout_pages.form))(rng)
         done = sheet.title == "your order" or any("done " in case.answer for case in sheet.cases)
         verdict = "pass" if done else "fail"
         return [(roles.ask_judge(Page.of(sheet.view()).text(), "the order was placed").text, False), (verdict, True)]
     closed = rng.random() < 0.5
-    status = rng.choice(pages.CLOSED if closed else pages.OPEN)
-    sheet = pages.Sheet(f"/tickets/{rng.randint(1, 99)}", " ".join(words.sentence(rng)))
-    pages.chrome(site, sheet, None)
-    head: list[list[str | pages.Item]] = [[" ".join(words.sentence(rng))], [rng.choice(("customer", "from", "name")), who]]
+    status = rng.choice(labels.CLOSED if closed else labels.OPEN)
+    sheet = sites.Sheet(f"/tickets/{rng.randint(1, 99)}", " ".join(words.sentence(rng)))
+    sites.chrome(site, sheet, None)
+    head: list[list[str | sites.Item]] = [[" ".join(words.sentence(rng))], [rng.choice(("customer", "from", "name")), who]]
     known = rng.random() < 0.9
     if known:
         head.append(rng.choice(([rng.choice(("status", "state", "ticket")), status], [f"status: {status}"], [f"this ticket is {status}"])))
@@ -228,9 +228,9 @@ def judge(rng: Random) -> list[Piece]:
     for _ in range(rng.randint(1, 3)):
         sheet.add(rng.choice((who, "you")), " ".join(words.sentence(rng)))
     if rng.random() < (0.3 if closed else 0.9):
-        sheet.add(pages.Item("reply", "textbox", site.labels["reply"], ""))
-        sheet.add(pages.Item("both", "button", rng.choice((site.labels["both"], site.labels["close"]))))
-    pages.footer(site, sheet)
+        sheet.add(sites.Item("reply", "textbox", site.labels["reply"], ""))
+        sheet.add(sites.Item("both", "button", rng.choice((site.labels["both"], site.labels["close"]))))
+    sites.footer(site, sheet)
     criterion = f"the ticket of {who} is closed" if rng.random() < 0.5 else "the ticket is closed"
     verdict = "cannot check" if not known else "pass" if closed else "fail"
     return [(roles.ask_judge(Page.of(sheet.view()).text(), criterion).text, False), (verdict, True)]
@@ -239,7 +239,7 @@ def judge(rng: Random) -> list[Piece]:
 def reflect(rng: Random) -> list[Piece]:
     """What a failed attempt teaches."""
     kind = rng.choice(("count", "missing", "date", "fields", "none"))
-    good = pages.add_step(words.product(rng), rng)
+    good = sites.add_step(words.product(rng), rng)
     number = rng.randint(1, 3)
     done = [Step("add", good.text).line(), "open cart"]
     failed, stage, lesson = f"{number} : {good.text} : the page shows {rng.randint(1, 9)}", "cart", "quantity"
@@ -249,7 +249,7 @@ def reflect(rng: Random) -> list[Piece]:
         stage, lesson = "details", "order"
         when = words.day(rng)[0]
         done = [f"fill date : {when}", f"choose {' '.join(words.option(rng))}", "review"]
-        failed = rng.choice((f"refused : {rng.choice(('please choose', 'missing', 'we need'))} {rng.choice(pages.DATES)}", f"{number} : date : {when} : not on the page"))
+        failed = rng.choice((f"refused : {rng.choice(('please choose', 'missing', 'we need'))} {rng.choice(labels.DATES)}", f"{number} : date : {when} : not on the page"))
     elif kind == "fields":
         stage, lesson = "details", "again"
         name = " ".join(words.person(rng))

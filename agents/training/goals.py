@@ -12,7 +12,7 @@ from random import Random
 from ..roles import Field, PlannedTask
 from ..wording import Span
 from . import words
-from .pages import asked
+from .sites import asked
 
 Piece = tuple[str, str]
 """(text, tag): the tag is a field's key, or empty for words that carry nothing."""
