@@ -25,7 +25,7 @@ SHAPE = {
 RATE = 0.001
 """Full learning rate (AdamW). At 0.003 copying was not learnt."""
 
-STAGES = (5_000, 10_000, 18_000)
+STAGES = (12_000, 16_000, 22_000)
 """Numbers of the documents at which the curriculum moves on: drill, small pages, most pages, everything."""
 
 CHAT_TEMPLATE = (
@@ -106,7 +106,7 @@ def train_embedded(
     out: Path,
     *,
     steps: int,
-    batch_tokens: int = 4096,
+    batch_tokens: int = 2048,
     seed: int = 1,
     threads: int | None = None,
     evaluate_steps: int = 250,
