@@ -7,10 +7,14 @@ very text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from operator import eq
 from random import Random
 
+from ...tools.browser.actions import parse_action
+from ...tools.browser.view import View
 from .. import roles
 from ..roles import Done, Question, Stage, Step, ToolCard
 from ..training import pages
@@ -26,10 +30,11 @@ class QuestionDrifted(AssertionError):
 
 @dataclass(frozen=True)
 class Exam:
-    """A question and its right answer."""
+    """A question, its right answer as training says it, and whether another answer says the same."""
 
     question: Question
     answer: str
+    right: Callable[[str], bool]
 
 
 def held_out(role: str, count: int) -> Iterator[Exam]:
@@ -39,12 +44,21 @@ def held_out(role: str, count: int) -> Iterator[Exam]:
         if role == "act":
             sheet = pages.draw(rng)
             view = sheet.view()
-            yield from (
-                Exam(roles.ask_act(view, case.history, case.step), case.answer) for case in sheet.cases
-            )
+            yield from (_action(view, case.history, case.step, case.answer) for case in sheet.cases)
             continue
         (text, _), (answer, _), *_ = role_document(role, rng)
-        yield Exam(rebuild(role, text), answer)
+        yield Exam(rebuild(role, text), answer, partial(eq, answer))
+
+
+def _action(view: View, history: list[Done], step: Step, said: str) -> Exam:
+    """An action on a page; another name for the same thing is as right."""
+    action = parse_action(said, view)
+
+    def right(answer: str) -> bool:
+        return roles.read_act(answer, view, step) == roles.read_act(written, view, step)
+
+    written = roles.write_act(action, view, step)
+    return Exam(roles.ask_act(view, history, step), written, right)
 
 
 def rebuild(role: str, text: str) -> Question:
