@@ -14,7 +14,7 @@ class BudgetExhausted(Exception):
     def __init__(self, what: str, limit: float) -> None:
         self.what, self.limit = what, limit
         super().__init__(
-            f"The run's budget of {limit:g} {what} is used up. Give it a larger one and resume it."
+            f"The run's budget of {limit:g} {what} is used up. Run it again with a larger one."
         )
 
 

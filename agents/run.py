@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from ..core_model.errors import CoreModelError
 from ..protocols.journal import Journal
 from ..protocols.messages import Assign, Envelope, Redo, Report, Verdict, Verify, new_id
 from ..protocols.messages import Failed as FailedMessage
@@ -37,7 +38,7 @@ from ..protocols.tasks import (
     WorkerTask,
 )
 from ..protocols.tasks import Event as ProtocolEvent
-from ..tools.errors import ToolError
+from ..tools.errors import BrowserMissing, SiteUnreachable, ToolError
 from ..tools.permissions import Policy
 from . import roles
 from .budget import BudgetExhausted
@@ -52,7 +53,7 @@ from .mind import Mind, Truncated
 from .planning import doubts
 from .roles import PlannedTask, Step
 from .verifier import Verifier
-from .worker import Assignment, PageGone, StepFailed, Worker
+from .worker import Assignment, StepFailed, Worker
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -104,6 +105,8 @@ class Run:
             return self._end(Unverified(None, tuple(str(error).splitlines())))
         except (BudgetExhausted, Truncated) as error:
             return self._end(Unverified(None, (str(error),)))
+        except CoreModelError as error:
+            return self._end(Failed(error))
         self.show(Planned({job.id: job.title for job in jobs}, {job.id: job.after for job in jobs}))
         try:
             async with asyncio.TaskGroup() as group:
@@ -371,6 +374,8 @@ class Run:
             body = FailedMessage(error=type(error).__name__, message=error.feedback(), retry=not hopeless)
         except CannotTell as error:
             body = FailedMessage(error="CannotTell", message=str(error), retry=False)
+        except (SiteUnreachable, BrowserMissing):
+            raise  # nothing that a redo could mend: the run stops here and can be resumed
         except (ToolError, Truncated) as error:
             worker.drop(drive.job.lane)
             body = FailedMessage(error=type(error).__name__, message=str(error))
@@ -428,10 +433,14 @@ class Run:
         if tool != LOOK:
             item = next(each for each in worker.functions if each.name == tool)
             return await item.run(item.validate(dict(args)), new_id())
-        session = worker.live(drive.job.lane)
-        if session is None:
-            raise PageGone(drive.job.lane)
         url = verify.result.get("url") if isinstance(verify.result, dict) else None
+        session = worker.live(drive.job.lane)
+        if session is None:  # after a restart: the same cookies, at the page that was reported
+            stage, start = drive.work.stage, url if isinstance(url, str) else lane.url
+            order = Assignment(
+                self.run, drive.job.id, 0, stage, (), drive.job.lane, False, lane.storage, start
+            )
+            session = await worker.session(order)
         if args.get("again") and isinstance(url, str):
             return Page.of(await session.new_tab_view(url, budget=20_000)).as_json()
         return Page.of(await session.view(budget=20_000)).as_json()

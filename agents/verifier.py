@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from ..protocols.messages import Finding, Verdict, Verify
 from ..protocols.spec import Check, Judge, Schema, Spec, ToolCheck
-from ..tools.errors import ToolError
+from ..tools.errors import SiteUnreachable, ToolError
 from . import roles
 from .checks import Page
 from .mind import Mind
@@ -52,6 +52,8 @@ class Verifier:
             self._mind.budget.spend(tool_calls=1)
             try:
                 looks[key] = await self._look(criterion.call.tool, criterion.call.args)
+            except SiteUnreachable:
+                raise  # says nothing about the result; the run stops and can be resumed
             except ToolError as error:
                 looks[key] = error
         if isinstance(looks[key], ToolError):

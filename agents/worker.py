@@ -20,7 +20,6 @@ from ..protocols.messages import Evidence, Report
 from ..tools.browser.actions import Action, MalformedAction, parse_action
 from ..tools.browser.results import ActionResult, evidence
 from ..tools.browser.view import View
-from ..tools.errors import ToolError
 from ..tools.executor import Executor
 from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, Tool, tool
@@ -56,14 +55,6 @@ class StepFailed(Exception):
 
 class StepStuck(StepFailed):
     """A step went round in circles or took too many actions."""
-
-
-class PageGone(ToolError):
-    """The lane that was to be looked at has no live session any more."""
-
-    def __init__(self, lane: str) -> None:
-        self.lane = lane
-        super().__init__(f"The browsing session of {lane!r} is gone; its page cannot be looked at again.")
 
 
 class NothingToWorkWith(ValueError):
