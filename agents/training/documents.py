@@ -16,6 +16,7 @@ from ..checks import Page
 from ..roles import Done, Step
 from ..wording import fold
 from . import checkout_pages, goals, labels, pages, shop_pages, sites, words
+from .pieces import join, spread
 
 HELD_OUT = 1_000_000_000
 """Seeds from here on are never trained on."""
@@ -118,7 +119,7 @@ def act(rng: Random, stage: int) -> list[Piece]:
 def plan(rng: Random) -> list[Piece]:
     """A goal and its tasks."""
     if rng.random() < 0.12:
-        text = goals.join([(word, "") for word in use_task(rng)[0].split()])
+        text = join(spread(use_task(rng)[0]))
         question = roles.ask_plan(text, ("use",))
         return [(question.text, False), (f"task use\ntext {fold(text)}\nend", True)]
     goal = goals.draw(rng)
