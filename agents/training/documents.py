@@ -7,6 +7,7 @@ index and anyone can look at what was trained on. Held-out data is drawn with se
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 
 from ...tools.browser.actions import parse_action
@@ -17,6 +18,7 @@ from ..roles import Done, Step
 from ..wording import fold
 from . import checkout_pages, goals, labels, pages, shop_pages, sites, words
 from .pieces import join, spread
+from .words import pick
 
 HELD_OUT = 1_000_000_000
 """Seeds from here on are never trained on."""
@@ -64,11 +66,11 @@ def role_document(role: str, rng: Random, stage: int = 3) -> list[Piece]:
 
 
 def echo(rng: Random) -> list[Piece]:
-    """Say it again: a run of words as it stands, or the value that stands behind a name. Copying, and nothing else."""
+    """Say it again: a run of words, or the value that stands behind a name. Copying, and nothing else."""
     if rng.random() < 0.5:
-        text = " ".join(words.fresh(rng) for _ in range(rng.randint(4, 24)))
+        text = nonsense(rng, rng.randint(4, 24))
         return [(f"echo : {text}", False), (text, True)]
-    values = {words.fresh(rng): " ".join(words.fresh(rng) for _ in range(rng.choice((1, 2, 3)))) for _ in range(rng.randint(2, 8))}
+    values = {words.fresh(rng): nonsense(rng, rng.choice((1, 2, 3))) for _ in range(rng.randint(2, 8))}
     pieces: list[Piece] = []
     for name in rng.sample(list(values), rng.randint(2, len(values))):
         rows = "" if pieces else "\n".join(f"{key} : {value}" for key, value in values.items()) + "\n"
@@ -76,31 +78,41 @@ def echo(rng: Random) -> list[Piece]:
     return pieces
 
 
-def drill(rng: Random) -> list[Piece]:
-    """Copying and matching in their simplest form: which number has this name, which field takes this text.
+def nonsense(rng: Random, count: int) -> str:
+    """So many fresh words."""
+    return " ".join(words.fresh(rng) for _ in range(count))
 
-    Many questions about a short page, names of one or two words that never were, spelled the same in both places.
+
+def drill(rng: Random) -> list[Piece]:
+    """Copying and matching in their simplest form: which thing has this name, which field takes this text.
+
+    Many questions about a short page, names of one or two words that never were, spelled the same in both
+    places.
     """
-    names = list(dict.fromkeys(" ".join(words.fresh(rng) for _ in range(rng.choice((1, 1, 2)))) for _ in range(rng.randint(2, 9))))
+    drawn = [nonsense(rng, rng.choice((1, 1, 2))) for _ in range(rng.randint(2, 9))]
+    names = list(dict.fromkeys(drawn))
     sheet = sites.Sheet("/", "goods")
     for name in names:
-        sheet.add(sites.Item(name, "textbox" if rng.random() < 0.3 else rng.choice(("link", "button")), name))
+        role = "textbox" if rng.random() < 0.3 else rng.choice(("link", "button"))
+        sheet.add(sites.Item(name, role, name))
     view = sheet.view()
     pieces: list[Piece] = []
     for name in rng.choices(names, k=rng.randint(5, 10)):
         number = sheet.number(name)
         if sheet.item(name).role == "textbox":
-            text = " ".join(words.fresh(rng) for _ in range(rng.choice((1, 2, 2, 3))))
-            pieces += query(view, [], Step("fill", f"{name} : {text}", (text,)), f"type {number} {text}", first=not pieces)
+            text = nonsense(rng, rng.choice((1, 2, 2, 3)))
+            step, answer = sites.fill_step(name, text), f"type {number} {text}"
         else:
-            count = rng.randint(1, 9)
-            pieces += query(view, [], Step("add", f"{count} x {name}", (name,)), f"click {number}", first=not pieces)
+            step, answer = Step("add", f"{rng.randint(1, 9)} x {name}", (name,)), f"click {number}"
+        pieces += query(view, [], step, answer, first=not pieces)
     return pieces
 
 
 def query(view: View, history: list[Done], step: Step, answer: str, first: bool) -> list[Piece]:
     """A question about a page: the whole page for the first one, only what follows it for the rest."""
-    text = f"{roles.page_text(view)}\n{roles.act_query(history, step)}" if first else roles.act_query(history, step)
+    text = roles.act_query(history, step)
+    if first:
+        text = f"{roles.page_text(view)}\n{text}"
     return [(text, False), (roles.write_act(parse_action(answer, view), view, step), True)]
 
 
@@ -131,99 +143,141 @@ def steps(rng: Random) -> list[Piece]:
     """Stages, first attempts and redos."""
     kind = rng.choice(("cart", "cart", "cart", "details", "details", "ticket", "place"))
     if kind == "place":
-        stage = roles.Stage("place", (), (Step("place"),))
-        return answer_steps(stage, [], [], ["place"])
+        return answer_steps(roles.Stage("place", (), (Step("place"),)), [], [], ["place"])
     if kind == "ticket":
         return ticket_steps(rng)
-    if kind == "details":
-        return details_steps(rng)
+    return details_steps(rng) if kind == "details" else cart_steps(rng)
+
+
+def do(numbers: Iterable[int], verb: str = "do") -> list[str]:
+    """Parts of a stage by number, as an answer names them."""
+    return [f"{verb} {number}" for number in numbers]
+
+
+def cart_steps(rng: Random) -> list[Piece]:
+    """The cart stage: add everything; a lesson sets counts afterwards; a redo mends what failed."""
     parts = [sites.add_step(words.product(rng), rng) for _ in range(rng.choice((1, 1, 2, 2, 3, 4)))]
     stage = roles.Stage("cart", tuple(parts), (Step("open cart"),))
     numbers = list(range(1, len(parts) + 1))
-    adds = [f"do {number}" for number in numbers]
+    adds = do(numbers)
     roll = rng.random()
     if roll < 0.4:
         return answer_steps(stage, [], [], [*adds, "open cart"])
     if roll < 0.55:
         lesson = rng.choice(("quantity", "missing"))
-        verb = "set" if lesson == "quantity" else "do"
-        return answer_steps(stage, [roles.LESSONS[lesson]], [], [*adds, "open cart", *(f"{verb} {number}" for number in numbers)])
+        again = do(numbers, "set" if lesson == "quantity" else "do")
+        return answer_steps(stage, [roles.LESSONS[lesson]], [], [*adds, "open cart", *again])
+    return cart_redo(rng, stage)
+
+
+def cart_redo(rng: Random, stage: roles.Stage) -> list[Piece]:
+    """A cart that failed: what is missing is added first, then counts are set and strangers removed."""
+    many = len(stage.parts)
     failed: list[str] = []
-    repairs: list[str] = []
-    for number in sorted(rng.sample(numbers, rng.randint(1, min(2, len(numbers))))):
-        text = parts[number - 1].text
-        cause = rng.choice(("count", "count", "missing"))
-        failed.append(f"{number} : {text} : " + (f"the page shows {rng.randint(1, 9)}" if cause == "count" else "not on the page"))
-        repairs.append(f"set {number}" if cause == "count" else f"do {number}")
+    adds: list[str] = []
+    sets: list[str] = []
+    for number in sorted(rng.sample(range(1, many + 1), rng.randint(1, min(2, many)))):
+        text = stage.parts[number - 1].text
+        if rng.choice(("count", "count", "missing")) == "count":
+            failed.append(f"{number} : {text} : the page shows {rng.randint(1, 9)}")
+            sets += do([number], "set")
+        else:
+            failed.append(f"{number} : {text} : not on the page")
+            adds += do([number])
     if rng.random() < 0.25:
         extra = " ".join(words.product(rng))
         failed.append(f"not asked for : {extra}")
-        repairs.append(f"remove {extra}")
-    sets = [item for item in repairs if not item.startswith("do ")]
-    again = [item for item in repairs if item.startswith("do ")]
-    return answer_steps(stage, [], failed, [*again, "open cart", *sets])
+        sets.append(f"remove {extra}")
+    return answer_steps(stage, [], failed, [*adds, "open cart", *sets])
 
 
 def details_steps(rng: Random) -> list[Piece]:
     """The details stage: fields in order; a lesson may put the date last; a redo fills what failed."""
     name, when = " ".join(words.person(rng)), words.day(rng)[0]
-    parts = [Step("fill", f"name : {name}", (name,))]
+    parts = [sites.fill_step("name", name)]
     parts += [Step("choose", " ".join(words.option(rng))) for _ in range(rng.choice((0, 1, 1, 2)))]
     if rng.random() < 0.8:
-        parts.append(Step("fill", f"date : {when}", (when,)))
+        parts.append(sites.fill_step("date", when))
     rng.shuffle(parts)
     stage = roles.Stage("details", tuple(parts), (Step("review"),))
     numbers = list(range(1, len(parts) + 1))
     dates = [number for number in numbers if parts[number - 1].text.startswith("date")]
+    date_last = [*do(number for number in numbers if number not in dates), *do(dates), "review"]
     roll = rng.random()
     if roll < 0.4:
-        return answer_steps(stage, [], [], [*(f"do {number}" for number in numbers), "review"])
+        return answer_steps(stage, [], [], [*do(numbers), "review"])
     if roll < 0.6:
-        rest = [number for number in numbers if number not in dates]
-        return answer_steps(stage, [roles.LESSONS["order"]], [], [*(f"do {number}" for number in [*rest, *dates]), "review"])
+        return answer_steps(stage, [roles.LESSONS["order"]], [], date_last)
     if roll < 0.75:
-        refused = [f"refused : {rng.choice(('please fill in', 'missing', 'choose', 'we need', 'please check'))} {rng.choice(labels.DATES + labels.NAMES)}"]
-        rest = [number for number in numbers if number not in dates]
-        return answer_steps(stage, [], refused, [*(f"do {number}" for number in [*rest, *dates]), "review"])
+        complaint = pick(rng, "please fill in | missing | choose | we need | please check")
+        refused = f"refused : {complaint} {rng.choice(labels.DATES + labels.NAMES)}"
+        return answer_steps(stage, [], [refused], date_last)
     wrong = sorted(rng.sample(numbers, rng.randint(1, min(2, len(numbers)))))
     failed = [f"{number} : {parts[number - 1].text} : not on the page" for number in wrong]
-    return answer_steps(stage, [], failed, [*(f"do {number}" for number in wrong), "review"])
+    return answer_steps(stage, [], failed, [*do(wrong), "review"])
 
 
 def ticket_steps(rng: Random) -> list[Piece]:
     """The ticket stage."""
     who = " ".join(words.person(rng))
     text = words.reference(rng) if rng.random() < 0.5 else " ".join(words.sentence(rng))
-    parts = [Step("open ticket", f"of {who}", (who,))]
+    parts = [sites.open_step(who)]
     if rng.random() < 0.85:
         parts.append(Step("reply", text, (text,)))
     stage = roles.Stage("ticket", tuple(parts), (Step(rng.choice(("close", "close", "send"))),))
-    numbers = range(1, len(parts) + 1)
-    failed = [rng.choice((f"{len(parts)} : {parts[-1].text} : not on the page", "the ticket is closed : no", "refused"))] if rng.random() < 0.3 else []
-    return answer_steps(stage, [], failed, [*(f"do {number}" for number in numbers), stage.last[0].verb])
+    failed: list[str] = []
+    if rng.random() < 0.3:
+        unseen = f"{len(parts)} : {parts[-1].text} : not on the page"
+        failed.append(rng.choice((unseen, "the ticket is closed : no", "refused")))
+    return answer_steps(stage, [], failed, [*do(range(1, len(parts) + 1)), stage.last[0].verb])
 
 
 def answer_steps(stage: roles.Stage, notes: list[str], failed: list[str], answer: list[str]) -> list[Piece]:
+    """A document of one question about a stage.
+
+    Args:
+        stage: To put in order.
+        notes: Lessons of attempts before.
+        failed: Findings of the attempt before, none for a first one.
+        answer: Its rows without the end.
+    """
     return [(roles.ask_steps(stage, notes, failed).text, False), ("\n".join([*answer, "end"]), True)]
 
 
 def judge(rng: Random) -> list[Piece]:
     """Whether a page shows what a criterion says: ticket closed, reply shown, order placed."""
     site = sites.Site.draw(rng)
+    return judge_order(rng) if rng.random() < 0.3 else judge_ticket(site)
+
+
+def answer_judge(sheet: sites.Sheet, criterion: str, verdict: str) -> list[Piece]:
+    """A document of one question about a page and a criterion."""
+    page = Page.of(sheet.view()).text()
+    return [(roles.ask_judge(page, criterion).text, False), (verdict, True)]
+
+
+def judge_order(rng: Random) -> list[Piece]:
+    """Whether a page of a checkout shows an order that was placed."""
+    draw = rng.choice((checkout_pages.placed, checkout_pages.review, shop_pages.cart, checkout_pages.form))
+    sheet = draw(rng)
+    done = sheet.title == "your order" or any("done " in case.answer for case in sheet.cases)
+    return answer_judge(sheet, "the order was placed", "pass" if done else "fail")
+
+
+def judge_ticket(site: sites.Site) -> list[Piece]:
+    """Whether a page shows that a ticket is closed; it cannot be said of one that shows no status."""
+    rng = site.rng
     who = " ".join(site.people[0])
-    if rng.random() < 0.3:
-        sheet = rng.choice((checkout_pages.placed, checkout_pages.review, shop_pages.cart, checkout_pages.form))(rng)
-        done = sheet.title == "your order" or any("done " in case.answer for case in sheet.cases)
-        verdict = "pass" if done else "fail"
-        return [(roles.ask_judge(Page.of(sheet.view()).text(), "the order was placed").text, False), (verdict, True)]
     closed = rng.random() < 0.5
     status = rng.choice(labels.CLOSED if closed else labels.OPEN)
     sheet = sites.Sheet(f"/tickets/{rng.randint(1, 99)}", " ".join(words.sentence(rng)))
     sites.chrome(site, sheet, None)
-    head: list[list[str | sites.Item]] = [[" ".join(words.sentence(rng))], [rng.choice(("customer", "from", "name")), who]]
+    head: list[sites.Line] = [[" ".join(words.sentence(rng))], [pick(rng, "customer | from | name"), who]]
     known = rng.random() < 0.9
     if known:
-        head.append(rng.choice(([rng.choice(("status", "state", "ticket")), status], [f"status: {status}"], [f"this ticket is {status}"])))
+        label = pick(rng, "status | state | ticket")
+        shown: tuple[sites.Line, ...] = ([label, status], [f"status: {status}"], [f"this ticket is {status}"])
+        head.append(rng.choice(shown))
     rng.shuffle(head)
     sheet.lines += head
     for _ in range(rng.randint(1, 3)):
@@ -234,7 +288,7 @@ def judge(rng: Random) -> list[Piece]:
     sites.footer(site, sheet)
     criterion = f"the ticket of {who} is closed" if rng.random() < 0.5 else "the ticket is closed"
     verdict = "cannot check" if not known else "pass" if closed else "fail"
-    return [(roles.ask_judge(Page.of(sheet.view()).text(), criterion).text, False), (verdict, True)]
+    return answer_judge(sheet, criterion, verdict)
 
 
 def reflect(rng: Random) -> list[Piece]:
@@ -250,7 +304,9 @@ def reflect(rng: Random) -> list[Piece]:
         stage, lesson = "details", "order"
         when = words.day(rng)[0]
         done = [f"fill date : {when}", f"choose {' '.join(words.option(rng))}", "review"]
-        failed = rng.choice((f"refused : {rng.choice(('please choose', 'missing', 'we need'))} {rng.choice(labels.DATES)}", f"{number} : date : {when} : not on the page"))
+        complaint = pick(rng, "please choose | missing | we need")
+        refused = f"refused : {complaint} {rng.choice(labels.DATES)}"
+        failed = rng.choice((refused, f"{number} : date : {when} : not on the page"))
     elif kind == "fields":
         stage, lesson = "details", "again"
         name = " ".join(words.person(rng))
@@ -258,28 +314,43 @@ def reflect(rng: Random) -> list[Piece]:
         failed = f"{number} : name : {name} : not on the page"
     elif kind == "none":
         stage, lesson = rng.choice((("place", "none"), ("ticket", "none")))
-        done, failed = [stage], rng.choice(("nothing happens", "not found", "out of stock", "the page did not answer"))
+        done = [stage]
+        failed = pick(rng, "nothing happens | not found | out of stock | the page did not answer")
     return [(roles.ask_reflect(stage, [failed], done).text, False), (lesson, True)]
 
 
-VERBS = "count find get look read check fetch list measure convert translate weigh price book lock paint sort ping track".split()
+VERBS = """
+    count find get look read check fetch list measure convert translate weigh price book lock paint sort ping
+    track
+""".split()
+ARGUMENTS = "item city name text day amount unit path".split()
+TASKS = """
+    {a} | please {a} | can you {a} | {a} now | what is {a} | i want to {a} | how many : {a} | tell me {a}
+"""
 
 
 def use_task(rng: Random) -> tuple[str, list[roles.ToolCard], str, dict[str, str], str]:
     """A task in words, the tools at hand, the right one, its arguments, and what it will return."""
-    cards: list[roles.ToolCard] = []
-    for _ in range(rng.randint(1, 4)):
-        verb, thing = words.either(rng, VERBS, 0.5), words.either(rng, words.THINGS, 0.6)
-        arguments = tuple(dict.fromkeys(words.either(rng, ["item", "city", "name", "text", "day", "amount", "unit", "path"], 0.4) for _ in range(rng.choice((0, 1, 1, 1, 2)))))
-        cards.append(roles.ToolCard(rng.choice((thing, f"{verb}_{thing}", f"{thing}_{verb}")), f"{verb} {rng.choice(('the', 'a', 'of', 'for the'))} {thing}", arguments))
+    cards = [tool_card(rng) for _ in range(rng.randint(1, 4))]
     right = rng.choice(cards)
-    values = {name: " ".join(words.product(rng)) if rng.random() < 0.7 else str(rng.randint(1, 500)) for name in right.arguments}
-    about = right.about
-    task = rng.choice(("{a}", "please {a}", "can you {a}", "{a} now", "what is {a}", "i want to {a}", "how many : {a}", "tell me {a}")).format(a=about)
+    values = {
+        name: " ".join(words.product(rng)) if rng.random() < 0.7 else str(rng.randint(1, 500))
+        for name in right.arguments
+    }
+    task = pick(rng, TASKS).format(a=right.about)
     for value in values.values():
-        task += f" {rng.choice(('for', 'of', 'with', ':', 'in', 'called'))} {value}"
+        task += f" {pick(rng, 'for | of | with | : | in | called')} {value}"
     result = str(rng.randint(0, 999)) if rng.random() < 0.6 else " ".join(words.product(rng))
     return task, cards, right.name, values, result
+
+
+def tool_card(rng: Random) -> roles.ToolCard:
+    """A tool of none to two arguments."""
+    verb, thing = words.either(rng, VERBS, 0.5), words.either(rng, words.THINGS, 0.6)
+    drawn = [words.either(rng, ARGUMENTS, 0.4) for _ in range(rng.choice((0, 1, 1, 1, 2)))]
+    name = rng.choice((thing, f"{verb}_{thing}", f"{thing}_{verb}"))
+    about = f"{verb} {pick(rng, 'the | a | of | for the')} {thing}"
+    return roles.ToolCard(name, about, tuple(dict.fromkeys(drawn)))
 
 
 def use(rng: Random) -> list[Piece]:
