@@ -33,9 +33,16 @@ DAY = re.compile(
 )
 NO = frozenset("no off none not false without never 0 – -".split())
 YES = frozenset("yes on true ✓ ✔ included added".split())
+MOST_WORDS = 7
+"""A text of more words is a sentence about options in general, not a chosen one."""
+
 SMALL = frozenset("a an the of as in on it up to for with and please by at".split())
 CLOSED_WORDS = frozenset("closed resolved solved".split())
 OPEN_WORDS = frozenset("open pending waiting unanswered new active reopened".split())
+
+
+PAGE_KEYS = ("url", "path", "title", "rows", "fields")
+"""Keys of a page as JSON."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +203,7 @@ def shows_option(page: Page, said: str) -> bool | str:
             return True
     for row in page.rows:
         label, values = (row[0], row[1:]) if len(row) > 1 else _split_label(row[0] if row else "")
-        if any(wanted <= root_words(value) for value in values):
+        if any(wanted <= root_words(value) and len(words(value)) <= MOST_WORDS for value in values):
             return True
         if wanted <= root_words(label) and values:
             said_yes = set(words(" ".join(values)))

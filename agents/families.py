@@ -15,7 +15,7 @@ from typing import Any, cast
 from pydantic import BaseModel, Field, JsonValue
 
 from ..protocols.spec import Check, Criterion, Judge, Schema, Spec, ToolCall, ToolCheck
-from ..tools.browser.view import View
+from ..tools.browser.view import TEXT_ROLES, View
 from . import checks
 from .checks import Page
 from .roles import PlannedTask, Stage, Step
@@ -224,7 +224,11 @@ def order_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[
         criteria += item_criteria(order, lane)
         criteria += field_criteria(order, lane, again=True, offset=len(order.items))
         criteria.append(Judge("the order was placed", name="second opinion", required=False))
-        return Work(Stage("place", (), (Step("place"),)), Spec(criteria), order.facts())
+        return Work(
+            Stage("place", (), (Step("place", only_on=partial(_view_is_theirs, name=order.name)),)),
+            Spec(criteria),
+            order.facts(),
+        )
 
     return [
         Job(f"{index}.cart", f"put {goods} in the cart", lane, (), cart),
@@ -255,8 +259,11 @@ def _only_asked(result: Any, order: Order) -> bool | str | None:
     """Whether every choice that the worker made in the form goes back to a word of the goal."""
     reported: dict[str, Any] = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
     changes: list[dict[str, str]] = reported.get("changes", [])
+    typed: dict[str, str] = {}
     for change in changes:
         kind, name, text = change["role"], change["name"], change["text"]
+        if kind in TEXT_ROLES and typed.setdefault(text, name) != name:
+            return f"typed {text!r} into {name!r} as well"
         if kind == "select" and not any(
             checks.root_words(option) <= checks.root_words(text) for option in order.options
         ):
@@ -283,10 +290,13 @@ def ticket_jobs(index: int, task: PlannedTask, every: Sequence[PlannedTask]) -> 
             text = str(found["number"]) if isinstance(found, dict) else ""
         opened = Step("open ticket", f"of {name}" + (f" about {about}" if about else ""), (name,), 1)
         said = partial(_view_says, text=text)
-        parts = (opened, Step("reply", text, (text,), 2, said)) if text else (opened,)
-        last = Step("close", shown=_view_closed) if task.close else Step("send", shown=said if text else None)
+        theirs = partial(_view_is_theirs, name=name, about=about)
+        parts = (opened, Step("reply", text, (text,), 2, said, theirs)) if text else (opened,)
+        last = Step("send", shown=said if text else None, only_on=theirs)
+        if task.close:
+            last = Step("close", shown=_view_closed, only_on=theirs)
         criteria: list[Criterion] = [
-            look(f"1 : open ticket of {name}", lane, partial(_shows_name, name=name))
+            look(f"1 : open ticket of {name}", lane, partial(_is_theirs, name=name, about=about))
         ]
         if text:
             criteria.append(look(f"2 : reply {text}", lane, partial(_said, text=text)))
@@ -302,11 +312,23 @@ def ticket_jobs(index: int, task: PlannedTask, every: Sequence[PlannedTask]) -> 
     return [Job(f"{index}.ticket", title, lane, (source,) if source else (), work, irreversible=True)]
 
 
+def _is_theirs(page: Page, name: str, about: str) -> bool | str | None:
+    """Whether a page is about this person, and about this subject where one is named."""
+    shown = _shows_name(page, name)
+    return checks.shows_text(page, about) if shown is True and about else shown
+
+
 def _said(page: Page, text: str) -> bool | str | None:
-    """Whether the words stand in the thread (not merely in a field that was not sent)."""
+    """Whether the words stand in the thread once (not merely in a field that was not sent)."""
     unsent = {fold(value) for role, _, value in page.fields if role == "textbox"}
     rows = tuple(tuple(cell for cell in row if fold(cell) not in unsent) for row in page.rows)
+    if sum(fold(cell) == fold(text) for row in rows for cell in row) > 1:
+        return "it stands there more than once"
     return checks.shows_text(Page(page.url, page.path, page.title, rows, ()), text)
+
+
+def _view_is_theirs(view: View, name: str, about: str = "") -> bool:
+    return _is_theirs(Page.of(view), name, about) is True
 
 
 def _view_says(view: View, text: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,8 +117,9 @@ class Manager:
         path = self.journal or Path(RUNS) / f"{run}.db"
         with Journal.open(path) as journal:
             journal.begin(run, goal, self._settings())
-            async for event in self._events(run, goal, expect, journal):
-                yield event
+            async with contextlib.aclosing(self._events(run, goal, expect, journal)) as events:
+                async for event in events:
+                    yield event
 
     async def resume(self, path: Path | str, run: str | None = None) -> AsyncIterator[Event]:
         """Go on with a run that was interrupted; what is recorded is not done again.
@@ -138,12 +139,13 @@ class Manager:
             if info is None:
                 raise UnknownRun(run or "", Path(path), known)
             journal.set_status(info.run, "running")
-            async for event in self._events(info.run, info.goal, None, journal):
-                yield event
+            async with contextlib.aclosing(self._events(info.run, info.goal, None, journal)) as events:
+                async for event in events:
+                    yield event
 
     async def _events(
         self, run: str, goal: str, expect: type[BaseModel] | None, journal: Journal
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         queue: asyncio.Queue[Event] = asyncio.Queue()
         budget = Budget(tokens=self.tokens, steps=self.steps, seconds=self.seconds)
         mind = Mind(self.model, budget, journal, run, queue.put_nowait)

@@ -11,6 +11,7 @@ fit there as well ("express" as a person's name).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from .families import Order
 from .roles import PlannedTask
@@ -79,6 +80,7 @@ def _task_doubts(task: PlannedTask) -> list[str]:
         problems += [
             f"{text!r} is not a number of things." for text in counts if not (n := _number(text)) or n < 1
         ]
+        problems += _out_of_order(task)
         names = task.values("name")
         if len(names) != 1:
             problems.append(f"The order has {len(names)} customers; it takes one.")
@@ -87,6 +89,17 @@ def _task_doubts(task: PlannedTask) -> list[str]:
     if task.kind == "ticket" and not (task.close or task.number_of or task.values("text")):
         problems.append("The ticket is neither answered nor closed.")
     return problems
+
+
+def _out_of_order(task: PlannedTask) -> list[str]:
+    """Counts that do not stand right before their items: swapped counts cover every word as well."""
+    pairs = [(item.span, after.span) for item, after in pairwise(task.fields) if item.key == "count"]
+    starts = [item.span.start for item in task.fields]
+    return [
+        f"{count.text!r} is not the count of {item.text!r} in the goal."
+        for count, item in pairs
+        if item.start < count.end or any(count.end <= start < item.start for start in starts)
+    ]
 
 
 def _number(text: str) -> int | None:

@@ -164,6 +164,7 @@ class Step:
         spans: What may be typed during this step.
         part: 1-based part of the stage that the step serves; 0 for the steps that serve the whole stage.
         shown: Whether a page shows the step's effect already; then it is not done again.
+        only_on: Pages on which this step may act; on others it waits a little, and then fails.
     """
 
     verb: str
@@ -171,6 +172,7 @@ class Step:
     spans: tuple[str, ...] = ()
     part: int = 0
     shown: Callable[[View], bool] | None = field(default=None, compare=False, repr=False)
+    only_on: Callable[[View], bool] | None = field(default=None, compare=False, repr=False)
 
     def line(self) -> str:
         return fold(f"{self.verb} {self.text}")

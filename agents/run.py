@@ -10,6 +10,7 @@ What this does not cover: several processes at one run (the journal's lock refus
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from ..core_model.errors import CoreModelError
+from ..protocols.errors import JournalError
 from ..protocols.journal import Journal
 from ..protocols.messages import Assign, Envelope, Redo, Report, Verdict, Verify, new_id
 from ..protocols.messages import Failed as FailedMessage
@@ -170,7 +172,7 @@ class Run:
         self.drives[job.id] = drive
         replay(self.journal, self.run, drive, lane)
         if drive.state.status in TERMINAL:
-            return await self._settle(drive, lane)
+            return self._settle(drive)
         drive.state, effects = wake(drive.state, time.time())
         for name, worker_state in list(drive.workers.items()):
             drive.workers[name], more = wake(worker_state, time.time())
@@ -189,10 +191,10 @@ class Run:
                 task.cancel()
             await asyncio.gather(*drive.tasks, return_exceptions=True)
             await self._release(job)
-        return await self._settle(drive, lane)
+        return self._settle(drive)
 
-    async def _settle(self, drive: Drive, lane: Lane) -> str:
-        """Keep the result of a task that ended, and what the next one in its lane begins with."""
+    def _settle(self, drive: Drive) -> str:
+        """Keep the result of a task that was confirmed; returns how it ended."""
         if drive.state.status == "confirmed" and drive.state.last is not None:
             result = drive.state.last.result
             facts = dict(drive.work.facts)
@@ -215,7 +217,7 @@ class Run:
         if (drive.state.status, drive.state.attempt) != before:
             self.show(Stood(drive.job.id, drive.job.title, drive.state.status, drive.state.attempt))
         if drive.state.status == "confirmed":
-            await self._when_confirmed(drive, lane)
+            await self._when_confirmed(drive)
         await self._carry_out(drive, effects, lane)
 
     async def _carry_out(self, drive: Drive, effects: Sequence[Effect], lane: Lane) -> None:
@@ -254,12 +256,12 @@ class Run:
 
         def over(ended: asyncio.Task[None]) -> None:
             drive.tasks.discard(ended)
-            if not ended.cancelled() and (error := ended.exception()) is not None:
-                self.journal.append(
-                    "breakdown", repr(error), run=self.run, task=drive.job.id, attempt=drive.state.attempt
-                )
-                drive.fault = error
-                drive.inbox.put_nowait(Tick(now=time.time()))
+            if ended.cancelled() or (error := ended.exception()) is None:
+                return
+            drive.fault = error
+            drive.inbox.put_nowait(Tick(now=time.time()))
+            with contextlib.suppress(JournalError):
+                self.journal.append("breakdown", repr(error), run=self.run, task=drive.job.id)
 
         task.add_done_callback(over)
 
@@ -368,6 +370,7 @@ class Run:
                     lane.url,
                 )
                 report = await worker.perform(order, self.mind, self.policy)
+            await self._snapshot(drive, worker, lane)
             body: Report | FailedMessage = report
         except StepFailed as error:
             hopeless = error.reason in ("out of stock",)
@@ -379,9 +382,15 @@ class Run:
         except (ToolError, Truncated) as error:
             worker.drop(drive.job.lane)
             body = FailedMessage(error=type(error).__name__, message=str(error))
-        except BudgetExhausted as error:
-            body = FailedMessage(error="BudgetExhausted", message=str(error), retry=False)
         await self._feed_worker(drive, name, draft(drive.workers[name], body, time.time()), lane)
+
+    async def _snapshot(self, drive: Drive, worker: Worker, lane: Lane) -> None:
+        """Record what a fresh session of this lane would begin with, before the report is."""
+        session = worker.live(drive.job.lane)
+        if session is not None:
+            lane.storage, lane.url = dict(await session.storage_state()), session.url
+            body: dict[str, JsonValue] = {"storage": dict(lane.storage), "url": lane.url}
+            self.journal.append("lane", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
 
     async def _already_there(self, drive: Drive, worker: Worker, lane: Lane) -> Report | None:
         """Ask the world whether an attempt that was cut short took effect, before it is made again.
@@ -429,7 +438,8 @@ class Run:
     async def _look(self, drive: Drive, tool: str, args: Mapping[str, JsonValue], verify: Verify) -> Any:
         """The verifier's own look at the lane's page: loaded again in a tab of its own, or as it stands."""
         lane = self.lanes[drive.job.lane]
-        worker = next(each for each in self.workers if each.name == lane.worker)
+        known = [each for each in self.workers if each.name == lane.worker]
+        worker = (known or [each for each in self.workers if each.has(drive.job.needs)])[0]
         if tool != LOOK:
             item = next(each for each in worker.functions if each.name == tool)
             return await item.run(item.validate(dict(args)), new_id())
@@ -458,14 +468,8 @@ class Run:
         body: JsonValue = {"lesson": drive.lesson, "check": drive.lesson_check}
         self.journal.append("lesson", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
 
-    async def _when_confirmed(self, drive: Drive, lane: Lane) -> None:
-        """Record what the next task of the lane begins with, and keep the lesson that the confirm proves."""
-        worker = next((each for each in self.workers if each.name == lane.worker), None)
-        session = worker.live(drive.job.lane) if worker is not None else None
-        if session is not None:
-            lane.storage, lane.url = dict(await session.storage_state()), session.url
-            body: dict[str, JsonValue] = {"storage": dict(lane.storage or {}), "url": lane.url}
-            self.journal.append("lane", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
+    async def _when_confirmed(self, drive: Drive) -> None:
+        """Keep the lesson that the confirm proves."""
         if self.lessons is not None and drive.state.confirm is not None:
             kept = await self.lessons.keep(
                 drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state

@@ -26,7 +26,7 @@ from ..tools.tool import AnyTool, Tool, tool
 from . import roles
 from .events import Acted, Looked
 from .mind import Mind
-from .roles import Done, Stage, Step, ToolCard
+from .roles import CLICKABLE, Done, Stage, Step, ToolCard
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
@@ -37,6 +37,10 @@ MOST_ACTIONS = 24
 
 MOST_REPEATS = 4
 """Times that the same action may be taken on the same page in one step."""
+
+
+ASTRAY = "astray"
+"""Under this name a step counts how often it would have acted on a wrong page."""
 
 
 class StepFailed(Exception):
@@ -230,6 +234,12 @@ class Worker:
             ) as error:  # only a model that does not decode under the grammar says such things
                 history.append(Done(answer, f"not an action: {error.why}"))
                 continue
+            if _astray(step, action, view):
+                if tried.get(ASTRAY, 0) >= 2:
+                    raise StepFailed(step.line(), "not found")
+                tried[ASTRAY] = tried.get(ASTRAY, 0) + 1
+                await session.act(Action("wait"))
+                continue
             mark = f"{view.text()}\n{action.line()}"
             tried[mark] = tried.get(mark, 0) + 1
             if tried[mark] > MOST_REPEATS:
@@ -269,7 +279,12 @@ class Worker:
             Evidence(id=key, tool="browser", summary=f"{roles.describe(action, view)} -> {line}")
         )
         element = view.elements.get(action.target) if action.target is not None else None
-        if element is not None and element.role in ("select", "radio", "checkbox") and result.ok:
+        if (
+            element is not None
+            and action.verb in ("type", "select", "click")
+            and element.role not in CLICKABLE
+            and result.ok
+        ):
             attempt.changes.append({"role": element.role, "name": element.name, "text": action.text})
         return line
 
@@ -316,6 +331,12 @@ def _goes_on(order: Assignment, step: Step, error: StepFailed) -> bool:
         and error.reason not in ("out of stock",)
         and error.step != "browse"
     )
+
+
+def _astray(step: Step, action: Action, view: View) -> bool:
+    """Whether an action would be taken on a page that this step has no business on."""
+    acts = action.verb in ("click", "type", "select", "press") and view.dialog is None
+    return acts and step.only_on is not None and not step.only_on(view)
 
 
 def _properties(item: AnyTool) -> dict[str, dict[str, Any]]:
