@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from punchlist.agents.events import Looked, Said, Stood
 from punchlist.protocols import Confirmed, Failed, Unverified, passes
-from punchlist.tools.errors import SiteUnreachable
+from punchlist.tools.errors import BrowserCrashed, SiteUnreachable
 
-from .doubles import GOAL, ORDER_GOAL, ORDER_PLAN, PLAN, URL, WANTED, knowing
+from .doubles import GOAL, ORDER_GOAL, ORDER_PLAN, PLAN, URL, WANTED, knowing, next_action
 
 
 async def test_a_goal_is_confirmed_with_the_order_number_after_every_task_passed(manager, watch, shop):
@@ -111,22 +111,42 @@ async def test_a_plan_that_leaves_words_of_the_goal_out_is_not_carried_out(manag
     assert shop.visits == []
 
 
-async def test_a_site_that_stays_down_ends_the_run_unverified(manager, watch, shop):
-    shop.outages = [SiteUnreachable(URL, "connection refused")] * 9
+async def test_a_site_that_is_down_stops_the_run_and_it_can_be_resumed(manager, watch, shop, tmp_path):
+    shop.outages = [SiteUnreachable(URL, "connection refused")]
 
     outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop]), ORDER_GOAL)
+    events = [event async for event in manager(knowing(ORDER_PLAN), [shop]).resume(tmp_path / "run.db")]
 
-    assert isinstance(outcome, Unverified)
-    assert "connection refused" in " ".join(outcome.reasons)
+    assert isinstance(outcome, Failed) and isinstance(outcome.error, SiteUnreachable)
+    assert isinstance(events[-1].outcome, Confirmed) and shop.orders == [WANTED]
 
 
-async def test_a_site_that_comes_back_is_worked_on_in_the_next_attempt(manager, watch, shop):
-    shop.outages = [SiteUnreachable(URL, "connection refused")]
+async def test_a_browser_that_crashes_is_replaced_in_the_next_attempt(manager, watch, shop):
+    shop.outages = [BrowserCrashed()]
 
     outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop]), ORDER_GOAL)
 
     assert isinstance(outcome, Confirmed)
     assert [item.attempt for item in outcome.punch_list] == [1] and shop.orders == [WANTED]
+
+
+async def test_a_ticket_of_somebody_else_is_neither_answered_nor_closed(manager, watch, shop):
+    """The first attempt opens the wrong one; nothing is typed or clicked there."""
+    goal = 'Reply to Ada Lovelace\'s ticket with "on its way" and close it.'
+    plan = "task ticket\nname ada lovelace\ntext on its way\nclose\nend"
+    strayed: list[str] = []
+
+    def act(question):
+        if "step : open ticket" in question and "link ticket 0" in question and not strayed:
+            strayed.append(question)
+            return "click grace hopper"
+        return next_action(question)
+
+    outcome, _ = await watch(manager(knowing(plan, act=act), [shop]), goal)
+
+    assert strayed and isinstance(outcome, Confirmed)
+    assert (shop.tickets[0].said, shop.tickets[0].closed) == ([], False)
+    assert (shop.tickets[1].said, shop.tickets[1].closed) == (["on its way"], True)
 
 
 async def test_a_fault_of_our_own_ends_the_run_with_it_and_is_not_tried_again(manager, watch, shop):

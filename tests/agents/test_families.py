@@ -1,0 +1,192 @@
+"""What a task of each family consists of, and which pages prove it done."""
+
+import pytest
+
+from punchlist.agents.checks import Page
+from punchlist.agents.families import FAMILIES, UnknownFamily, jobs_of
+from punchlist.agents.planning import doubts
+from punchlist.agents.roles import PlannedTask, read_plan
+from punchlist.protocols import ToolCheck
+
+GOAL = (
+    "Order 2 green mugs and 1 desk lamp for Ada Lovelace, express, on 3 May; "
+    "then close her ticket with the number."
+)
+PLAN = (
+    "task order\ncount 2\nitem green mugs\ncount 1\nitem desk lamp\n"
+    "name ada lovelace\noption express\ndate 3 may\n"
+    "task ticket\nname ada lovelace\nnumber 1\nclose\nend"
+)
+PLACED = [
+    ("Green mug", "2", "£9.00"),
+    ("Desk lamp", "1", "£24.95"),
+    ("Number", "T-17"),
+    ("Recipient", "Ada Lovelace"),
+    ("Delivery", "Express van"),
+    ("Day", "2027-05-03"),
+]
+
+
+def jobs(goal=GOAL, plan=PLAN):
+    return {job.id: job for job in jobs_of(read_plan(plan, goal))}
+
+
+def complaints(work, rows, result=None):
+    """What the spec's programs say against a page of these rows; None is left in for what they cannot say."""
+    seen = Page(
+        "http://shop/x", "/x", "x", tuple((row,) if isinstance(row, str) else row for row in rows), ()
+    ).as_json()
+    found = {}
+    for criterion in work.spec.criteria:
+        if hasattr(criterion, "find"):
+            given = (
+                seen
+                if isinstance(criterion, ToolCheck)
+                else result or {"number": "T-17", "url": "x", "changes": []}
+            )
+            finding = criterion.find(given)
+            if finding.outcome != "pass":
+                found[criterion.name] = finding.why
+    return found
+
+
+def test_only_the_last_job_of_an_order_cannot_be_undone_and_it_waits_for_the_others():
+    made = jobs()
+
+    assert {job.id: job.after for job in made.values()} == {
+        "1.cart": (),
+        "1.details": ("1.cart",),
+        "1.place": ("1.details",),
+        "2.ticket": ("1.place",),
+    }
+    assert [job.id for job in made.values() if job.irreversible] == ["1.place", "2.ticket"]
+
+
+def test_jobs_of_one_order_share_a_session_and_a_ticket_has_its_own():
+    assert [job.lane for job in jobs().values()] == ["order-1", "order-1", "order-1", "ticket-2"]
+
+
+def test_a_page_that_shows_the_order_proves_it():
+    assert complaints(jobs()["1.place"].make({}), PLACED) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (("Green mug", "2", "£9.00"), ("Green mug", "1", "£4.50")),
+        (("Green mug", "2", "£9.00"), ("Blue mug", "2", "£9.00")),
+        (("Desk lamp", "1", "£24.95"), ("Desk lamp", "1", "free of charge")),
+        (("Recipient", "Ada Lovelace"), ("Recipient", "Ada Whitlock")),
+        (("Delivery", "Express van"), ("Delivery", "Standard van")),
+        (("Day", "2027-05-03"), ("Day", "2027-05-04")),
+        (("Number", "T-17"), ("Blue mug", "1", "£4.50")),
+        (("Number", "T-17"), ("Gift wrapping", "Yes")),
+    ],
+    ids=lambda row: " ".join(row),
+)
+def test_one_thing_wrong_on_the_page_is_enough(old, new):
+    rows = [new if row == old else row for row in PLACED]
+
+    assert len(complaints(jobs()["1.place"].make({}), rows)) >= 1
+
+
+def test_an_order_without_a_number_is_none():
+    assert "schema" in complaints(jobs()["1.place"].make({}), PLACED, {"url": "x", "changes": []})
+
+
+def test_a_choice_in_the_form_that_the_goal_does_not_say_is_refused():
+    work = jobs()["1.details"].make({})
+    agreed = {"role": "checkbox", "name": "I accept the terms", "text": ""}
+    gift = {"role": "checkbox", "name": "Gift wrapping", "text": ""}
+    overnight = {"role": "select", "name": "Delivery", "text": "Overnight courier"}
+
+    assert "only asked for" not in complaints(work, PLACED, {"changes": [agreed]})
+    assert "Gift wrapping" in complaints(work, PLACED, {"changes": [agreed, gift]})["only asked for"]
+    assert "Overnight" in complaints(work, PLACED, {"changes": [overnight]})["only asked for"]
+
+
+TICKET = [("Customer", "Ada Lovelace"), ("Subject", "Wobbly leg"), ("Status", "Closed"), ("You", "T-17")]
+
+
+def test_a_ticket_is_answered_with_the_number_of_its_order():
+    work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
+
+    assert work.stage.parts[1].spans == ("T-17",)
+    assert complaints(work, TICKET) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (("Customer", "Ada Lovelace"), ("Customer", "Grace Hopper")),
+        (("Status", "Closed"), ("Status", "Open")),
+        (("You", "T-17"), ("You", "T-18")),
+        (("You", "T-17"), ("You", "hello")),
+    ],
+)
+def test_a_ticket_of_somebody_else_open_or_without_the_answer_is_not_done(old, new):
+    work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
+
+    assert len(complaints(work, [new if row == old else row for row in TICKET])) == 1
+
+
+def test_a_ticket_that_is_named_by_its_subject_must_show_it():
+    goal = 'Close Ada Lovelace\'s ticket about "Wobbly leg" with "a new one is on its way".'
+    plan = "task ticket\nname ada lovelace\nabout wobbly leg\ntext a new one is on its way\nclose\nend"
+    work = jobs(goal, plan)["1.ticket"].make({})
+    rows = [*TICKET[:3], ("You", "a new one is on its way")]
+
+    assert complaints(work, rows) == {}
+    assert complaints(work, [("Subject", "Missing screws") if row[0] == "Subject" else row for row in rows])
+
+
+def test_an_answer_that_was_sent_twice_is_one_too_many():
+    work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
+
+    assert list(complaints(work, [*TICKET, ("You", "T-17")])) == ["2 : reply T-17"]
+
+
+def test_a_ticket_that_is_to_stay_open_must_say_that_it_is():
+    goal = 'Reply to Ada Lovelace\'s ticket with "T-17" and leave it open.'
+    work = jobs(goal, "task ticket\nname ada lovelace\ntext t-17\nend")["1.ticket"].make({})
+    opened = [("Status", "Open") if row[0] == "Status" else row for row in TICKET]
+
+    assert complaints(work, opened) == {}
+    assert complaints(work, TICKET) == {"the ticket stays open": "it is closed"}
+
+
+def test_an_answer_that_was_typed_and_not_sent_does_not_count():
+    from punchlist.tools.browser.view import Element, View
+
+    work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
+    typed = View(
+        "u",
+        "/desk/1",
+        "x",
+        (("Customer", "Ada Lovelace"), ("Status", "Closed"), (Element(1, "textbox", "Reply", "T-17"),)),
+    )
+    said = next(each for each in work.spec.criteria if each.name.startswith("2"))
+
+    assert said.find(Page.of(typed).as_json()).outcome == "fail"
+
+
+def test_every_family_has_an_example_that_it_could_do():
+    for family in FAMILIES.values():
+        assert family.jobs(1, PlannedTask(family.name, ()), ())
+        assert family.about and family.example
+
+
+def test_a_kind_that_is_not_known_is_refused():
+    with pytest.raises(UnknownFamily, match="fly"):
+        jobs_of([PlannedTask("fly", ())])
+
+
+def test_counts_that_are_swapped_between_items_make_a_plan_doubtful():
+    """Both plans cover every word; only one says what the goal says."""
+    swapped = PLAN.replace(
+        "count 2\nitem green mugs\ncount 1\nitem desk lamp",
+        "count 1\nitem green mugs\ncount 2\nitem desk lamp",
+    )
+
+    assert doubts(GOAL, read_plan(PLAN, GOAL)) == []
+    assert doubts(GOAL, read_plan(swapped, GOAL)) != []
