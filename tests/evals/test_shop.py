@@ -79,3 +79,15 @@ def test_kills_are_counted_and_written_down_one_by_one(tmp_path):
     keys = [json.loads(line).get("key") for line in path.read_text().splitlines()]
     assert keys[1:] == ["whole:92", "kill:0"]
     assert (figures["kills"], figures["lost"], figures["doubled"], figures["orphans"]) == (1, 0, 0, 0)
+
+
+@pytest.mark.browser
+@pytest.mark.long
+def test_a_hundred_kills_lose_nothing_and_double_nothing(tmp_path):
+    """The stand-in thinks, since what is held here is the journal's promise, not the model's skill."""
+    options = EvalOptions(model=STRING_MATCH, out=tmp_path / "kills.jsonl", say=silent)
+
+    figures = execute("eval", "kill", options)["figures"]
+
+    assert figures["kills"] >= 95
+    assert [figures[name] for name in ("lost", "doubled", "orphans", "confirmed_wrong")] == [0, 0, 0, 0]
