@@ -1,1 +1,1 @@
-"""Training data for the embedded model: generated pages, goals and the right answers to every role's questions."""
+"""Training data of the embedded model: generated pages, goals and right answers to every role's questions."""

@@ -24,10 +24,11 @@ HELD_OUT = 1_000_000_000
 """Seeds from here on are never trained on."""
 
 Piece = tuple[str, bool]
+"""(text, is_answer)."""
 
 ROLES = ("act", "plan", "steps", "judge", "reflect", "use")
 SHARES = (60, 19, 8, 6, 2, 5)
-
+"""Of the roles, in their order, among the documents that are no echo and no drill."""
 
 CURRICULUM = ((0.6, 0.3), (0.15, 0.35), (0.04, 0.12), (0.0, 0.03))
 """Shares of echoes and drills in each stage; the rest are documents of the roles."""
@@ -39,7 +40,7 @@ def document(seed: int, index: int, stage: int = 3) -> list[Piece]:
     Args:
         seed: Of the whole stream.
         index: Number of the document in the stream.
-        stage: Of the curriculum: 0 one thing to copy, 1 small pages, 2 most, 3 everything.
+        stage: Of the curriculum, 0 to 3; pages are small below 2.
     """
     rng = Random(seed * 1_000_003 + index)
     echoes, drills = CURRICULUM[stage]

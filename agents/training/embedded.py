@@ -5,23 +5,37 @@
 
 from __future__ import annotations
 
+import json
+import platform
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import documents
 from .documents import HELD_OUT, ROLES, Piece
 
 if TYPE_CHECKING:
+    from ...core_model.config import ModelConfig
     from ...core_model.tokenizer import Tokenizer
     from ...core_model.training.trainer import TrainResult
     from ...core_model.transformer import Transformer
 
 VOCABULARY = 2048
-SHAPE = {
-    "hidden_size": 256, "num_layers": 6, "num_heads": 4, "num_kv_heads": 2, "head_dim": 64, "intermediate_size": 384, "context_length": 2048,
-}  # fmt: skip
+
+SHAPE: dict[str, Any] = {
+    "hidden_size": 256,
+    "num_layers": 6,
+    "num_heads": 4,
+    "num_kv_heads": 2,
+    "head_dim": 64,
+    "intermediate_size": 384,
+    "context_length": 2048,
+}
+"""Sizes of `ModelConfig`, beside its vocabulary."""
+
 RATE = 0.001
 """Full learning rate (AdamW). At 0.003 copying was not learnt."""
 
@@ -32,7 +46,7 @@ CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}{{ message['content'] }}"
     "{% endif %}{% endfor %}<|assistant|>"
 )
-"""Only what the user says is rendered: the instructions are for models that were not trained on these roles."""
+"""Only what the user says is rendered: instructions are for models that were not trained on these roles."""
 
 
 def stage_of(index: int) -> int:
@@ -49,7 +63,11 @@ def make_tokenizer(seed: int = 1, count: int = 10_000) -> Tokenizer:
 
 
 def encode(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> tuple[list[int], list[float]]:
-    """Token ids of a document and the weight of each in the loss: 1 on answers and their end, else 0."""
+    """Token ids of a document and the weight of each in the loss: 1 on answers and their end, else 0.
+
+    Raises:
+        ValueError: The tokenizer has no token for a beginning or an end.
+    """
     assistant, eos, bos = tokenizer.id_of("<|assistant|>"), tokenizer.eos_id, tokenizer.bos_id
     if eos is None or bos is None:
         raise ValueError("The tokenizer has no beginning or end token; train it with make_tokenizer.")
@@ -76,30 +94,52 @@ def held_out_accuracy(
     Every token is predicted given the right ones before it (teacher forcing); an answer counts when each
     token has the highest logit. `count` documents a role.
     """
-    import torch
-
-    from ...core_model.transformer import DocumentAttention
-
     figures: dict[str, float] = {}
     for number, role in enumerate(roles):
         right = total = 0
         for index in range(count):
             rng = Random((HELD_OUT + number) * 1_000_003 + index)
-            ids, weights = encode(tokenizer, documents.role_document(role, rng))
-            keep = [place - 1 for place in range(1, len(ids)) if weights[place] > 0]
-            tokens = torch.tensor(ids)
-            kept = torch.tensor(keep)
-            with torch.no_grad():
-                attend = DocumentAttention([len(ids)], kept)
-                hidden = model.hidden(tokens, torch.arange(len(ids)), attend, kept, torch.float32)
-                hits = (model.logits(hidden).argmax(-1) == tokens[kept + 1]).tolist()
-            fine = True
-            for place, hit in zip(keep, hits, strict=True):
-                fine = fine and hit
-                if ids[place + 1] == tokenizer.eos_id:
-                    right, total, fine = right + fine, total + 1, True
+            hits = answer_hits(model, tokenizer, documents.role_document(role, rng))
+            right, total = right + sum(hits), total + len(hits)
         figures[f"accuracy_{role}"] = round(right / max(1, total), 4)
     return figures
+
+
+def answer_hits(model: Transformer, tokenizer: Tokenizer, pieces: Sequence[Piece]) -> list[bool]:
+    """Whether each answer of a document is predicted to its last token, given the right ones before each."""
+    import torch
+
+    from ...core_model.transformer import DocumentAttention
+
+    ids, weights = encode(tokenizer, pieces)
+    keep = [place - 1 for place in range(1, len(ids)) if weights[place] > 0]
+    tokens = torch.tensor(ids)
+    kept = torch.tensor(keep)
+    with torch.no_grad():
+        attend = DocumentAttention([len(ids)], kept)
+        hidden = model.hidden(tokens, torch.arange(len(ids)), attend, kept, torch.float32)
+        best = model.logits(hidden).argmax(-1)  # (kept,)
+    hits: list[bool] = []
+    fine = True
+    for place, token in zip(keep, best, strict=True):
+        fine = fine and int(token) == ids[place + 1]
+        if ids[place + 1] == tokenizer.eos_id:
+            hits.append(fine)
+            fine = True
+    return hits
+
+
+def make_config(tokenizer: Tokenizer) -> ModelConfig:
+    """The decoder's sizes and the special tokens of this vocabulary."""
+    from ...core_model.config import ModelConfig
+
+    return ModelConfig(
+        tokenizer.vocab_size,
+        **SHAPE,
+        bos_token_id=tokenizer.bos_id,
+        eos_token_ids=(tokenizer.eos_id or 0,),
+        pad_token_id=tokenizer.pad_id,
+    )
 
 
 def train_embedded(
@@ -123,7 +163,6 @@ def train_embedded(
         evaluate_steps: How often held-out accuracy is measured.
         decay_steps: Length of the final decay of the learning rate.
     """
-    from ...core_model.config import ModelConfig
     from ...core_model.tokenizer import Tokenizer
     from ...core_model.training.trainer import TrainConfig, train
 
@@ -133,58 +172,112 @@ def train_embedded(
     else:
         tokenizer = make_tokenizer(seed)
         tokenizer.save(folder)
-    config = ModelConfig(
-        tokenizer.vocab_size, **SHAPE, bos_token_id=tokenizer.bos_id, eos_token_ids=(tokenizer.eos_id or 0,), pad_token_id=tokenizer.pad_id
-    )  # fmt: skip
     plan = TrainConfig(
-        steps=steps, batch_tokens=batch_tokens, seed=seed, threads=threads, evaluate_steps=evaluate_steps, decay_steps=decay_steps,
-        optimizer="adamw", other_rate=RATE,
-    )  # fmt: skip
+        steps=steps,
+        batch_tokens=batch_tokens,
+        seed=seed,
+        threads=threads,
+        evaluate_steps=evaluate_steps,
+        decay_steps=decay_steps,
+        optimizer="adamw",
+        other_rate=RATE,
+    )
     return train(
-        plan, stream(tokenizer, seed), out, model_config=config, tokenizer=tokenizer,
+        plan,
+        stream(tokenizer, seed),
+        out,
+        model_config=make_config(tokenizer),
+        tokenizer=tokenizer,
         evaluate=lambda model, _: held_out_accuracy(model, tokenizer),
-    )  # fmt: skip
+    )
 
 
-def ship(run: Path, weights: Path, command: str) -> dict[str, float]:
+@dataclass(frozen=True)
+class Facts:
+    """What is told of a shipped training.
+
+    Attributes:
+        command: What reproduces it.
+        seed: Of the documents and the first weights.
+        steps: Optimizer steps.
+        tokens: All that were trained on, prompts and answers.
+        documents: All that were trained on.
+        seconds: Of computing, evaluations left out.
+        parameters: Of the model.
+        vocabulary: Tokens.
+        shape: Of the model.
+        machine: Its processor's architecture.
+        held_out: `held_out_accuracy`, 0 to 1.
+    """
+
+    command: str
+    seed: int
+    steps: int
+    tokens: int
+    documents: int
+    seconds: float
+    parameters: int
+    vocabulary: int
+    shape: dict[str, int]
+    machine: str
+    held_out: dict[str, float]
+
+
+def ship(run: Path, weights: Path, command: str, seed: int = 1) -> dict[str, float]:
     """Copy a finished run's checkpoint to `weights`, with the facts of its training and a model card.
 
     Args:
         run: The folder that `train_embedded` trained in, finished.
         weights: Where the shipped model lies; replaced.
         command: What reproduces it, for the card.
+        seed: That it was trained with.
 
     Returns:
         The held-out accuracies that stand in the card.
-    """
-    import json
-    import platform
-    import shutil
 
+    Raises:
+        FileNotFoundError: `run` holds no log or no checkpoint.
+    """
     from ...core_model.checkpoint import load_checkpoint
     from ...core_model.tokenizer import Tokenizer
 
-    lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    last: dict[str, float] = json.loads(lines[-1])
     shutil.rmtree(weights, ignore_errors=True)
     shutil.copytree(run / "model", weights)
     model, tokenizer = load_checkpoint(weights), Tokenizer.load(weights)
-    accuracy = held_out_accuracy(model, tokenizer, count=300)
-    facts = {
-        "command": command, "seed": 1, "steps": lines[-1]["step"], "tokens": lines[-1]["tokens"], "documents": lines[-1]["documents"],
-        "seconds": lines[-1]["seconds"], "parameters": sum(weight.numel() for weight in model.parameters()),
-        "vocabulary": tokenizer.vocab_size, "shape": SHAPE, "machine": platform.machine(), "held_out": accuracy,
-    }  # fmt: skip
-    (weights / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    facts = Facts(
+        command=command,
+        seed=seed,
+        steps=int(last["step"]),
+        tokens=int(last["tokens"]),
+        documents=int(last["documents"]),
+        seconds=last["seconds"],
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        vocabulary=tokenizer.vocab_size,
+        shape=SHAPE,
+        machine=platform.machine(),
+        held_out=held_out_accuracy(model, tokenizer, count=300),
+    )
+    (weights / "training.json").write_text(json.dumps(asdict(facts), indent=1) + "\n", encoding="utf-8")
     (weights / "README.md").write_text(model_card(facts), encoding="utf-8")
-    return accuracy
+    return facts.held_out
 
 
-def model_card(facts: dict[str, object]) -> str:
+def model_card(facts: Facts) -> str:
     """The model card as Markdown, every figure from `facts`."""
-    held_out = facts["held_out"]
-    rows = [f"| {name.removeprefix('accuracy_')} | {value:.3f} |" for name, value in held_out.items()] if isinstance(held_out, dict) else []
-    text = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
-    for name in ("parameters", "vocabulary", "steps", "tokens", "documents", "seconds", "seed", "command"):
-        value = facts[name]
-        text = text.replace(f"{{{name}}}", f"{value:,.0f}" if isinstance(value, int | float) else str(value))
+    figures: dict[str, float] = {
+        "parameters": facts.parameters,
+        "vocabulary": facts.vocabulary,
+        "steps": facts.steps,
+        "tokens": facts.tokens,
+        "documents": facts.documents,
+        "seconds": facts.seconds,
+        "seed": facts.seed,
+        **facts.shape,
+    }
+    text = Path(__file__).with_name("card.md").read_text(encoding="utf-8").replace("{command}", facts.command)
+    for name, value in figures.items():
+        text = text.replace(f"{{{name}}}", f"{value:,.0f}")
+    rows = [f"| {name.removeprefix('accuracy_')} | {value:.3f} |" for name, value in facts.held_out.items()]
     return text.replace("{accuracy}", "\n".join(rows))
