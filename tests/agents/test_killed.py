@@ -1,4 +1,4 @@
-"""A process that dies before any row of the journal: after a resume there is one order, not two and not none."""
+"""A process that dies before any row of the journal: after a resume there is one order, not two or none."""
 
 import asyncio
 import contextlib
