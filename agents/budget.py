@@ -13,9 +13,7 @@ class BudgetExhausted(Exception):
 
     def __init__(self, what: str, limit: float) -> None:
         self.what, self.limit = what, limit
-        super().__init__(
-            f"The run's budget of {limit:g} {what} is used up. Run it again with a larger one."
-        )
+        super().__init__(f"The run's budget of {limit:g} {what} is used up. Run it again with a larger one.")
 
 
 @dataclass

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -44,12 +45,12 @@ from ..tools.errors import BrowserMissing, SiteUnreachable, ToolError
 from ..tools.permissions import Policy
 from . import roles
 from .budget import BudgetExhausted
-from .checks import Page
 from .drive import Drive, Lane, replay
 from .ending import gathered, latest_flaws, open_reasons, punch_items
 from .events import Event, Learned, Planned, Recalled, Said, Stood
-from .families import LOOK, Job, jobs_of
+from .families import Job, jobs_of
 from .lessons import Lessons, site_of
+from .looking import look
 from .lookup import CannotTell, find_order
 from .mind import Mind, Truncated
 from .planning import doubts
@@ -416,7 +417,9 @@ class Run:
     # --- verification -------------------------------------------------------------------
 
     async def _verify(self, drive: Drive, envelope: Envelope, verify: Verify) -> None:
-        verifier = Verifier(self.mind, lambda tool, args: self._look(drive, tool, args, verify))
+        verifier = Verifier(
+            self.mind, partial(look, self.run, self.workers, drive, self.lanes[drive.job.lane], verify)
+        )
         verdict = await verifier.verify(drive.work.spec, verify, task=drive.job.id, attempt=envelope.attempt)
         await self._answer(drive, envelope, verdict)
 
@@ -434,26 +437,6 @@ class Run:
             body=verdict,
         )
         await self._send(drive, answer, self.lanes[drive.job.lane])
-
-    async def _look(self, drive: Drive, tool: str, args: Mapping[str, JsonValue], verify: Verify) -> Any:
-        """The verifier's own look at the lane's page: loaded again in a tab of its own, or as it stands."""
-        lane = self.lanes[drive.job.lane]
-        known = [each for each in self.workers if each.name == lane.worker]
-        worker = (known or [each for each in self.workers if each.has(drive.job.needs)])[0]
-        if tool != LOOK:
-            item = next(each for each in worker.functions if each.name == tool)
-            return await item.run(item.validate(dict(args)), new_id())
-        url = verify.result.get("url") if isinstance(verify.result, dict) else None
-        session = worker.live(drive.job.lane)
-        if session is None:  # after a restart: the same cookies, at the page that was reported
-            stage, start = drive.work.stage, url if isinstance(url, str) else lane.url
-            order = Assignment(
-                self.run, drive.job.id, 0, stage, (), drive.job.lane, False, lane.storage, start
-            )
-            session = await worker.session(order)
-        if args.get("again") and isinstance(url, str):
-            return Page.of(await session.new_tab_view(url, budget=20_000)).as_json()
-        return Page.of(await session.view(budget=20_000)).as_json()
 
     # --- lessons ------------------------------------------------------------------
 

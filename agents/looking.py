@@ -1,0 +1,50 @@
+"""How a verifier looks at the world: the lane's page, loaded again, or a reading tool of the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from ..protocols.messages import Verify, new_id
+from .checks import Page
+from .drive import Drive, Lane
+from .families import LOOK
+from .worker import Assignment, Worker
+
+BUDGET = 20_000
+"""Characters of a page that a verifier reads: all of it, on any ordinary page."""
+
+
+async def look(
+    run: str,
+    workers: Sequence[Worker],
+    drive: Drive,
+    lane: Lane,
+    verify: Verify,
+    tool: str,
+    args: Mapping[str, JsonValue],
+) -> Any:
+    """Make one call of a `ToolCheck`.
+
+    The page is the verifier's own: loaded again in a tab of its own with the lane's cookies, or, where a page
+    cannot be loaded again without losing it (a form), as the tab stands.
+
+    Raises:
+        ToolError: It cannot be looked at.
+    """
+    known = [each for each in workers if each.name == lane.worker]
+    worker = (known or [each for each in workers if each.has(drive.job.needs)])[0]
+    if tool != LOOK:
+        item = next(each for each in worker.functions if each.name == tool)
+        return await item.run(item.validate(dict(args)), new_id())
+    url = verify.result.get("url") if isinstance(verify.result, dict) else None
+    session = worker.live(drive.job.lane)
+    if session is None:  # after a restart: the same cookies, at the page that was reported
+        stage, start = drive.work.stage, url if isinstance(url, str) else lane.url
+        order = Assignment(run, drive.job.id, 0, stage, (), drive.job.lane, False, lane.storage, start)
+        session = await worker.session(order)
+    if args.get("again") and isinstance(url, str):
+        return Page.of(await session.new_tab_view(url, budget=BUDGET)).as_json()
+    return Page.of(await session.view(budget=BUDGET)).as_json()
