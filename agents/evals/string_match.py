@@ -2,23 +2,36 @@
 
 It answers the same questions as a model: plans with a few patterns, clicks what shares most words with the
 step, types into the field whose label says so. It knows common English labels and nothing else.
+
+Does not cover: learning from failures, and judging; to every other question it says `pass`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from ..testing import ScriptedModel
 
 NUMBER = r"(?:\d+|a|an|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 MONTH = r"(?:january|february|march|april|may|june|july|august|september|october|november|december)"
-DAY = re.compile(rf"(?:\d{{1,2}}(?:st|nd|rd|th)? (?:of )?{MONTH}(?: \d{{4}})?|{MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?: \d{{4}})?)")
+DAY = re.compile(
+    rf"(?:\d{{1,2}}(?:st|nd|rd|th)? (?:of )?{MONTH}(?: \d{{4}})?"
+    rf"|{MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?: \d{{4}})?)"
+)
 ITEM = re.compile(rf"\b({NUMBER}) ((?!of\b)[a-z]+ [a-z]+)\b")
 NAME = re.compile(r"\b(?:for|to|of|name of) ([a-z]+ [a-z]+)\b")
-OPTION = re.compile(r"\b(express|standard|economy|overnight|priority|invoice|card|cash|bank transfer|gift wrapped|gift wrapping|gift wrap|wrapped as a gift)\b")
+OPTION = re.compile(
+    r"\b(express|standard|economy|overnight|priority|invoice|card|cash|bank transfer"
+    r"|gift wrapped|gift wrapping|gift wrap|wrapped as a gift)\b"
+)
 ADD = {"add", "basket", "bag", "trolley", "cart", "buy", "pop", "into"}
 GO = {"search", "find", "look"}
+CART = {"basket", "bag", "trolley", "cart"}
+ONWARD = {"next", "more", "further", "onwards"}
 LABELS = {"name": {"name", "recipient"}, "date": {"date", "day"}}
+NOT_FOUND = "cannot not found"
 
 
 def string_match_model() -> ScriptedModel:
@@ -75,11 +88,14 @@ def steps(rows: list[str]) -> str:
     if rows[0] == "stage cart" and failed:
         wrong = re.findall(r"failed : (\d+) :.*shows", "\n".join(failed))
         missing = re.findall(r"failed : (\d+) :.*not on the page", "\n".join(failed))
-        return "\n".join([*(f"do {number}" for number in missing), *last, *(f"set {number}" for number in wrong), "end"])
+        todo = [f"do {number}" for number in missing]
+        last += [f"set {number}" for number in wrong]
     return "\n".join([*todo, *last, "end"])
 
 
-THING = re.compile(r"^(link|button|other|textbox|number|date|select|checkbox|radio)\b ?([^:(]*)(?:: ?([^(]*))?(?:\((.*)\))?$")
+THING = re.compile(
+    r"^(link|button|other|textbox|number|date|select|checkbox|radio)\b ?([^:(]*)(?:: ?([^(]*))?(?:\((.*)\))?$"
+)
 
 
 class Thing:
@@ -90,8 +106,16 @@ class Thing:
         self.options = [option.strip() for option in options.split(" | ")] if options else []
         self.call = self.name
 
+    def shares(self, wanted: Collection[str]) -> int:
+        """How many words of `wanted` are in the name."""
+        return len(set(self.name.split()) & set(wanted))
 
-def things(lines: list[str]) -> list[Thing]:
+    def holds(self, item: str) -> bool:
+        """Whether the row has every word of `item`, plural or not."""
+        return set(stems(item)) <= set(stems(self.row))
+
+
+def things(lines: Sequence[str]) -> list[Thing]:
     """Everything on the page that can be acted on."""
     found: list[Thing] = []
     for line in lines:
@@ -107,112 +131,188 @@ def things(lines: list[str]) -> list[Thing]:
     return found
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A question for the next action: the page, the step, what was done.
+
+    Attributes:
+        head: First line of the page: its address and title.
+        lines: The rest of the page.
+        found: What can be acted on.
+        verb: First word of the step.
+        rest: The step without it.
+        did: Actions with their results, in order.
+    """
+
+    head: str
+    lines: tuple[str, ...]
+    found: tuple[Thing, ...]
+    verb: str
+    rest: str
+    did: tuple[str, ...]
+
+    @classmethod
+    def of(cls, question: str) -> Turn:
+        """What a question's text says."""
+        head, *lines = question.splitlines()
+        step = next(line for line in lines if line.startswith("step : ")).removeprefix("step : ")
+        did = tuple(line.removeprefix("did : ") for line in lines if line.startswith("did : "))
+        page = tuple(line for line in lines if not line.startswith(("did : ", "step : ", "do:")))
+        verb, _, rest = step.partition(" ")
+        return cls(head, page, tuple(things(page)), verb, rest, did)
+
+    @property
+    def last(self) -> str:
+        """The last action with its result, or empty."""
+        return self.did[-1] if self.did else ""
+
+    def first(self, roles: str, test: Callable[[Thing], object]) -> Thing | None:
+        """The first thing of these roles that passes."""
+        return next((thing for thing in self.found if thing.role in roles.split() and test(thing)), None)
+
+    def best(self, roles: str, wanted: Collection[str]) -> str:
+        """A click on the thing of these roles that shares most words with `wanted`; empty when none does."""
+        among = [thing for thing in self.found if thing.role in roles.split()]
+        thing = max(among, key=lambda thing: thing.shares(wanted), default=None)
+        return f"click {thing.call}" if thing and thing.shares(wanted) else ""
+
+
 def act(question: str) -> str:
     """The next action by the words that labels share with the step."""
-    lines = question.splitlines()
-    step = next(line for line in lines if line.startswith("step : ")).removeprefix("step : ")
-    did = [line.removeprefix("did : ") for line in lines if line.startswith("did : ")]
-    if lines[1].startswith("dialog "):
+    turn = Turn.of(question)
+    if turn.lines and turn.lines[0].startswith("dialog "):
         return "dialog accept"
-    page = [line for line in lines[1:] if not line.startswith(("did : ", "step : ", "do:"))]
-    found = things(page)
-    verb, _, rest = step.partition(" ")
-    if verb == "add":
-        return add(found, rest, did, lines[0])
-    if step == "open cart":
-        opened = any("remove" in thing.name or "take it out" in thing.name or "leave this" in thing.name for thing in found)
-        return "done" if opened and did else best(found, CART, ("link",)) or "cannot not found"
-    if verb == "set":
-        count, _, item = rest.partition(" x ")
-        field = next((t for t in found if t.role in ("number", "textbox", "select") and set(stems(item)) <= set(stems(t.row))), None)
-        if field is None:
-            return "cannot not found"
+    if turn.verb == "open":
+        return open_cart(turn) if turn.rest == "cart" else open_ticket(turn)
+    return ACTS.get(turn.verb, close)(turn)
+
+
+def add(turn: Turn) -> str:
+    """Find the thing, open it, set the count, add it."""
+    count, _, item = turn.rest.partition(" x ")
+    last = turn.last
+    if last.startswith("click") and "ok" in last and ADD & set(last.split(" -> ")[0].split()):
+        return "done"
+    field = next((t for t in turn.found if t.role == "number" or t.shares({"many", "quantity"})), None)
+    if field and set(stems(item)) <= set(stems(turn.head)):
         if field.value != count:
             return f"type {field.call} = {count}"
-        return "done" if len(did) > 1 else best(found, {"update", "save", "quantity", "sum"}, ("button",)) or "done"
-    return form(found, step, verb, rest, did, page)
-
-
-CART = {"basket", "bag", "trolley", "cart"}
-
-
-def add(found: list[Thing], rest: str, did: list[str], head: str) -> str:
-    """Find the thing, open it, set the count, add it."""
-    count, _, item = rest.partition(" x ")
-    if did and did[-1].startswith("click") and "ok" in did[-1] and ADD & set(did[-1].split(" -> ")[0].split()):
-        return "done"
-    field = next((t for t in found if t.role == "number" or {"many", "quantity"} & set(t.name.split())), None)
-    if field and set(stems(item)) <= set(stems(head)):
-        return f"type {field.call} = {count}" if field.value != count else best(found, ADD, ("button",)) or "cannot not found"
-    link = next((t for t in found if t.role in ("link", "button") and set(stems(item)) <= set(stems(t.row))), None)
+        return turn.best("button", ADD) or NOT_FOUND
+    link = turn.first("link button", lambda thing: thing.holds(item))
     if link:
         return f"click {link.call}"
-    box = next((t for t in found if t.role == "textbox" and GO & set(t.name.split())), None)
-    if box and did and did[-1].startswith("type"):
+    box = turn.first("textbox", lambda thing: thing.shares(GO))
+    if box and last.startswith("type"):
         return "press enter"
-    if box and not any(line.startswith("type") for line in did):
+    if box and not any(line.startswith("type") for line in turn.did):
         return f"type {box.call} = {item}"
-    return best(found, {"next", "more", "further", "onwards"}, ("link",)) or "cannot not found"
+    return turn.best("link", ONWARD) or NOT_FOUND
 
 
-def form(found: list[Thing], step: str, verb: str, rest: str, did: list[str], page: list[str]) -> str:
-    """Fields, options, buttons, tickets."""
-    if verb == "fill":
-        key, _, value = rest.partition(" : ")
-        if did and did[-1].startswith("type"):
-            return "done"
-        hit = next((t for t in found if t.role in ("textbox", "date") and (t.role == key or LABELS[key] & set(t.name.split()))), None)
-        return f"type {hit.call} = {value}" if hit else best(found, {"checkout", "delivery", "check"}, ("link", "button")) or "cannot not found"
-    if verb == "choose":
-        return choose(found, rest, did)
-    if verb == "review":
-        terms = next((t for t in found if t.role == "checkbox" and "terms" in t.name and t.value == "off"), None)
-        if terms:
-            return f"click {terms.call}"
-        if did and best(found, {"place", "send"}, ("button",)):
-            return "done"
-        return best(found, {"review", "look", "last", "show", "order"}, ("button",)) or "done"
-    if verb == "place":
-        shown = re.search(r"order.{0,20}number \W*(?:is )?([a-z]*-?\w*\d[\w-]*)", "\n".join(page))
-        return f"done {shown.group(1)}" if shown else best(found, {"place", "order", "send"}, ("button",)) or "cannot not found"
-    return ticket(found, step, verb, rest, did)
+def open_cart(turn: Turn) -> str:
+    """A cart is a page where things can be removed."""
+    removing = ("remove", "take it out", "leave this")
+    opened = any(words in thing.name for thing in turn.found for words in removing)
+    return "done" if opened and turn.did else turn.best("link", CART) or NOT_FOUND
 
 
-def choose(found: list[Thing], rest: str, did: list[str]) -> str:
-    """The option of a select, radio or checkbox that shares words with what was said."""
-    if did and ("select" in did[-1] or "click" in did[-1]):
+def set_count(turn: Turn) -> str:
+    """The count in the thing's row, then the button that saves it."""
+    count, _, item = turn.rest.partition(" x ")
+    field = turn.first("number textbox select", lambda thing: thing.holds(item))
+    if field is None:
+        return NOT_FOUND
+    if field.value != count:
+        return f"type {field.call} = {count}"
+    if len(turn.did) > 1:
         return "done"
-    for thing in found:
-        option = next((option for option in thing.options if rest in option), "")
+    return turn.best("button", {"update", "save", "quantity", "sum"}) or "done"
+
+
+def fill(turn: Turn) -> str:
+    """The field whose label names the key; else on to the form."""
+    key, _, value = turn.rest.partition(" : ")
+    if turn.last.startswith("type"):
+        return "done"
+    field = turn.first("textbox date", lambda thing: thing.role == key or thing.shares(LABELS[key]))
+    if field:
+        return f"type {field.call} = {value}"
+    return turn.best("link button", {"checkout", "delivery", "check"}) or NOT_FOUND
+
+
+def choose(turn: Turn) -> str:
+    """The option of a select, radio or checkbox that shares words with what was said."""
+    if "select" in turn.last or "click" in turn.last:
+        return "done"
+    for thing in turn.found:
+        option = next((option for option in thing.options if turn.rest in option), "")
         if option:
             return f"select {thing.call} = {option}"
-        if thing.role in ("radio", "checkbox") and set(stems(rest)) & set(stems(thing.name)):
+        if thing.role in ("radio", "checkbox") and set(stems(turn.rest)) & set(stems(thing.name)):
             return f"click {thing.call}"
-    return "cannot not found"
+    return NOT_FOUND
 
 
-def ticket(found: list[Thing], step: str, verb: str, rest: str, did: list[str]) -> str:
-    """Find the ticket, type the reply, close it."""
-    boxes = [t for t in found if t.role == "textbox" and {"reply", "answer"} & set(t.name.split())]
-    if step.startswith("open ticket"):
-        who = rest.removeprefix("ticket of ")
-        row = next((t for t in found if t.role == "link" and who in t.row and t.row != t.name), None)
-        if boxes and did:
-            return "done"
-        if row:
-            return f"click {row.call}"
-        return (best(found, {"next", "more", "further", "onwards"}, ("link",)) if did else "") or best(found, {"desk"}, ("link",)) or "cannot not found"
-    if verb == "reply":
-        return "done" if did else f"type {boxes[0].call} = {rest}" if boxes else "cannot not found"
-    return "done" if did else best(found, {"close", "send"}, ("button",)) or "cannot not found"
+def review(turn: Turn) -> str:
+    """Accept the terms, then the button that shows the order."""
+    terms = turn.first("checkbox", lambda thing: "terms" in thing.name and thing.value == "off")
+    if terms:
+        return f"click {terms.call}"
+    if turn.did and turn.best("button", {"place", "send"}):
+        return "done"
+    return turn.best("button", {"review", "look", "last", "show", "order"}) or "done"
+
+
+def place(turn: Turn) -> str:
+    """The button that orders; done with the order's number once the page shows it."""
+    shown = re.search(r"order.{0,20}number \W*(?:is )?([a-z]*-?\w*\d[\w-]*)", "\n".join(turn.lines))
+    if shown:
+        return f"done {shown.group(1)}"
+    return turn.best("button", {"place", "order", "send"}) or NOT_FOUND
+
+
+def reply_box(turn: Turn) -> Thing | None:
+    """Where a reply to a ticket is typed."""
+    return turn.first("textbox", lambda thing: thing.shares({"reply", "answer"}))
+
+
+def open_ticket(turn: Turn) -> str:
+    """The link in the row that has the person's name; else the next page, else the help desk."""
+    who = turn.rest.removeprefix("ticket of ")
+    if reply_box(turn) and turn.did:
+        return "done"
+    row = turn.first("link", lambda thing: who in thing.row and thing.row != thing.name)
+    if row:
+        return f"click {row.call}"
+    onward = turn.best("link", ONWARD) if turn.did else ""
+    return onward or turn.best("link", {"desk"}) or NOT_FOUND
+
+
+def reply(turn: Turn) -> str:
+    """Type it; the first action is taken for it."""
+    box = reply_box(turn)
+    if turn.did:
+        return "done"
+    return f"type {box.call} = {turn.rest}" if box else NOT_FOUND
+
+
+def close(turn: Turn) -> str:
+    """The button that closes or sends; the first action is taken for it."""
+    return "done" if turn.did else turn.best("button", {"close", "send"}) or NOT_FOUND
+
+
+ACTS: dict[str, Callable[[Turn], str]] = {
+    "add": add,
+    "set": set_count,
+    "fill": fill,
+    "choose": choose,
+    "review": review,
+    "place": place,
+    "reply": reply,
+}
+"""By verb of the step; `open` has two, all others close."""
 
 
 def stems(text: str) -> list[str]:
+    """The words of lower-case letters, singular as far as an s goes."""
     return [word.rstrip("s") for word in re.findall(r"[a-z]+", text)]
-
-
-def best(found: list[Thing], wanted: set[str], roles: tuple[str, ...]) -> str:
-    """A click on the thing of these roles that shares most words with `wanted`; empty when none does."""
-    scored = [(len(wanted & set(thing.name.split())), -index) for index, thing in enumerate(found) if thing.role in roles]
-    top = max(scored, default=(0, 0))
-    return f"click {found[-top[1]].call}" if top[0] else ""
