@@ -301,10 +301,19 @@ class Measuring:
                 done = sum(each in ledger.rows for each in keys)
                 self.say(f"{done}/{len(keys)} {key} {tell(row)}")
 
-        async with asyncio.TaskGroup() as group:
-            for key in todo:
-                group.create_task(one(key))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for key in todo:
+                    group.create_task(one(key))
+        except ExceptionGroup as errors:
+            raise _first(errors) from errors
         return [ledger.rows[key] for key in keys if key in ledger.rows]
+
+
+def _first(errors: ExceptionGroup[Exception]) -> Exception:
+    """The error that stopped the others."""
+    inner = errors.exceptions[0]
+    return _first(cast("ExceptionGroup[Exception]", inner)) if isinstance(inner, ExceptionGroup) else inner
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import pytest
 
 from punchlist.agents.evals import harness
 from punchlist.agents.evals.harness import EvalOptions, Measuring, OptionRefused, UnknownMeasurement, execute
-from punchlist.agents.evals.ledger import Ledger, LedgerDamaged, LedgerInUse, LedgerMismatch
+from punchlist.agents.evals.ledger import EvalError, Ledger, LedgerDamaged, LedgerInUse, LedgerMismatch
 
 HEAVY = {"torch", "playwright", "chromadb", "sentence_transformers", "llguidance"}
 SHOP = next(entry for entry in harness.MEASUREMENTS if entry.name == "shop")
@@ -70,6 +70,20 @@ async def test_items_that_a_killed_measurement_finished_are_not_done_again(tmp_p
 
     assert done == ["1", "2", "3"]
     assert rows == [{"square": 1}, {"square": 4}, {"square": 9}]
+
+
+async def test_an_error_of_an_item_comes_out_as_itself_and_what_was_done_is_kept(tmp_path):
+    async def fails_at_two(key):
+        if key == "2":
+            raise EvalError("two cannot be done")
+        return await square(key)
+
+    with measuring(tmp_path / "x.jsonl") as work, pytest.raises(EvalError, match="two cannot"):
+        await work.each(["1", "2", "3"], fails_at_two)
+
+    with measuring(tmp_path / "x.jsonl", resume=True) as work:
+        assert "1" in work.ledger().rows
+        assert "2" not in work.ledger().rows
 
 
 async def test_a_line_that_a_kill_cut_short_is_measured_again(tmp_path):
