@@ -20,6 +20,10 @@ ANSWER_TOKENS = 400
 """The longest answer; under the grammars of the roles answers are far shorter."""
 
 
+AGAIN = 0.6
+"""Temperature of every attempt after the first."""
+
+
 class Truncated(Exception):
     """A model ran out of tokens before its answer was whole; the answer is not used."""
 
@@ -41,6 +45,9 @@ class Mind:
     async def ask(self, question: Question, *, task: str = "", attempt: int = 0) -> str:
         """The answer to a question, decoded under its grammar.
 
+        The first attempt takes the likeliest answer; later ones sample, so that a redo is not the same again.
+        The attempt's number is the seed.
+
         Raises:
             BudgetExhausted: Before anything is spent.
             Truncated: The answer was cut.
@@ -50,9 +57,9 @@ class Mind:
 
         self.budget.check()
         messages = _messages(question)
-        made = await self.model.generate(
-            messages, sampling=Sampling(max_tokens=ANSWER_TOKENS), grammar=Grammar.lark(question.grammar)
-        )
+        warmth = AGAIN if attempt > 1 else 0.0
+        sampling = Sampling(temperature=warmth, seed=attempt, max_tokens=ANSWER_TOKENS)
+        made = await self.model.generate(messages, sampling=sampling, grammar=Grammar.lark(question.grammar))
         free = [value for value in made.logprobs if value is not None]
         confidence = math.exp(min(free)) if free else None
         self._count(

@@ -15,7 +15,8 @@ from importlib import resources
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
 from ..tools.browser.view import TEXT_ROLES, Element, View
-from .wording import Span, fold, locate, stems, words
+from .checks import DAY
+from .wording import Span, count_of, fold, locate, stems, words
 
 REASONS = ("not found", "out of stock", "refused", "nothing happens")
 """What a worker may give as the reason why a step cannot be done."""
@@ -88,16 +89,26 @@ class PlannedTask:
 
 
 def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
-    """Ask which tasks of the known `kinds` a goal asks for, with every field a literal span of the goal."""
+    """Ask which tasks of the known `kinds` a goal asks for, with every field a literal span of the goal.
+
+    A field takes only spans of its type: a count a word that is a number, a date words that are one, a name
+    or thing a few words; a kind whose typed fields nothing in the goal could fill is left out.
+    """
+    folded = fold(goal)
+    counts = [word for word in dict.fromkeys(folded.split()) if count_of(word) is not None]
+    days = list(dict.fromkeys(span for span in _runs(folded.split(), 5) if DAY.fullmatch(span)))
     tasks: list[str] = []
     rules: list[str] = []
-    if "order" in kinds:
+    if "order" in kinds and counts:
         tasks.append("order")
+        date = " | date" if days else ""
         rules.append(
-            'order: "task order\\n" (pair | name | option | date)+\n'
-            'pair: "count" SPAN "\\nitem" SPAN "\\n"\n'
-            'option: "option" SPAN "\\n"\ndate: "date" SPAN "\\n"'
+            f'order: "task order\\n" (pair | name | option{date})+\n'
+            f'pair: "count " ({_any_of(counts)}) "\\nitem" FEW "\\n"\n'
+            'option: "option" FEW "\\n"'
         )
+        if days:
+            rules.append(f'date: "date " ({_any_of(days)}) "\\n"')
     if "ticket" in kinds:
         tasks.append("ticket")
         rules.append(
@@ -107,12 +118,22 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
         )
     if "use" in kinds:
         tasks.append("use")
-        rules.append('use: "task use\\ntext" SPAN "\\n"')
-    if "order" in kinds or "ticket" in kinds:
-        rules.append('name: "name" SPAN "\\n"')
-    grammar = f'start: ({" | ".join(tasks)})+ "end" | "cannot"\n' + "\n".join(rules)
-    text = f"kinds: {' '.join(tasks)}\ngoal: {fold(goal)}\nplan:"
-    return Question("plan", text, f"{grammar}\n{span_terminal([fold(goal)])}")
+        rules.append(f'use: "task use\\ntext " {json.dumps(folded, ensure_ascii=False)} "\\n"')
+    spans = ""
+    if "order" in tasks or "ticket" in tasks:
+        rules.append('name: "name" FEW "\\n"')
+        spans = span_terminal([folded]) + "FEW: SPAN & /( [^ ]+){1,4}/\n"
+    start = f'({" | ".join(tasks)})+ "end" | "cannot"' if tasks else '"cannot"'
+    known = " ".join(kind for kind in ("order", "ticket", "use") if kind in kinds)
+    text = f"kinds: {known}\ngoal: {folded}\nplan:"
+    return Question("plan", text, "\n".join([f"start: {start}", *rules, spans]))
+
+
+def _runs(items: Sequence[str], longest: int) -> Iterable[str]:
+    """Every run of at most `longest` consecutive words."""
+    for start in range(len(items)):
+        for end in range(start + 1, min(len(items), start + longest) + 1):
+            yield " ".join(items[start:end])
 
 
 def read_plan(answer: str, goal: str) -> tuple[PlannedTask, ...]:
@@ -308,6 +329,7 @@ def act_grammar(view: View, step: Step) -> str:
     """The actions that are legal in this view during this step."""
     rules: list[str] = []
     spans = [fold(span) for span in step.spans]
+    typed = [*spans, *(word for span in spans for word in span.split()[:1] if step.verb == "add")]
     if view.dialog is not None:
         rules.append('"dialog accept" | "dialog dismiss"')
     else:
@@ -320,7 +342,7 @@ def act_grammar(view: View, step: Step) -> str:
         if usable:
             rules.append(f'"click " ({_any_of(usable)})')
         if editable and spans:
-            rules.append(f'"type " ({_any_of(editable)}) SPAN')
+            rules.append(f'"type " ({_any_of(editable)}) " " ({_any_of(typed)})')
         for name, item in usable.items():
             if item.role == "select" and item.options:
                 options = _any_of(map(fold, item.options))
@@ -330,7 +352,7 @@ def act_grammar(view: View, step: Step) -> str:
         if answers:
             rules.append(f'"done " ({_any_of(answers)})')
     rules.append(f'"cannot " ({_any_of(REASONS)})')
-    return f"start: {' | '.join(rules)}\n{span_terminal(spans) if spans else ''}"
+    return f"start: {' | '.join(rules)}\n"
 
 
 def _any_of(items: Iterable[str]) -> str:
@@ -476,8 +498,3 @@ def read_use(answer: str, task: str, done: Sequence[Done]) -> Call:
             span = locate(text, task)
             arguments[name] = span.text if span else text
     return Call(value, arguments)
-
-
-def mentioned(text: str) -> set[str]:
-    """The distinct folded words of `text` (no punctuation marks)."""
-    return {word for word in words(text) if word[0].isalnum()}

@@ -65,6 +65,10 @@ KINDS_OF = {"browser": ("order", "ticket"), "tools": ("use",)}
 """Families that a worker with this equipment can do."""
 
 
+PLANS = 3
+"""Readings of a goal beyond a task's attempts: reading costs little and touches nothing."""
+
+
 class GoalNotUnderstood(Exception):
     """The planner cannot read a task that it knows out of the goal, or the plan is doubtful."""
 
@@ -140,19 +144,26 @@ class Run:
             return jobs_of(roles.read_plan(recorded, self.goal))
         needs = dict.fromkeys(need for worker in self.workers for need in KINDS_OF if worker.has(need))
         kinds = [kind for need in needs for kind in KINDS_OF[need]]
-        answer = await self.mind.ask(roles.ask_plan(self.goal, kinds))
-        tasks = roles.read_plan(answer, self.goal)
+        answer, tasks = "", ()
+        for attempt in range(1, self.limits.attempts + PLANS):
+            answer = await self.mind.ask(roles.ask_plan(self.goal, kinds), attempt=attempt)
+            tasks = roles.read_plan(answer, self.goal)
+            if not self._doubts(tasks):
+                break
         self._refuse_doubtful(tasks)
         self.journal.append("plan", answer, run=self.run)
         return jobs_of(tasks)
+
+    def _doubts(self, tasks: Sequence[PlannedTask]) -> list[str]:
+        known = tasks and all(task.kind != "use" for task in tasks)
+        return doubts(self.goal, tasks) if known else []
 
     def _refuse_doubtful(self, tasks: Sequence[PlannedTask]) -> None:
         if not tasks:
             raise GoalNotUnderstood(
                 f"The model finds no task that it knows in {self.goal!r}. `punchlist tasks` lists them."
             )
-        found = doubts(self.goal, tasks) if all(task.kind != "use" for task in tasks) else []
-        if found:
+        if found := self._doubts(tasks):
             raise GoalNotUnderstood("\n".join(found))
 
     # --- one task ---------------------------------------------------------------------
