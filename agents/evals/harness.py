@@ -226,9 +226,14 @@ class Measuring:
     def __enter__(self) -> Measuring:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._ledger is not None:
-            self._ledger.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._ledger is None:
+            return
+        self._ledger.close()
+        if kind is not None:
+            self.say(
+                f"stopped; {len(self._ledger.rows)} results are in {self._ledger.path}, --resume goes on"
+            )
 
     def say(self, line: str) -> None:
         """A line of progress."""

@@ -60,7 +60,7 @@ class Ledger:
     Args:
         path: The file; a shard writes beside it, with `.2-of-4` before the suffix.
         name, settings: What the rows are of.
-        resume: Keep what is there, of all shards; otherwise begin this file anew.
+        resume: Keep what is there, of all shards; otherwise begin anew, and what is there becomes `.old`.
         shard: "2/4", or None.
 
     Raises:
@@ -88,6 +88,9 @@ class Ledger:
 
     def _begin(self, path: Path, resume: bool) -> None:
         if not resume:
+            self._file.seek(0)
+            if former := self._file.read():
+                self.path.with_suffix(f"{self.path.suffix}.old").write_bytes(former)
             self._file.truncate(0)
         else:
             for part in sorted({path, *path.parent.glob(f"{path.stem}.*-of-*{path.suffix}")} - {self.path}):

@@ -101,11 +101,25 @@ async def test_a_line_that_a_kill_cut_short_is_measured_again(tmp_path):
     assert [json.loads(line).get("key") for line in path.read_text().splitlines()] == [None, "1", "2"]
 
 
-async def test_without_resume_a_measurement_begins_anew(tmp_path):
+async def test_without_resume_a_measurement_begins_anew_and_the_former_one_is_put_aside(tmp_path):
     for _ in range(2):
         with measuring(tmp_path / "x.jsonl") as work:
             assert work.ledger().rows == {}
             await work.each(["1"], square)
+
+    assert (tmp_path / "x.jsonl.old").read_text() == (tmp_path / "x.jsonl").read_text()
+
+
+async def test_whoever_stops_a_measurement_is_told_how_to_go_on(tmp_path):
+    said = []
+    options = EvalOptions(out=tmp_path / "x.jsonl", say=said.append)
+
+    with pytest.raises(KeyboardInterrupt), Measuring(SHOP, options) as work:
+        await work.each(["1"], square)
+        raise KeyboardInterrupt
+
+    assert "1 results" in said[-1]
+    assert "--resume" in said[-1]
 
 
 async def test_shards_together_make_the_whole(tmp_path):
