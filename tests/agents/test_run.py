@@ -1,5 +1,6 @@
 """Goals through a whole run: plan, work, verification, redo, and how it ends."""
 
+import asyncio
 from dataclasses import replace
 
 from punchlist.agents.events import Looked, Said, Stood
@@ -157,6 +158,28 @@ async def test_a_fault_of_our_own_ends_the_run_with_it_and_is_not_tried_again(ma
 
     assert isinstance(outcome, Failed) and outcome.error is fault
     assert max(event.attempt for event in events if isinstance(event, Stood)) == 1
+
+
+async def test_independent_tasks_are_worked_on_at_once(manager, watch, shop):
+    """Each opens its session only when the other does: one after the other they would wait for ever."""
+    both, open_one = asyncio.Barrier(2), shop.open
+
+    async def open_together(lane, *rest):
+        await both.wait()
+        return await open_one(lane, *rest)
+
+    shop.open = open_together
+    goal = "Order 2 green mugs for Ada Lovelace. Also order 1 desk lamp for Grace Hopper."
+    plan = (
+        "task order\ncount 2\nitem green mugs\nname ada lovelace\n"
+        "task order\ncount 1\nitem desk lamp\nname grace hopper\nend"
+    )
+
+    async with asyncio.timeout(5):
+        outcome, events = await watch(manager(knowing(plan), [shop], [shop]), goal)
+
+    assert isinstance(outcome, Confirmed) and len(shop.orders) == 2
+    assert {event.worker for event in events if isinstance(event, Looked)} == {"worker 1", "worker 2"}
 
 
 async def test_a_dependent_task_waits_until_what_it_needs_is_confirmed(manager, watch, shop):

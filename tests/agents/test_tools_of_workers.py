@@ -1,7 +1,6 @@
 """Plugged-in tools: what they return is the answer, and what goes wrong in them ends typed."""
 
 import asyncio
-import re
 
 import pytest
 
@@ -109,28 +108,6 @@ async def test_a_tool_that_the_policy_refuses_is_not_run(manager, watch):
 
     assert isinstance(outcome, Unverified)
     assert ran == []
-
-
-async def test_independent_tasks_run_at_once(manager, watch):
-    """Each call waits for the other: in turn they would wait for ever."""
-    both = asyncio.Barrier(2)
-
-    @tool(effect="read")
-    async def greet(name: str) -> str:
-        """Greet somebody."""
-        await both.wait()
-        return f"hello {name}"
-
-    def answer(question: str) -> str:
-        if question.endswith("plan:"):
-            return "task use\ntext greet ada\ntask use\ntext greet grace\nend"
-        name = re.search(r"task : greet (\w+)", question)[1]
-        return f"answer hello {name}" if "did :" in question else f"call greet\nname {name}\nend"
-
-    async with asyncio.timeout(5):
-        outcome, _ = await watch(manager(answer, [greet], [greet]), "Greet Ada and greet Grace.")
-
-    assert isinstance(outcome, Confirmed)
 
 
 async def test_numbers_reach_a_tool_as_numbers(manager, watch):
