@@ -17,6 +17,14 @@ from .families import Order
 from .roles import PlannedTask
 from .wording import NUMBER_WORDS, locate, words
 
+READINGS = 6
+"""Times that a goal is read before a doubtful plan is given up: reading costs little and touches nothing."""
+
+
+class GoalNotUnderstood(Exception):
+    """The planner cannot read a task that it knows out of the goal, or the plan is doubtful."""
+
+
 CARRIERS = frozenset(
     """
     a about account add added addition additional address addressed after afterwards again all also an and

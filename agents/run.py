@@ -53,7 +53,7 @@ from .lessons import Lessons, site_of
 from .looking import look
 from .lookup import CannotTell, find_order
 from .mind import Mind, Truncated
-from .planning import doubts
+from .planning import READINGS, GoalNotUnderstood, doubts
 from .roles import PlannedTask, Step
 from .verifier import Verifier
 from .worker import Assignment, StepFailed, Worker
@@ -63,14 +63,6 @@ if TYPE_CHECKING:
 
 KINDS_OF = {"browser": ("order", "ticket"), "tools": ("use",)}
 """Families that a worker with this equipment can do."""
-
-
-PLANS = 3
-"""Readings of a goal beyond a task's attempts: reading costs little and touches nothing."""
-
-
-class GoalNotUnderstood(Exception):
-    """The planner cannot read a task that it knows out of the goal, or the plan is doubtful."""
 
 
 class Run:
@@ -145,7 +137,7 @@ class Run:
         needs = dict.fromkeys(need for worker in self.workers for need in KINDS_OF if worker.has(need))
         kinds = [kind for need in needs for kind in KINDS_OF[need]]
         answer, tasks = "", ()
-        for attempt in range(1, self.limits.attempts + PLANS):
+        for attempt in range(1, READINGS + 1):
             answer = await self.mind.ask(roles.ask_plan(self.goal, kinds), attempt=attempt)
             tasks = roles.read_plan(answer, self.goal)
             if not self._doubts(tasks):
