@@ -7,7 +7,7 @@ A prompt's continuations can also be scored, which is how a verdict gets its pro
 Prints:
     item green mugs
     name ada lovelace
-    'green mugs' stands at 8 of the goal
+    item 'green mugs' stands at 8 of the goal
     one of three: pass
 """
 
@@ -31,8 +31,9 @@ async def main() -> None:
     forced = sum(value is None for value in made.logprobs)
     print(f"{len(made.token_ids)} tokens, of which the grammar left no choice about {forced}")
 
-    for field in read_plan(made.text, GOAL)[0].fields:
-        print(f"{field.span.text!r} stands at {field.span.start} of the goal")
+    for task in read_plan(made.text, GOAL):
+        for field in task.fields:
+            print(f"{field.key} {field.span.text!r} stands at {field.span.start} of the goal")
 
     judge = ask_judge(PAGE, "the ticket is closed")
     choices = ("pass", "fail", "cannot check")
