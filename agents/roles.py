@@ -123,7 +123,7 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     if "order" in tasks or "ticket" in tasks:
         rules.append('name: "name" FEW "\\n"')
         spans = span_terminal([folded]) + "FEW: SPAN & /( [^ ]+){1,4}/\n"
-    start = f'({" | ".join(tasks)})+ "end" | "cannot"' if tasks else '"cannot"'
+    start = f'({" | ".join(tasks)}){{1,4}} "end" | "cannot"' if tasks else '"cannot"'
     known = " ".join(kind for kind in ("order", "ticket", "use") if kind in kinds)
     text = f"kinds: {known}\ngoal: {folded}\nplan:"
     return Question("plan", text, "\n".join([f"start: {start}", *rules, spans]))
@@ -221,7 +221,8 @@ def ask_steps(stage: Stage, notes: Sequence[str], feedback: Sequence[str]) -> Qu
     if stage.name == "cart" and feedback:
         rules.append('"remove" SPAN "\\n"')
     rules += [f'"{step.verb}\\n"' for step in stage.last]
-    grammar = f'start: ({" | ".join(rules)})+ "end"\n'
+    longest = 2 * len(stage.parts) + len(stage.last) + 1
+    grammar = f'start: ({" | ".join(rules)}){{1,{longest}}} "end"\n'
     if stage.name == "cart" and feedback:
         grammar += span_terminal([fold(item) for item in feedback])
     return Question("steps", "\n".join([*rows, "steps:"]), grammar)
