@@ -153,6 +153,16 @@ async def test_two_orders_go_through_one_worker(manager, watch):
     assert [order["number"] for order in outcome.result["orders"]] == ["A-01", "A-11"]
 
 
+@pytest.mark.parametrize("steps", [1, 2, 4, 6])
+async def test_a_used_up_run_goes_on_with_a_larger_budget(manager, watch, shop, tmp_path, steps):
+    first, _ = await watch(manager(knowing(ORDER_PLAN), [shop], steps=steps), ORDER_GOAL)
+
+    events = [event async for event in manager(knowing(ORDER_PLAN), [shop]).resume(tmp_path / "run.db")]
+
+    assert isinstance(first, Unverified)
+    assert isinstance(events[-1].outcome, Confirmed) and shop.orders == [WANTED]
+
+
 def test_a_worker_has_one_browser():
     with pytest.raises(ValueError, match="2 browsers"):
         Worker("one", ScriptedModel([]), [PaperShop(), PaperShop()])
