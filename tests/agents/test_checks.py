@@ -138,6 +138,12 @@ def test_a_label_and_its_value_may_stand_in_one_text():
     assert checks.shows_option(page("Gift wrapping: No"), "gift wrapping") == "not on the page"
 
 
+def test_a_sentence_about_options_in_general_chooses_none():
+    banner = page("Express orders that are placed before noon leave our house today")
+
+    assert checks.shows_option(banner, "express") == "not on the page"
+
+
 def test_an_option_that_nobody_asked_for_is_named():
     assert checks.nothing_unasked(ORDER, ["express", "gift wrapped"]) is True
     assert checks.nothing_unasked(ORDER, ["express"]) == "gift wrapping"

@@ -105,6 +105,16 @@ def test_a_choice_in_the_form_that_the_goal_does_not_say_is_refused():
     assert "Overnight" in complaints(work, PLACED, {"changes": [overnight]})["only asked for"]
 
 
+def test_a_text_that_was_typed_into_two_fields_is_one_too_many():
+    """A courier's note that repeats the name is no part of the order."""
+    name = {"role": "textbox", "name": "Full name", "text": "Ada Lovelace"}
+    note = {"role": "textbox", "name": "Note", "text": "Ada Lovelace"}
+    work = jobs()["1.details"].make({})
+
+    assert "only asked for" not in complaints(work, PLACED, {"changes": [name, name]})
+    assert "'Note'" in complaints(work, PLACED, {"changes": [name, note]})["only asked for"]
+
+
 TICKET = [("Customer", "Ada Lovelace"), ("Subject", "Wobbly leg"), ("Status", "Closed"), ("You", "T-17")]
 
 
