@@ -11,7 +11,7 @@ from ..protocols.journal import Journal
 from ..protocols.states import advance, load_event
 from ..protocols.tasks import Event, ManagerTask, WorkerTask
 from .families import Job, Work
-from .roles import Step
+from .steps import Step
 
 
 @dataclass

@@ -8,7 +8,7 @@ cannot be undone is a job of its own, ordered only after everything before it wa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -18,7 +18,9 @@ from ..protocols.spec import Check, Criterion, Judge, Schema, Spec, ToolCall, To
 from ..tools.browser.view import TEXT_ROLES, View
 from . import checks
 from .checks import Page
-from .roles import PlannedTask, Stage, Step
+from .claims import holds_value
+from .roles import PlannedTask
+from .steps import Stage, Step
 from .wording import count_of, fold
 
 Results = Mapping[str, JsonValue]
@@ -122,7 +124,18 @@ class Order:
         if self.date:
             steps.append(Step("fill", f"date : {self.date}", (self.date,)))
         steps += [Step("choose", option) for option in self.options]
-        return tuple(Step(step.verb, step.text, step.spans, index) for index, step in enumerate(steps, 1))
+        return tuple(
+            replace(step, part=index, shown=partial(_view_holds, step=step))
+            for index, step in enumerate(steps, 1)
+        )
+
+
+def _view_holds(view: View, step: Step) -> bool:
+    """Whether a field or choice of the page is already as the step wants it."""
+    fields = Page("", "", "", (), Page.of(view).fields)
+    return (
+        holds_value(fields, step.spans[0]) if step.spans else checks.shows_option(fields, step.text) is True
+    )
 
 
 LOOK = "look"

@@ -9,13 +9,15 @@ files in `prompts/`, sent as the system message (the embedded model's chat templ
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
 from ..tools.browser.view import TEXT_ROLES, Element, View
+from . import claims
 from .checks import DAY
+from .steps import Done, Stage, Step
 from .wording import Span, count_of, fold, locate, stems, words
 
 REASONS = ("not found", "out of stock", "refused", "nothing happens")
@@ -175,39 +177,6 @@ def write_plan(tasks: Sequence[PlannedTask]) -> str:
 # --- steps: one stage of a task -> the worker's plan ----------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step of a worker's plan.
-
-    Attributes:
-        verb: add, set, remove, open cart, fill, choose, review, place, open ticket, reply, send, close.
-        text: The argument as the worker reads it.
-        spans: What may be typed during this step.
-        part: 1-based part of the stage that the step serves; 0 for the steps that serve the whole stage.
-        shown: Whether a page shows the step's effect already; then it is not done again.
-        only_on: Pages on which this step may act; on others it waits a little, and then fails.
-    """
-
-    verb: str
-    text: str = ""
-    spans: tuple[str, ...] = ()
-    part: int = 0
-    shown: Callable[[View], bool] | None = field(default=None, compare=False, repr=False)
-    only_on: Callable[[View], bool] | None = field(default=None, compare=False, repr=False)
-
-    def line(self) -> str:
-        return fold(f"{self.verb} {self.text}")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage of a task: what it is called, its parts, and the steps that end it."""
-
-    name: str
-    parts: tuple[Step, ...]
-    last: tuple[Step, ...] = ()
-
-
 def ask_steps(stage: Stage, notes: Sequence[str], feedback: Sequence[str]) -> Question:
     """Ask in which order to do the parts of a stage, given lessons and, in a redo, what failed."""
     rows = [f"stage {stage.name}"]
@@ -244,17 +213,6 @@ def read_steps(answer: str, stage: Stage) -> tuple[Step, ...]:
 
 
 # --- act: page, history, step -> the next browser action ------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Done:
-    """One action that was taken in this step, and what came of it."""
-
-    action: str
-    result: str
-
-    def line(self) -> str:
-        return f"{fold(self.action)} -> {fold(self.result)}"
 
 
 def handles(view: View) -> dict[str, int]:
@@ -323,11 +281,11 @@ def act_query(history: Sequence[Done], step: Step, recent: int = 3) -> str:
 
 def ask_act(view: View, history: Sequence[Done], step: Step) -> Question:
     """Ask for the next action on `view`; typed text is copied from the step, an answer from the page."""
-    return Question("act", f"{page_text(view)}\n{act_query(history, step)}", act_grammar(view, step))
+    return Question("act", f"{page_text(view)}\n{act_query(history, step)}", act_grammar(view, history, step))
 
 
-def act_grammar(view: View, step: Step) -> str:
-    """The actions that are legal in this view during this step."""
+def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
+    """The actions that are legal in this view during this step; see `claims` for what may be claimed."""
     rules: list[str] = []
     spans = [fold(span) for span in step.spans]
     typed = [*spans, *(word for span in spans for word in span.split()[:1] if step.verb == "add")]
@@ -337,7 +295,7 @@ def act_grammar(view: View, step: Step) -> str:
         usable = {
             name: view.elements[number]
             for name, number in handles(view).items()
-            if not view.elements[number].disabled
+            if not view.elements[number].disabled and claims.may_use(view.elements[number], step)
         }
         editable = [f"{name} =" for name, item in usable.items() if item.role in TEXT_ROLES]
         if usable:
@@ -345,12 +303,13 @@ def act_grammar(view: View, step: Step) -> str:
         if editable and spans:
             rules.append(f'"type " ({_any_of(editable)}) " " ({_any_of(typed)})')
         for name, item in usable.items():
-            if item.role == "select" and item.options:
-                options = _any_of(map(fold, item.options))
+            options = _any_of(fold(option) for option in item.options if claims.may_select(option, step))
+            if item.role == "select" and options:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
-        rules.append('"press enter" | "scroll down" | "scroll up" | "back" | "wait" | "done"')
-        answers = answers_of(view) if step.verb == "place" else ()
-        if answers:
+        rules.append('"press enter" | "scroll down" | "scroll up" | "back" | "wait"')
+        if step.verb != "place" and claims.may_claim(view, history, step):
+            rules.append('"done"')
+        if step.verb == "place" and (answers := answers_of(view)):
             rules.append(f'"done " ({_any_of(answers)})')
     rules.append(f'"cannot " ({_any_of(REASONS)})')
     return f"start: {' | '.join(rules)}\n"

@@ -54,7 +54,8 @@ from .looking import look
 from .lookup import CannotTell, find_order
 from .mind import Mind, Truncated
 from .planning import READINGS, GoalNotUnderstood, doubts
-from .roles import PlannedTask, Step
+from .roles import PlannedTask
+from .steps import Step
 from .verifier import Verifier
 from .worker import Assignment, StepFailed, Worker
 

@@ -26,7 +26,8 @@ from ..tools.tool import AnyTool, Tool, tool
 from . import roles
 from .events import Acted, Looked
 from .mind import Mind
-from .roles import CLICKABLE, Done, Stage, Step, ToolCard
+from .roles import CLICKABLE, ToolCard
+from .steps import Done, Stage, Step
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model

@@ -16,7 +16,8 @@ from random import Random
 from ...tools.browser.actions import parse_action
 from ...tools.browser.view import View
 from .. import roles
-from ..roles import Done, Question, Stage, Step, ToolCard
+from ..roles import Question, ToolCard
+from ..steps import Done, Stage, Step
 from ..training import pages
 from ..training.documents import HELD_OUT, ROLES, role_document
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from ..roles import Done, Step
+from ..steps import Done, Step
 from . import labels, words
 from .sites import Item, Line, Sheet, Site, apart, chrome, footer, ok, open_step
 from .words import pick

@@ -14,7 +14,7 @@ from ...tools.browser.actions import parse_action
 from ...tools.browser.view import View
 from .. import roles
 from ..checks import Page
-from ..roles import Done, Step
+from ..steps import Done, Step
 from ..wording import fold
 from . import checkout_pages, goals, labels, pages, shop_pages, sites, words
 from .pieces import join, spread

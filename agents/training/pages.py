@@ -15,7 +15,7 @@ from collections.abc import Callable
 from random import Random
 
 from ...tools.browser.view import Dialog
-from ..roles import Done, Step
+from ..steps import Done, Step
 from . import labels, words
 from .checkout_pages import form, placed, review
 from .desk_pages import inbox, saved, ticket

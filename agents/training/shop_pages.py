@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from ..roles import Done, Step
+from ..steps import Done, Step
 from . import labels, words
 from .sites import (
     Item,

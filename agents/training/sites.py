@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ...tools.browser.view import Dialog, Element, View
-from ..roles import Done, Step
+from ..steps import Done, Step
 from . import labels, words
 from .words import pick
 
