@@ -33,7 +33,7 @@ def test_a_budget_without_limits_is_never_used_up():
 
 
 @pytest.mark.parametrize(
-    "limit", [{"steps": 2}, {"tokens": 1}, {"tokens": 400}, {"tokens": 800}, {"seconds": 0.0}]
+    "limit", [{"steps": 2}, {"tokens": 1}, {"tokens": 400}, {"tokens": 600}, {"seconds": 0.0}]
 )
 async def test_a_used_up_budget_ends_the_run_unverified(manager, watch, shop, limit):
     outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop], **limit), ORDER_GOAL)

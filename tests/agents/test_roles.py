@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from punchlist.agents import roles
-from punchlist.agents.roles import Call, Done, Stage, Step, ToolCard
+from punchlist.agents.roles import Call, ToolCard
+from punchlist.agents.steps import Done, Stage, Step
 from punchlist.agents.testing import WorstCaseModel, sample
 from punchlist.agents.training import documents
 from punchlist.core_model.grammar import Grammar
@@ -128,28 +129,32 @@ def test_any_legal_steps_are_read_completely():
 # --- act ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        Action("click", 7),
-        Action("click", 3),
-        Action("click", 4),
-        Action("type", 1, "Ada Lovelace"),
-        Action("type", 2, "Ada Lovelace"),
-        Action("select", 5, "Express, next day"),
-        Action("press", None, "Enter"),
-        Action("scroll", None, "down"),
-        Action("back"),
-        Action("done"),
-        Action("cannot", None, "out of stock"),
-    ],
-    ids=lambda action: action.line(),
-)
-def test_a_written_action_is_accepted_and_read_back(action):
-    answer = roles.write_act(action, SHOP, FILL)
+CHOOSE = Step("choose", "express")
+OPENED = Step("open ticket", "of somebody")
 
-    assert accepts(roles.ask_act(SHOP, [], FILL), answer)
-    assert roles.read_act(answer, SHOP, FILL) == action
+
+@pytest.mark.parametrize(
+    ("action", "step"),
+    [
+        (Action("click", 7), FILL),
+        (Action("click", 3), FILL),
+        (Action("click", 4), FILL),
+        (Action("type", 1, "Ada Lovelace"), FILL),
+        (Action("type", 2, "Ada Lovelace"), FILL),
+        (Action("select", 5, "Express, next day"), CHOOSE),
+        (Action("press", None, "Enter"), FILL),
+        (Action("scroll", None, "down"), FILL),
+        (Action("back"), FILL),
+        (Action("done"), OPENED),
+        (Action("cannot", None, "out of stock"), FILL),
+    ],
+    ids=lambda value: value.line(),
+)
+def test_a_written_action_is_accepted_and_read_back(action, step):
+    answer = roles.write_act(action, SHOP, step)
+
+    assert accepts(roles.ask_act(SHOP, [], step), answer)
+    assert roles.read_act(answer, SHOP, step) == action
 
 
 def test_things_of_one_name_are_told_apart_by_their_row():
@@ -204,7 +209,7 @@ def test_the_page_stands_first_then_what_was_done_then_the_step():
     assert text.endswith("did : click shop -> ok\nstep : fill name : ada lovelace\ndo:")
 
 
-@pytest.mark.parametrize("step", [FILL, Step("place"), Step("choose", "express")], ids=lambda step: step.verb)
+@pytest.mark.parametrize("step", [FILL, Step("place"), CHOOSE], ids=lambda step: step.verb)
 def test_any_legal_action_is_one_of_this_view(step):
     for answer in samples(roles.ask_act(SHOP, [], step), 40):
         action = roles.read_act(answer, SHOP, step)
@@ -299,7 +304,7 @@ def asked(monkeypatch):
 
     def querying(view, history, step, answer, first):
         pieces = query(view, history, step, answer, first)
-        found[pieces[0][0]] = roles.act_grammar(view, step)
+        found[pieces[0][0]] = roles.act_grammar(view, history, step)
         return pieces
 
     monkeypatch.setattr(documents, "query", querying)
