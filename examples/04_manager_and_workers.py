@@ -6,8 +6,8 @@ waits for the other, so each worker takes one, in a browsing session of its own.
 Prints:
     Ann: close the ticket of ...
     Ben: close the ticket of ...
-    close the ticket of Rosa Eklund: confirmed
     close the ticket of Clara Farrow: confirmed
+    close the ticket of Rosa Eklund: confirmed
     Confirmed
     the site's own database says: right
 """
@@ -30,7 +30,7 @@ REPLIES = {"Rosa Eklund": "it left our house today", "Clara Farrow": "please was
 
 async def main(journal: str) -> None:
     """One goal, one browser, two workers."""
-    model = load_model()
+    model, done = load_model(), list[str]()
     with Site(seed=3, flaws=()) as site:
         async with Browser(allow=[site.url]) as browser:
             workers = [Worker(name, model, tools=[browser]) for name in ("Ann", "Ben")]
@@ -39,8 +39,9 @@ async def main(journal: str) -> None:
                     case Said(envelope, title) if envelope.kind == "assign":
                         print(f"{envelope.recipient}: {title}")
                     case Stood(title=title, status="confirmed"):
-                        print(f"{title}: confirmed")
+                        done.append(title)
                     case Ended(outcome):
+                        print(*(f"{title}: confirmed" for title in sorted(done)), sep="\n")
                         print(type(outcome).__name__)
                     case _:
                         pass
