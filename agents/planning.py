@@ -17,7 +17,7 @@ from .families import Order
 from .roles import PlannedTask
 from .wording import NUMBER_WORDS, locate, words
 
-READINGS = 6
+READINGS = 10
 """Times that a goal is read before a doubtful plan is given up: reading costs little and touches nothing."""
 
 

@@ -18,7 +18,7 @@ from ..tools.browser.view import TEXT_ROLES, Element, View
 from . import claims
 from .checks import DAY
 from .steps import Done, Stage, Step
-from .wording import Span, count_of, fold, locate, stems, words
+from .wording import FUNCTION, Span, count_of, fold, locate, stems, words
 
 REASONS = ("not found", "out of stock", "refused", "nothing happens")
 """What a worker may give as the reason why a step cannot be done."""
@@ -94,24 +94,31 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     """Ask which tasks of the known `kinds` a goal asks for, with every field a literal span of the goal.
 
     A field takes only spans of its type: a count a word that is a number, a date words that are one, a name
-    or thing a few words; a kind whose typed fields nothing in the goal could fill is left out.
+    words without function words (so no `her`), a thing a few words that neither begin nor end with one; a
+    kind whose typed fields nothing in the goal could fill is left out.
     """
     folded = fold(goal)
     counts = [word for word in dict.fromkeys(folded.split()) if count_of(word) is not None]
     days = list(dict.fromkeys(span for span in _runs(folded.split(), 5) if DAY.fullmatch(span)))
+    runs = [run.split() for run in _runs(folded.split(), 4)]
+    runs = [run for run in runs if all(word[0].isalnum() for word in run)]
+    things = [" ".join(run) for run in runs if not {run[0], run[-1]} & FUNCTION]
+    names = [
+        " ".join(run) for run in runs if not set(run) & FUNCTION and not any(w[0].isdigit() for w in run)
+    ]
     tasks: list[str] = []
     rules: list[str] = []
-    if "order" in kinds and counts:
+    if "order" in kinds and counts and things and names:
         tasks.append("order")
         date = " | date" if days else ""
         rules.append(
             f'order: "task order\\n" (pair | name | option{date})+\n'
-            f'pair: "count " ({_any_of(counts)}) "\\nitem" FEW "\\n"\n'
-            'option: "option" FEW "\\n"'
+            f'pair: "count " ({_any_of(counts)}) "\\nitem " ({_any_of(things)}) "\\n"\n'
+            f'option: "option " ({_any_of(map(" ".join, runs))}) "\\n"'
         )
         if days:
             rules.append(f'date: "date " ({_any_of(days)}) "\\n"')
-    if "ticket" in kinds:
+    if "ticket" in kinds and names:
         tasks.append("ticket")
         rules.append(
             'ticket: "task ticket\\n" name about? (text | number)? "close\\n"?\n'
@@ -123,8 +130,8 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
         rules.append(f'use: "task use\\ntext " {json.dumps(folded, ensure_ascii=False)} "\\n"')
     spans = ""
     if "order" in tasks or "ticket" in tasks:
-        rules.append('name: "name" FEW "\\n"')
-        spans = span_terminal([folded]) + "FEW: SPAN & /( [^ ]+){1,4}/\n"
+        rules.append(f'name: "name " ({_any_of(names)}) "\\n"')
+        spans = span_terminal([folded])
     start = f'({" | ".join(tasks)}){{1,4}} "end" | "cannot"' if tasks else '"cannot"'
     known = " ".join(kind for kind in ("order", "ticket", "use") if kind in kinds)
     text = f"kinds: {known}\ngoal: {folded}\nplan:"

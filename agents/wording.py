@@ -21,6 +21,14 @@ NUMBER_WORDS = {
 """Spelled-out counts that a span may hold."""
 
 
+FUNCTION = frozenset(
+    """a an the and or but then so also as at by for from in into of on onto to with without via per her his
+    hers their theirs its our your my me him them they she he it we i you us this that these those who whose
+    which is are was be been has have had do does not no if when while once after before please""".split()
+)
+"""English function words."""
+
+
 @dataclass(frozen=True)
 class Span:
     """A literal stretch of a source text: `source[start:end] == text`."""

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from random import Random
 
+from ..wording import FUNCTION
+
 ONSETS = """
     b bl br c ch cl cr d dr f fl fr g gl gr h j k kl l m n p pl pr qu r s sc sh sk sl sm sn sp st str t th tr
     v w z
@@ -84,7 +86,8 @@ def fresh(rng: Random) -> str:
     """A word of one to three syllables that most likely no dictionary holds."""
     syllables = rng.choice((1, 1, 2, 2, 2, 3))
     word = "".join(rng.choice(ONSETS) + rng.choice(VOWELS) for _ in range(syllables))
-    return word + (rng.choice(CODAS) if rng.random() < 0.6 else "")
+    word += rng.choice(CODAS) if rng.random() < 0.6 else ""
+    return fresh(rng) if word in FUNCTION else word
 
 
 def either(rng: Random, common: Sequence[str], share: float = 0.5) -> str:
