@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
+from itertools import combinations, permutations
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
 from ..tools.browser.view import TEXT_ROLES, Element, View
@@ -191,17 +192,36 @@ def ask_steps(stage: Stage, notes: Sequence[str], feedback: Sequence[str]) -> Qu
     rows += [f"last : {step.line()}" for step in stage.last]
     rows += [f"note : {fold(note)}" for note in notes]
     rows += [f"failed : {fold(item)}" for item in feedback]
-    numbers = " | ".join(json.dumps(str(index)) for index in range(1, len(stage.parts) + 1))
-    verbs = ["do", "set"] if stage.name == "cart" else ["do"]
-    rules = [f'"{verb} " ({numbers}) "\\n"' for verb in verbs] if stage.parts else []
-    if stage.name == "cart" and feedback:
-        rules.append('"remove" SPAN "\\n"')
-    rules += [f'"{step.verb}\\n"' for step in stage.last]
-    longest = 2 * len(stage.parts) + len(stage.last) + 1
-    grammar = f'start: ({" | ".join(rules)}){{1,{longest}}} "end"\n'
-    if stage.name == "cart" and feedback:
-        grammar += span_terminal([fold(item) for item in feedback])
+    grammar = steps_grammar(stage, feedback)
     return Question("steps", "\n".join([*rows, "steps:"]), grammar)
+
+
+def steps_grammar(stage: Stage, feedback: Sequence[str]) -> str:
+    """What may be ordered: at first every part once, in any order; in a redo any of them, once; then the end.
+
+    In a cart, parts may be set right (or taken out, in a redo) after it was opened.
+    """
+    count = len(stage.parts)
+    last = json.dumps("".join(f"{step.verb}\n" for step in stage.last))
+    sizes = range(count, count + 1) if not feedback else range(count + 1)
+    orders = [order for size in sizes for order in _orders(count, size)]
+    todo = " | ".join(json.dumps("".join(f"do {number}\n" for number in order)) for order in orders)
+    after = ""
+    if stage.name == "cart":
+        after = "".join(f' ("do {number}\\n" | "set {number}\\n")?' for number in range(1, count + 1))
+        after += ' ("remove" SPAN "\\n")?' if feedback else ""
+    spans = span_terminal([fold(item) for item in feedback]) if stage.name == "cart" and feedback else ""
+    return f'start: ({todo}) {last}{after} "end"\n{spans}'
+
+
+def _orders(count: int, size: int) -> Iterable[tuple[int, ...]]:
+    """Every order of `size` of `count` parts; beyond a handful only as they come."""
+    numbers = range(1, count + 1)
+    return permutations(numbers, size) if count <= MOST_PERMUTED else combinations(numbers, size)
+
+
+MOST_PERMUTED = 5
+"""Parts of a stage up to which every order may be chosen."""
 
 
 def read_steps(answer: str, stage: Stage) -> tuple[Step, ...]:

@@ -3,8 +3,7 @@
 The reducers of `protocols` decide what happens; this module carries their effects out. Every event is in
 the journal before it is applied, so a run that was killed is rebuilt by applying the same events again.
 Tasks that do not wait for one another are worked on at once.
-
-What this does not cover: several processes at one run (the journal's lock refuses the second).
+Does not cover: several processes at one run (the journal's lock refuses the second).
 """
 
 from __future__ import annotations
@@ -106,7 +105,7 @@ class Run:
         except (BudgetExhausted, Truncated) as error:
             return self._end(Unverified(None, (str(error),)))
         except NotAModelServer:
-            raise  # a wrong setting: there never was a run
+            raise
         except CoreModelError as error:
             return self._end(Failed(error))
         self.show(Planned({job.id: job.title for job in jobs}, {job.id: job.after for job in jobs}))

@@ -87,7 +87,7 @@ def fresh(rng: Random) -> str:
     syllables = rng.choice((1, 1, 2, 2, 2, 3))
     word = "".join(rng.choice(ONSETS) + rng.choice(VOWELS) for _ in range(syllables))
     word += rng.choice(CODAS) if rng.random() < 0.6 else ""
-    return fresh(rng) if word in FUNCTION else word
+    return fresh(rng) if {word, f"{word}s"} & FUNCTION else word
 
 
 def either(rng: Random, common: Sequence[str], share: float = 0.5) -> str:
