@@ -106,7 +106,7 @@ class Attempt:
     executor: Executor
     session: BrowserSession | None = None
     evidence: list[Evidence] = field(default_factory=list[Evidence])
-    changes: list[JsonValue] = field(default_factory=list[JsonValue])
+    changes: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     answer: str = ""
     calls: int = 0
     seen: View | None = None
@@ -139,6 +139,7 @@ class Worker:
         self.browser: Browser | None = browsers[0] if browsers else None
         self._sessions: dict[str, BrowserSession] = {}
         self._latest: dict[str, View] = {}
+        self._changes: dict[str, dict[str, dict[str, JsonValue]]] = {}
 
     def has(self, needs: str) -> bool:
         """Whether it can do jobs that need `browser` or `tools`."""
@@ -153,6 +154,7 @@ class Worker:
             start = order.url or (self.browser.allow[0] if self.browser.allow else None)
             session = await self.browser.open(order.lane, order.storage, start)
             self._sessions[order.lane] = session
+            self._changes.pop(order.lane, None)
         return session
 
     def live(self, lane: str) -> BrowserSession | None:
@@ -175,6 +177,8 @@ class Worker:
         if order.stage.name == "use":
             return await self._use(attempt)
         attempt.session = await self.session(order)
+        kept = self._changes.setdefault(order.lane, {})
+        attempt.changes = kept.setdefault(order.task, {})  # a redo goes on with the same half-filled form
         left_out: list[JsonValue] = []
         for step in order.steps:
             try:
@@ -185,7 +189,7 @@ class Worker:
                 left_out.append(str(error))
         result: dict[str, JsonValue] = {
             "url": attempt.session.url,
-            "changes": attempt.changes,
+            "changes": list(attempt.changes.values()),
             "left_out": left_out,
         }
         if attempt.answer:
@@ -286,7 +290,8 @@ class Worker:
             and element.role not in CLICKABLE
             and result.ok
         ):
-            attempt.changes.append({"role": element.role, "name": element.name, "text": action.text})
+            change: JsonValue = {"role": element.role, "name": element.name, "text": action.text}
+            attempt.changes[f"{element.role} {element.name}"] = change
         return line
 
     async def _use(self, attempt: Attempt) -> Report:
