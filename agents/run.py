@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from ..core_model.errors import CoreModelError, NotAModelServer
+from ..core_model.errors import CoreModelError
 from ..protocols.errors import JournalError
 from ..protocols.journal import Journal
 from ..protocols.messages import Assign, Envelope, Redo, Report, Verdict, Verify, new_id
@@ -104,8 +104,6 @@ class Run:
             return self._end(Unverified(None, tuple(str(error).splitlines())))
         except (BudgetExhausted, Truncated) as error:
             return self._end(Unverified(None, (str(error),)))
-        except NotAModelServer:
-            raise
         except CoreModelError as error:
             return self._end(Failed(error))
         self.show(Planned({job.id: job.title for job in jobs}, {job.id: job.after for job in jobs}))

@@ -15,6 +15,13 @@ from .lines import plain
 Outcome = Confirmed[Any] | Unverified | Failed
 
 
+def _never_began(error: Exception) -> bool:
+    """Whether a setting was wrong, so that there never was a run."""
+    from ...core_model.errors import NotAModelServer
+
+    return isinstance(error, NotAModelServer)
+
+
 @dataclass(frozen=True)
 class Ending:
     """How a run ended for the one who started it.
@@ -39,8 +46,8 @@ class Ending:
                 return DONE
             case Unverified():
                 return UNVERIFIED
-            case Failed():
-                return FAILED
+            case Failed(error):
+                return USAGE if _never_began(error) and not self.board.tasks else FAILED
             case None:
                 if self.error is None:
                     return INTERRUPTED
