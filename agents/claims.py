@@ -17,6 +17,9 @@ from .wording import fold, words
 CONSENT = frozenset("agree accept terms conditions term condition read".split())
 """Words of a checkbox that must be ticked to go on."""
 
+ENDING = 2
+"""Letters that an ending may have."""
+
 ALIKE = 3
 """First letters in which two words must agree to count as related (`wrap`, `wrapping`)."""
 
@@ -63,6 +66,67 @@ def is_chosen(page: Page, said: str) -> bool:
         for role, name, value in page.fields
         if value == "on" or role == "select"
     )
+
+
+def usable(view: View, step: Step) -> set[int]:
+    """Numbers of the things that may be acted on during this step.
+
+    A step about one thing or person leaves the rows of others alone: in a row that does not name it nothing
+    can be opened, changed or removed, and on the page of another product nothing can be added.
+    """
+    subject = subject_of(step)
+    page = Page.of(view)
+    elsewhere = (
+        step.verb == "add" and _is_product(page) and not _mentions(f"{view.title} {page.text()}", subject)
+    )
+    return {
+        part.number
+        for line in view.lines
+        for part in line
+        if isinstance(part, Element)
+        and not part.disabled
+        and may_use(part, step)
+        and not (subject and _is_record(line) and not _mentions(_text(line), subject))
+        and not (elsewhere and part.role in ("button", "number", "select"))
+    }
+
+
+def subject_of(step: Step) -> str:
+    """What or whom a step is about; empty where it is about the page as a whole."""
+    if step.verb in ("add", "set"):
+        return step.text.partition(" x ")[2]
+    if step.verb == "remove":
+        return step.text
+    return step.spans[0] if step.verb == "open ticket" and step.spans else ""
+
+
+def _is_record(line: tuple[str | Element, ...]) -> bool:
+    """Whether a line is a row about something: several cells, not all of them things to click."""
+    return len(line) > 1 and any(isinstance(part, str) or part.value is not None for part in line)
+
+
+def _text(line: tuple[str | Element, ...]) -> str:
+    return " ".join(part if isinstance(part, str) else part.name for part in line)
+
+
+def _mentions(text: str, subject: str) -> bool:
+    shown = words(text)
+    wanted = [word for word in words(subject) if word[0].isalnum() and word not in checks.SMALL]
+    return all(any(_alike(word, other) for other in shown) for word in wanted)
+
+
+def _alike(left: str, right: str) -> bool:
+    """Whether two words differ by an ending at most (`lens`, `lenses`)."""
+    short, long = sorted((left, right), key=len)
+    return (long.startswith(short) and len(long) - len(short) <= ENDING) or checks.root(left) == checks.root(
+        right
+    )
+
+
+def _is_product(page: Page) -> bool:
+    """Whether a page asks how many of one thing: it has one field with a number, and no rows of an order."""
+    counts = [value for _, _, value in page.fields if value.isdigit()]
+    return len(counts) == 1 and not checks.order_lines(page)
 
 
 def may_use(element: Element, step: Step) -> bool:

@@ -20,8 +20,8 @@ ANSWER_TOKENS = 400
 """The longest answer; under the grammars of the roles answers are far shorter."""
 
 
-AGAIN = 0.6
-"""Temperature of every attempt after the first."""
+WARMER, WARMEST = 0.4, 1.6
+"""Temperature that each attempt after the first adds, and the highest."""
 
 
 class Truncated(Exception):
@@ -57,7 +57,7 @@ class Mind:
 
         self.budget.check()
         messages = _messages(question)
-        warmth = AGAIN if attempt > 1 else 0.0
+        warmth = min(WARMEST, WARMER * (attempt - 1)) if attempt > 1 else 0.0
         sampling = Sampling(temperature=warmth, seed=attempt, max_tokens=ANSWER_TOKENS)
         made = await self.model.generate(messages, sampling=sampling, grammar=Grammar.lark(question.grammar))
         free = [value for value in made.logprobs if value is not None]

@@ -319,11 +319,8 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
     if view.dialog is not None:
         rules.append('"dialog accept" | "dialog dismiss"')
     else:
-        usable = {
-            name: view.elements[number]
-            for name, number in handles(view).items()
-            if not view.elements[number].disabled and claims.may_use(view.elements[number], step)
-        }
+        allowed = claims.usable(view, step)
+        usable = {name: view.elements[number] for name, number in handles(view).items() if number in allowed}
         editable = [f"{name} =" for name, item in usable.items() if item.role in TEXT_ROLES]
         if usable:
             rules.append(f'"click " ({_any_of(usable)})')
