@@ -24,6 +24,16 @@ ALIKE = 3
 """First letters in which two words must agree to count as related (`wrap`, `wrapping`)."""
 
 
+REASONS = ("not found", "nothing happens")
+"""Reasons why a step cannot be done that may be given in every step."""
+
+
+def reasons(step: Step) -> tuple[str, ...]:
+    """Why this step may be said to be impossible."""
+    own = {"add": ("out of stock",), "review": ("refused",), "place": ("refused",)}
+    return (*REASONS, *own.get(step.verb, ()))
+
+
 def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
     """Whether `done` may be said in this step on this page."""
     page = Page.of(view)
@@ -43,6 +53,11 @@ def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
         return holds_value(page, step.text) or checks.shows_text(page, step.text) is True
     if step.verb == "close":
         return checks.ticket_is_closed(page) != "no"
+    if step.verb == "review":
+        return not has_control(view, step)
+    if step.verb == "place":
+        forms = any(role in ("date", "checkbox", "radio") for role, _, _ in page.fields)
+        return not forms
     if step.verb == "open ticket" and step.spans:
         return checks.shows_text(page, step.spans[0]) is True
     return True
@@ -76,6 +91,7 @@ def usable(view: View, step: Step) -> set[int]:
     """
     subject = subject_of(step)
     page = Page.of(view)
+    there = has_control(view, step)
     elsewhere = (
         step.verb == "add" and _is_product(page) and not _mentions(f"{view.title} {page.text()}", subject)
     )
@@ -88,7 +104,22 @@ def usable(view: View, step: Step) -> set[int]:
         and may_use(part, step)
         and not (subject and _is_record(line) and not _mentions(_text(line), subject))
         and not (elsewhere and part.role in ("button", "number", "select"))
+        and not (there and part.role in ("button", "link", "other"))
     }
+
+
+def has_control(view: View, step: Step) -> bool:
+    """Whether the page has what a step is to choose, to date, or to agree to first."""
+    things = [part for line in view.lines for part in line if isinstance(part, Element) and not part.disabled]
+    if step.verb == "choose":
+        return any(
+            (part.role in ("radio", "checkbox") and may_use(part, step))
+            or any(may_select(option, step) for option in part.options)
+            for part in things
+        )
+    if step.verb == "review":
+        return any(part.role == "checkbox" and part.value == "off" and may_use(part, step) for part in things)
+    return step.verb == "fill" and any(part.role == "date" and may_use(part, step) for part in things)
 
 
 def subject_of(step: Step) -> str:

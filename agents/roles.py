@@ -17,12 +17,9 @@ from itertools import combinations, permutations
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
 from ..tools.browser.view import TEXT_ROLES, Element, View
 from . import claims
-from .checks import DAY
+from .checks import DAY, days_in
 from .steps import Done, Stage, Step
 from .wording import FUNCTION, Span, count_of, fold, locate, stems, words
-
-REASONS = ("not found", "out of stock", "refused", "nothing happens")
-"""What a worker may give as the reason why a step cannot be done."""
 
 LESSONS = {
     "quantity": "set each quantity again in the cart",
@@ -322,21 +319,27 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
         allowed = claims.usable(view, step)
         usable = {name: view.elements[number] for name, number in handles(view).items() if number in allowed}
         editable = [f"{name} =" for name, item in usable.items() if item.role in TEXT_ROLES]
-        if usable:
-            rules.append(f'"click " ({_any_of(usable)})')
+        pressed = [
+            name for name, item in usable.items() if item.role not in TEXT_ROLES and item.role != "select"
+        ]
+        if pressed:
+            rules.append(f'"click " ({_any_of(pressed)})')
         if editable and spans:
             rules.append(f'"type " ({_any_of(editable)}) " " ({_any_of(typed)})')
         for name, item in usable.items():
             options = _any_of(fold(option) for option in item.options if claims.may_select(option, step))
             if item.role == "select" and options:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
-        rules.append('"press enter" | "scroll down" | "scroll up" | "back" | "wait"')
-        if step.verb != "place" and claims.may_claim(view, history, step):
-            rules.append('"done"')
-        if step.verb == "place" and (answers := answers_of(view)):
-            rules.append(f'"done " ({_any_of(answers)})')
-    rules.append(f'"cannot " ({_any_of(REASONS)})')
+        rules.append('"wait"' if claims.has_control(view, step) else MOVES)
+        answers = answers_of(view) if step.verb == "place" else ()
+        if claims.may_claim(view, history, step) and (answers or step.verb != "place"):
+            rules.append(f'"done " ({_any_of(answers)})' if answers else '"done"')
+    rules.append(f'"cannot " ({_any_of(claims.reasons(step))})')
     return f"start: {' | '.join(rules)}\n"
+
+
+MOVES = '"press enter" | "scroll down" | "scroll up" | "back" | "wait"'
+"""Actions that need nothing on the page."""
 
 
 def _any_of(items: Iterable[str]) -> str:
@@ -344,14 +347,14 @@ def _any_of(items: Iterable[str]) -> str:
 
 
 def answers_of(view: View) -> tuple[str, ...]:
-    """Words of the page that could be an order number: those with a digit, in reading order, once each."""
-    found = [
-        word
-        for line in view.lines
-        for part in line
-        for word in words(part if isinstance(part, str) else part.name)
-    ]
-    return tuple(dict.fromkeys(word for word in found if any(char.isdigit() for char in word)))
+    """Words of the page that could be an order number, in reading order, once each.
+
+    At least three digits, alone or with letters; no amounts, no years, nothing out of a date.
+    """
+    texts = [part if isinstance(part, str) else part.name for line in view.lines for part in line]
+    found = [word for text in texts if not days_in(text) for word in words(text)]
+    numbers = [word for word in found if sum(char.isdigit() for char in word) >= 3 and "." not in word]
+    return tuple(dict.fromkeys(word for word in numbers if not (len(word) == 4 and word.startswith("20"))))
 
 
 def read_act(answer: str, view: View, step: Step) -> Action:

@@ -332,11 +332,8 @@ class Worker:
 
 def _goes_on(order: Assignment, step: Step, error: StepFailed) -> bool:
     """Whether the rest of the plan is still worth doing: the verifier will then say what is missing."""
-    return (
-        order.stage.name in ("cart", "details")
-        and error.reason not in ("out of stock",)
-        and error.step != "browse"
-    )
+    worth = error.reason != "out of stock" and error.step != "browse" and step.verb != "review"
+    return order.stage.name in ("cart", "details") and worth
 
 
 def _astray(step: Step, action: Action, view: View) -> bool:
