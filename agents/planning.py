@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from .families import Order
 from .roles import PlannedTask
-from .wording import NUMBER_WORDS, locate, words
+from .wording import CARRIERS, NUMBER_WORDS, locate, words
 
 READINGS = 10
 """Times that a goal is read before a doubtful plan is given up: reading costs little and touches nothing."""
@@ -24,34 +24,6 @@ READINGS = 10
 class GoalNotUnderstood(Exception):
     """The planner cannot read a task that it knows out of the goal, or the plan is doubtful."""
 
-
-CARRIERS = frozenset(
-    """
-    a about account add added addition additional address addressed after afterwards again all also an and
-    another answer answering any apart are arrange arrangement arrive arrives arriving article as ask
-    asked asking at back be been behalf being besides bring brought but buy buyer buying by call called
-    can case cases charge charged check cheers choose chosen client close closed closes closing colleague
-    come comes coming comment complete could courtesy customer customers date day days deliver delivered
-    deliveries delivering delivery desk dispatch do doing done due each else end ending expected fill
-    final finally find finish first following for form from further get gets getting give given gives
-    giving go goes going good goods had handed has have having he hear hello help her here hers hey hi him
-    his house how i if in independent inform is it item items its job just kindly know known last later
-    leave let like made make makes making many mark matter may me mention mentioning message minute moment
-    more must my name named near need needed needs new next note now number of off on once one only open
-    opened option options or order ordered ordering orders organise other our out over owe owed pack paid
-    parcel pass pay paying payment person phone pick piece pieces place placed placing please plus post
-    present promised purchase put question quote quoting reach receive receives recipient reference
-    regards remain remains remark reply replying request requested reserve resolve resolved respond
-    response result resulting right say saying says schedule second see send sending sends sent separate
-    separately service settle settled shall she ship shipment shipped shipping shop shopping should shut
-    since so solve solved some somebody someone soon sort speed state stating stay stays still subject
-    submit support sure take task tell telling text thank thanks that the their them then there they thing
-    things this those through ticket tickets till titled to today together too two under unit units
-    unrelated up us use used using via wait waiting want wanted wants way we well what when which while
-    who whom whose will wish with within words would write writes writing wrote x yes yet you your
-    """.split()
-)
-"""Words that only carry a sentence. Negations are not: `not`, `without`, `no`, `except`, `instead`."""
 
 KEEP_OPEN = (
     ("not", "close"),
@@ -73,10 +45,29 @@ def doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
         if task.number_of is not None
         and not (task.number_of < index and tasks[task.number_of - 1].kind == "order")
     ]
+    found += _two_meanings(tasks)
     left = uncovered(goal, tasks)
     if left:
         found.append(f"No part of the plan covers {', '.join(repr(word) for word in left)} of the goal.")
     return found
+
+
+def _two_meanings(tasks: Sequence[PlannedTask]) -> list[str]:
+    """Names that are read as something else as well: a word of a goal means one thing."""
+    fields = [item for task in tasks for item in task.fields]
+    others = {
+        word: item
+        for item in fields
+        if item.key in ("item", "option", "date")
+        for word in words(item.span.text)
+    }
+    return [
+        f"{item.span.text!r} is read as a name and as part of {others[word].span.text!r}."
+        for item in fields
+        if item.key == "name"
+        for word in words(item.span.text)[:1]
+        if word in others
+    ]
 
 
 def _task_doubts(task: PlannedTask) -> list[str]:

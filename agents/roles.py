@@ -11,15 +11,50 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import resources
 from itertools import combinations, permutations
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
 from ..tools.browser.view import TEXT_ROLES, Element, View
 from . import claims
-from .checks import DAY, days_in
+from .checks import days_in
+from .question import Question, any_of, choices
+from .reading import Field, PlannedTask, ask_plan, read_plan, write_plan
 from .steps import Done, Stage, Step
-from .wording import FUNCTION, Span, count_of, fold, locate, stems, words
+from .wording import fold, locate, stems, words
+
+__all__ = [
+    "CLICKABLE",
+    "JUDGEMENTS",
+    "LESSONS",
+    "Call",
+    "Done",
+    "Field",
+    "PlannedTask",
+    "Question",
+    "Stage",
+    "Step",
+    "ToolCard",
+    "act_grammar",
+    "act_query",
+    "answers_of",
+    "ask_act",
+    "ask_judge",
+    "ask_plan",
+    "ask_reflect",
+    "ask_steps",
+    "ask_use",
+    "choices",
+    "describe",
+    "handles",
+    "page_text",
+    "read_act",
+    "read_plan",
+    "read_steps",
+    "read_use",
+    "steps_grammar",
+    "write_act",
+    "write_plan",
+]  # fmt: skip
 
 LESSONS = {
     "quantity": "set each quantity again in the cart",
@@ -29,154 +64,6 @@ LESSONS = {
     "none": "nothing to change",
 }
 """What a reflection may conclude, and the words in which it is kept and recalled."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question to a model: the instructions' file, the user text, and the grammar of the answer."""
-
-    role: str
-    text: str
-    grammar: str
-
-    def system(self) -> str:
-        """The instructions of this role, for models that were not trained on it."""
-        return (
-            resources.files(__package__ or "")
-            .joinpath("prompts", f"{self.role}.md")
-            .read_text(encoding="utf-8")
-        )
-
-
-def choices(options: Iterable[str]) -> str:
-    """A grammar that accepts exactly `options`."""
-    return f"start: {' | '.join(json.dumps(option, ensure_ascii=False) for option in options)}\n"
-
-
-# --- plan: goal -> typed tasks --------------------------------------------------------------------------
-
-ORDER_FIELDS = ("count", "item", "name", "option", "date")
-TICKET_FIELDS = ("name", "about", "text")
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a planned task: its key, and the span of the goal that fills it."""
-
-    key: str
-    span: Span
-
-
-@dataclass(frozen=True)
-class PlannedTask:
-    """A task as the planner reads it out of a goal.
-
-    Attributes:
-        kind: `order`, `ticket` or `use`.
-        fields: In the goal's order.
-        number_of: For a ticket: the 1-based task whose order number is the text to send, if any.
-        close: For a ticket: close it afterwards.
-    """
-
-    kind: str
-    fields: tuple[Field, ...]
-    number_of: int | None = None
-    close: bool = False
-
-    def values(self, key: str) -> list[str]:
-        """The texts of all fields called `key`, in order."""
-        return [item.span.text for item in self.fields if item.key == key]
-
-
-def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
-    """Ask which tasks of the known `kinds` a goal asks for, with every field a literal span of the goal.
-
-    A field takes only spans of its type: a count a word that is a number, a date words that are one, a name
-    words without function words (so no `her`), a thing a few words that neither begin nor end with one; a
-    kind whose typed fields nothing in the goal could fill is left out.
-    """
-    folded = fold(goal)
-    counts = [word for word in dict.fromkeys(folded.split()) if count_of(word) is not None]
-    days = list(dict.fromkeys(span for span in _runs(folded.split(), 5) if DAY.fullmatch(span)))
-    runs = [run.split() for run in _runs(folded.split(), 4)]
-    runs = [run for run in runs if all(word[0].isalnum() for word in run)]
-    things = [" ".join(run) for run in runs if not {run[0], run[-1]} & FUNCTION]
-    names = [
-        " ".join(run) for run in runs if not set(run) & FUNCTION and not any(w[0].isdigit() for w in run)
-    ]
-    tasks: list[str] = []
-    rules: list[str] = []
-    if "order" in kinds and counts and things and names:
-        tasks.append("order")
-        date = " | date" if days else ""
-        rules.append(
-            f'order: "task order\\n" (pair | name | option{date})+\n'
-            f'pair: "count " ({_any_of(counts)}) "\\nitem " ({_any_of(things)}) "\\n"\n'
-            f'option: "option " ({_any_of(map(" ".join, runs))}) "\\n"'
-        )
-        if days:
-            rules.append(f'date: "date " ({_any_of(days)}) "\\n"')
-    if "ticket" in kinds and names:
-        tasks.append("ticket")
-        rules.append(
-            'ticket: "task ticket\\n" name about? (text | number)? "close\\n"?\n'
-            'about: "about" SPAN "\\n"\n'
-            'text: "text" SPAN "\\n"\nnumber: "number " ("1" | "2" | "3") "\\n"'
-        )
-    if "use" in kinds:
-        tasks.append("use")
-        rules.append(f'use: "task use\\ntext " {json.dumps(folded, ensure_ascii=False)} "\\n"')
-    spans = ""
-    if "order" in tasks or "ticket" in tasks:
-        rules.append(f'name: "name " ({_any_of(names)}) "\\n"')
-        spans = span_terminal([folded])
-    start = f'({" | ".join(tasks)}){{1,4}} "end" | "cannot"' if tasks else '"cannot"'
-    known = " ".join(kind for kind in ("order", "ticket", "use") if kind in kinds)
-    text = f"kinds: {known}\ngoal: {folded}\nplan:"
-    return Question("plan", text, "\n".join([f"start: {start}", *rules, spans]))
-
-
-def _runs(items: Sequence[str], longest: int) -> Iterable[str]:
-    """Every run of at most `longest` consecutive words."""
-    for start in range(len(items)):
-        for end in range(start + 1, min(len(items), start + longest) + 1):
-            yield " ".join(items[start:end])
-
-
-def read_plan(answer: str, goal: str) -> tuple[PlannedTask, ...]:
-    """The tasks of a planner's answer, spans located in the goal as it was written; empty for `cannot`.
-
-    A span is looked for after the field before it first, so that repeated words find their own place.
-    """
-    tasks: list[PlannedTask] = []
-    cursor = 0
-    for line in answer.splitlines():
-        key, _, value = line.partition(" ")
-        if key == "task":
-            tasks.append(PlannedTask(value, ()))
-        elif key == "close":
-            tasks[-1] = replace(tasks[-1], close=True)
-        elif key == "number":
-            tasks[-1] = replace(tasks[-1], number_of=int(value))
-        elif key not in ("end", "cannot"):
-            span = locate(value, goal, after=cursor)
-            if span is not None:
-                cursor = max(cursor, span.end)
-                tasks[-1] = replace(tasks[-1], fields=(*tasks[-1].fields, Field(key, span)))
-    return tuple(tasks)
-
-
-def write_plan(tasks: Sequence[PlannedTask]) -> str:
-    """The answer that `read_plan` reads back; what a planner is trained to say."""
-    rows: list[str] = []
-    for task in tasks:
-        rows.append(f"task {task.kind}")
-        rows += [f"{item.key} {fold(item.span.text)}" for item in task.fields]
-        if task.number_of is not None:
-            rows.append(f"number {task.number_of}")
-        if task.close:
-            rows.append("close")
-    return "\n".join([*rows, "end"]) if tasks else "cannot"
 
 
 # --- steps: one stage of a task -> the worker's plan ----------------------------------------------------
@@ -323,27 +210,23 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
             name for name, item in usable.items() if item.role not in TEXT_ROLES and item.role != "select"
         ]
         if pressed:
-            rules.append(f'"click " ({_any_of(pressed)})')
+            rules.append(f'"click " ({any_of(pressed)})')
         if editable and spans:
-            rules.append(f'"type " ({_any_of(editable)}) " " ({_any_of(typed)})')
+            rules.append(f'"type " ({any_of(editable)}) " " ({any_of(typed)})')
         for name, item in usable.items():
-            options = _any_of(fold(option) for option in item.options if claims.may_select(option, step))
+            options = any_of(fold(option) for option in item.options if claims.may_select(option, step))
             if item.role == "select" and options:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
         rules.append('"wait"' if claims.has_control(view, step) else MOVES)
         answers = answers_of(view) if step.verb == "place" else ()
         if claims.may_claim(view, history, step) and (answers or step.verb != "place"):
-            rules.append(f'"done " ({_any_of(answers)})' if answers else '"done"')
-    rules.append(f'"cannot " ({_any_of(claims.reasons(step))})')
+            rules.append(f'"done " ({any_of(answers)})' if answers else '"done"')
+    rules.append(f'"cannot " ({any_of(claims.reasons(step))})')
     return f"start: {' | '.join(rules)}\n"
 
 
 MOVES = '"press enter" | "scroll down" | "scroll up" | "back" | "wait"'
 """Actions that need nothing on the page."""
-
-
-def _any_of(items: Iterable[str]) -> str:
-    return " | ".join(json.dumps(item, ensure_ascii=False) for item in dict.fromkeys(items) if item)
 
 
 def answers_of(view: View) -> tuple[str, ...]:

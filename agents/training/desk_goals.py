@@ -135,8 +135,7 @@ def said_ticket(
     The words are empty where the ticket is only to be closed.
     """
     text = " ".join(words.sentence(rng))
-    quote = rng.choice(("", "", "'", '"', '"', '"'))
-    quoted = said(f"{quote}{text}{quote}")
+    quoted = said(f'"{text}"')
     close = rng.random() < 0.6
     tail = said(rng.choice(THEN_CLOSE if close else LEAVE_OPEN))
     saying = spread(pick(rng, SAYING))

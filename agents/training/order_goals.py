@@ -42,8 +42,7 @@ LEADS = """
     i would like | we want | get me | send | can you get | have | please send | ship | dispatch | deliver |
     kindly buy | kindly order | place one order for | make one order of | would you buy |
     see to one order of | could you get | organise | arrange delivery of | sort out | take | i want to buy |
-    make an order of | pick up | reserve | place an order for | put in an order for | go and buy | arrange |
-    we are out of stock , order
+    make an order of | pick up | reserve | place an order for | put in an order for | go and buy | arrange
 """
 PERSON_GETS = frames("""
     we promised _ | let _ have | see to it that _ gets | make sure that _ receives | we still owe _ |

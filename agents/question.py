@@ -1,0 +1,35 @@
+"""A question to a model: its role, its text, and the grammar of the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question to a model: the instructions' file, the user text, and the grammar of the answer."""
+
+    role: str
+    text: str
+    grammar: str
+
+    def system(self) -> str:
+        """The instructions of this role, for models that were not trained on it."""
+        return (
+            resources.files(__package__ or "")
+            .joinpath("prompts", f"{self.role}.md")
+            .read_text(encoding="utf-8")
+        )
+
+
+def choices(options: Iterable[str]) -> str:
+    """A grammar that accepts exactly `options`."""
+    return f"start: {' | '.join(json.dumps(option, ensure_ascii=False) for option in options)}\n"
+
+
+def any_of(items: Iterable[str]) -> str:
+    """Alternatives of a rule: each distinct, non-empty item as a literal."""
+    return " | ".join(json.dumps(item, ensure_ascii=False) for item in dict.fromkeys(items) if item)
