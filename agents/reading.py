@@ -81,7 +81,7 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     if "use" in kinds:
         tasks.append("use")
         rules.append(f'use: "task use\\ntext " {json.dumps(folded, ensure_ascii=False)} "\\n"')
-    spans = span_terminal([folded]) if "ticket" in tasks and "SPAN" in rules[-1] else ""
+    spans = span_terminal([folded]) if any("SPAN" in rule for rule in rules) else ""
     more = " | ".join("later" if task == "order" else task for task in tasks)
     start = f'({" | ".join(tasks)}) ({more}){{0,3}} "end" | "cannot"' if tasks else '"cannot"'
     known = " ".join(kind for kind in ("order", "ticket", "use") if kind in kinds)
@@ -118,7 +118,7 @@ def _order_rules(items: Sequence[str]) -> str:
             later = f" p{place + size}"
             if _is_name(run.split()):
                 choices.append(_said(("name", run)) + later)
-            if items[place] not in FUNCTION and not set(run.split()) <= FUNCTION | CARRIERS:
+            if items[place] not in FUNCTION - {"with", "in"} and not set(run.split()) <= FUNCTION | CARRIERS:
                 choices.append(_said(("option", run)) + later)
         for size in range(1, min(5, len(items) - place) + 1):
             day = " ".join(items[place : place + size])

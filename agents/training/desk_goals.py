@@ -71,9 +71,8 @@ def ticket(rng: Random, customer: str | None, number_of: int | None) -> tuple[li
     about = whose_ticket(rng, name, pronoun)
     if rng.random() < 0.1 and not prefix:
         subject = " ".join(words.sentence(rng))
-        quote = rng.choice(('"', "'", '"', ""))
         about.append(said(pick(rng, "about | with the subject | titled | on | called")))
-        about.append(said(f"{quote}{subject}{quote}"))
+        about.append(said(f'"{subject}"'))
         fields.append(field("about", subject))
         pronoun = False
     if number_of is None:

@@ -46,7 +46,7 @@ NEXTS = """
     ; then | . then | , then | and | . afterwards | ; after that | . after that , | ; when that is done , |
     . also | . finally , | and then | ; and | . once it is ordered , | . next ,
 """
-GREETINGS = "hi , | hello , | hey , | good morning , | task : | to do : | next job : | urgent :"
+GREETINGS = "hi , | hello , | hey , | task : | to do : | next job : | urgent :"
 TAILS = """
     please | thanks | thank you | if you can | when you have a minute | as soon as you can | that is all |
     many thanks | cheers

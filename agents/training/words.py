@@ -50,7 +50,7 @@ LAST = """
 MONTHS = "january february march april may june july august september october november december".split()
 OPTIONS = """
     standard economy priority overnight messenger pickup premium basic fast slow saver evening morning weekend
-    tracked insured carbon neutral bank transfer cash cheque voucher gift card credit card account direct
+    tracked insured carbon neutral bank transfer cash cheque voucher gift card credit card direct
     debit gift box greeting card ribbon bag plastic free signature handling fragile care
 """.split()
 
