@@ -93,6 +93,9 @@ def _is_name(run: Sequence[str]) -> bool:
     return not set(run) & (FUNCTION | CARRIERS) and not any(word[0].isdigit() for word in run)
 
 
+MEASURES = frozenset("x units pieces pairs".split())
+"""Words that may stand between a count and its thing, beside function words."""
+
 NOTHING = '"\\n\\n"'
 """A literal that no answer holds: a way that is closed."""
 
@@ -109,6 +112,8 @@ def _order_rules(items: Sequence[str]) -> str:
         choices = [f"o{place + 1}"] if word in CARRIERS or word in FUNCTION or not word[0].isalnum() else []
         if count_of(word) is not None:
             for begin in range(place + 1, min(place + 4, len(items))):
+                if not set(items[place + 1 : begin]) <= FUNCTION | MEASURES:
+                    break
                 choices += [
                     _said(("count", word), ("item", thing)) + f" p{begin + size}"
                     for size, thing in _runs_at(items, begin)
