@@ -70,7 +70,7 @@ def holds_value(page: Page, said: str) -> bool:
         fold(value) == fold(said)
         or (bool(day) and [hit[:2] for hit in checks.days_in(value)] == [day[0][:2]])
         for role, _, value in page.fields
-        if role in TEXT_ROLES
+        if role in TEXT_ROLES and role != "searchbox"
     )
 
 

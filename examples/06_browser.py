@@ -29,7 +29,7 @@ async def main() -> None:
             view = await session.view()
             print(view.text(), end="\n\n")
 
-            search = next(number for number, element in view.elements.items() if element.role == "textbox")
+            search = next(number for number, element in view.elements.items() if element.role == "searchbox")
             await act(session, f"type {search} green mug")
             await act(session, f"click {search + 1}")
             print("", (await session.view()).text(), "", sep="\n")

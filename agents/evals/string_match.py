@@ -94,7 +94,7 @@ def steps(rows: list[str]) -> str:
 
 
 THING = re.compile(
-    r"^(link|button|other|textbox|number|date|select|checkbox|radio)\b ?([^:(]*)(?:: ?([^(]*))?(?:\((.*)\))?$"
+    r"^(link|button|other|textbox|searchbox|number|date|select|checkbox|radio)\b ?([^:(]*)(?:: ?([^(]*))?(?:\((.*)\))?$"
 )
 
 
@@ -201,7 +201,7 @@ def add(turn: Turn) -> str:
     link = turn.first("link button", lambda thing: thing.holds(item))
     if link:
         return f"click {link.call}"
-    box = turn.first("textbox", lambda thing: thing.shares(GO))
+    box = turn.first("searchbox textbox", lambda thing: thing.role == "searchbox" or thing.shares(GO))
     if box and last.startswith("type"):
         return "press enter"
     if box and not any(line.startswith("type") for line in turn.did):

@@ -298,6 +298,13 @@ def placed(rng: Random) -> Sheet:
     if rng.random() < 0.7:
         chrome(site, sheet)
     sheet.add(site.labels["thanks"])
+    clicked = ok(f"click {site.labels['final']}")
+    past = rng.choice(([clicked], [Done("dialog accept", "ok")], []))
+    if rng.random() < 0.12:
+        sheet.add(site.labels["loading"])
+        footer(site, sheet)
+        sheet.ask(Step("place"), "wait", *past)
+        return sheet
     label, shown = site.labels["number"], rng.choice(("", "", "#", "no. ")) + number
     forms: tuple[Line, ...] = (
         [label, shown],
@@ -313,8 +320,6 @@ def placed(rng: Random) -> Sheet:
         spare = pick(rng, "print | download receipt | track parcel | continue shopping")
         sheet.add(Item("print", "button", spare))
     footer(site, sheet)
-    clicked = ok(f"click {site.labels['final']}")
-    past = rng.choice(([clicked], [Done("dialog accept", "ok")], []))
     sheet.ask(Step("place"), f"done {number}", *past)
     if sheet.number("help"):
         elsewhere(site, sheet, "ticket")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .words import phrases
 
-CARTS = phrases("cart | basket | bag | trolley | shopping cart | shopping bag | order list | shopping list")
+CARTS = phrases("cart | basket | bag | trolley | shopping cart | shopping bag | shopping list | basket | bag")
 HOMES = phrases("""
     home | shop | store | all goods | products | catalogue | collection | browse | start | everything |
     our range
@@ -19,9 +19,20 @@ HELPS = phrases("""
 """)
 OTHERS = phrases("""
     about | contact | account | sign in | terms | privacy | blog | sale | new in | gift ideas | wish list |
-    faq | shipping | returns | careers | stores | stories | newsletter | deutsch | my orders | orders |
-    profile
+    faq | shipping | returns | careers | stores | stories | newsletter | deutsch | profile | press |
+    gift cards | our story | find a store | track a parcel | brands | outlet
 """)
+ORDERS = phrases("""
+    orders | my orders | your orders | order history | past orders | earlier orders | placed orders |
+    orders you made | what you ordered | what i bought | bought before | my purchases |
+    all that i ordered | orders from us | previous orders | ordered earlier | these are my orders
+""")
+FILLERS = phrases("""
+    here | now | please | today | at once | for me | for us | of yours | with it | then | the | our | your | my |
+    all | this | it | again | right here | if you like | gladly | simply | just | to begin | and go | of ours |
+    with us | a | one | to you | only | in | on | of | with | first | we say
+""")
+"""Words that a site may put before or behind a label without changing what it is."""
 FINDS = phrases("""
     search | find | search products | search for | look for | find a product | what are you looking for |
     search goods | keyword

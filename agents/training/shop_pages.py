@@ -264,7 +264,7 @@ def product_head(site: Site, count: int, state: str) -> tuple[Sheet, Offer]:
         /goods/{shown.replace(" ", "-")}
     """
     sheet = Sheet(pick(rng, paths), shown)
-    chrome(site, sheet)
+    chrome(site, sheet, "" if site.search_everywhere else None)
     note = rng.choice(labels.ADDED).format(c=site.cart, n=value, p=shown)
     if state == "added" and rng.random() < 0.5:
         sheet.add(note)
@@ -327,7 +327,7 @@ def product_cases(site: Site, sheet: Sheet, offer: Offer, step: Step) -> None:
         sheet.ask(add_step(offer.target, rng, other), f"{verb} {quantity} {other}", opened)
     if state in ("ready", "added") and rng.random() < 0.5:
         sheet.click("add", add_step(offer.target, rng, int(offer.value)), rng, opened)
-    if state in ("added", "ready", "fresh", "gone") and len(site.goods) > 2 and rng.random() < 0.5:
+    if state in ("added", "ready", "fresh", "gone") and len(site.goods) > 2 and rng.random() < 0.7:
         stranger_case(site, sheet, offer.shown)
 
 
@@ -337,11 +337,12 @@ def stranger_case(site: Site, sheet: Sheet, shown: str) -> None:
     name = " ".join(site.goods[-2])
     step = add_step(site.goods[-2] if name != shown else words.product(rng), rng)
     related = sheet.number(name)
-    if site.has_search:
-        there = related and name != shown
-        sheet.ask(step, f"click {related}" if there else f"type {sheet.number('find')} {step.spans[1]}")
-    elif not related:
-        sheet.ask(step, f"click {sheet.number('home')}")
+    if related and name != shown:
+        sheet.ask(step, f"click {related}")
+    elif sheet.number("find"):
+        sheet.ask(step, f"type {sheet.number('find')} {step.spans[1]}")
+    elif sheet.number("home"):
+        sheet.click("home", step, rng)
 
 
 def cart(rng: Random) -> Sheet:
@@ -351,18 +352,27 @@ def cart(rng: Random) -> Sheet:
     counts = [rng.choice((1, 1, 2, 2, 3, 4, 6, 10)) for _ in held]
     path = pick(rng, "/cart | /basket | /bag | /my-cart | /trolley | /c | /order")
     sheet = Sheet(path, pick(rng, f"your {site.cart} | {site.cart} | {site.cart} - {site.brand}"))
-    chrome(site, sheet, "" if rng.random() < 0.7 else None)
+    chrome(site, sheet, "" if site.search_everywhere else None)
+    if rng.random() < 0.3:
+        sheet.add(rng.choice(labels.ADDED).format(c=site.cart, n=counts[0], p=" ".join(held[0])))
     heads = (
         f"your {site.cart} | {site.cart} | what is in your {site.cart} | {len(held)} items | selected goods"
     )
     sheet.add(pick(rng, heads))
-    if rng.random() < 0.3:
-        sheet.add("item", "price", "quantity", "")
+    if rng.random() < 0.5:
+        columns = ["item", "price", "quantity", words.fresh(rng), words.fresh(rng)]
+        sheet.add(*rng.sample(columns, rng.randint(3, 5)))
     control = pick(rng, "number | number | textbox | select")
     fixed = rng.random() < 0.1
     row_update = rng.random() < 0.25
     if row_update:
         site.update_button = False
+    if rng.random() < 0.08:
+        sheet.add(site.labels["loading"])
+        footer(site, sheet)
+        for step in (Step("open cart"), cart_step("set", held[0], rng, 2)):
+            sheet.ask(step, "wait", *rng.choice(([], [ok(f"click {site.cart}")])))
+        return sheet
     for index, (name, count) in enumerate(zip(held, counts, strict=True)):
         row = cart_row(site, index, " ".join(name), count, control, fixed, row_update)
         sheet.lines += [row] if site.rows or rng.random() < 0.8 else apart(row)
@@ -379,17 +389,19 @@ def cart_row(
     rng = site.rng
     label = site.labels["quantity"]
     options = UP_TO_TEN if control == "select" else ()
-    name = label if rng.random() < 0.7 else f"{label} {title}"
+    many = " ".join([*title.split()[:-1], words.plural(title.split()[-1])])
+    name = rng.choice((label, label, f"{label} {title}", f"{label} of {many}", f"{label} : {many}"))
     quantity = Item(f"q{index}", control, name, str(count), options)
     shown = rng.choice((title, Item("open", "link", title)))
-    row: Line = [shown, words.price(rng), str(count) if fixed else quantity]
-    if rng.random() < 0.5:
-        row.append(words.price(rng))
+    prices: Line = [words.price(rng)]
+    counted: Line = [str(count) if fixed else quantity]
     if row_update:
-        update = pick(rng, "update | save | update row | apply | change | set")
-        row.append(Item(f"u{index}", "button", update))
-    row.append(Item(f"r{index}", "button", site.labels["remove"]))
-    return row
+        update = pick(rng, "update | save | update row | apply | change | set | save it | new count")
+        counted.append(Item(f"u{index}", "button", update))
+    if rng.random() < 0.5:
+        prices.append(words.price(rng))
+    middle = [*prices, *counted] if site.price_first else [*counted, *prices]
+    return [shown, *middle, Item(f"r{index}", "button", site.labels["remove"])]
 
 
 def cart_tail(site: Site, sheet: Sheet) -> None:
@@ -420,6 +432,8 @@ def cart_cases(
     name, count = held[at], counts[at]
     other = rng.choice([number for number in range(1, 11) if number != count])
     sheet.ask(Step("open cart"), "done", *rng.choice(([], [opened], [opened])))
+    added = ok(f"click {site.labels['add']}")
+    sheet.ask(add_step(name, rng), "done", *rng.choice(([added], [ok(f"click {' '.join(name)}"), added])))
     if not fixed:
         verb = "select" if control == "select" else "type"
         step = cart_step("set", name, rng, other)
@@ -427,7 +441,6 @@ def cart_cases(
         counted_cases(site, sheet, at, cart_step("set", name, rng, count), verb)
         if rng.random() < 0.6:
             sheet.ask(cart_step("set", name, rng, count), "done")
-    sheet.ask(add_step(name, rng, count), "done", ok(f"click {site.labels['add']}"))
     if rng.random() < 0.4:
         title = " ".join(name)
         sheet.click(f"r{at}", Step("remove", title, (title,)), rng)
@@ -438,12 +451,12 @@ def cart_cases(
         sheet.ask(cart_step("set", words.product(rng), rng, 2), "cannot not found")
     for step in rng.sample(fill_steps(rng), 2):
         sheet.click("checkout", step, rng)
-    if rng.random() < 0.4:
+    if rng.random() < 0.7:
         missing = add_step(words.product(rng), rng)
         if sheet.number("find"):
             sheet.ask(missing, f"type {sheet.number('find')} {missing.spans[1]}")
-        elif sheet.number("home"):
-            sheet.ask(missing, f"click {sheet.number('home')}")
+        elif sheet.number("shop") or sheet.number("home"):
+            sheet.click("shop" if sheet.number("shop") else "home", missing, rng)
     elsewhere(site, sheet, "ticket")
 
 

@@ -18,6 +18,7 @@ from .words import pick
 WORDINGS = {
     "home": labels.HOMES,
     "help": labels.HELPS,
+    "orders": labels.ORDERS,
     "find": labels.FINDS,
     "go": labels.GOS,
     "next": labels.NEXTS,
@@ -66,14 +67,18 @@ class Site:
     has_review: bool
     update_button: bool
     combined_close: bool
+    search_everywhere: bool
+    price_first: bool
+    suffix: str
     late: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     @staticmethod
     def draw(rng: Random) -> Site:
         """A new site."""
         cart = rng.choice(labels.CARTS)
-        drawn = {key: rng.choice(options).replace("{c}", cart) for key, options in WORDINGS.items()}
+        drawn = {key: reworded(rng.choice(options), rng).replace("{c}", cart) for key, options in WORDINGS.items()}
         nav = navigation(rng, cart, drawn)
+        brand = trade_name(rng)
         return Site(
             rng=rng,
             cart=cart,
@@ -84,24 +89,41 @@ class Site:
             has_search=rng.random() < 0.7,
             search_button=rng.random() < 0.75,
             rows=rng.random() < 0.6,
-            brand=trade_name(rng),
+            brand=brand,
             has_review=rng.random() < 0.75,
             update_button=rng.random() < 0.6,
             combined_close=rng.random() < 0.5,
+            search_everywhere=rng.random() < 0.65,
+            price_first=rng.random() < 0.5,
+            suffix=rng.choice(("", "", f" · {brand}", f" · {brand}", f" | {brand}", f" - {brand}")),
         )
 
 
 def navigation(rng: Random, cart: str, drawn: dict[str, str]) -> list[tuple[str, str]]:
     """The (tag, label) pairs that lead about a site, in their order."""
     shown = f"""
-        {cart} | your {cart} | {cart} ( 0 ) | my {cart} | view {cart} | {cart} 2 | open {cart} | see {cart}
+        {cart} | your {cart} | {cart} | my {cart} | view {cart} | the {cart} | open {cart} | see {cart} | to the {cart}
     """
-    nav = [("cart", pick(rng, shown)), ("home", drawn["home"])]
+    count = rng.choice(("", f" {rng.randint(0, 20)}", f" ({rng.randint(0, 9)})", f" ({rng.randint(0, 40)})"))
+    nav = [("cart", reworded(pick(rng, shown), rng) + count), ("home", drawn["home"])]
     if rng.random() < 0.8:
         nav.append(("help", drawn["help"]))
-    nav += [("other", label) for label in rng.sample(labels.OTHERS, rng.randint(0, 5))]
+    if rng.random() < 0.7:
+        nav.append(("orders", drawn["orders"]))
+    nav += [("other", label) for label in rng.sample(labels.OTHERS, rng.choice((0, 0, 1, 2, 3, 5)))]
     rng.shuffle(nav)
     return nav
+
+
+def reworded(label: str, rng: Random) -> str:
+    """A label as it is, or with words around it that change nothing: known ones, and ones that never were."""
+    if rng.random() < 0.55:
+        return label
+    before = after = ""
+    while not before and not after:
+        before = rng.choice(("", "", words.fresh(rng), rng.choice(labels.FILLERS)))
+        after = rng.choice(("", "", words.fresh(rng), rng.choice(labels.FILLERS), rng.choice(labels.FILLERS)))
+    return f"{before} {label} {after}".strip()
 
 
 def trade_name(rng: Random) -> str:
@@ -233,12 +255,13 @@ def ok(action: str, text: str = "") -> Done:
 
 def clickable(rng: Random) -> str:
     """The role of a thing to click, as a site may build it."""
-    return pick(rng, "button | button | button | link | other")
+    return pick(rng, "button | button | button | button | button | button | link | other")
 
 
 def chrome(site: Site, sheet: Sheet, search: str | None = "") -> None:
     """Header: brand, navigation, search box with `search` in it; None leaves the box out."""
     rng = site.rng
+    sheet.title += site.suffix
     parts: list[Line] = []
     if rng.random() < 0.12:
         parts.append([pick(rng, "we use cookies | this shop uses cookies | we value your privacy")])
@@ -249,7 +272,8 @@ def chrome(site: Site, sheet: Sheet, search: str | None = "") -> None:
     nav: Line = [Item(tag, "link", label) for tag, label in site.nav if (tag, label) not in site.late]
     parts += [nav] if nav and rng.random() < 0.4 else apart(nav)
     if site.has_search and search is not None:
-        box: list[Line] = [[Item("find", "textbox", site.labels["find"], search)]]
+        role = "searchbox" if rng.random() < 0.8 else "textbox"
+        box: list[Line] = [[Item("find", role, site.labels["find"], search)]]
         if site.search_button:
             box.append([Item("go", "button", site.labels["go"])])
         at = rng.randint(0, len(parts))
@@ -277,6 +301,24 @@ def footer(site: Site, sheet: Sheet) -> None:
         sheet.add(pick(rng, texts))
     if rng.random() < 0.3:
         sheet.add(Item("foot", "link", rng.choice(labels.OTHERS)))
+    if rng.random() < 0.2:
+        clutter(site, sheet)
+
+
+def clutter(site: Site, sheet: Sheet) -> None:
+    """Something that no step is about, anywhere below the first line."""
+    rng = site.rng
+    label = " ".join(words.fresh(rng) for _ in range(rng.randint(1, 4)))
+    item: Line = rng.choice(
+        (
+            [Item("clutter", "link", label)],
+            [Item("clutter", "button", label)],
+            [Item("clutter", "textbox", label, "")],
+            [Item("clutter", "select", label, "usual", ("usual", words.fresh(rng), f"{words.fresh(rng)} first"))],
+            [label],
+        )
+    )
+    sheet.lines.insert(rng.randint(min(1, len(sheet.lines)), len(sheet.lines)), item)
 
 
 def add_step(name: Sequence[str], rng: Random, count: int = 0) -> Step:
@@ -312,12 +354,12 @@ def elsewhere(site: Site, sheet: Sheet, kinds: str = "cart details ticket") -> N
     rng = site.rng
     options: list[tuple[str, Step]] = []
     if "cart" in kinds:
-        options.append(("cart", Step("open cart")))
+        options += [("cart", Step("open cart"))] * 2
         options.append(("cart", cart_step("set", rng.choice(site.goods), rng, rng.randint(1, 9))))
     if "details" in kinds:
-        options += [("cart", step) for step in fill_steps(rng)]
+        options += [("cart", step) for step in rng.sample(fill_steps(rng), 2)]
     if "ticket" in kinds and sheet.number("help"):
         options += [("help", open_step(" ".join(rng.choice(site.people))))] * 2
-    for tag, step in rng.sample(options, min(len(options), rng.choice((0, 1, 1, 2)))):
+    for tag, step in rng.sample(options, min(len(options), rng.choice((1, 1, 2, 2, 3)))):
         if sheet.number(tag):
             sheet.click(tag, step, rng)

@@ -37,6 +37,10 @@ from ..transformer import DocumentAttention, Transformer
 from .corpus import Document
 
 
+GRAIN = 16
+"""Tokens to a multiple of which documents are filled up, see `make_batch`."""
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train. Rates are per step at full height; times are in seconds, lengths in tokens or steps."""
@@ -89,10 +93,12 @@ class _Batch:
     tokens: Tensor  # (N,) int64
     positions: Tensor  # (N,) int64
     lengths: list[int]
-    keep: Tensor  # (M,) int64, rows whose next token counts
+    keep: Tensor  # (M,) int64, rows whose next token counts, and fillers
     targets: Tensor  # (M,) int64
-    weights: Tensor  # (M,) float32
+    weights: Tensor  # (M,) float32, 0 for fillers
     next_document: int
+    read: int  # tokens of documents among the N
+    counted: int  # rows among the M that count
 
 
 def train(
@@ -165,11 +171,11 @@ class _Trainer:
                 )
                 line = self._step(batch)
                 run.document, run.step = batch.next_document, run.step + 1
-                run.tokens += len(batch.tokens)
+                run.tokens += batch.read
                 spent = time.monotonic() - started
                 run.seconds += spent
                 line |= {
-                    "tokens_per_second": round(len(batch.tokens) / spent, 1),
+                    "tokens_per_second": round(batch.read / spent, 1),
                     "seconds": round(run.seconds, 2),
                 }
                 if evaluate is not None and (run.step % config.evaluate_steps == 0 or run.step == run.steps):
@@ -201,8 +207,8 @@ class _Trainer:
             "height": round(height, 5),
             "grad_norm": round(norm.item(), 4),
             "documents": batch.next_document,
-            "tokens": self.run.tokens + len(batch.tokens),
-            "loss_positions": len(batch.keep),
+            "tokens": self.run.tokens + batch.read,
+            "loss_positions": batch.counted,
         }
 
     def _obey_files(self, stopped: list[int]) -> None:
@@ -292,24 +298,33 @@ def make_optimizers(config: TrainConfig, model: Transformer) -> list[torch.optim
 
 
 def make_batch(documents: Callable[[int], Document], first: int, batch_tokens: int, context: int) -> _Batch:
-    """Lay documents `first`, `first + 1`, ... end to end until they are at least `batch_tokens` long."""
+    """Lay documents `first`, `first + 1`, ... end to end until they are at least `batch_tokens` long.
+
+    Each document is filled up behind its end to a multiple of `GRAIN` tokens, and so are its rows that count
+    (with rows of weight 0): few shapes come again and again, for which the matrix library has its kernels
+    ready. What stands behind a document is seen by nothing in it.
+    """
     tokens: list[int] = []
     positions: list[int] = []
     lengths: list[int] = []
     keep: list[int] = []
     weights: list[float] = []
-    number = first
+    number, read, rows = first, 0, 0
     while len(tokens) < batch_tokens:
         ids, weight = documents(number)
         number += 1
-        ids, weight = ids[:context], weight[:context]
+        ids, weight = list(ids[:context]), weight[:context]
         counted = [place for place in range(1, len(ids)) if weight[place] > 0]
         if not counted:
             if number - first > 100_000:
                 raise ValueError(f"No document from {first} to {number} has a token to learn.")
             continue
-        keep += [len(tokens) + place - 1 for place in counted]
-        weights += [weight[place] for place in counted]
+        read, rows = read + len(ids), rows + len(counted)
+        idle = [place for place in range(len(ids) - 1, 0, -1) if weight[place] <= 0]
+        shown = sorted(counted + idle[: -len(counted) % GRAIN])
+        keep += [len(tokens) + place - 1 for place in shown]
+        weights += [max(weight[place], 0.0) for place in shown]
+        ids += [0] * (min(context, len(ids) + -len(ids) % GRAIN) - len(ids))
         tokens += ids
         positions += range(len(ids))
         lengths.append(len(ids))
@@ -322,6 +337,8 @@ def make_batch(documents: Callable[[int], Document], first: int, batch_tokens: i
         flat[kept + 1],
         torch.tensor(weights, dtype=torch.float32),
         number,
+        read,
+        rows,
     )
 
 

@@ -11,17 +11,17 @@
     "embed", "audio", "video", "canvas", "option", "optgroup", "progress", "meter", "rp", "defs"]);
   const HARD = "a[href],area[href],button,input:not([type=hidden]),select,textarea,summary,[contenteditable='']," +
     "[contenteditable=true],[tabindex]:not([tabindex^='-']),[role=button],[role=link],[role=checkbox],[role=radio]," +
-    "[role=tab],[role=menuitem],[role=option],[role=textbox],[role=switch],[role=combobox],[role=treeitem]";
+    "[role=tab],[role=menuitem],[role=option],[role=textbox],[role=searchbox],[role=switch],[role=combobox],[role=treeitem]";
   const ROLES = {
     button: "button", link: "link", checkbox: "checkbox", switch: "checkbox", menuitemcheckbox: "checkbox",
     radio: "radio", menuitemradio: "radio", tab: "tab", menuitem: "menuitem", option: "option", treeitem: "option",
-    textbox: "textbox", searchbox: "textbox", spinbutton: "other", slider: "other", combobox: "button",
+    textbox: "textbox", searchbox: "searchbox", spinbutton: "other", slider: "other", combobox: "button",
   };
   const INPUTS = {
     submit: "button", button: "button", reset: "button", image: "button", checkbox: "checkbox", radio: "radio",
-    password: "password", number: "number", range: "number", date: "date", file: "file",
+    password: "password", search: "searchbox", number: "number", range: "number", date: "date", file: "file",
   };
-  const FIELDS = new Set(["textbox", "password", "number", "date", "file", "select", "checkbox", "radio"]);
+  const FIELDS = new Set(["textbox", "searchbox", "password", "number", "date", "file", "select", "checkbox", "radio"]);
   const ROWS = new Set(["tr", "li", "article"]);
   const ROW_PARTS = 14;
   const ROW_CHARACTERS = 420;
@@ -121,7 +121,7 @@
     if (FIELDS.has(role) && isControl(el)) {
       return { name: unlabel(firstOf(el.placeholder, el.title, hint)), from: "hint" };
     }
-    if (role === "textbox") return { name: firstOf(el.getAttribute("aria-placeholder"), el.title, hint), from: "hint" };
+    if (role === "textbox" || role === "searchbox") return { name: firstOf(el.getAttribute("aria-placeholder"), el.title, hint), from: "hint" };
     const classHint = humanise(typeof el.className === "string" ? el.className.split(" ")[0] : "");
     const text = firstOf(contentText(el, true), el.alt, pictureName(el), el.title, el.textContent, hint, classHint);
     return { name: text, from: "text" };

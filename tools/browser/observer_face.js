@@ -132,7 +132,7 @@
       if (found.code && !(found.code === "not_visible" && nodes[index].type === "file")) return JSON.stringify(found);
       const el = nodes[index];
       const role = hardRole(el);
-      if (!["textbox", "password", "number", "date", "file"].includes(role) || el.readOnly) {
+      if (!["textbox", "searchbox", "password", "number", "date", "file"].includes(role) || el.readOnly) {
         return JSON.stringify({ code: "not_editable" });
       }
       const kind = el.localName === "input" ? el.type : el.localName;

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TEXT_ROLES = frozenset({"textbox", "password", "number", "date", "file"})
+TEXT_ROLES = frozenset({"textbox", "searchbox", "password", "number", "date", "file"})
 """Roles that take `type N TEXT` (`file` takes a path)."""
 
 RUN_LIMIT = 120
@@ -25,7 +25,7 @@ class Element:
 
     Attributes:
         number: 1..k, valid for this view alone.
-        role: link, button, textbox, password, number, date, select, checkbox, radio, tab, menuitem, option,
+        role: link, button, textbox, searchbox, password, number, date, select, checkbox, radio, tab, menuitem, option,
             file or other.
         name: The accessible name, or a short hint when it has none.
         value: Current value of a field (`on`/`off` for checkbox and radio); None where values do not apply.

@@ -150,7 +150,7 @@ GOLDEN = {
         [6] button Do it
         [7] select Size: M (S | M)
         [8] textbox Notify me:
-        [9] textbox search query:""",
+        [9] searchbox search query:""",
     ),
     "styled boxes keep their control: the label stands for it": (
         """<title>Boxes</title><style>.off{position:absolute;opacity:0}</style>
