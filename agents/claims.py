@@ -7,7 +7,9 @@ are conditions that must hold, not proofs: what is claimed is verified all the s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+from ..tools.browser.actions import Action
 from ..tools.browser.view import TEXT_ROLES, Element, View
 from . import checks
 from .checks import Page
@@ -16,6 +18,9 @@ from .wording import fold, words
 
 CONSENT = frozenset("agree accept terms conditions term condition read".split())
 """Words of a checkbox that must be ticked to go on."""
+
+COMMITTING = frozenset("close send post resolve resolved solve solved delete remove place buy order".split())
+"""Words of buttons that do what cannot be meant by opening something."""
 
 ENDING = 2
 """Letters that an ending may have."""
@@ -38,7 +43,10 @@ def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
     """Whether `done` may be said in this step on this page."""
     page = Page.of(view)
     if step.verb == "add":
-        return any(item.action.startswith("click") and item.result.startswith("ok") for item in history)
+        return any(
+            item.served and item.action.startswith("click") and item.result.startswith("ok")
+            for item in history
+        )
     if step.verb == "open cart":
         return bool(checks.order_lines(page)) or any(value.isdigit() for _, _, value in page.fields)
     if step.verb == "set":
@@ -61,6 +69,32 @@ def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
     if step.verb == "open ticket" and step.spans:
         return checks.shows_text(page, step.spans[0]) is True
     return True
+
+
+def serves(action: Action, view: View, step: Step) -> bool:
+    """Whether an action could have done what the step is about.
+
+    A thing is added by a press in its own row or on its own page, and not by the button of the search box or
+    by a link. Actions of other steps are not told apart.
+    """
+    if step.verb != "add" or action.target is None:
+        return True
+    element = view.elements.get(action.target)
+    if element is None or element.role == "link" or action.target in _searching(view):
+        return False
+    subject = subject_of(step)
+    row = next((line for line in view.lines if element in line), ())
+    return _mentions(_text(row), subject) or _mentions(f"{view.title} {Page.of(view).text()}", subject)
+
+
+def _searching(view: View) -> set[int]:
+    """Numbers of the buttons that belong to a search box: the first one behind it."""
+    things = list(view.elements.values())
+    return {
+        after.number
+        for before, after in pairwise(things)
+        if before.role == "searchbox" and after.role == "button"
+    }
 
 
 def holds_value(page: Page, said: str) -> bool:
@@ -87,11 +121,13 @@ def usable(view: View, step: Step) -> set[int]:
     """Numbers of the things that may be acted on during this step.
 
     A step about one thing or person leaves the rows of others alone: in a row that does not name it nothing
-    can be opened, changed or removed, and on the page of another product nothing can be added.
+    can be opened, changed or removed, and on the page of another product nothing can be added. A step that
+    only opens something presses no button that says that it sends, closes or takes away.
     """
     subject = subject_of(step)
     page = Page.of(view)
     there = has_control(view, step)
+    opens = step.verb in ("open cart", "open ticket")
     elsewhere = (
         step.verb == "add" and _is_product(page) and not _mentions(f"{view.title} {page.text()}", subject)
     )
@@ -105,6 +141,7 @@ def usable(view: View, step: Step) -> set[int]:
         and not (subject and _is_record(line) and not _mentions(_text(line), subject))
         and not (elsewhere and part.role in ("button", "number", "select"))
         and not (there and part.role in ("button", "link", "other"))
+        and not (opens and part.role == "button" and COMMITTING & set(words(part.name)))
     }
 
 

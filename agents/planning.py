@@ -10,12 +10,14 @@ fit there as well ("express" as a person's name).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from .checks import DAY
 from .families import Order
 from .roles import PlannedTask
-from .wording import CARRIERS, NUMBER_WORDS, locate, words
+from .wording import CARRIERS, FUNCTION, NUMBER_WORDS, Span, locate, places, words
 
 READINGS = 10
 """Times that a goal is read before a doubtful plan is given up: reading costs little and touches nothing."""
@@ -46,10 +48,84 @@ def doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
         and not (task.number_of < index and tasks[task.number_of - 1].kind == "order")
     ]
     found += _two_meanings(tasks)
+    found += _left_undone(goal, tasks)
+    found += _cut_short(goal, tasks)
+    found += _ahead_of_itself(goal, tasks)
     left = uncovered(goal, tasks)
     if left:
         found.append(f"No part of the plan covers {', '.join(repr(word) for word in left)} of the goal.")
     return found
+
+
+def _left_undone(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
+    """What the goal speaks of outside of quotes, and no task does: a ticket, or that one be closed."""
+    said = words(QUOTED.sub(" ", goal))
+    tickets = [task for task in tasks if task.kind == "ticket"]
+    if not tickets and "ticket" in said:
+        return ["The goal speaks of a ticket, and no part of the plan is one."]
+    closing = [
+        word
+        for index, word in enumerate(said)
+        if word in CLOSING and not NEGATIONS & set(said[max(0, index - 3) : index])
+    ]
+    if closing and tickets and not any(task.close for task in tickets):
+        return [f"The goal says {closing[0]!r}, and the plan closes no ticket."]
+    return []
+
+
+QUOTED = re.compile(r"[\"“][^\"“”]+[\"”]")
+CLOSING = frozenset("close closed closes closing".split())
+NEGATIONS = frozenset("not without never no".split())
+
+
+def _cut_short(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
+    """Names that are only a part of a name: of one that is read elsewhere, or of words with capitals."""
+    names = [item.span for task in tasks for item in task.fields if item.key == "name"]
+    taken = [item.span for task in tasks for item in task.fields]
+    found: list[str] = []
+    for name in names:
+        longer = [
+            place for other in names if len(other.text) > len(name.text) for place in places(other.text, goal)
+        ]
+        here = places(name.text, goal)
+        if here and all(any(a.start <= place.start and place.end <= a.end for a in longer) for place in here):
+            found.append(f"{name.text!r} is only a part of a name.")
+        found += [
+            f"{name.text!r} is cut off from {word!r}."
+            for word, start, end in _capitals_beside(name, goal)
+            if not any(span.start <= start and end <= span.end for span in taken if span in names)
+            and word.lower() not in CARRIERS | FUNCTION
+            and not any(start < day.end and day.start < end for day in _days(goal))
+        ]
+    return found
+
+
+def _capitals_beside(name: Span, goal: str) -> list[tuple[str, int, int]]:
+    """Words with a capital right before and after a name that has capitals itself."""
+    if not all(word[:1].isupper() for word in name.text.split()):
+        return []
+    before = re.search(r"(?<![\w'’])[A-Z][\w-]*(?= $)", goal[: name.start])
+    after = re.match(r" ([A-Z][\w-]*)", goal[name.end :])
+    found = [(before.group(), before.start(), before.end())] if before else []
+    return found + ([(after.group(1), name.end + 1, name.end + after.end())] if after else [])
+
+
+def _days(goal: str) -> list[Span]:
+    return [Span(hit.group(), hit.start(), hit.end()) for hit in DAY.finditer(goal)]
+
+
+def _ahead_of_itself(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
+    """Fields whose words come only where a later task is spoken of already."""
+    begins = [min((item.span.start for item in task.fields), default=len(goal)) for task in tasks]
+    return [
+        f"{item.span.text!r} belongs to a later part of the goal."
+        for index, task in enumerate(tasks)
+        for item in task.fields
+        if task.kind == "ticket"
+        for begin in begins[index + 1 :]
+        if begins[index] < begin or len(task.fields) == 1
+        if all(place.start > begin for place in places(item.span.text, goal))
+    ]
 
 
 def _two_meanings(tasks: Sequence[PlannedTask]) -> list[str]:

@@ -63,7 +63,11 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     runs = [
         " ".join(run.split()) for run in _runs(items, 4) if all(word[0].isalnum() for word in run.split())
     ]
-    names = list(dict.fromkeys(run for run in runs if _is_name(run.split())))
+    quoted = [text.strip() for text in re.findall(r'(?<!\w)["“] (.+?) ["”]', folded)]
+    aside = re.sub(r'(?<!\w)["“] .+? ["”]', " ", folded)
+    called = [run for run in runs if _is_name(run.split()) and not _dated(run.split(), folded)]
+    outside = [run for run in called if f" {run} " in f" {aside} "]
+    names = list(dict.fromkeys(outside or called))
     tasks: list[str] = []
     rules: list[str] = []
     if "order" in kinds and counts:
@@ -71,7 +75,6 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
         rules.append(_order_rules(items))
     if "ticket" in kinds and names:
         tasks.append("ticket")
-        quoted = [text.strip() for text in re.findall(r'(?<!\w)["“] (.+?) ["”]', folded)]
         quote = f'" " ({any_of(quoted)})' if quoted else "SPAN"
         rules.append(
             f'ticket: "task ticket\\n" "name " ({any_of(names)}) "\\n" about? (text | number)? "close\\n"?\n'
@@ -87,6 +90,12 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     known = " ".join(kind for kind in ("order", "ticket", "use") if kind in kinds)
     text = f"kinds: {known}\ngoal: {folded}\nplan:"
     return Question("plan", text, "\n".join([f"start: {start}", *rules, spans]))
+
+
+def _dated(run: Sequence[str], folded: str) -> bool:
+    """Whether a word of these stands only in dates of the goal."""
+    undated = DAY.sub(" ", folded).split()
+    return any(word not in undated for word in run)
 
 
 def _is_name(run: Sequence[str]) -> bool:
@@ -106,6 +115,13 @@ def _order_rules(items: Sequence[str]) -> str:
     Rule `oN` reads on from word N. A count is followed by its thing, at most two words behind it. Only words
     that carry a sentence can be passed over: what carries meaning has to stand in a field.
     """
+    dated = {
+        place
+        for begin in range(len(items))
+        for size in range(2, 5)
+        if DAY.fullmatch(" ".join(items[begin : begin + size]))
+        for place in range(begin, min(begin + size, len(items)))
+    }
     anywhere = " | ".join(f"o{place}" for place in range(len(items)))
     rows = ['order: "task order\\n" o0', f'later: "task order\\n" ({anywhere})']
     for place, word in enumerate(items):
@@ -121,6 +137,8 @@ def _order_rules(items: Sequence[str]) -> str:
                 ]
         for size, run in _runs_at(items, place):
             later = f" p{place + size}"
+            if dated & set(range(place, place + size)):
+                continue
             if _is_name(run.split()):
                 choices.append(_said(("name", run)) + later)
             if items[place] not in FUNCTION - {"with", "in"} and not set(run.split()) <= FUNCTION | CARRIERS:

@@ -44,10 +44,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class Done:
-    """One action that was taken in this step, and what came of it."""
+    """One action that was taken in this step, and what came of it.
+
+    Attributes:
+        action: In words that outlive the page.
+        result: What came of it, in a few words.
+        served: Whether the action could have done what the step is about; see `claims.serves`.
+    """
 
     action: str
     result: str
+    served: bool = field(default=True, compare=False)
 
     def line(self) -> str:
         return f"{fold(self.action)} -> {fold(self.result)}"

@@ -85,14 +85,19 @@ def locate(copy: str, source: str, after: int = 0) -> Span | None:
         source: The text as it was written.
         after: Prefer the first occurrence that starts at or after this offset; else the first of all.
     """
-    wanted = copy.split()
+    hits = places(copy, source)
+    return next((hit for hit in hits if hit.start >= after), hits[0] if hits else None)
+
+
+def places(copy: str, source: str) -> list[Span]:
+    """Every place where a text stands as whole words, apart from case and spacing, in order."""
+    wanted = words(copy)
     found = [(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(source)]
-    hits = [
+    return [
         Span(source[found[i][1] : found[i + len(wanted) - 1][2]], found[i][1], found[i + len(wanted) - 1][2])
         for i in range(len(found) - len(wanted) + 1)
         if wanted and [word for word, _, _ in found[i : i + len(wanted)]] == wanted
     ]
-    return next((hit for hit in hits if hit.start >= after), hits[0] if hits else None)
 
 
 def count_of(text: str) -> int | None:

@@ -23,7 +23,7 @@ from ..tools.browser.view import View
 from ..tools.executor import Executor
 from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, Tool, tool
-from . import roles
+from . import claims, roles
 from .events import Acted, Looked
 from .mind import Mind
 from .roles import CLICKABLE, ToolCard
@@ -257,7 +257,7 @@ class Worker:
                 hint = history[-1].result.partition(": ")[2] if history and action.text == "refused" else ""
                 raise StepFailed(step.line(), action.text, hint)
             result = await self._act(attempt, action, view)
-            history.append(Done(roles.describe(action, view), result))
+            history.append(Done(roles.describe(action, view), result, claims.serves(action, view, step)))
             mind.show(Acted(self.name, order.task, step.line(), roles.describe(action, view), result))
         raise StepStuck(step.line(), "too many actions")
 

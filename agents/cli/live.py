@@ -228,7 +228,8 @@ def _page(view: View | None) -> list[Text]:
         row = Text(line)
         row.highlight_regex(r"\[\d+\]", Style(color="cyan", bold=True))
         row.highlight_regex(
-            r"(?<=\] )(?:link|button|textbox|searchbox|number|date|select|checkbox|radio|tab|other)\b", Style(dim=True)
+            r"(?<=\] )(?:link|button|textbox|searchbox|number|date|select|checkbox|radio|tab|other)\b",
+            Style(dim=True),
         )
         rows.append(row)
     return rows

@@ -94,7 +94,8 @@ def steps(rows: list[str]) -> str:
 
 
 THING = re.compile(
-    r"^(link|button|other|textbox|searchbox|number|date|select|checkbox|radio)\b ?([^:(]*)(?:: ?([^(]*))?(?:\((.*)\))?$"
+    r"^(link|button|other|textbox|searchbox|number|date|select|checkbox|radio)\b"
+    r" ?([^:(]*)(?:: ?([^(]*))?(?:\((.*)\))?$"
 )
 
 

@@ -34,6 +34,10 @@ def inbox(rng: Random) -> Sheet:
     if late:
         sheet.add(site.labels["loading"])
     more = not late and rng.random() < 0.4
+    if not late and rng.random() < 0.25:
+        sheet.add(Item("prev", "link", site.labels["prev"]))
+    if rng.random() < 0.3:
+        sheet.add(f"{words.fresh(rng)} {2 - more} of 2")
     if more:
         sheet.add(Item("next", "link", site.labels["next"]))
     footer(site, sheet)
@@ -95,8 +99,10 @@ def inbox_cases(site: Site, sheet: Sheet, subjects: list[str], titled: bool, mor
     step = open_step(" ".join(words.person(rng)))
     if more:
         sheet.click("next", step, rng, *rng.choice(([], [came], [ahead])))
+    elif not late and sheet.number("prev") and rng.random() < 0.5:
+        sheet.click("prev", step, rng)
     elif not late:
-        sheet.ask(step, "cannot not found", *rng.choice(([came], [ahead])))
+        sheet.ask(step, "cannot not found", *([ahead] if sheet.number("prev") else [came]))
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,13 @@ def ticket(rng: Random) -> Sheet:
     sheet = Sheet(path, pick(rng, f"{' '.join(words.sentence(rng))} | ticket {rng.randint(1, 99)}"))
     chrome(site, sheet, None)
     sheet.lines += ticket_head(rng, who, status)
-    sheet.add(rng.choice((who, "")) + " " + " ".join(words.sentence(rng)))
+    thread: Line = [who, " ".join(words.sentence(rng))]
+    if rng.random() < 0.3:
+        sheet.add(pick(rng, "messages | conversation | all messages | history"))
+    sheet.lines += rng.choice(([[" ".join(map(str, thread))]], apart(thread), [thread[1:]]))
+    if rng.random() < 0.25:
+        answered = pick(rng, "you | the desk | our team | support")
+        sheet.lines += apart([answered, " ".join(words.sentence(rng))])
     if state in ("sent", "closed"):
         sheet.add(*(("you", reply) if rng.random() < 0.5 else (reply,)))
     combined = site.combined_close

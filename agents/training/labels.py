@@ -28,9 +28,9 @@ ORDERS = phrases("""
     all that i ordered | orders from us | previous orders | ordered earlier | these are my orders
 """)
 FILLERS = phrases("""
-    here | now | please | today | at once | for me | for us | of yours | with it | then | the | our | your | my |
-    all | this | it | again | right here | if you like | gladly | simply | just | to begin | and go | of ours |
-    with us | a | one | to you | only | in | on | of | with | first | we say
+    here | now | please | today | at once | for me | for us | of yours | with it | then | the | our | your |
+    my | all | this | it | again | right here | if you like | gladly | simply | just | to begin | and go |
+    of ours | with us | a | one | to you | only | in | on | of | with | first | we say
 """)
 """Words that a site may put before or behind a label without changing what it is."""
 FINDS = phrases("""

@@ -133,7 +133,11 @@ def pager(site: Site, sheet: Sheet) -> None:
     line: Line = [Item("next", pick(rng, "link | button"), site.labels["next"])]
     if rng.random() < 0.4:
         line.insert(0, Item("prev", "link", site.labels["prev"]))
-    sheet.lines += [line] if rng.random() < 0.5 else apart(line)
+    lines = [line] if rng.random() < 0.5 else apart(line)
+    if rng.random() < 0.5:
+        at = rng.randint(1, 4)
+        lines.insert(rng.randint(0, len(lines)), [f"{words.fresh(rng)} {at} of {at + 1}"])
+    sheet.lines += lines
 
 
 def searched(site: Site, query: str) -> list[Done]:
@@ -290,7 +294,7 @@ def offer_lines(site: Site, sheet: Sheet, offer: Offer) -> None:
         choices: tuple[list[Line], ...] = ([], [[button]], [[quantity], [button]])
         parts: list[Line] = rng.choice(choices)
     else:
-        parts = [[quantity], [Item("add", clickable(rng), site.labels["add"])]]
+        parts = [[quantity], [Item("add", pick(rng, "button | button | button | other"), site.labels["add"])]]
         if rng.random() < 0.2:
             parts.reverse()
     if rng.random() < 0.3:
@@ -375,7 +379,7 @@ def cart(rng: Random) -> Sheet:
         return sheet
     for index, (name, count) in enumerate(zip(held, counts, strict=True)):
         row = cart_row(site, index, " ".join(name), count, control, fixed, row_update)
-        sheet.lines += [row] if site.rows or rng.random() < 0.8 else apart(row)
+        sheet.lines += [row] if fixed or site.rows or rng.random() < 0.8 else apart(row)
     cart_tail(site, sheet)
     footer(site, sheet)
     cart_cases(site, sheet, held, counts, control, fixed)

@@ -76,7 +76,9 @@ class Site:
     def draw(rng: Random) -> Site:
         """A new site."""
         cart = rng.choice(labels.CARTS)
-        drawn = {key: reworded(rng.choice(options), rng).replace("{c}", cart) for key, options in WORDINGS.items()}
+        drawn = {
+            key: reworded(rng.choice(options), rng).replace("{c}", cart) for key, options in WORDINGS.items()
+        }
         nav = navigation(rng, cart, drawn)
         brand = trade_name(rng)
         return Site(
@@ -102,7 +104,8 @@ class Site:
 def navigation(rng: Random, cart: str, drawn: dict[str, str]) -> list[tuple[str, str]]:
     """The (tag, label) pairs that lead about a site, in their order."""
     shown = f"""
-        {cart} | your {cart} | {cart} | my {cart} | view {cart} | the {cart} | open {cart} | see {cart} | to the {cart}
+        {cart} | your {cart} | {cart} | my {cart} | view {cart} | the {cart} | open {cart} | see {cart} |
+        to the {cart}
     """
     count = rng.choice(("", f" {rng.randint(0, 20)}", f" ({rng.randint(0, 9)})", f" ({rng.randint(0, 40)})"))
     nav = [("cart", reworded(pick(rng, shown), rng) + count), ("home", drawn["home"])]
@@ -262,6 +265,9 @@ def chrome(site: Site, sheet: Sheet, search: str | None = "") -> None:
     """Header: brand, navigation, search box with `search` in it; None leaves the box out."""
     rng = site.rng
     sheet.title += site.suffix
+    if rng.random() < 0.4 and sheet.path != "/":
+        _, _, rest = sheet.path[1:].partition("/")
+        sheet.path = f"/{words.fresh(rng)}" + (f"/{rest}" if rest else "")
     parts: list[Line] = []
     if rng.random() < 0.12:
         parts.append([pick(rng, "we use cookies | this shop uses cookies | we value your privacy")])
@@ -314,7 +320,7 @@ def clutter(site: Site, sheet: Sheet) -> None:
             [Item("clutter", "link", label)],
             [Item("clutter", "button", label)],
             [Item("clutter", "textbox", label, "")],
-            [Item("clutter", "select", label, "usual", ("usual", words.fresh(rng), f"{words.fresh(rng)} first"))],
+            [Item("clutter", "select", label, "usual", ("usual", words.fresh(rng), words.fresh(rng)))],
             [label],
         )
     )

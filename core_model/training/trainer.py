@@ -36,7 +36,6 @@ from ..tokenizer import Tokenizer
 from ..transformer import DocumentAttention, Transformer
 from .corpus import Document
 
-
 GRAIN = 16
 """Tokens to a multiple of which documents are filled up, see `make_batch`."""
 

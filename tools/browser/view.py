@@ -25,8 +25,8 @@ class Element:
 
     Attributes:
         number: 1..k, valid for this view alone.
-        role: link, button, textbox, searchbox, password, number, date, select, checkbox, radio, tab, menuitem, option,
-            file or other.
+        role: link, button, textbox, searchbox, password, number, date, select, checkbox, radio, tab,
+            menuitem, option, file or other.
         name: The accessible name, or a short hint when it has none.
         value: Current value of a field (`on`/`off` for checkbox and radio); None where values do not apply.
         options: A select's options, in order.
