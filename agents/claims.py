@@ -29,14 +29,50 @@ ALIKE = 3
 """First letters in which two words must agree to count as related (`wrap`, `wrapping`)."""
 
 
-REASONS = ("not found", "nothing happens")
-"""Reasons why a step cannot be done that may be given in every step."""
+LEAVING = "not found"
+"""The reason that may be given wherever the page does not show what the step is about."""
 
 
-def reasons(step: Step) -> tuple[str, ...]:
-    """Why this step may be said to be impossible."""
-    own = {"add": ("out of stock",), "review": ("refused",), "place": ("refused",)}
-    return (*REASONS, *own.get(step.verb, ()))
+def reasons(view: View, history: Sequence[Done], step: Step) -> tuple[str, ...]:
+    """Why this step may be said to be impossible here; empty where nothing speaks for that.
+
+    What the page shows is not `not found`; `nothing happens` and `refused` are about what was tried; nothing
+    is `out of stock` while it can be had on the page.
+    """
+    found: list[str] = []
+    if not _shows(view, step):
+        found.append(LEAVING)
+    if any(item.result == "no effect" for item in history):
+        found.append("nothing happens")
+    if step.verb == "add" and _is_gone(view, subject_of(step)):
+        found.append("out of stock")
+    if step.verb in ("review", "place") and history:
+        found.append("refused")
+    return tuple(found)
+
+
+def _shows(view: View, step: Step) -> bool:
+    """Whether the page has something to use that is, or is named like, what the step is about."""
+    subject = subject_of(step)
+    if not subject:
+        return has_control(view, step)
+    can = usable(view, step)
+    return any(
+        _mentions(_text(line), subject)
+        and any(isinstance(part, Element) and part.number in can for part in line)
+        for line in view.lines
+        if not any(isinstance(part, Element) and part.role == "searchbox" for part in line)
+    )
+
+
+def _is_gone(view: View, subject: str) -> bool:
+    """Whether a page about a thing has nothing to press or to count for it."""
+    page = Page.of(view)
+    if not _mentions(f"{view.title} {page.text()}", subject):
+        return False
+    things = [part for line in view.lines for part in line if isinstance(part, Element)]
+    off = any(item.disabled for item in things)
+    return off or not any(item.role == "number" or (item.value or "").isdigit() for item in things)
 
 
 def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
@@ -201,8 +237,13 @@ def may_use(element: Element, step: Step) -> bool:
     """Whether a thing may be clicked or typed into during this step.
 
     Choices are made in the steps that are about choosing, and only where they are related to what was said;
-    consent is given only on the way to the review. Links and buttons may be used in every step.
+    consent is given only on the way to the review; a search box takes what is looked for, and a field with a
+    number no words. Links and buttons may be used in every step.
     """
+    if element.role == "searchbox":
+        return step.verb in ("add", "open ticket")
+    if step.verb in ("fill", "reply") and element.role in ("number", "textbox") and element.value:
+        return not element.value.isdigit() or any(char.isdigit() for span in step.spans for char in span)
     if element.role == "radio":
         return step.verb == "choose" and related(step.text, element.name)
     if element.role == "checkbox":

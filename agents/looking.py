@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,10 @@ from .worker import Assignment, Worker
 
 BUDGET = 20_000
 """Characters of a page that a verifier reads: all of it, on any ordinary page."""
+
+
+PATIENCE = "patience"
+"""Argument of the look at a page: seconds to let pass first, for content that comes late."""
 
 
 async def look(
@@ -45,6 +50,9 @@ async def look(
         stage, start = drive.work.stage, url if isinstance(url, str) else lane.url
         order = Assignment(run, drive.job.id, 0, stage, (), drive.job.lane, False, lane.storage, start)
         session = await worker.session(order)
+    given = args.get(PATIENCE)
+    patience = float(given) if isinstance(given, int | float) else 0.0
     if args.get("again") and isinstance(url, str):
-        return Page.of(await session.new_tab_view(url, budget=BUDGET)).as_json()
+        return Page.of(await session.new_tab_view(url, BUDGET, patience)).as_json()
+    await asyncio.sleep(patience)
     return Page.of(await session.view(budget=BUDGET)).as_json()

@@ -221,7 +221,9 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
         answers = answers_of(view) if step.verb == "place" else ()
         if claims.may_claim(view, history, step) and (answers or step.verb != "place"):
             rules.append(f'"done " ({any_of(answers)})' if answers else '"done"')
-    rules.append(f'"cannot " ({any_of(claims.reasons(step))})')
+    reasons = any_of(claims.reasons(view, history, step)) if view.dialog is None else ""
+    if reasons or not rules:
+        rules.append(f'"cannot " ({reasons or json.dumps(claims.LEAVING)})')
     return f"start: {' | '.join(rules)}\n"
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import JsonValue
 
 from ..protocols.messages import Finding, Verdict, Verify
-from ..protocols.spec import Check, Judge, Schema, Spec, ToolCheck
+from ..protocols.spec import Check, Judge, Schema, Spec, ToolCall, ToolCheck
 from ..tools.errors import SiteUnreachable, ToolError
 from . import roles
 from .checks import Page
+from .families import LOOK
+from .looking import PATIENCE
 from .mind import Mind
 
 Look = Callable[[str, Mapping[str, JsonValue]], Awaitable[Any]]
@@ -26,8 +29,12 @@ SURE = 0.7
 """Least probability of a judgement that counts; below it the criterion could not be checked."""
 
 
+LATE = 2.0
+"""Seconds that content may come late in a page before the page counts as not showing it."""
+
+
 class Verifier:
-    """Checks reports for one run."""
+    """Checks reports for one run. A page that does not pass at once is given time before it fails."""
 
     def __init__(self, mind: Mind, look: Look) -> None:
         self._mind = mind
@@ -58,7 +65,11 @@ class Verifier:
                 looks[key] = error
         if isinstance(looks[key], ToolError):
             return Finding(criterion=criterion.name, outcome="cannot_check", why=str(looks[key]))
-        return criterion.find(looks[key], key)
+        found = criterion.find(looks[key], key)
+        if found.outcome == "pass" or criterion.call.tool != LOOK or PATIENCE in criterion.call.args:
+            return found
+        late = {**criterion.call.args, PATIENCE: LATE}
+        return await self._tool_check(replace(criterion, call=ToolCall(LOOK, late)), looks)
 
     async def _judge(
         self, criterion: Judge, verify: Verify, looks: Mapping[str, Any], task: str, attempt: int

@@ -153,12 +153,15 @@ def _add_doctor(commands: Any) -> None:
 
 
 def _add_train(commands: Any) -> None:
-    example = "punchlist train embedded --out runs/embedded --steps 3000 --threads 2"
+    example = "punchlist train embedded --out runs/embedded --steps 9000 --threads 2"
     parser = _command(commands, "train", "train the embedded model anew", example, "training:train")
     parser.add_argument("what", choices=("embedded",), help="which model")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for state, log and checkpoint")
     parser.add_argument(
-        "--steps", type=whole, default=3000, metavar="N", help="optimizer steps in all (default 3000)"
+        "--steps", type=whole, default=9000, metavar="N", help="optimizer steps in all (default 9000)"
+    )
+    parser.add_argument(
+        "--start", metavar="FOLDER", help="begin with the weights of this checkpoint instead of fresh ones"
     )
     parser.add_argument("--minutes", type=positive, metavar="M", help="save and stop after so many minutes")
     parser.add_argument("--threads", type=whole, metavar="T", help="CPU threads (default: torch's choice)")

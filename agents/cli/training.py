@@ -29,7 +29,13 @@ def train(options: argparse.Namespace) -> int:
     began = time.monotonic()
     timed_out = threading.Event()
     with Progress(out / "log.jsonl", options.steps), Alarm(options.minutes, timed_out.set):
-        result = train_embedded(out, steps=options.steps, seed=options.seed, threads=options.threads)
+        result = train_embedded(
+            out,
+            steps=options.steps,
+            start=None if options.start is None else Path(options.start),
+            seed=options.seed,
+            threads=options.threads,
+        )
     figures = {
         "finished": result.finished,
         "step": result.step,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from ..claims import has_control
 from ..steps import Done, Step
 from . import labels, words
 from .sites import Item, Line, Sheet, Site, chrome, elsewhere, fill_step, fill_steps, footer, ok
@@ -33,7 +34,7 @@ def form(rng: Random) -> Sheet:
     choice, extra = " ".join(words.option(rng)), " ".join(words.option(rng))
     path = pick(rng, "/checkout | /details | /order/details | /checkout/address | /buy | /pay")
     sheet = Sheet(path, pick(rng, f"checkout | your details | delivery | {site.brand}"))
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         chrome(site, sheet, None)
     heads = "your details | checkout | delivery details | where should it go | nearly there | step 2 of 3"
     sheet.add(pick(rng, heads))
@@ -182,9 +183,9 @@ def form_cases(site: Site, sheet: Sheet, wanted: Wanted, filled: dict[str, bool]
             parts = wanted.extra.split()
             said = [words.inflected(word, rng) if rng.random() < 0.5 else word for word in parts]
             sheet.ask(Step("choose", " ".join(said)), f"click {sheet.number('extra')}")
-    absent = " ".join(words.option(rng))
-    if rng.random() < 0.25:
-        sheet.ask(Step("choose", absent), "cannot not found")
+    absent = Step("choose", " ".join(words.option(rng)))
+    if rng.random() < 0.15 and not has_control(sheet.view(), absent):
+        sheet.ask(absent, "cannot not found")
     submit_cases(site, sheet, filled["terms"], wanted.error)
 
 
@@ -248,7 +249,7 @@ def review(rng: Random) -> Sheet:
     site = Site.draw(rng)
     path = pick(rng, "/review | /checkout/review | /summary | /order/check | /confirm")
     sheet = Sheet(path, pick(rng, "review your order | summary | check your order | almost done"))
-    if rng.random() < 0.5:
+    if rng.random() < 0.75:
         chrome(site, sheet, None)
     sheet.add(pick(rng, REVIEW_HEADS))
     order_rows(site, sheet)
@@ -295,8 +296,8 @@ def placed(rng: Random) -> Sheet:
     number = words.reference(rng)
     paths = f"/thanks | /orders/{rng.randint(1, 999)} | /order/{number} | /done | /complete"
     sheet = Sheet(pick(rng, paths), pick(rng, f"thank you | your order | {site.brand}"))
-    if rng.random() < 0.7:
-        chrome(site, sheet)
+    if rng.random() < 0.8:
+        chrome(site, sheet, None)
     sheet.add(site.labels["thanks"])
     clicked = ok(f"click {site.labels['final']}")
     past = rng.choice(([clicked], [Done("dialog accept", "ok")], []))

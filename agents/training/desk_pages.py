@@ -18,7 +18,7 @@ def inbox(rng: Random) -> Sheet:
         site.nav.append(("help", site.labels["help"]))
     path = pick(rng, "/help | /tickets | /support | /inbox | /desk | /requests?page=1")
     sheet = Sheet(path, site.labels["help"])
-    chrome(site, sheet, None if rng.random() < 0.7 else "")
+    chrome(site, sheet, None)
     count = len(site.people)
     heads = f"{site.labels['help']} | open tickets | customer requests | {count} tickets | what customers ask"
     sheet.add(pick(rng, heads))
@@ -28,9 +28,10 @@ def inbox(rng: Random) -> Sheet:
     order = pick(rng, "spo | pso | sp | op | osp")
     linked = pick(rng, "s | s | p | v")
     late = rng.random() < 0.1
-    if count > 2 and rng.random() < 0.3:
+    if count > 2 and rng.random() < 0.4:
         site.people[1] = site.people[0]
-    subjects = [] if late else inbox_rows(site, sheet, order, linked)
+        rng.shuffle(site.people)
+    subjects, closed = ([], []) if late else inbox_rows(site, sheet, order, linked)
     if late:
         sheet.add(site.labels["loading"])
     more = not late and rng.random() < 0.4
@@ -41,12 +42,12 @@ def inbox(rng: Random) -> Sheet:
     if more:
         sheet.add(Item("next", "link", site.labels["next"]))
     footer(site, sheet)
-    inbox_cases(site, sheet, subjects, "s" in order, more)
+    inbox_cases(site, sheet, subjects, closed, "s" in order, more)
     return sheet
 
 
-def inbox_rows(site: Site, sheet: Sheet, order: str, linked: str) -> list[str]:
-    """Add a row for each person's ticket; returns the subjects.
+def inbox_rows(site: Site, sheet: Sheet, order: str, linked: str) -> tuple[list[str], list[bool]]:
+    """Add a row for each person's ticket; returns the subjects, and which tickets the rows show as closed.
 
     Args:
         site: Whose people ask.
@@ -56,9 +57,11 @@ def inbox_rows(site: Site, sheet: Sheet, order: str, linked: str) -> list[str]:
     """
     rng = site.rng
     subjects: list[str] = []
+    closed: list[bool] = []
     for index, person in enumerate(site.people):
         subjects.append(" ".join(words.sentence(rng)))
-        state = rng.choice((site.labels["open"], site.labels["closed"]))
+        closed.append("o" in order and rng.random() < 0.4)
+        state = site.labels["closed" if closed[-1] else "open"]
         texts = {"s": subjects[-1], "p": " ".join(person), "o": state}
         row: Line = []
         for part in order:
@@ -68,16 +71,19 @@ def inbox_rows(site: Site, sheet: Sheet, order: str, linked: str) -> list[str]:
             label = pick(rng, f"open | view | show | answer | #{rng.randint(10, 99)}")
             row.append(Item(f"t{index}", role, label))
         sheet.lines += [row] if site.rows or rng.random() < 0.7 else apart(row)
-    return subjects
+    return subjects, closed
 
 
-def inbox_cases(site: Site, sheet: Sheet, subjects: list[str], titled: bool, more: bool) -> None:
+def inbox_cases(
+    site: Site, sheet: Sheet, subjects: list[str], closed: list[bool], titled: bool, more: bool
+) -> None:
     """Questions about a list of tickets; no `subjects` means that it has not loaded.
 
     Args:
         site: Whose people ask.
         sheet: The page.
         subjects: Of the tickets, in the order of the people.
+        closed: Which of them the rows show as closed: of two by one person, the open one is meant.
         titled: Whether the rows show them.
         more: Whether there is a next page.
     """
@@ -86,7 +92,9 @@ def inbox_cases(site: Site, sheet: Sheet, subjects: list[str], titled: bool, mor
     late = not subjects
     for index in rng.sample(range(len(site.people)), min(len(site.people), 3)):
         who = " ".join(site.people[index])
-        twins = site.people.count(site.people[index]) > 1
+        same = [other for other, person in enumerate(site.people) if person == site.people[index]]
+        told = not late and [closed[other] for other in same].count(False) == 1 and not closed[index]
+        twins = len(same) > 1 and not told
         step = open_step(who)
         if (twins or rng.random() < 0.15) and not late and titled:
             step = open_step(who, subjects[index])

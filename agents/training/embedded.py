@@ -81,9 +81,13 @@ def encode(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> tuple[list[int], li
     return ids, weights
 
 
-def stream(tokenizer: Tokenizer, seed: int) -> Callable[[int], tuple[list[int], list[float]]]:
-    """The training documents by number."""
-    return lambda index: encode(tokenizer, documents.document(seed, index, stage_of(index)))
+FURTHER = 100_000
+"""Number of the first document of a training that begins with trained weights: past the curriculum."""
+
+
+def stream(tokenizer: Tokenizer, seed: int, first: int = 0) -> Callable[[int], tuple[list[int], list[float]]]:
+    """The training documents by number, from number `first` on."""
+    return lambda index: encode(tokenizer, documents.document(seed, first + index, stage_of(first + index)))
 
 
 def held_out_accuracy(
@@ -146,23 +150,30 @@ def train_embedded(
     out: Path,
     *,
     steps: int,
-    batch_tokens: int = 2048,
+    start: Path | None = None,
+    batch_tokens: int = 4096,
     seed: int = 1,
     threads: int | None = None,
-    evaluate_steps: int = 250,
-    decay_steps: int = 500,
+    evaluate_steps: int = 800,
+    decay_steps: int = 1500,
 ) -> TrainResult:
     """Train in `out`, or continue what lies there; the checkpoint is `out/model`.
 
     Args:
         out: Folder of this run: tokenizer, state, log, checkpoint.
         steps: Optimizer steps in all; a run can be extended by calling again with more.
+        start: A checkpoint of this shape whose weights and vocabulary to begin with; None begins afresh. The
+            curriculum is then taken as done.
         batch_tokens: Tokens of a step.
         seed: Of the documents and the first weights.
         threads: Of torch; None leaves its default.
         evaluate_steps: How often held-out accuracy is measured.
         decay_steps: Length of the final decay of the learning rate.
+
+    Raises:
+        CoreModelError: `start` holds no checkpoint that can be read.
     """
+    from ...core_model.checkpoint import load_checkpoint
     from ...core_model.tokenizer import Tokenizer
     from ...core_model.training.trainer import TrainConfig, train
 
@@ -170,12 +181,18 @@ def train_embedded(
     if (folder / "tokenizer.json").exists():
         tokenizer = Tokenizer.load(folder)
     else:
-        tokenizer = make_tokenizer(seed)
+        tokenizer = make_tokenizer(seed) if start is None else Tokenizer.load(start)
         tokenizer.save(folder)
+    begun = out / "documents.json"  # a training that goes on reads on in the documents that it began with
+    if not begun.exists():
+        first = {"seed": seed, "first": 0 if start is None else FURTHER}
+        begun.write_text(json.dumps(first) + "\n", encoding="utf-8")
+    read: dict[str, int] = json.loads(begun.read_text(encoding="utf-8"))
+    initial = None if start is None else load_checkpoint(start).float()
     plan = TrainConfig(
         steps=steps,
         batch_tokens=batch_tokens,
-        seed=seed,
+        seed=read["seed"],
         threads=threads,
         evaluate_steps=evaluate_steps,
         decay_steps=decay_steps,
@@ -184,10 +201,11 @@ def train_embedded(
     )
     return train(
         plan,
-        stream(tokenizer, seed),
+        stream(tokenizer, read["seed"], read["first"]),
         out,
-        model_config=make_config(tokenizer),
+        model_config=make_config(tokenizer) if initial is None else initial.config,
         tokenizer=tokenizer,
+        initial=initial,
         evaluate=lambda model, _: held_out_accuracy(model, tokenizer),
     )
 

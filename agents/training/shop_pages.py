@@ -268,7 +268,7 @@ def product_head(site: Site, count: int, state: str) -> tuple[Sheet, Offer]:
         /goods/{shown.replace(" ", "-")}
     """
     sheet = Sheet(pick(rng, paths), shown)
-    chrome(site, sheet, "" if site.search_everywhere else None)
+    chrome(site, sheet, None)
     note = rng.choice(labels.ADDED).format(c=site.cart, n=value, p=shown)
     if state == "added" and rng.random() < 0.5:
         sheet.add(note)
@@ -356,7 +356,7 @@ def cart(rng: Random) -> Sheet:
     counts = [rng.choice((1, 1, 2, 2, 3, 4, 6, 10)) for _ in held]
     path = pick(rng, "/cart | /basket | /bag | /my-cart | /trolley | /c | /order")
     sheet = Sheet(path, pick(rng, f"your {site.cart} | {site.cart} | {site.cart} - {site.brand}"))
-    chrome(site, sheet, "" if site.search_everywhere else None)
+    chrome(site, sheet, None)
     if rng.random() < 0.3:
         sheet.add(rng.choice(labels.ADDED).format(c=site.cart, n=counts[0], p=" ".join(held[0])))
     heads = (

@@ -262,8 +262,10 @@ def clickable(rng: Random) -> str:
 
 
 def chrome(site: Site, sheet: Sheet, search: str | None = "") -> None:
-    """Header: brand, navigation, search box with `search` in it; None leaves the box out."""
+    """Header: brand, navigation, search box with `search` in it; None: only where it stands on every page."""
     rng = site.rng
+    if search is None and site.search_everywhere:
+        search = ""
     sheet.title += site.suffix
     if rng.random() < 0.4 and sheet.path != "/":
         _, _, rest = sheet.path[1:].partition("/")

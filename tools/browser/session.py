@@ -93,8 +93,13 @@ class BrowserSession:
         """Go to `url`, absolute or relative to the current page."""
         return await self.act(Action("goto", None, url))
 
-    async def new_tab_view(self, url: str, budget: int | None = None) -> View:
+    async def new_tab_view(self, url: str, budget: int | None = None, patience: float = 0.0) -> View:
         """Look at `url` in a tab of its own, with this session's cookies; the current tab is not disturbed.
+
+        Args:
+            url: Address, relative ones to the current page.
+            budget: Characters of the text; the browser's budget when None.
+            patience: Seconds to let pass once the page is quiet, for content that comes late.
 
         Raises:
             OriginBlocked: It is outside the browser's allowed origins.
@@ -109,6 +114,7 @@ class BrowserSession:
             raise BrowserCrashed from error
         try:
             await self._load(tab, address)
+            await asyncio.sleep(patience)
             return (await self._look(tab, budget or self._budget, None)).view
         finally:
             await _close(tab)
