@@ -69,6 +69,8 @@ def ticket(rng: Random, customer: str | None, number_of: int | None) -> tuple[li
         prefix = [said(name), said(pick(rng, ASKED))]
         pronoun = True
     about = whose_ticket(rng, name, pronoun)
+    if rng.random() < 0.05 and not prefix and number_of is None:
+        return one_of_theirs(rng, name)
     if rng.random() < 0.1 and not prefix:
         subject = " ".join(words.sentence(rng))
         about.append(said(pick(rng, "about | with the subject | titled | on | called")))
@@ -79,8 +81,23 @@ def ticket(rng: Random, customer: str | None, number_of: int | None) -> tuple[li
         pieces, close, text = said_ticket(rng, name, about, pronoun)
         fields += [field("text", text)] if text else []
     else:
-        pieces, close = number_ticket(rng, about, pronoun)
+        pieces, close = number_ticket(rng, said(name), about, pronoun)
     return [*prefix, *pieces], PlannedTask("ticket", tuple(fields), number_of, close)
+
+
+def one_of_theirs(rng: Random, name: str) -> tuple[list[Piece], PlannedTask]:
+    """Pieces that single out one of a person's tickets by its subject."""
+    subject, text = " ".join(words.sentence(rng)), " ".join(words.sentence(rng))
+    close = rng.random() < 0.7
+    tail = said(rng.choice(THEN_CLOSE if close else LEAVE_OPEN))
+    lead = said(
+        pick(rng, "of all tickets by | from the tickets of | among the cases of | of the requests by")
+    )
+    verb = said(pick(rng, ", answer | , reply to | , take | pick | , it is"))
+    saying = said(pick(rng, "with | saying | : say | and write | , the reply is"))
+    fields = (field("name", name), field("about", subject), field("text", text))
+    pieces = [lead, said(name), verb, said(f'"{subject}"'), saying, said(f'"{text}"'), tail]
+    return pieces, PlannedTask("ticket", fields, None, close)
 
 
 def whose_ticket(rng: Random, name: str, pronoun: bool) -> list[Piece]:
@@ -94,13 +111,22 @@ def whose_ticket(rng: Random, name: str, pronoun: bool) -> list[Piece]:
     return [said(name), said("'s"), said(noun)]
 
 
-def number_ticket(rng: Random, about: Sequence[Piece], pronoun: bool) -> tuple[list[Piece], bool]:
+def number_ticket(
+    rng: Random, name: Piece, about: Sequence[Piece], pronoun: bool
+) -> tuple[list[Piece], bool]:
     """Pieces that quote the order's number in a ticket, and whether it is closed then."""
     number = said(pick(rng, ORDER_NUMBERS))
     giving = [said(pick(rng, GIVING)), number]
     close = rng.random() < 0.75
     tail = said(rng.choice(THEN_CLOSE if close else LEAVE_OPEN))
     forms: list[list[Piece]] = [[said(rng.choice(REPLY)), *about, *giving, tail]]
+    whom = said(pick(rng, "her | him | them | the customer")) if pronoun else name
+    tell = said(pick(rng, "tell | send | give | let"))
+    forms.append(
+        [tell, whom, *((said("have"),) if tell[0] == "let" else ()), number, said(pick(rng, IN_TICKET)), tail]
+    )
+    if pronoun:
+        forms.append([tell, whom, number, said("in"), *about, tail])
     lead = said(pick(rng, "give | write | put | send | mention | state"))
     place = said(pick(rng, "in a reply to | as an answer to | in | in the answer to"))
     forms.append([lead, number, place, *about, tail])
@@ -148,6 +174,8 @@ def said_ticket(
         forms.append(
             [*about, ending, said(pick(rng, "answer | reply | say | just write | the answer is")), quoted]
         )
+        as_what = said(pick(rng, "as the reply | as an answer | as your reply | to them | as our answer"))
+        forms.append([*about, ending, said(pick(rng, "write | post | give | send them")), quoted, as_what])
     subjects = ("about", "titled", "called", "on", "with the subject")
     if not pronoun and not any(word in subjects for word, _ in about):
         forms += told_person(rng, said(name), saying[0], quoted, tail)

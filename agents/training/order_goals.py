@@ -27,7 +27,9 @@ WITH_OPTION = frames("""
     , delivery _ | and paying by _ | , paying with _ | at _ speed | , _ speed | , choose _ delivery |
     ( _ delivery ) | and paid for by _ | , the delivery should be _ | by way of _ delivery |
     . make the delivery _ | , _ delivery | . send it _ | . ship them _ | , charge it by _ | , shipped _ |
-    with _ service | , take _ shipping | ( _ ) | , add _ | and _ | by _
+    with _ service | , take _ shipping | ( _ ) | , add _ | and _ | by _ | , _ please | ; delivery _ |
+    using _ delivery | , order it _ | ; make it _ | , ship _ | . choose _ delivery | , go for _ delivery |
+    . all of it _ | , everything _ | , paying by _ | and pay by _ | , _ service please | , send _
 """)
 ON_DATE = frames("""
     deliver on _ | , to arrive on _ | , to arrive by _ | for _ | on _ | , delivery on _ | , delivered on _ |
@@ -35,7 +37,9 @@ ON_DATE = frames("""
     , date : _ | to be there on _ | , on _ | with delivery on _ | , arriving on _ | , must be here by _ |
     . it should arrive on _ | . they should be there on _ | and _ as the date | , with _ as delivery day |
     , for delivery on _ | . the day is _ | to get there on _ | . we want it there on _ | , expected on _ |
-    , schedule it for _ | , delivery day _ | , bring it on _ | and have it delivered on _
+    , schedule it for _ | , delivery day _ | , bring it on _ | and have it delivered on _ | , _ | , _ | _ |
+    so that it arrives on _ | so they are there on _ | such that it comes on _ | . they should come on _ |
+    and for _ | , on the _ | ( on _ ) | . _ is the day | , wanted on _ | , for _
 """)
 LEADS = """
     order | order | buy | get | purchase | please order | please buy | could you order | i need | we need |
@@ -49,6 +53,12 @@ PERSON_GETS = frames("""
     give _ | send _ | get _ | shopping for _ : | goods for _ : | the customer _ wants |
     today _ should be sent | please let _ have
 """)
+OPTION_OF = frames("""
+    arrange _ delivery for | organise _ delivery of | book _ shipping for | i want _ delivery of |
+    with _ delivery , order | by _ delivery get | please arrange _ shipping of | set up _ delivery of |
+    choose _ and order | use _ shipping to send | we need _ delivery of
+""")
+"""An option that stands before the things."""
 GETS = """
     is to get | should be sent | shall receive | has to have | should have | orders | is owed | must get |
     needs | wants | would like | has asked for | is waiting for | asked us for | wants to have |
@@ -137,6 +147,9 @@ def order_head(rng: Random, shape: float, name: str) -> list[Piece]:
         return [said(before), (name, "name"), *spread(after)]
     if shape < 0.18:
         return [(name, "name"), said(pick(rng, GETS))]
+    if shape < 0.34 and shape >= 0.28:
+        before, after = rng.choice(OPTION_OF)
+        return [*spread(before), (" ".join(words.option(rng)), "option"), *spread(after)]
     if shape < 0.28:
         lead = said(pick(rng, ORDER_FOR))
         return [
@@ -164,7 +177,7 @@ def order(rng: Random) -> tuple[list[Piece], str]:
         front = rest.pop()
         while front[0][0] in (",", ".", ";", "and", "("):
             front = front[1:]
-        pieces = [*front, said(","), *pieces]
+        pieces = [*front, *([said(",")] if rng.random() < 0.6 else []), *pieces]
     for clause in rest:
         if clause[0][0] not in (",", "(", ";") and rng.random() < 0.35:
             pieces.append(said(pick(rng, ", | , | , | . | and | -")))
