@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ..tools.browser.actions import Action
-from ..tools.browser.view import TEXT_ROLES, Element, View
+from ..tools.browser.view import TEXT_ROLES, Element, Line, View
 from . import checks
 from .checks import Page
 from .steps import Done, Step
@@ -268,3 +268,17 @@ def related(said: str, shown: str) -> bool:
     spoken = [word for word in words(said) if word[0].isalnum()]
     heads = {word[:ALIKE] for word in spoken if word not in checks.SMALL} or {word[:ALIKE] for word in spoken}
     return any(word[:ALIKE] in heads for word in words(shown))
+
+
+def concerns(line: Line, step: Step) -> bool:
+    """Whether a step is shown this line of a page: rows about other things or persons are left out.
+
+    A step about the page as a whole is not shown rows that only lead to something, as those of a catalogue.
+    """
+    if not _is_record(line):
+        return True
+    if subject := subject_of(step):
+        return _mentions(_text(line), subject)
+    things = [part for part in line if isinstance(part, Element)]
+    counted = any(isinstance(part, str) and part.strip().isdigit() for part in line)
+    return counted or not things or any(part.value is not None for part in things)

@@ -160,12 +160,14 @@ CLICKABLE = frozenset({"link", "button", "other", "tab", "menuitem", "option"})
 """Roles of things whose row stands for them."""
 
 
-def page_text(view: View) -> str:
-    """The page as a worker's model reads it: folded, and without numbers."""
+def page_text(view: View, step: Step) -> str:
+    """The page as a worker's model reads it: folded, without numbers, and without rows about other things."""
     rows = [f"page {view.path.lower()} : {fold(view.title)}"]
     if view.dialog is not None:
         return f"{rows[0]}\ndialog {view.dialog.kind} : {fold(view.dialog.message)}"
     for line in view.lines:
+        if not claims.concerns(line, step):
+            continue
         text = " | ".join(fold(part) if isinstance(part, str) else _element_text(part) for part in line)
         rows.append(text if isinstance(line[0], Element) else f"- {text}")
     if view.below:
@@ -192,7 +194,8 @@ def act_query(history: Sequence[Done], step: Step, recent: int = 3) -> str:
 
 def ask_act(view: View, history: Sequence[Done], step: Step) -> Question:
     """Ask for the next action on `view`; typed text is copied from the step, an answer from the page."""
-    return Question("act", f"{page_text(view)}\n{act_query(history, step)}", act_grammar(view, history, step))
+    text = f"{page_text(view, step)}\n{act_query(history, step)}"
+    return Question("act", text, act_grammar(view, history, step))
 
 
 def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:

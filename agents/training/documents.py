@@ -27,7 +27,7 @@ Piece = tuple[str, bool]
 """(text, is_answer)."""
 
 ROLES = ("act", "plan", "steps", "judge", "reflect", "use")
-SHARES = (46, 34, 7, 5, 2, 6)
+SHARES = (52, 34, 5, 3, 1, 5)
 """Of the roles, in their order, among the documents that are no echo and no drill."""
 
 CURRICULUM = ((0.6, 0.3), (0.15, 0.35), (0.04, 0.12), (0.0, 0.03))
@@ -113,18 +113,21 @@ def query(view: View, history: list[Done], step: Step, answer: str, first: bool)
     """A question about a page: the whole page for the first one, only what follows it for the rest."""
     text = roles.act_query(history, step)
     if first:
-        text = f"{roles.page_text(view)}\n{text}"
+        text = f"{roles.page_text(view, step)}\n{text}"
     return [(text, False), (roles.write_act(parse_action(answer, view), view, step), True)]
 
 
 def act(rng: Random, stage: int) -> list[Piece]:
-    """Several decisions on one page."""
+    """Decisions on one page: those of its cases whose steps are shown the same of it."""
     sheet = pages.draw(rng)
     while stage < 2 and len(sheet.lines) > (16 if stage == 0 else 24):
         sheet = pages.draw(rng)
     view = sheet.view()
+    chosen = roles.page_text(view, rng.choice(sheet.cases).step)
     pieces: list[Piece] = []
     for case in sheet.cases:
+        if roles.page_text(view, case.step) != chosen:
+            continue
         pieces += query(view, case.history, case.step, case.answer, first=not pieces)
     return pieces
 
