@@ -126,14 +126,15 @@ def read_steps(answer: str, stage: Stage) -> tuple[Step, ...]:
 # --- act: page, history, step -> the next browser action ------------------------------------------------
 
 
-def handles(view: View) -> dict[str, int]:
-    """Words that name each element of a view, with its number.
+def handles(view: View, step: Step) -> dict[str, int]:
+    """Words that name each element that a step is shown of a view, with its number.
 
     An element is called by its folded name (or role, when it has none); where several share a name, the
     first text of the row goes before it (`oak tray / view`), and what is still the same is counted
     (`view 2`). A model that copies words finds its target by them; a number it would have to look up.
     """
-    rows = [(line, part) for line in view.lines for part in line if isinstance(part, Element)]
+    lines = [line for line in view.lines if claims.concerns(line, step)]
+    rows = [(line, part) for line in lines for part in line if isinstance(part, Element)]
     names = [fold(part.name) or part.role for _, part in rows]
     found: dict[str, int] = {}
     for (line, part), name in zip(rows, names, strict=True):
@@ -146,8 +147,8 @@ def handles(view: View) -> dict[str, int]:
         while handle in found:
             handle, count = f"{base} {count}", count + 1
         found[handle] = part.number
-    cells = [fold(part) for line in view.lines if len(line) > 1 for part in line if isinstance(part, str)]
-    for line in view.lines:
+    cells = [fold(part) for line in lines if len(line) > 1 for part in line if isinstance(part, str)]
+    for line in lines:
         first = next((part for part in line if isinstance(part, Element) and part.role in CLICKABLE), None)
         for part in line if first is not None and not first.disabled else ():
             cell = fold(part) if isinstance(part, str) else ""
@@ -207,7 +208,7 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
         rules.append('"dialog accept" | "dialog dismiss"')
     else:
         allowed = claims.usable(view, step)
-        usable = {name: view.elements[number] for name, number in handles(view).items() if number in allowed}
+        usable = {name: view.elements[number] for name, number in handles(view, step).items() if number in allowed}
         editable = [f"{name} =" for name, item in usable.items() if item.role in TEXT_ROLES]
         pressed = [
             name for name, item in usable.items() if item.role not in TEXT_ROLES and item.role != "select"
@@ -253,7 +254,7 @@ def read_act(answer: str, view: View, step: Step) -> Action:
     """
     verb, _, rest = answer.partition(" ")
     if verb in ("click", "type", "select"):
-        known = handles(view)
+        known = handles(view, step)
         name = max(
             (name for name in known if rest == name or rest.startswith(f"{name} = ")), key=len, default=""
         )
@@ -281,7 +282,7 @@ def write_act(action: Action, view: View, step: Step) -> str:
     """
     if action.target is None:
         return action.line().lower()
-    names = [name for name, number in handles(view).items() if number == action.target]
+    names = [name for name, number in handles(view, step).items() if number == action.target]
     if action.verb != "click":
         names = names[:1]
     wanted = set(stems(step.line()))
