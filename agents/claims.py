@@ -158,12 +158,14 @@ def usable(view: View, step: Step) -> set[int]:
 
     A step about one thing or person leaves the rows of others alone: in a row that does not name it nothing
     can be opened, changed or removed, and on the page of another product nothing can be added. A step that
-    only opens something presses no button that says that it sends, closes or takes away.
+    only opens something presses no button that says that it sends, closes or takes away. Of one person's
+    tickets the closed one is left alone, and in a list of tickets none is answered or closed.
     """
     subject = subject_of(step)
     page = Page.of(view)
     there = has_control(view, step)
     opens = step.verb in ("open cart", "open ticket")
+    barred = _barred(view, step)
     elsewhere = (
         step.verb == "add" and _is_product(page) and not _mentions(f"{view.title} {page.text()}", subject)
     )
@@ -178,7 +180,31 @@ def usable(view: View, step: Step) -> set[int]:
         and not (elsewhere and part.role in ("button", "number", "select"))
         and not (there and part.role in ("button", "link", "other"))
         and not (opens and part.role == "button" and COMMITTING & set(words(part.name)))
+        and line not in barred
     }
+
+
+def _barred(view: View, step: Step) -> list[tuple[str | Element, ...]]:
+    """Rows of a list of tickets that this step leaves alone.
+
+    Who is to open somebody's ticket means the open one, where another row of that person says closed. Who
+    answers or closes one does it on the ticket's page.
+    """
+    rows = [line for line in view.lines if _is_record(line)]
+    if step.verb in ("reply", "send", "close"):
+        return rows if checks.lists_tickets(Page.of(view)) else []
+    if step.verb != "open ticket":
+        return []
+    about = step.text.partition(" about ")[2]
+    theirs = [line for line in rows if _mentions(_text(line), subject_of(step))]
+    closed = [line for line in theirs if _is_closed(line)]
+    return (
+        [line for line in closed if not (about and _mentions(_text(line), about))] if closed != theirs else []
+    )
+
+
+def _is_closed(line: tuple[str | Element, ...]) -> bool:
+    return any(isinstance(part, str) and checks.state_of(part) == "closed" for part in line)
 
 
 def has_control(view: View, step: Step) -> bool:
@@ -247,7 +273,8 @@ def may_use(element: Element, step: Step) -> bool:
     if element.role == "radio":
         return step.verb == "choose" and related(step.text, element.name)
     if element.role == "checkbox":
-        consent = step.verb == "review" and bool(CONSENT & set(words(element.name)))
+        asked = element.value == "off" and bool(CONSENT & set(words(element.name)))
+        consent = step.verb == "review" and asked
         return consent or (step.verb == "choose" and related(step.text, element.name))
     if element.role == "date":
         return step.verb == "fill" and bool(checks.days_in(" ".join(step.spans)))

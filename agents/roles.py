@@ -162,11 +162,15 @@ CLICKABLE = frozenset({"link", "button", "other", "tab", "menuitem", "option"})
 
 
 def page_text(view: View, step: Step) -> str:
-    """The page as a worker's model reads it: folded, without numbers, and without rows about other things."""
+    """The page as a worker's model reads it: folded, without numbers, of rows about other things only one."""
     rows = [f"page {view.path.lower()} : {fold(view.title)}"]
     if view.dialog is not None:
         return f"{rows[0]}\ndialog {view.dialog.kind} : {fold(view.dialog.message)}"
+    others = [line for line in view.lines if not claims.concerns(line, step)]
     for line in view.lines:
+        if others and line is others[0]:
+            cells = " | ".join(fold(part if isinstance(part, str) else part.name) for part in line)
+            rows.append(f"- {len(others)} others : {cells}")
         if not claims.concerns(line, step):
             continue
         text = " | ".join(fold(part) if isinstance(part, str) else _element_text(part) for part in line)
@@ -208,7 +212,9 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
         rules.append('"dialog accept" | "dialog dismiss"')
     else:
         allowed = claims.usable(view, step)
-        usable = {name: view.elements[number] for name, number in handles(view, step).items() if number in allowed}
+        usable = {
+            name: view.elements[number] for name, number in handles(view, step).items() if number in allowed
+        }
         editable = [f"{name} =" for name, item in usable.items() if item.role in TEXT_ROLES]
         pressed = [
             name for name, item in usable.items() if item.role not in TEXT_ROLES and item.role != "select"

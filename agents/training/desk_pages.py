@@ -89,6 +89,8 @@ def inbox_cases(
     """
     rng = site.rng
     came, ahead = ok(f"click {site.labels['help']}"), ok(f"click {site.labels['next']}")
+    if rng.random() < 0.2:
+        came = Done("wait", f"ok: {rng.choice(subjects or ['from'])}")
     late = not subjects
     for index in rng.sample(range(len(site.people)), min(len(site.people), 3)):
         who = " ".join(site.people[index])

@@ -94,5 +94,6 @@ def draw(rng: Random) -> Sheet:
     while True:
         sheet = rng.choices(makers, weights)[0](rng)
         if sheet.cases:
+            sheet.wander(rng)
             rng.shuffle(sheet.cases)
             return sheet

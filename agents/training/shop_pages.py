@@ -22,6 +22,7 @@ from .sites import (
     fill_steps,
     footer,
     ok,
+    reworded,
 )
 from .words import pick
 
@@ -116,11 +117,13 @@ def listing_head(site: Site, search: Search, count: int) -> Sheet:
             page 1 of {rng.randint(1, 5)}
         """
         sheet.add(pick(rng, texts))
-    if rng.random() < 0.2:
-        name = pick(rng, "sort by | order by | sorting")
-        sheet.add(Item("sort", "select", name, "usual", ("usual", "price", "name")))
-        if rng.random() < 0.5:
-            sheet.add(Item("sorted", "button", pick(rng, "sort | apply")))
+    if rng.random() < 0.3:
+        name = reworded(pick(rng, "sort by | order by | sorting | sort | arrange by | show first"), rng)
+        ways = tuple(reworded(way, rng) for way in ("usual", "price", "name"))
+        sheet.add(Item("sort", "select", name, ways[0], ways))
+        if rng.random() < 0.6:
+            pressed = pick(rng, "sort | apply | order them | arrange | change order | sort them")
+            sheet.add(Item("sorted", "button", reworded(pressed, rng)))
     if rng.random() < 0.3:
         for _ in range(rng.randint(2, 5)):
             sheet.add(Item("kind", "link", words.either(rng, [*words.OPTIONS, *words.KINDS], 0.5)))
@@ -151,20 +154,23 @@ def listing_cases(site: Site, sheet: Sheet, search: Search, present: str, more: 
     rng, step, state = site.rng, search.step, search.state
     query, first = search.query, search.first
     past = searched(site, search.box)
+    if state in ("results", "empty", "typed") and rng.random() < 0.3:
+        past = [ok(f"click {site.labels['home']}"), *past]
     find = sheet.number("find")
     ahead = ok(f"click {site.labels['next']}")
     if present:
         sheet.click(present, step, rng, *(past if state == "results" else []))
     elif state == "loading":
-        sheet.ask(step, "wait", *rng.choice(([], [past[1]], [Done("wait", "no effect")])))
+        sheet.ask(step, "wait", *rng.choice(([], [past[-1]], [Done("wait", "no effect")])))
     elif state == "typed":
-        sheet.ask(step, f"click {sheet.number('go')}" if site.search_button else "press Enter", past[0])
+        sheet.ask(step, f"click {sheet.number('go')}" if site.search_button else "press Enter", *past[:-1])
     elif state == "empty":
         sheet.ask(step, f"type {find} {first}" if first != query else "cannot not found", *past)
     elif state == "empty1":
         sheet.ask(step, "cannot not found", *past)
     elif site.has_search:
-        sheet.ask(step, f"type {find} {query}")
+        came = ([], [], [ok(f"click {site.labels['home']}")], [Done("wait", f"ok: {site.goods[-1][0]}")])
+        sheet.ask(step, f"type {find} {query}", *rng.choice(came))
     elif more:
         sheet.click("next", step, rng, *([ahead] if rng.random() < 0.4 else []))
     else:
@@ -307,7 +313,7 @@ def product_cases(site: Site, sheet: Sheet, offer: Offer, step: Step) -> None:
     """Questions about a product's page: `step` asks for the thing that is wanted."""
     rng, state, count = site.rng, offer.state, offer.count
     opened = ok(f"click {' '.join(offer.target)}")
-    before = rng.choice(([], [opened], [opened]))
+    before = rng.choice(([], [opened], [opened], [*searched(site, " ".join(offer.target)), opened]))
     filled = ok(f"type {site.labels['quantity']} = {count}")
     added = ok(f"click {site.labels['add']}", offer.note)
     verb = "select" if offer.control == "select" else "type"
@@ -331,8 +337,18 @@ def product_cases(site: Site, sheet: Sheet, offer: Offer, step: Step) -> None:
         sheet.ask(add_step(offer.target, rng, other), f"{verb} {quantity} {other}", opened)
     if state in ("ready", "added") and rng.random() < 0.5:
         sheet.click("add", add_step(offer.target, rng, int(offer.value)), rng, opened)
-    if state in ("added", "ready", "fresh", "gone") and len(site.goods) > 2 and rng.random() < 0.7:
+    if state != "loading" and sheet.number("find") and rng.random() < 0.25:
+        typed_case(site, sheet)
+    elif state in ("added", "ready", "fresh", "gone") and len(site.goods) > 2 and rng.random() < 0.7:
         stranger_case(site, sheet, offer.shown)
+
+
+def typed_case(site: Site, sheet: Sheet) -> None:
+    """Another thing stands in the search box already: look for it."""
+    step = add_step(words.product(site.rng), site.rng)
+    sheet.item("find").value = step.spans[1]
+    button = f"click {sheet.number('go')}" if site.search_button else "press Enter"
+    sheet.ask(step, button, searched(site, step.spans[1])[0])
 
 
 def stranger_case(site: Site, sheet: Sheet, shown: str) -> None:
@@ -455,7 +471,9 @@ def cart_cases(
         sheet.ask(cart_step("set", words.product(rng), rng, 2), "cannot not found")
     for step in rng.sample(fill_steps(rng), 2):
         sheet.click("checkout", step, rng)
-    if rng.random() < 0.7:
+    if sheet.number("find") and rng.random() < 0.3:
+        typed_case(site, sheet)
+    elif rng.random() < 0.7:
         missing = add_step(words.product(rng), rng)
         if sheet.number("find"):
             sheet.ask(missing, f"type {sheet.number('find')} {missing.spans[1]}")

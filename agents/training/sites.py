@@ -232,6 +232,14 @@ class Sheet:
         """Add a case."""
         self.cases.append(Case(list(history), step, answer))
 
+    def wander(self, rng: Random) -> None:
+        """Let some cases come after a click that led here, or elsewhere, and says nothing."""
+        links = [part.name for line in self.lines for part in line if isinstance(part, Item) and part.name]
+        for case in self.cases:
+            if len(case.history) < 3 and rng.random() < 0.3:
+                label = rng.choice(links) if links and rng.random() < 0.6 else words.fresh(rng)
+                case.history.insert(0, ok(f"click {label}"))
+
     def click(self, tag: str, step: Step, rng: Random, *history: Done) -> None:
         """Add a case whose answer is a click on `tag`, at times after clicks that had no effect."""
         past = [*history]
