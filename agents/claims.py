@@ -71,8 +71,10 @@ def _is_gone(view: View, subject: str) -> bool:
     if not _mentions(f"{view.title} {page.text()}", subject):
         return False
     things = [part for line in view.lines for part in line if isinstance(part, Element)]
-    off = any(item.disabled for item in things)
-    return off or not any(item.role == "number" or (item.value or "").isdigit() for item in things)
+    if any(item.disabled for item in things):
+        return True
+    leads = any(item.role == "link" and _mentions(item.name, subject) for item in things)
+    return not leads and not any(item.role == "number" or (item.value or "").isdigit() for item in things)
 
 
 def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:

@@ -109,9 +109,15 @@ def listing_head(site: Site, search: Search, count: int) -> Sheet:
     rng = site.rng
     paths = f"/ | /shop | /goods | /all | /c/{words.fresh(rng)} | /search | /?q={search.first} | /list?page=2"
     sheet = Sheet(pick(rng, paths), pick(rng, f"{site.brand} | products | search | our goods | results"))
+    said = rng.choice(
+        ("results for", "search:", "found for", "search for", words.fresh(rng), "you looked for")
+    )
+    found = f"{said} {rng.choice(('{}', '“{}”', '“{}”')).format(search.box)}" if search.box else "our goods"
+    if search.state in ("results", "empty", "empty1") and rng.random() < 0.6:
+        sheet.title = found
+        sheet.path = f"/{words.fresh(rng)}?q={search.box.replace(' ', '+')}"
     chrome(site, sheet, search.box)
     if rng.random() < 0.5:
-        found = f"results for {search.box}" if search.box else "our goods"
         texts = f"""
             products | {found} | {count} products | welcome | today's picks | all we have |
             page 1 of {rng.randint(1, 5)}
@@ -473,7 +479,7 @@ def cart_cases(
         sheet.click("checkout", step, rng)
     if sheet.number("find") and rng.random() < 0.3:
         typed_case(site, sheet)
-    elif rng.random() < 0.7:
+    else:
         missing = add_step(words.product(rng), rng)
         if sheet.number("find"):
             sheet.ask(missing, f"type {sheet.number('find')} {missing.spans[1]}")
