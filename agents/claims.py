@@ -167,6 +167,7 @@ def usable(view: View, step: Step) -> set[int]:
     page = Page.of(view)
     there = has_control(view, step)
     opens = step.verb in ("open cart", "open ticket")
+    here = shown_there(view, step)
     barred = _barred(view, step)
     elsewhere = (
         step.verb == "add" and _is_product(page) and not _mentions(f"{view.title} {page.text()}", subject)
@@ -183,7 +184,50 @@ def usable(view: View, step: Step) -> set[int]:
         and not (there and part.role in ("button", "link", "other"))
         and not (opens and part.role == "button" and COMMITTING & set(words(part.name)))
         and line not in barred
+        and (
+            not here or part.number in here or (part.role == "button" and part.number not in _searching(view))
+        )
     }
+
+
+def _presses(element: Element, view: View) -> bool:
+    """Whether a thing is a button other than the search box's."""
+    return element.role == "button" and element.number not in _searching(view)
+
+
+def shown_there(view: View, step: Step) -> set[int]:
+    """Numbers of the things that lead to what a step looks for, where a page shows it by its very name.
+
+    Then the step goes on with it: it neither searches nor leaves the page. Empty where the page shows no such
+    thing, or is the thing's own page.
+    """
+    subject = subject_of(step)
+    if step.verb not in ("add", "open ticket") or not subject:
+        return set()
+    if _is_product(Page.of(view)) and _mentions(view.title, subject):
+        return set()
+    about = fold(step.text.partition(" about ")[2])
+    barred = _barred(view, step)
+    return {
+        part.number
+        for line in view.lines
+        for part in line
+        if isinstance(part, Element)
+        and not part.disabled
+        and part.role in ("link", "button", "other")
+        and line not in barred
+        and _shows_it(line, step.verb, subject)
+        and about in fold(_text(line))
+    }
+
+
+def _shows_it(line: Line, verb: str, subject: str) -> bool:
+    """Whether a line is about a person, or about a thing of exactly this name: a row of it or a link to it."""
+    if verb == "open ticket":
+        return _is_record(line) and _mentions(_text(line), subject)
+    alone = len(line) == 1 and isinstance(line[0], Element) and line[0].role == "link"
+    named = [part if isinstance(part, str) else part.name for part in line]
+    return (alone or _is_record(line)) and any(checks.same_thing(name, subject) for name in named)
 
 
 def _barred(view: View, step: Step) -> list[tuple[str | Element, ...]]:

@@ -227,7 +227,8 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
             options = any_of(fold(option) for option in item.options if claims.may_select(option, step))
             if item.role == "select" and options:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
-        rules.append('"wait"' if claims.has_control(view, step) else MOVES)
+        stays = claims.has_control(view, step) or bool(claims.shown_there(view, step))
+        rules.append('"wait"' if stays else MOVES)
         answers = answers_of(view) if step.verb == "place" else ()
         if claims.may_claim(view, history, step) and (answers or step.verb != "place"):
             rules.append(f'"done " ({any_of(answers)})' if answers else '"done"')
