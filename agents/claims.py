@@ -184,9 +184,7 @@ def usable(view: View, step: Step) -> set[int]:
         and not (there and part.role in ("button", "link", "other"))
         and not (opens and part.role == "button" and COMMITTING & set(words(part.name)))
         and line not in barred
-        and (
-            not here or part.number in here or (part.role == "button" and part.number not in _searching(view))
-        )
+        and (not here or part.number in here or _presses(part, view))
     }
 
 
@@ -222,7 +220,7 @@ def shown_there(view: View, step: Step) -> set[int]:
 
 
 def _shows_it(line: Line, verb: str, subject: str) -> bool:
-    """Whether a line is about a person, or about a thing of exactly this name: a row of it or a link to it."""
+    """Whether a line is about a person, or a thing of exactly this name: a row of it, or a link to it."""
     if verb == "open ticket":
         return _is_record(line) and _mentions(_text(line), subject)
     alone = len(line) == 1 and isinstance(line[0], Element) and line[0].role == "link"
