@@ -25,7 +25,7 @@ COMMITTING = frozenset("close send post resolve resolved solve solved delete rem
 ENDING = 2
 """Letters that an ending may have."""
 
-ALIKE = 3
+ALIKE = 4
 """First letters in which two words must agree to count as related (`wrap`, `wrapping`)."""
 
 
@@ -100,7 +100,7 @@ def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
     if step.verb == "close":
         return checks.ticket_is_closed(page) != "no"
     if step.verb == "review":
-        return not has_control(view, step)
+        return not has_control(view, step) and (_is_form(page) or _is_summary(page))
     if step.verb == "place":
         forms = any(role in ("date", "checkbox", "radio") for role, _, _ in page.fields)
         return not forms
@@ -160,14 +160,19 @@ def usable(view: View, step: Step) -> set[int]:
 
     A step about one thing or person leaves the rows of others alone: in a row that does not name it nothing
     can be opened, changed or removed, and on the page of another product nothing can be added. A step that
-    only opens something presses no button that says that it sends, closes or takes away. Of one person's
-    tickets the closed one is left alone, and in a list of tickets none is answered or closed.
+    only opens something presses no button that says that it sends, closes or takes away. Nothing is looked
+    for in a field of a form, and a form is left by a button. Of one person's tickets the closed one is left
+    alone, and in a list of tickets none is answered or closed.
     """
     subject = subject_of(step)
     page = Page.of(view)
     there = has_control(view, step)
     opens = step.verb in ("open cart", "open ticket")
     here = shown_there(view, step)
+    form = step.verb == "review" and _is_form(page)
+    filled = step.verb == "add" and (
+        _is_form(page) or any(_takes_counts_or_search(field) for field in page.fields)
+    )
     barred = _barred(view, step)
     elsewhere = (
         step.verb == "add" and _is_product(page) and not _mentions(f"{view.title} {page.text()}", subject)
@@ -185,6 +190,8 @@ def usable(view: View, step: Step) -> set[int]:
         and not (opens and part.role == "button" and COMMITTING & set(words(part.name)))
         and line not in barred
         and (not here or part.number in here or _presses(part, view))
+        and not (form and part.role == "link")
+        and not (filled and part.role == "textbox" and not (part.value or "").isdigit())
     }
 
 
@@ -297,6 +304,22 @@ def _alike(left: str, right: str) -> bool:
     )
 
 
+def _takes_counts_or_search(field: tuple[str, str, str]) -> bool:
+    """Whether a field (role, name, value) is a search box or holds a count."""
+    role, _, value = field
+    return role in ("searchbox", "number") or value.isdigit()
+
+
+def _is_form(page: Page) -> bool:
+    """Whether a page asks for more than a count or a search: days, choices or consent."""
+    return any(role in ("date", "radio", "checkbox") for role, _, _ in page.fields)
+
+
+def _is_summary(page: Page) -> bool:
+    """Whether a page lists an order whose counts cannot be changed there."""
+    return bool(checks.order_lines(page)) and not any(value.isdigit() for _, _, value in page.fields)
+
+
 def _is_product(page: Page) -> bool:
     """Whether a page asks how many of one thing: it has one field with a number, and no rows of an order."""
     counts = [value for _, _, value in page.fields if value.isdigit()]
@@ -338,7 +361,7 @@ def related(said: str, shown: str) -> bool:
     """Whether two texts share a word, by its first letters."""
     spoken = [word for word in words(said) if word[0].isalnum()]
     heads = {word[:ALIKE] for word in spoken if word not in checks.SMALL} or {word[:ALIKE] for word in spoken}
-    return any(word[:ALIKE] in heads for word in words(shown))
+    return any(word.startswith(head) for word in words(shown) for head in heads)
 
 
 def concerns(line: Line, step: Step) -> bool:

@@ -22,6 +22,7 @@ from .sites import (
     fill_steps,
     footer,
     ok,
+    open_step,
     reworded,
 )
 from .words import pick
@@ -84,6 +85,8 @@ def listing(rng: Random) -> Sheet:
     for name in rng.sample(visible, min(len(visible), rng.choice((0, 1, 2, 2, 3)))):
         if name is not target:
             sheet.click(" ".join(name), add_step(name, rng), rng)
+    if sheet.number("help") and rng.random() < 0.5:
+        sheet.click("help", open_step(" ".join(rng.choice(site.people))), rng)
     missing = words.product(rng)
     if site.has_search and state == "results" and visible and rng.random() < 0.4:
         sheet.cases = sheet.cases[1:]

@@ -288,7 +288,8 @@ def chrome(site: Site, sheet: Sheet, search: str | None = "") -> None:
     nav: Line = [Item(tag, "link", label) for tag, label in site.nav if (tag, label) not in site.late]
     parts += [nav] if nav and rng.random() < 0.4 else apart(nav)
     if site.has_search and search is not None:
-        role = "searchbox" if rng.random() < 0.8 else "textbox"
+        plain = not site.search_everywhere and rng.random() < 0.25
+        role = "textbox" if plain else "searchbox"
         box: list[Line] = [[Item("find", role, site.labels["find"], search)]]
         if site.search_button:
             box.append([Item("go", "button", site.labels["go"])])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from punchlist.agents.claims import may_claim, may_select, may_use, related
+from punchlist.agents.claims import may_claim, may_select, may_use, related, usable
 from punchlist.agents.steps import Done, Step
 from punchlist.tools.browser.view import Element, View
 
@@ -91,6 +91,27 @@ def test_a_ticket_that_says_that_it_is_open_is_not_closed():
 
     assert may_claim(page(("Status", "Closed")), [], close)
     assert not may_claim(page(("Status", "Open")), [], close)
+
+
+INBOX = page(
+    (Element(1, "link", "Lid arrived cracked"), "Ada Lovelace", "Closed already"),
+    (Element(2, "link", "Invoice never came"), "Ada Lovelace", "Still open"),
+    (Element(3, "link", "Wobbly leg"), "Bob Byron", "Closed", Element(4, "button", "Close")),
+)
+
+
+def test_of_one_persons_tickets_the_closed_one_is_left_alone_unless_its_subject_is_named():
+    def opens(text, name):
+        return usable(INBOX, Step("open ticket", text, (name,)))
+
+    assert opens("of Ada Lovelace", "Ada Lovelace") == {2}
+    assert opens("of Ada Lovelace about Lid arrived cracked", "Ada Lovelace") == {1}
+    assert opens("of Bob Byron", "Bob Byron") >= {3}
+
+
+@pytest.mark.parametrize("verb", ["reply", "send", "close"])
+def test_nothing_is_answered_or_closed_in_a_list_of_tickets(verb):
+    assert usable(INBOX, Step(verb)) == set()
 
 
 @pytest.mark.parametrize(("said", "shown"), [("gift wrapped", "Wrapping"), ("by card", "Card at the door")])
