@@ -160,15 +160,18 @@ def usable(view: View, step: Step) -> set[int]:
 
     A step about one thing or person leaves the rows of others alone: in a row that does not name it nothing
     can be opened, changed or removed, and on the page of another product nothing can be added. A step that
-    only opens something presses no button that says that it sends, closes or takes away. Nothing is looked
-    for in a field of a form, and a form is left by a button. Of one person's tickets the closed one is left
-    alone, and in a list of tickets none is answered or closed.
+    only opens something presses no button that says that it sends, closes or takes away, and who opens the
+    cart goes to what is called one, where something is. Nothing is looked for in a field of a form, and a form
+    is left by a button; who fills in details leaves the rows of the cart alone. Of one person's tickets the
+    closed one is left alone, and in a list of tickets none is answered or closed.
     """
     subject = subject_of(step)
     page = Page.of(view)
     there = has_control(view, step)
     opens = step.verb in ("open cart", "open ticket")
     here = shown_there(view, step)
+    details = step.verb in ("fill", "choose", "review", "place")
+    carts = _carts(view) if step.verb == "open cart" else set[int]()
     form = step.verb == "review" and _is_form(page)
     filled = step.verb == "add" and (
         _is_form(page) or any(_takes_counts_or_search(field) for field in page.fields)
@@ -185,6 +188,8 @@ def usable(view: View, step: Step) -> set[int]:
         and not part.disabled
         and may_use(part, step)
         and not (subject and _is_record(line) and not _mentions(_text(line), subject))
+        and not (details and _is_record(line) and any(_counts(other) for other in line))
+        and not (carts and part.number not in carts)
         and not (elsewhere and part.role in ("button", "number", "select"))
         and not (there and part.role in ("button", "link", "other"))
         and not (opens and part.role == "button" and COMMITTING & set(words(part.name)))
@@ -193,6 +198,21 @@ def usable(view: View, step: Step) -> set[int]:
         and not (form and part.role == "link")
         and not (filled and part.role == "textbox" and not (part.value or "").isdigit())
     }
+
+
+CARTS = frozenset("cart basket bag trolley".split())
+"""What a cart is called."""
+
+
+def _carts(view: View) -> set[int]:
+    """Numbers of the links that are called a cart."""
+    links = (item for item in view.elements.values() if item.role == "link")
+    return {item.number for item in links if CARTS & set(words(item.name))}
+
+
+def _counts(part: str | Element) -> bool:
+    """Whether a part of a row is a field that holds a number."""
+    return isinstance(part, Element) and (part.value or "").isdigit()
 
 
 def _presses(element: Element, view: View) -> bool:
@@ -212,7 +232,9 @@ def shown_there(view: View, step: Step) -> set[int]:
     if _is_product(Page.of(view)) and _mentions(view.title, subject):
         return set()
     about = fold(step.text.partition(" about ")[2])
-    barred = _barred(view, step)
+    left = _barred(view, step)
+    if step.verb == "open ticket" and not about:  # an open one may stand on another page
+        left += [line for line in view.lines if _is_closed(line)]
     return {
         part.number
         for line in view.lines
@@ -220,7 +242,7 @@ def shown_there(view: View, step: Step) -> set[int]:
         if isinstance(part, Element)
         and not part.disabled
         and part.role in ("link", "button", "other")
-        and line not in barred
+        and line not in left
         and _shows_it(line, step.verb, subject)
         and about in fold(_text(line))
     }

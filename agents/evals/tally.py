@@ -9,20 +9,28 @@ from ...protocols.messages import Assign, Envelope, Failed, Redo, Verdict
 from ..events import Acted, Ended, Event, Looked, Said, Thought
 from ..wording import fold
 
-STEP_DONE = "step done"
+STEP_DONE = ("step done", "the page shows it already")
+"""Results of a step that is over, as workers tell them."""
 
 
 @dataclass
 class FirstOrder:
-    """The first order of a task: its steps, how many of them were done, and which the verdict refuted."""
+    """The first order of a task: its steps, which of them were done, and which the verdict refuted."""
 
     plan: tuple[str, ...]
-    done: int = 0
+    done: set[int] = field(default_factory=set[int])
     refuted: set[int] = field(default_factory=set[int])
 
     def right(self) -> int:
         """Steps that were done and not refuted."""
-        return len(set(range(min(self.done, len(self.plan)))) - self.refuted)
+        return len(self.done - self.refuted)
+
+    def finish(self, step: str) -> None:
+        """A step was done: the first of this wording that was not yet."""
+        open_places = (place for place, line in enumerate(self.plan) if place not in self.done)
+        place = next((place for place in open_places if self.plan[place] == step), None)
+        if place is not None:
+            self.done.add(place)
 
     def refute(self, criterion: str) -> None:
         """Blame the steps that a failed criterion names; the last one when it names none."""
@@ -66,10 +74,10 @@ class Tally:
             self.ended = event
 
     def _acted(self, event: Acted) -> None:
-        if event.result != STEP_DONE:
+        if event.result not in STEP_DONE:
             self.actions[event.result.split()[0].rstrip(":") if event.result else ""] += 1
         elif self.attempts.get(event.task) == 1 and event.task in self.first:
-            self.first[event.task].done += 1
+            self.first[event.task].finish(event.step)
 
     def _said(self, envelope: Envelope) -> None:
         task, body = envelope.task.removeprefix(f"{envelope.run}."), envelope.body

@@ -122,10 +122,11 @@ def number_ticket(
     forms: list[list[Piece]] = [[said(rng.choice(REPLY)), *about, *giving, tail]]
     whom = said(pick(rng, "her | him | them | the customer")) if pronoun else name
     tell = said(pick(rng, "tell | send | give | let"))
-    forms.append(
-        [tell, whom, *((said("have"),) if tell[0] == "let" else ()), number, said(pick(rng, IN_TICKET)), tail]
-    )
-    if pronoun:
+    have = [said("have")] if tell[0] == "let" else []
+    titled_one = any(word.startswith('"') for word, _ in about)
+    if not titled_one:
+        forms.append([tell, whom, *have, number, said(pick(rng, IN_TICKET)), tail])
+    if pronoun and not titled_one:
         forms.append([tell, whom, number, said("in"), *about, tail])
     lead = said(pick(rng, "give | write | put | send | mention | state"))
     place = said(pick(rng, "in a reply to | as an answer to | in | in the answer to"))

@@ -16,7 +16,7 @@ from .. import roles
 from ..checks import Page
 from ..steps import Done, Step
 from ..wording import fold
-from . import checkout_pages, goals, labels, pages, shop_pages, sites, words
+from . import cart_pages, checkout_pages, goals, labels, pages, sites, words
 from .pieces import join, spread
 from .words import pick
 
@@ -262,7 +262,7 @@ def answer_judge(sheet: sites.Sheet, criterion: str, verdict: str) -> list[Piece
 
 def judge_order(rng: Random) -> list[Piece]:
     """Whether a page of a checkout shows an order that was placed."""
-    draw = rng.choice((checkout_pages.placed, checkout_pages.review, shop_pages.cart, checkout_pages.form))
+    draw = rng.choice((checkout_pages.placed, checkout_pages.review, cart_pages.cart, checkout_pages.form))
     sheet = draw(rng)
     done = sheet.title == "your order" or any("done " in case.answer for case in sheet.cases)
     return answer_judge(sheet, "the order was placed", "pass" if done else "fail")

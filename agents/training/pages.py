@@ -17,9 +17,10 @@ from random import Random
 from ...tools.browser.view import Dialog
 from ..steps import Done, Step
 from . import labels, words
+from .cart_pages import cart
 from .checkout_pages import form, placed, review
 from .desk_pages import inbox, saved, ticket
-from .shop_pages import cart, listing, product
+from .shop_pages import listing, product
 from .sites import Sheet, Site, add_step, chrome, elsewhere, footer
 from .words import pick
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import count
 from random import Random
 
 from . import wording
@@ -77,11 +79,15 @@ class ShopGoal:
     slots: tuple[Slot, ...]
 
 
+class _NoTicketLeft(Exception):
+    """A goal asks for more open tickets than its site has; another one is drawn."""
+
+
 class _Draw:
     """One goal in the making: text with marked values, and what it asks for."""
 
-    def __init__(self, seed: int) -> None:
-        self.rng = Random(f"punchlist goal {seed}")
+    def __init__(self, seed: int, again: int = 0) -> None:
+        self.rng = Random(f"punchlist goal {seed}" + (f" {again}" if again else ""))
         self.plan = draw_plan(seed)
         self.orders: list[ExpectedOrder] = []
         self.tickets: list[ExpectedTicket] = []
@@ -110,7 +116,10 @@ class _Draw:
 
     def ticket(self) -> Ticket:
         """An open ticket whose customer alone says which it is."""
-        ticket = self.rng.choice(self.open_tickets(single=True))
+        there = self.open_tickets(single=True)
+        if not there:
+            raise _NoTicketLeft
+        ticket = self.rng.choice(there)
         self.used.add(ticket.customer)
         return ticket
 
@@ -236,8 +245,11 @@ def goal(seed: int) -> ShopGoal:
     Every goal can be reached whatever flaws the site is given: the one product that may be sold out
     is never wanted. A date without a year means the next such day.
     """
-    draw = _Draw(seed)
-    text = _compose(draw)
+    for again in count():
+        draw = _Draw(seed, again)
+        with suppress(_NoTicketLeft):
+            text = _compose(draw)
+            break
     rng = draw.rng
     text += rng.choice((".", ".", ""))
     if rng.random() < 0.15:
