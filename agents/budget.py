@@ -1,19 +1,40 @@
-"""What a run may use and has used: tokens, calls, steps, seconds. Checked before it is spent."""
+"""What a run may use and has used: tokens, calls, steps, seconds. Checked before it is spent.
+
+The limits are those of the whole run, however often it was interrupted: `used` reads from the journal what
+its earlier processes have spent. Does not cover: what a killed process spent after the last row it wrote.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from pydantic import JsonValue
+
+from ..protocols.journal import Journal, Row
 from ..protocols.outcome import Cost
+
+SITTING = "sitting"
+"""Kind of the journal's row with which a process begins its part of a run."""
+
+REMEDIES = {
+    "tokens": "`punchlist resume FILE --tokens N`",
+    "seconds": "`punchlist resume FILE --seconds N`",
+    "steps": "`Manager(..., steps=N).resume(FILE)`",
+}
 
 
 class BudgetExhausted(Exception):
-    """A limit of the run's budget is reached. What was done so far is kept."""
+    """A limit of the run's budget is reached. What was done so far is kept, and the run can be resumed."""
 
     def __init__(self, what: str, limit: float) -> None:
         self.what, self.limit = what, limit
-        super().__init__(f"The run's budget of {limit:g} {what} is used up. Run it again with a larger one.")
+        remedy = REMEDIES.get(what)
+        super().__init__(
+            f"The run's budget of {limit:g} {what} is used up. "
+            f"Resume it with a larger budget{': ' + remedy if remedy else ''}."
+        )
 
 
 @dataclass
@@ -24,8 +45,8 @@ class Budget:
         tokens: Model tokens, prompt and generated.
         model_calls: Requests to a model.
         steps: Actions of workers.
-        seconds: Wall time of this process's part of the run.
-        cost: What is used so far.
+        seconds: Wall time in which a process was at the run.
+        cost: What is used so far; begins with what earlier processes used.
     """
 
     tokens: int | None = None
@@ -47,11 +68,12 @@ class Budget:
         Raises:
             BudgetExhausted: Names the limit.
         """
+        cost = self.total()
         used = {
-            "tokens": (self.cost.tokens, self.tokens),
-            "model calls": (self.cost.model_calls, self.model_calls),
-            "steps": (self.cost.steps, self.steps),
-            "seconds": (time.monotonic() - self.began, self.seconds),
+            "tokens": (cost.tokens, self.tokens),
+            "model calls": (cost.model_calls, self.model_calls),
+            "steps": (cost.steps, self.steps),
+            "seconds": (cost.seconds, self.seconds),
         }
         for what, (amount, limit) in used.items():
             if limit is not None and amount >= limit:
@@ -59,4 +81,33 @@ class Budget:
 
     def total(self) -> Cost:
         """What is used, with the seconds so far."""
-        return replace(self.cost, seconds=round(time.monotonic() - self.began, 3))
+        return replace(self.cost, seconds=round(self.cost.seconds + time.monotonic() - self.began, 3))
+
+
+def used(journal: Journal, run: str) -> Cost:
+    """What a run has used so far, as its journal tells."""
+    cost, before = Cost(), 0.0
+    for row in journal.rows(run):
+        cost += _cost_of(row)
+        if before and row.kind != SITTING:  # between two sittings nobody was at it
+            cost += Cost(seconds=max(0.0, row.at - before))
+        before = row.at
+    return cost
+
+
+def _cost_of(row: Row) -> Cost:
+    """What one row says was used, beside time."""
+    body: dict[str, Any] = row.body if isinstance(row.body, dict) else {}
+    if row.kind == "decision":
+        return Cost(tokens=_whole(body.get("prompt_tokens")) + _whole(body.get("tokens")), model_calls=1)
+    if row.kind in ("intent", "intent_again"):
+        return Cost(tool_calls=1, steps=1)
+    if row.kind == "look":
+        return Cost(tool_calls=1)
+    event: dict[str, Any] = body.get("event", {}) if row.kind == "event" else {}
+    said: dict[str, Any] = event.get("body", {})
+    return Cost(redos=1) if said.get("kind") == "redo" else Cost()
+
+
+def _whole(value: JsonValue) -> int:
+    return value if isinstance(value, int) else 0

@@ -161,9 +161,9 @@ def usable(view: View, step: Step) -> set[int]:
     A step about one thing or person leaves the rows of others alone: in a row that does not name it nothing
     can be opened, changed or removed, and on the page of another product nothing can be added. A step that
     only opens something presses no button that says that it sends, closes or takes away, and who opens the
-    cart goes to what is called one, where something is. Nothing is looked for in a field of a form, and a form
-    is left by a button; who fills in details leaves the rows of the cart alone. Of one person's tickets the
-    closed one is left alone, and in a list of tickets none is answered or closed.
+    cart goes to what is called one, where something is. Nothing is looked for in a field of a form, and a
+    form is left by a button; who fills in details leaves the rows of the cart alone. Of one person's tickets
+    the closed one is left alone, and in a list of tickets none is answered or closed.
     """
     subject = subject_of(step)
     page = Page.of(view)

@@ -6,9 +6,23 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue
 
-from ..protocols.outcome import PunchItem
+from ..core_model.errors import RemoteError
+from ..protocols.outcome import Failed, PunchItem, Unverified
 from ..protocols.tasks import Flaw, ManagerTask
+from ..tools.errors import BrowserMissing, SiteUnreachable
+from .budget import BudgetExhausted
 from .families import Job, Results
+from .mind import Truncated
+
+RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError)
+"""What ends a run for now: with more budget, or when site, browser or server are back, it can go on."""
+
+
+def broken_off(error: Exception, results: Results) -> Unverified | Failed:
+    """What an error that ended a run makes of it."""
+    if isinstance(error, BudgetExhausted | Truncated):
+        return Unverified(dict(results) or None, (str(error),))
+    return Failed(error)
 
 
 def gathered(jobs: Sequence[Job], results: Results) -> dict[str, JsonValue]:

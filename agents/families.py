@@ -8,20 +8,34 @@ cannot be undone is a job of its own, ordered only after everything before it wa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
 from pydantic import BaseModel, Field, JsonValue
 
-from ..protocols.spec import Check, Criterion, Judge, Schema, Spec, ToolCall, ToolCheck
-from ..tools.browser.view import TEXT_ROLES, View
+from ..protocols.spec import Check, Criterion, Judge, Schema, Spec
 from . import checks
-from .checks import Page
-from .claims import holds_value
+from .criteria import LOOK, look_for_reported
+from .ordering import Form, Order, field_criteria, item_criteria
 from .roles import PlannedTask
 from .steps import Stage, Step
-from .wording import count_of, fold
+from .tickets import Ticket
+from .wording import fold
+
+__all__ = [
+    "FAMILIES",
+    "LOOK",
+    "Family",
+    "Job",
+    "Order",
+    "Receipt",
+    "Results",
+    "UnknownFamily",
+    "Work",
+    "jobs_of",
+    "judged",
+]
 
 Results = Mapping[str, JsonValue]
 """Results of confirmed jobs by job id."""
@@ -83,136 +97,9 @@ class Family:
     jobs: Callable[[int, PlannedTask, Sequence[PlannedTask]], list[Job]]
 
 
-@dataclass(frozen=True)
-class Order:
-    """An order as the goal spells it."""
-
-    items: tuple[tuple[str, int], ...]
-    name: str
-    options: tuple[str, ...]
-    date: str
-
-    @classmethod
-    def of(cls, task: PlannedTask) -> Order:
-        """Read an order out of its fields. A count that is no number becomes 0 and fails the plan's check."""
-        counts = [count_of(text) or 0 for text in task.values("count")]
-        items = tuple(zip(task.values("item"), counts, strict=False))
-        return cls(
-            items,
-            next(iter(task.values("name")), ""),
-            tuple(task.values("option")),
-            next(iter(task.values("date")), ""),
-        )
-
-    def facts(self) -> dict[str, JsonValue]:
-        """As JSON, under the names that a result model may ask for."""
-        return {
-            "items": [{"name": name, "count": count} for name, count in self.items],
-            "name": self.name, "options": list(self.options), "date": self.date,
-        }  # fmt: skip
-
-    def steps(self) -> tuple[Step, ...]:
-        """The steps that put the items into the cart."""
-        return tuple(
-            Step("add", f"{count} x {name}", (str(count), name), index)
-            for index, (name, count) in enumerate(self.items, 1)
-        )
-
-    def fields(self) -> tuple[Step, ...]:
-        """The steps that fill the form, in a fixed order."""
-        steps = [Step("fill", f"name : {self.name}", (self.name,))] if self.name else []
-        if self.date:
-            steps.append(Step("fill", f"date : {self.date}", (self.date,)))
-        steps += [Step("choose", option) for option in self.options]
-        return tuple(
-            replace(step, part=index, shown=partial(_view_holds, step=step))
-            for index, step in enumerate(steps, 1)
-        )
-
-
-def _view_holds(view: View, step: Step) -> bool:
-    """Whether a field or choice of the page is already as the step wants it."""
-    fields = Page("", "", "", (), Page.of(view).fields)
-    return (
-        holds_value(fields, step.spans[0]) if step.spans else checks.shows_option(fields, step.text) is True
-    )
-
-
-LOOK = "look"
-"""The verifier's tool: look at the lane's page. `again` loads it anew in a tab of its own."""
-
-
-def look(
-    name: str, lane: str, expect: Callable[[Page], bool | str | None], *, again: bool = True
-) -> ToolCheck:
-    """A criterion that a page must show something."""
-    call = ToolCall(LOOK, {"lane": lane, "again": again})
-    return ToolCheck(name, call, partial(_on_page, expect))
-
-
-def _on_page(expect: Callable[[Page], bool | str | None], value: Any) -> bool | str | None:
-    return expect(Page.read(value))
-
-
-NOT_ASKED = "not asked for"
-
-
-def item_criteria(order: Order, lane: str) -> list[Criterion]:
-    """Each item once with its count, and nothing else."""
-    names = [name for name, _ in order.items]
-    found: list[Criterion] = [
-        look(f"{step.part} : {step.text}", lane, partial(_has_item, name=name, count=count))
-        for step, (name, count) in zip(order.steps(), order.items, strict=True)
-    ]
-    return [*found, look(NOT_ASKED, lane, partial(_only_items, names=names))]
-
-
-def _has_item(page: Page, name: str, count: int) -> bool | str | None:
-    return checks.holds_item(page, name, count)
-
-
-def _only_items(page: Page, names: list[str]) -> bool | str | None:
-    return checks.holds_nothing_else(page, names)
-
-
-def field_criteria(order: Order, lane: str, *, again: bool, offset: int = 0) -> list[Criterion]:
-    """Each field of the form as the page shows it, and no option that nobody asked for."""
-    found: list[Criterion] = []
-    for step in order.fields():
-        expect: Callable[[Page], bool | str | None]
-        if step.text.startswith("name : "):
-            expect = partial(_shows_name, name=order.name)
-        elif step.text.startswith("date : "):
-            expect = partial(_shows_date, date=order.date)
-        else:
-            expect = partial(_shows_option, option=step.text)
-        found.append(look(f"{step.part + offset} : {step.text}", lane, expect, again=again))
-    return [
-        *found,
-        look("option " + NOT_ASKED, lane, partial(_unasked, options=list(order.options)), again=again),
-    ]
-
-
-def _shows_name(page: Page, name: str) -> bool | str | None:
-    values = [value for role, _, value in page.fields if role == "textbox"]
-    return True if any(fold(value) == fold(name) for value in values) else checks.shows_text(page, name)
-
-
-def _shows_date(page: Page, date: str) -> bool | str | None:
-    return checks.shows_day(page, date)
-
-
-def _shows_option(page: Page, option: str) -> bool | str | None:
-    return checks.shows_option(page, option)
-
-
-def _unasked(page: Page, options: list[str]) -> bool | str | None:
-    return checks.nothing_unasked(page, options)
-
-
 def order_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[Job]:
     """Cart, details, place: three jobs in one lane; only the last cannot be undone."""
-    order, lane = Order.of(task), f"order-{index}"
+    order, lane, form = Order.of(task), f"order-{index}", Form()
     goods = ", ".join(f"{count} x {name}" for name, count in order.items)
 
     def cart(_: Results) -> Work:
@@ -225,20 +112,22 @@ def order_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[
     def details(_: Results) -> Work:
         criteria = [
             *field_criteria(order, lane, again=False),
-            Check("only asked for", partial(_only_asked, order=order)),
+            Check("only asked for", partial(form.only_asked, options=order.options)),
         ]
-        return Work(Stage("details", order.fields(), (Step("review"),)), Spec(criteria), order.facts())
+        review = Step("review", shown=form.see)
+        stage = Stage("details", order.fields(form), (review,))
+        return Work(stage, Spec(criteria), order.facts())
 
     def place(_: Results) -> Work:
         criteria: list[Criterion] = [
             Schema(Receipt),
-            look("the order number is on the page", lane, _numbered),
+            look_for_reported("the order number is on the page", lane, "number", checks.shows_number),
         ]
         criteria += item_criteria(order, lane)
         criteria += field_criteria(order, lane, again=True, offset=len(order.items))
         criteria.append(Judge("the order was placed", name="second opinion", required=False))
         return Work(
-            Stage("place", (), (Step("place", only_on=partial(_view_is_theirs, name=order.name)),)),
+            Stage("place", (), (Step("place", only_on=order.is_theirs),)),
             Spec(criteria),
             order.facts(),
         )
@@ -263,32 +152,6 @@ def order_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[
     ]
 
 
-def _numbered(page: Page) -> bool | str | None:
-    shown = any(any(char.isdigit() for char in cell) for row in page.rows for cell in row)
-    return True if shown else "no number on the page"
-
-
-def _only_asked(result: Any, order: Order) -> bool | str | None:
-    """Whether every choice that the worker made in the form goes back to a word of the goal."""
-    reported: dict[str, Any] = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
-    changes: list[dict[str, str]] = reported.get("changes", [])
-    typed: dict[str, str] = {}
-    for change in changes:
-        kind, name, text = change["role"], change["name"], change["text"]
-        if kind in TEXT_ROLES and typed.setdefault(text, name) != name:
-            return f"typed {text!r} into {name!r} as well"
-        if kind == "select" and not any(
-            checks.root_words(option) <= checks.root_words(text) for option in order.options
-        ):
-            return f"chose {text!r}, which the goal does not say"
-        if kind in ("radio", "checkbox"):
-            said = checks.root_words(name)
-            agreed = said & {"term", "condition", "agree", "accept"}
-            if not agreed and not any(checks.root_words(option) & said for option in order.options):
-                return f"ticked {name!r}, which the goal does not say"
-    return True
-
-
 def ticket_jobs(index: int, task: PlannedTask, every: Sequence[PlannedTask]) -> list[Job]:
     """One job in a lane of its own; it waits for the order whose number it quotes."""
     lane = f"ticket-{index}"
@@ -301,60 +164,15 @@ def ticket_jobs(index: int, task: PlannedTask, every: Sequence[PlannedTask]) -> 
         if source:
             found = results[source]
             text = str(found["number"]) if isinstance(found, dict) else ""
-        opened = Step("open ticket", f"of {name}" + (f" about {about}" if about else ""), (name,), 1)
-        said = partial(_view_says, text=text)
-        theirs = partial(_view_is_theirs, name=name, about=about)
-        parts = (opened, Step("reply", text, (text,), 2, said, theirs)) if text else (opened,)
-        last = Step("send", shown=said if text else None, only_on=theirs)
+        ticket = Ticket(name, about, text, task.close, fresh=bool(source))
+        criteria = ticket.criteria(lane)
         if task.close:
-            last = Step("close", shown=_view_closed, only_on=theirs)
-        criteria: list[Criterion] = [
-            look(f"1 : open ticket of {name}", lane, partial(_is_theirs, name=name, about=about))
-        ]
-        if text:
-            criteria.append(look(f"2 : reply {text}", lane, partial(_said, text=text)))
-        if task.close:
-            criteria.append(look("the ticket is closed", lane, checks.ticket_is_closed))
             criteria.append(Judge(f"the ticket of {name} is closed", name="second opinion", required=False))
-        else:
-            criteria.append(look("the ticket stays open", lane, _stays_open))
         facts: dict[str, JsonValue] = {"name": name, "text": text, "closed": task.close}
-        return Work(Stage("ticket", parts, (last,)), Spec(criteria), facts)
+        return Work(ticket.stage(), Spec(criteria), facts)
 
     title = f"{'close' if task.close else 'answer'} the ticket of {name}"
     return [Job(f"{index}.ticket", title, lane, (source,) if source else (), work, irreversible=True)]
-
-
-def _is_theirs(page: Page, name: str, about: str) -> bool | str | None:
-    """Whether a page is about this person, and about this subject where one is named."""
-    shown = _shows_name(page, name)
-    return checks.shows_text(page, about) if shown is True and about else shown
-
-
-def _said(page: Page, text: str) -> bool | str | None:
-    """Whether the words stand in the thread once (not merely in a field that was not sent)."""
-    unsent = {fold(value) for role, _, value in page.fields if role == "textbox"}
-    rows = tuple(tuple(cell for cell in row if fold(cell) not in unsent) for row in page.rows)
-    if sum(fold(cell) == fold(text) for row in rows for cell in row) > 1:
-        return "it stands there more than once"
-    return checks.shows_text(Page(page.url, page.path, page.title, rows, ()), text)
-
-
-def _view_is_theirs(view: View, name: str, about: str = "") -> bool:
-    return _is_theirs(Page.of(view), name, about) is True
-
-
-def _view_says(view: View, text: str) -> bool:
-    return _said(Page.of(view), text) is True
-
-
-def _view_closed(view: View) -> bool:
-    return checks.ticket_is_closed(Page.of(view)) is True
-
-
-def _stays_open(page: Page) -> bool | str | None:
-    closed = checks.ticket_is_closed(page)
-    return None if closed is None else "it is closed" if closed is True else True
 
 
 def use_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[Job]:

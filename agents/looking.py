@@ -8,10 +8,12 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from ..protocols.journal import Journal
 from ..protocols.messages import Verify, new_id
 from .checks import Page
-from .drive import Drive, Lane
+from .drive import Drive
 from .families import LOOK
+from .lanes import Lane
 from .worker import Assignment, Worker
 
 BUDGET = 20_000
@@ -23,6 +25,7 @@ PATIENCE = "patience"
 
 
 async def look(
+    journal: Journal,
     run: str,
     workers: Sequence[Worker],
     drive: Drive,
@@ -31,7 +34,7 @@ async def look(
     tool: str,
     args: Mapping[str, JsonValue],
 ) -> Any:
-    """Make one call of a `ToolCheck`.
+    """Make one call of a `ToolCheck`; that it is made is journalled.
 
     The page is the verifier's own: loaded again in a tab of its own with the lane's cookies, or, where a page
     cannot be loaded again without losing it (a form), as the tab stands.
@@ -39,6 +42,8 @@ async def look(
     Raises:
         ToolError: It cannot be looked at.
     """
+    body: dict[str, JsonValue] = {"tool": tool, "args": dict(args)}
+    journal.append("look", body, run=run, task=drive.job.id, attempt=drive.state.attempt)
     known = [each for each in workers if each.name == lane.worker]
     worker = (known or [each for each in workers if each.has(drive.job.needs)])[0]
     if tool != LOOK:

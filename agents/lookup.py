@@ -2,14 +2,15 @@
 
 Follows the links of the shop's own pages whose names speak of orders, in a session of its own with the same
 cookies, presses no button, and holds what it sees against the order. Used after a crash and before every
-further attempt to place.
+further attempt to place. That an order is not there must be shown: by a list that says that it is empty, or
+one that lists nothing but orders for somebody else. All else cannot be told.
 
-Does not cover: shops that show a customer's orders nowhere; then it cannot be told, and nothing is placed.
+Does not cover: shops that show a customer's orders nowhere, or on several pages; then nothing is placed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,29 @@ from ..tools.browser.actions import Action
 from ..tools.browser.view import Element, View
 from . import checks
 from .checks import Page
-from .wording import stems
+from .wording import fold, stems, words
 
 if TYPE_CHECKING:
     from ..tools.browser import Browser, BrowserSession
 
 LANE = "lookup"
+BUDGET = 20_000
+"""Characters of a page that are read."""
+
+MOST_WAITS = 3
+"""Times that a page is waited for whose content comes late."""
+
 MOST_LINKS = 3
+MOST_ORDERS = 8
+"""Orders of one list that are read."""
+
 DOING = frozenset("place checkout buy confirm new add help track return cancel".split())
 """Words of links that do something, rather than show the orders there are."""
+
+MORE = frozenset("next older more earlier previous page all".split())
+"""Words of links behind which further orders may be."""
+
+NONE = frozenset("no not none nothing never empty".split())
 
 
 class CannotTell(Exception):
@@ -52,25 +67,28 @@ class Found:
 async def find_order(
     browser: Browser, storage: Mapping[str, Any] | None, url: str, facts: Mapping[str, JsonValue]
 ) -> Found | None:
-    """The order with these facts, if the shop shows it to whoever has these cookies; None when it shows none.
+    """The order with these facts, if the shop shows it to whoever has these cookies; None if it is not there.
 
     Raises:
-        CannotTell: The shop has no page of orders.
+        CannotTell: Neither is shown.
         ToolError: The shop cannot be reached.
     """
     session = await browser.open(LANE, storage, url)
     try:
-        start = await session.view(budget=20_000)
+        start = await session.view(budget=BUDGET)
         links = [item for item in start.elements.values() if _shows_orders(item)]
         if not links:
             raise CannotTell(url, "no link there leads to the orders")
+        doubt = ""
         for link in links[:MOST_LINKS]:
-            await session.act(Action("click", link.number))
-            found = await _among(session, await session.view(budget=20_000), facts)
-            if found is not None:
+            found = await _behind(session, link, start, facts)
+            if isinstance(found, Found):
                 return found
+            doubt = doubt or found
             await session.load(url)
-            await session.view(budget=20_000)
+            await session.view(budget=BUDGET)
+        if doubt:
+            raise CannotTell(url, doubt)
         return None
     finally:
         await session.close()
@@ -81,39 +99,84 @@ def _shows_orders(item: Element) -> bool:
     return item.role == "link" and bool(said & {"order", "ordered", "purchase"}) and not said & DOING
 
 
-async def _among(session: BrowserSession, view: View, facts: Mapping[str, JsonValue]) -> Found | None:
-    """The matching order of a page that lists orders: links are followed and each order's page is read."""
-    names = [
-        item.number
-        for line in view.lines
-        for item in line
-        if isinstance(item, Element) and _numbered(line, item, facts)
-    ]
-    listing = session.url
-    for number in names[:MOST_LINKS]:
-        said = view.elements[number].name
-        await session.act(Action("click", number))
-        page = Page.of(await session.view(budget=20_000))
+async def _behind(
+    session: BrowserSession, link: Element, start: View, facts: Mapping[str, JsonValue]
+) -> Found | str:
+    """The matching order of the list behind a link; else why it cannot be told, empty where it is not there.
+
+    Every order of the list is opened and read.
+    """
+    if not (await session.act(Action("click", link.number))).ok:
+        return f"nothing happened at {link.name!r}"
+    view = await _settled(session, lambda page: bool(_orders(page, start)) or _reads_empty(page, start))
+    listing, orders = session.url, _orders(view, start)
+    if not orders:
+        return "" if _reads_empty(view, start) else f"{link.name!r} leads to no list of orders"
+    near = 0
+    for name in [item.name for item in orders][:MOST_ORDERS]:
+        target = next((item for item in _orders(view, start) if item.name == name), None)
+        if target is None or not (await session.act(Action("click", target.number))).ok:
+            return f"order {name!r} cannot be opened"
+        page = Page.of(await _settled(session, lambda page: bool(checks.order_lines(Page.of(page)))))
         if matches(page, facts):
-            return Found(_reference(said), session.url)
+            number = _reference(name)
+            return Found(number, session.url) if number else f"{name!r} is it, but no order number"
+        near += not _is_for_another(page, str(facts.get("name", "")))
         await session.load(listing)
-        view = await session.view(budget=20_000)
-    if names:
-        raise CannotTell(
-            listing, f"it lists {len(names)} orders for this person, none of which is exactly this one"
-        )
-    return None
+        view = await _settled(session, lambda page: bool(_orders(page, start)))
+    if near:
+        return f"it lists {near} orders that may be for this person, none of which is exactly this one"
+    return f"{link.name!r} lists more orders than were read" if _goes_on(view, start) else ""
 
 
-def _numbered(line: tuple[str | Element, ...], item: Element, facts: Mapping[str, JsonValue]) -> bool:
-    """Whether a link of a row leads to an order of this customer."""
-    text = " ".join(part if isinstance(part, str) else part.name for part in line)
-    name = str(facts.get("name", ""))
-    return item.role == "link" and any(char.isdigit() for char in item.name) and name.lower() in text.lower()
+async def _settled(session: BrowserSession, ready: Callable[[View], bool]) -> View:
+    """The page once it is ready, or as it is after a little while."""
+    view = await session.view(budget=BUDGET)
+    for _ in range(MOST_WAITS):
+        if ready(view):
+            break
+        await session.act(Action("wait"))
+        view = await session.view(budget=BUDGET)
+    return view
+
+
+def _orders(view: View, start: View) -> list[Element]:
+    """Links that are named by an order's number, apart from those of every page."""
+    everywhere = {item.name for item in start.elements.values()}
+    return [
+        item
+        for item in view.elements.values()
+        if item.role == "link" and item.name not in everywhere and checks.numbers_in(item.name)
+    ]
+
+
+def _goes_on(view: View, start: View) -> bool:
+    """Whether a list has more orders than were read."""
+    everywhere = {item.name for item in start.elements.values()}
+    links = [item.name for item in view.elements.values() if item.role == "link"]
+    onward = any(set(words(name)) & MORE for name in links if name not in everywhere)
+    return onward or bool(view.below) or len(_orders(view, start)) > MOST_ORDERS
+
+
+def _reads_empty(view: View, start: View) -> bool:
+    """Whether a page of orders says that there are none, in words that do not stand on every page."""
+    page = Page.of(view)
+    lone = [row[0] for row in page.rows if len(row) == 1 and row[0] not in page.links]
+    said = [set(stems(text)) for text in lone if (text,) not in start.lines]
+    return any(each & NONE and each & {"order", "ordered", "purchase"} for each in said)
+
+
+def _is_for_another(page: Page, name: str) -> bool:
+    """Whether a page shows an order, and names only people who share no word with this name."""
+    named = [set(words(person)) for person in checks.persons(page)]
+    return bool(checks.order_lines(page) and named) and not any(said & set(words(name)) for said in named)
 
 
 def _reference(said: str) -> str:
-    return next((word.strip(".,:;#") for word in said.split() if any(char.isdigit() for char in word)), said)
+    """The order's number in the words of a link: the one with the most digits; empty where there is none."""
+    spelled = {fold(word.strip(".,:;#()")): word.strip(".,:;#()") for word in said.split()}
+    found = [spelled.get(word, word) for word in checks.numbers_in(said)]
+    return max(found, key=lambda word: sum(char.isdigit() for char in word), default="")
 
 
 def matches(page: Page, facts: Mapping[str, JsonValue]) -> bool:
@@ -129,6 +192,6 @@ def matches(page: Page, facts: Mapping[str, JsonValue]) -> bool:
     date = str(facts.get("date", ""))
     return (
         right
-        and checks.shows_text(page, str(facts.get("name", ""))) is True
+        and checks.shows_name(page, str(facts.get("name", ""))) is True
         and (not date or checks.shows_day(page, date) is True)
     )

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
 
-from ..protocols.journal import Journal
+from ..core_model.errors import CoreModelError
+from ..protocols.errors import ProtocolError
+from ..protocols.journal import Journal, RunInfo
 from ..protocols.messages import new_id
 from ..protocols.outcome import Confirmed, Failed, Unverified
+from ..tools.errors import ToolError
 from ..tools.permissions import Policy, preset
-from .budget import Budget
+from .budget import SITTING, Budget, used
 from .events import Ended, Event
 from .mind import Mind
 from .run import Run
@@ -34,6 +37,21 @@ if TYPE_CHECKING:
 
 RUNS = ".punchlist"
 """Folder, in the working directory, where journals go when no other is named."""
+
+
+OUR_ERRORS = (ProtocolError, CoreModelError, ToolError)
+"""Errors that say what happened and what to do; a run that one of them ends has an outcome."""
+
+
+class ResultModelMissing(ValueError):
+    """A run that was begun with a model for its result is to be resumed without one."""
+
+    def __init__(self, run: str, expected: str) -> None:
+        self.run, self.expected = run, expected
+        super().__init__(
+            f"Run {run!r} was begun with expect={expected}. Resume it with that: "
+            f"resume(..., expect={expected})."
+        )
 
 
 class UnknownRun(LookupError):
@@ -53,8 +71,8 @@ class Manager:
         memory: Lessons of mended tasks are kept there and recalled at similar ones; None keeps none.
         journal: File of the journal; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
-        redos: Attempts of a task beyond the first.
-        tokens, steps, seconds: Budget of a run; None is no limit.
+        redos: Attempts of a task beyond the first; a resumed run keeps those that it was begun with.
+        tokens, steps, seconds: Budget of a whole run, its interrupted parts included; None is no limit.
         extra: Recorded with the run's settings, for whoever resumes it.
 
     Raises:
@@ -94,13 +112,17 @@ class Manager:
         self, goal: str, expect: type[BaseModel] | None = None
     ) -> Confirmed[Any] | Unverified | Failed:
         """`run`, for programs without an event loop; ends the workers' browsers."""
-        return asyncio.run(self._and_close(goal, expect))
+        return asyncio.run(self._and_close(self.stream(goal, expect)))
 
-    async def _and_close(
-        self, goal: str, expect: type[BaseModel] | None
+    def resume_sync(
+        self, path: Path | str, run: str | None = None, *, expect: type[BaseModel] | None = None
     ) -> Confirmed[Any] | Unverified | Failed:
+        """`resume` to its outcome, for programs without an event loop; ends the workers' browsers."""
+        return asyncio.run(self._and_close(self.resume(path, run, expect=expect)))
+
+    async def _and_close(self, events: AsyncIterator[Event]) -> Confirmed[Any] | Unverified | Failed:
         try:
-            return await self.run(goal, expect)
+            return await _last(events)
         finally:
             await self.close()
 
@@ -116,20 +138,24 @@ class Manager:
         run = new_id()
         path = self.journal or Path(RUNS) / f"{run}.db"
         with Journal.open(path) as journal:
-            journal.begin(run, goal, self._settings())
-            async with contextlib.aclosing(self._events(run, goal, expect, journal)) as events:
+            journal.begin(run, goal, self._settings(expect))
+            async with contextlib.aclosing(self._events(run, goal, expect, self.redos, journal)) as events:
                 async for event in events:
                     yield event
 
-    async def resume(self, path: Path | str, run: str | None = None) -> AsyncIterator[Event]:
+    async def resume(
+        self, path: Path | str, run: str | None = None, *, expect: type[BaseModel] | None = None
+    ) -> AsyncIterator[Event]:
         """Go on with a run that was interrupted; what is recorded is not done again.
 
         Args:
             path: The journal.
             run: Which run of it; None: the last one.
+            expect: The model of the result, where the run was begun with one.
 
         Raises:
             UnknownRun: It is not there.
+            ResultModelMissing: It was begun with a model for its result, and `expect` names none.
             JournalError: The journal is missing, damaged, of another version, or in use.
         """
         with Journal.open(path, create=False) as journal:
@@ -138,16 +164,23 @@ class Manager:
             info = next((each for each in reversed(runs) if run in (None, each.run)), None)
             if info is None:
                 raise UnknownRun(run or "", Path(path), known)
+            expected = info.settings.get("expect")
+            if isinstance(expected, str) and expect is None:
+                raise ResultModelMissing(info.run, expected)
             journal.set_status(info.run, "running")
-            async with contextlib.aclosing(self._events(info.run, info.goal, None, journal)) as events:
+            redos = _redos(info, self.redos)
+            async with contextlib.aclosing(
+                self._events(info.run, info.goal, expect, redos, journal)
+            ) as events:
                 async for event in events:
                     yield event
 
     async def _events(
-        self, run: str, goal: str, expect: type[BaseModel] | None, journal: Journal
+        self, run: str, goal: str, expect: type[BaseModel] | None, redos: int, journal: Journal
     ) -> AsyncGenerator[Event, None]:
-        queue: asyncio.Queue[Event] = asyncio.Queue()
-        budget = Budget(tokens=self.tokens, steps=self.steps, seconds=self.seconds)
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        budget = Budget(tokens=self.tokens, steps=self.steps, seconds=self.seconds, cost=used(journal, run))
+        journal.append(SITTING, {"pid": os.getpid()}, run=run)
         mind = Mind(self.model, budget, journal, run, queue.put_nowait)
         work = Run(
             run,
@@ -157,32 +190,23 @@ class Manager:
             self.policy,
             memory=self.memory,
             expect=expect,
-            redos=self.redos,
+            redos=redos,
             show=queue.put_nowait,
         )
-        task = asyncio.create_task(work.to_the_end())
-        task.add_done_callback(
-            lambda ended: (
-                None if ended.cancelled() or ended.exception() else queue.put_nowait(Ended(ended.result()))
-            )
-        )
+        task = asyncio.create_task(_to_the_end(work))
+        task.add_done_callback(lambda _: queue.put_nowait(None))
         try:
-            while not (task.done() and queue.empty()):
-                getting = asyncio.create_task(queue.get())
-                await asyncio.wait({getting, task}, return_when=asyncio.FIRST_COMPLETED)
-                if getting.done():
-                    yield getting.result()
-                else:
-                    getting.cancel()
-                    if task.done() and (error := task.exception()) is not None:
-                        raise error
+            while (event := await queue.get()) is not None:
+                yield event
+            yield Ended(await task)
         finally:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
+            with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def _settings(self) -> dict[str, JsonValue]:
+    def _settings(self, expect: type[BaseModel] | None) -> dict[str, JsonValue]:
         return {
+            "expect": None if expect is None else expect.__name__,
             "workers": [worker.name for worker in self.workers],
             "model": self.model.name,
             "redos": self.redos,
@@ -197,11 +221,25 @@ class Manager:
                 await browser.close()
 
 
+async def _to_the_end(work: Run) -> Confirmed[Any] | Unverified | Failed:
+    """The outcome of a run, also where not even its end could be recorded."""
+    try:
+        return await work.to_the_end()
+    except OUR_ERRORS as error:
+        return Failed(error, cost=work.mind.budget.total(), run=work.run)
+
+
+def _redos(info: RunInfo, otherwise: int) -> int:
+    """The redos that a run was begun with: what its journal holds is legal under these."""
+    recorded = info.settings.get("redos")
+    return recorded if isinstance(recorded, int) else otherwise
+
+
 async def _last(events: AsyncIterator[Event]) -> Confirmed[Any] | Unverified | Failed:
-    outcome: Confirmed[Any] | Unverified | Failed = Failed(
-        RuntimeError("the run gave no outcome; this is a fault of punchlist")
-    )
+    outcome: Confirmed[Any] | Unverified | Failed | None = None
     async for event in events:
         if isinstance(event, Ended):
             outcome = event.outcome
+    if outcome is None:
+        raise RuntimeError("the run gave no outcome; this is a fault of punchlist")
     return outcome

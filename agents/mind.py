@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
 from ..protocols.journal import Journal
 from .budget import Budget
 from .events import Event, Thought
@@ -66,14 +68,14 @@ class Mind:
             question.role,
             made.text,
             made.prompt_tokens,
-            len(made.token_ids),
+            made.output_tokens,
             made.seconds,
             confidence,
             task,
             attempt,
         )
         if made.stop_reason == "length":
-            raise Truncated(question.role, len(made.token_ids))
+            raise Truncated(question.role, made.output_tokens)
         return made.text
 
     async def judge(self, question: Question, *, task: str = "", attempt: int = 0) -> tuple[str, float]:
@@ -103,13 +105,15 @@ class Mind:
         attempt: int,
     ) -> None:
         self.budget.spend(tokens=prompt + tokens, model_calls=1)
-        self.journal.append(
-            "decision",
-            {"role": role, "answer": answer, "confidence": confidence},
-            run=self.run,
-            task=task,
-            attempt=attempt,
-        )
+        body: dict[str, JsonValue] = {
+            "role": role,
+            "answer": answer,
+            "confidence": confidence,
+            "prompt_tokens": prompt,
+            "tokens": tokens,
+            "seconds": seconds,
+        }
+        self.journal.append("decision", body, run=self.run, task=task, attempt=attempt)
         self.show(Thought(role, answer, prompt, tokens, seconds, confidence))
 
 

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..tools.browser.actions import span_terminal
+from .carrying import carried, glued
 from .checks import DAY
 from .question import Question, any_of
-from .wording import CARRIERS, FUNCTION, Span, count_of, fold, locate
+from .wording import FUNCTION, Span, count_of, fold, locate, places, tokens
 
 ORDER_FIELDS = ("count", "item", "name", "option", "date")
 TICKET_FIELDS = ("name", "about", "text")
@@ -58,21 +59,18 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     kind whose typed fields nothing in the goal could fill is left out.
     """
     folded = fold(goal)
-    counts = [word for word in dict.fromkeys(folded.split()) if count_of(word) is not None]
-    items = folded.split()
-    runs = [
-        " ".join(run.split()) for run in _runs(items, 4) if all(word[0].isalnum() for word in run.split())
-    ]
+    heard = Heard.of(goal)
+    counted = any(count_of(word) is not None for word in heard.words)
     quoted = [text.strip() for text in re.findall(r'(?<!\w)["“] (.+?) ["”]', folded)]
     aside = re.sub(r'(?<!\w)["“] .+? ["”]', " ", folded)
-    called = [run for run in runs if _is_name(run.split()) and not _dated(run.split(), folded)]
+    called = [run for place in range(len(heard.words)) for _, run in heard.names_at(place)]
     outside = [run for run in called if f" {run} " in f" {aside} "]
     names = list(dict.fromkeys(outside or called))
     tasks: list[str] = []
     rules: list[str] = []
-    if "order" in kinds and counts:
+    if "order" in kinds and counted:
         tasks.append("order")
-        rules.append(_order_rules(items))
+        rules.append(_order_rules(heard, names))
     if "ticket" in kinds and names:
         tasks.append("ticket")
         quote = f'" " ({any_of(quoted)})' if quoted else "SPAN"
@@ -92,64 +90,152 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     return Question("plan", text, "\n".join([f"start: {start}", *rules, spans]))
 
 
-def _dated(run: Sequence[str], folded: str) -> bool:
-    """Whether a word of these stands only in dates of the goal."""
-    undated = DAY.sub(" ", folded).split()
-    return any(word not in undated for word in run)
+@dataclass(frozen=True)
+class Heard:
+    """A goal word by word: the folded words and marks, and what can be told of each by its neighbours.
 
+    Attributes:
+        words: The folded words and marks.
+        carried: Whether a word only carries the sentence, or is a mark.
+        dated: Whether it is part of a date.
+        inside: Whether it is an apostrophe inside a word.
+    """
 
-def _is_name(run: Sequence[str]) -> bool:
-    return not set(run) & (FUNCTION | CARRIERS) and not any(word[0].isdigit() for word in run)
+    words: tuple[str, ...]
+    carried: tuple[bool, ...]
+    dated: tuple[bool, ...]
+    inside: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, goal: str) -> Heard:
+        """Hear a goal as it was written."""
+        found = tokens(goal)
+        said = tuple(token.text.lower() for token in found)
+        days = {
+            place
+            for begin in range(len(said))
+            for size in range(1, 5)
+            if DAY.fullmatch(" ".join(said[begin : begin + size]))
+            for place in range(begin, min(begin + size, len(said)))
+        }
+        dated = tuple(place in days for place in range(len(said)))
+        inside = tuple(glued(found, place) for place in range(len(said)))
+        return cls(said, tuple(carried(goal)), dated, inside)
+
+    def passed(self, place: int) -> bool:
+        """Whether a plan may pass over a word: it carries the sentence, or is a function word or a mark."""
+        return self.carried[place] or self.words[place] in FUNCTION
+
+    def runs_at(self, begin: int) -> Iterable[tuple[int, str]]:
+        """Runs of one to four words that begin at a place; the only marks in them are inside of words."""
+        size = count = 0
+        while begin + size < len(self.words) and count < 4:
+            here = begin + size
+            if not self.words[here][0].isalnum() and not (size and self.inside[here]):
+                return
+            size += 1
+            count += not (self.inside[here] or (size > 1 and self.inside[here - 1]))
+            if not self.inside[here] and not (here + 1 < len(self.words) and self.inside[here + 1]):
+                yield size, " ".join(self.words[begin : begin + size])
+
+    def names_at(self, begin: int) -> Iterable[tuple[int, str]]:
+        """Runs that can be a name: no function words, no carriers, no numbers and no days."""
+        for size, run in self.runs_at(begin):
+            if all(self._names(place) or self.inside[place] for place in range(begin, begin + size)):
+                yield size, run
+
+    def _names(self, place: int) -> bool:
+        word = self.words[place]
+        return not (self.passed(place) or self.dated[place] or word[0].isdigit())
+
+    def things_at(self, begin: int) -> Iterable[tuple[int, str]]:
+        """Runs that can be a thing: no function word at either end, and nothing of its name behind it."""
+        for size, run in self.runs_at(begin):
+            ends = {self.words[begin], self.words[begin + size - 1]}
+            if not ends & FUNCTION and not self.goes_on(begin + size):
+                yield size, run
+
+    def goes_on(self, place: int) -> bool:
+        """Whether the word here is one that a thing's name ends with, when it stands right behind it."""
+        return place < len(self.words) and self.carried[place] and self.words[place] in NOUNS
 
 
 MEASURES = frozenset("x units pieces pairs".split())
 """Words that may stand between a count and its thing, beside function words."""
 
+NOUNS = frozenset(
+    """
+    account address article case cases charge date day delivery desk form goods house item job mark matter
+    message minute moment number option order orders parcel person piece pieces place post present quote
+    reference remark reply request result service shipment speed state subject support task text thing
+    things ticket tickets unit units way word words
+    """.split()
+)
+"""Carriers that a thing's name can end with (`pen case`): right behind a thing they are part of it."""
+
 NOTHING = '"\\n\\n"'
 """A literal that no answer holds: a way that is closed."""
 
 
-def _order_rules(items: Sequence[str]) -> str:
+def _order_rules(heard: Heard, names: Sequence[str]) -> str:
     """Rules of an order's fields, read from left to right: each field begins behind the one before it.
 
-    Rule `oN` reads on from word N. A count is followed by its thing, at most two words behind it. Only words
-    that carry a sentence can be passed over: what carries meaning has to stand in a field.
+    Rule `oN` reads on from word N, where a field can still come; `pN` reads on, or ends. Only words that
+    carry a sentence can be passed over: what carries meaning has to stand in a field. A later order may be
+    for a customer who is named elsewhere.
     """
-    dated = {
-        place
-        for begin in range(len(items))
-        for size in range(2, 5)
-        if DAY.fullmatch(" ".join(items[begin : begin + size]))
-        for place in range(begin, min(begin + size, len(items)))
-    }
-    anywhere = " | ".join(f"o{place}" for place in range(len(items)))
-    rows = ['order: "task order\\n" o0', f'later: "task order\\n" ({anywhere})']
-    for place, word in enumerate(items):
-        choices = [f"o{place + 1}"] if word in CARRIERS or word in FUNCTION or not word[0].isalnum() else []
-        if count_of(word) is not None:
-            for begin in range(place + 1, min(place + 4, len(items))):
-                if not set(items[place + 1 : begin]) <= FUNCTION | MEASURES:
-                    break
-                choices += [
-                    _said(("count", word), ("item", thing)) + f" p{begin + size}"
-                    for size, thing in _runs_at(items, begin)
-                    if not {items[begin], items[begin + size - 1]} & FUNCTION
-                ]
-        for size, run in _runs_at(items, place):
-            later = f" p{place + size}"
-            if dated & set(range(place, place + size)):
-                continue
-            if _is_name(run.split()):
-                choices.append(_said(("name", run)) + later)
-            if items[place] not in FUNCTION - {"with", "in"} and not set(run.split()) <= FUNCTION | CARRIERS:
-                choices.append(_said(("option", run)) + later)
-        for size in range(1, min(5, len(items) - place) + 1):
-            day = " ".join(items[place : place + size])
-            if DAY.fullmatch(day):
-                choices.append(_said(("date", day)) + f" p{place + size}")
-        rows.append(f"o{place}: {' | '.join(choices) or NOTHING}")
-        rows.append(f'p{place}: o{place} | ""')
-    return "\n".join([*rows, f"o{len(items)}: {NOTHING}", f'p{len(items)}: ""'])
+    rows: list[str] = []
+    on = ""
+    going: list[str] = []
+    for place in reversed(range(len(heard.words))):
+        choices = [on] if on and heard.passed(place) else []
+        choices += [f"{said} p{end}" for said, end in _fields_at(heard, place)]
+        on = f"o{place}" if choices else ""
+        going += [on] if on else []
+        rows += [f"{on}: {' | '.join(choices)}"] if on else []
+        rows.append(f'p{place}: {on} | ""' if on else f'p{place}: ""')
+    named = " | ".join(_said(("name", name)) for name in names)
+    known = f"({named})? " if named else ""
+    return "\n".join(
+        [
+            f'order: "task order\\n" {on or NOTHING}',
+            f'later: "task order\\n" {known}({" | ".join(going[::-1]) or NOTHING})',
+            *rows[::-1],
+            f'p{len(heard.words)}: ""',
+        ]
+    )
+
+
+def _fields_at(heard: Heard, place: int) -> Iterable[tuple[str, int]]:
+    """What can be said of the words from a place on, as a literal, and where reading goes on.
+
+    A count is followed by its thing, at most two words behind it.
+    """
+    items = heard.words
+    if count_of(items[place]) is not None:
+        for begin in _behind_count(items, place):
+            for size, thing in heard.things_at(begin):
+                yield _said(("count", items[place]), ("item", thing)), begin + size
+    for size, run in heard.names_at(place):
+        yield _said(("name", run)), place + size
+    for size, run in heard.runs_at(place):
+        inside = range(place, place + size)
+        if any(heard.dated[at] for at in inside) or items[place] in FUNCTION - {"with", "in"}:
+            continue
+        if not all(heard.passed(at) for at in inside):
+            yield _said(("option", run)), place + size
+    for size in range(1, min(5, len(items) - place) + 1):
+        day = " ".join(items[place : place + size])
+        if DAY.fullmatch(day):
+            yield _said(("date", day)), place + size
+
+
+def _behind_count(items: Sequence[str], place: int) -> Iterable[int]:
+    """Where the thing of a count can begin: right behind it, or behind at most two words of measure."""
+    for begin in range(place + 1, min(place + 4, len(items))):
+        if not set(items[place + 1 : begin]) <= FUNCTION | MEASURES:
+            return
+        yield begin
 
 
 def _said(*fields: tuple[str, str]) -> str:
@@ -157,28 +243,16 @@ def _said(*fields: tuple[str, str]) -> str:
     return json.dumps("".join(f"{key} {text}\n" for key, text in fields), ensure_ascii=False)
 
 
-def _runs_at(items: Sequence[str], begin: int) -> Iterable[tuple[int, str]]:
-    """Runs of one to four words that begin at a place, without punctuation."""
-    for size in range(1, min(4, len(items) - begin) + 1):
-        if not items[begin + size - 1][0].isalnum():
-            return
-        yield size, " ".join(items[begin : begin + size])
-
-
-def _runs(items: Sequence[str], longest: int) -> Iterable[str]:
-    """Every run of at most `longest` consecutive words."""
-    for start in range(len(items)):
-        for end in range(start + 1, min(len(items), start + longest) + 1):
-            yield " ".join(items[start:end])
-
-
 def read_plan(answer: str, goal: str) -> tuple[PlannedTask, ...]:
     """The tasks of a planner's answer, spans located in the goal as it was written; empty for `cannot`.
 
-    A span is looked for after the field before it first, so that repeated words find their own place.
+    A span is looked for after the field before it first, so that repeated words find their own place; a count
+    right before its thing, and what is no text of a ticket outside of quotes first.
     """
     tasks: list[PlannedTask] = []
+    quotes = [hit.span() for hit in QUOTED.finditer(goal)]
     cursor = 0
+    counted = ""
     for line in answer.splitlines():
         key, _, value = line.partition(" ")
         if key == "task":
@@ -187,12 +261,37 @@ def read_plan(answer: str, goal: str) -> tuple[PlannedTask, ...]:
             tasks[-1] = replace(tasks[-1], close=True)
         elif key == "number":
             tasks[-1] = replace(tasks[-1], number_of=int(value))
+        elif key == "count":
+            counted = value
+            count = locate(value, goal, after=cursor)
+            tasks[-1] = _with(tasks[-1], key, count)
         elif key not in ("end", "cannot"):
-            span = locate(value, goal, after=cursor)
-            if span is not None:
-                cursor = max(cursor, span.end)
-                tasks[-1] = replace(tasks[-1], fields=(*tasks[-1].fields, Field(key, span)))
+            span = _place(key, value, goal, cursor, quotes)
+            if counted and key == "item" and span is not None:
+                nearer = [
+                    hit for hit in places(counted, goal) if cursor <= hit.start and hit.end <= span.start
+                ]
+                if nearer:
+                    tasks[-1] = _with(replace(tasks[-1], fields=tasks[-1].fields[:-1]), "count", nearer[-1])
+            counted = ""
+            cursor = max(cursor, span.end) if span is not None else cursor
+            tasks[-1] = _with(tasks[-1], key, span)
     return tuple(tasks)
+
+
+QUOTED = re.compile(r"(?<!\w)[\"“][^\"“”]+[\"”]")
+
+
+def _with(task: PlannedTask, key: str, span: Span | None) -> PlannedTask:
+    return replace(task, fields=(*task.fields, Field(key, span))) if span is not None else task
+
+
+def _place(key: str, value: str, goal: str, cursor: int, quotes: Sequence[tuple[int, int]]) -> Span | None:
+    """Where a field's words stand: behind the cursor before elsewhere; a text in quotes, the rest outside."""
+    hits = places(value, goal)
+    wanted = key in ("text", "about")
+    fit = [hit for hit in hits if any(a < hit.start and hit.end < b for a, b in quotes) is wanted] or hits
+    return next((hit for hit in fit if hit.start >= cursor), fit[0] if fit else None)
 
 
 def write_plan(tasks: Sequence[PlannedTask]) -> str:

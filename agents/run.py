@@ -1,7 +1,7 @@
 """One run of one goal: plan it, drive every task through the protocol, and say how it ended.
 
-The reducers of `protocols` decide what happens; this module carries their effects out. Every event is in
-the journal before it is applied, so a run that was killed is rebuilt by applying the same events again.
+The reducers of `protocols` decide what happens; this module carries their effects out. Every event that they
+allow is in the journal before it is applied, so a run that was killed is rebuilt by applying the same events.
 Tasks that do not wait for one another are worked on at once.
 Does not cover: several processes at one run (the journal's lock refuses the second).
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -32,34 +33,39 @@ from ..protocols.tasks import (
     Finish,
     Limits,
     ManagerTask,
+    Patience,
     Schedule,
     Send,
     StartWork,
     StopWork,
     Tick,
-    WorkerTask,
+    WorkerLost,
 )
 from ..protocols.tasks import Event as ProtocolEvent
 from ..tools.errors import BrowserMissing, SiteUnreachable, ToolError
 from ..tools.permissions import Policy
 from . import roles
 from .budget import BudgetExhausted
-from .drive import Drive, Lane, replay
-from .ending import gathered, latest_flaws, open_reasons, punch_items
+from .drive import Drive, replay
+from .ending import RESUMABLE, broken_off, gathered, latest_flaws, open_reasons, punch_items
 from .events import Event, Learned, Planned, Recalled, Said, Stood
 from .families import Job, jobs_of
+from .lanes import Lane, Lanes
 from .lessons import Lessons, site_of
 from .looking import look
-from .lookup import CannotTell, find_order
+from .lookup import CannotTell
 from .mind import Mind, Truncated
+from .placed import already_placed
 from .planning import READINGS, GoalNotUnderstood, doubts
 from .roles import PlannedTask
 from .steps import Step
 from .verifier import Verifier
-from .worker import Assignment, StepFailed, Worker
+from .worker import Assignment, EffectUnknown, StepFailed, Worker
 
 if TYPE_CHECKING:
     from ..memory import Memory
+
+log = logging.getLogger(__name__)
 
 KINDS_OF = {"browser": ("order", "ticket"), "tools": ("use",)}
 """Families that a worker with this equipment can do."""
@@ -85,13 +91,11 @@ class Run:
         self.mind, self.policy, self.expect = mind, policy, expect
         self.lessons = None if memory is None else Lessons(memory, run, site_of(workers))
         self.journal: Journal = mind.journal
-        self.limits = Limits(attempts=redos + 1)
+        self.limits, self.patience = Limits(attempts=redos + 1), Patience()
         self.show = show
-        self.lanes: dict[str, Lane] = {}
+        self.lanes = Lanes(workers)
         self.results: dict[str, JsonValue] = {}
         self.drives: dict[str, Drive] = {}
-        self._free = asyncio.Condition()
-        self._busy: set[str] = set()
         self._ended: dict[str, asyncio.Task[str]] = {}
 
     # --- the whole --------------------------------------------------------------------
@@ -102,10 +106,8 @@ class Run:
             jobs = await self._plan()
         except GoalNotUnderstood as error:
             return self._end(Unverified(None, tuple(str(error).splitlines())))
-        except (BudgetExhausted, Truncated) as error:
-            return self._end(Unverified(None, (str(error),)))
-        except CoreModelError as error:
-            return self._end(Failed(error))
+        except (BudgetExhausted, Truncated, CoreModelError) as error:
+            return self._end(broken_off(error, self.results), error)
         self.show(Planned({job.id: job.title for job in jobs}, {job.id: job.after for job in jobs}))
         try:
             async with asyncio.TaskGroup() as group:
@@ -113,18 +115,19 @@ class Run:
                     self._ended[job.id] = group.create_task(self._when_ready(job))
         except ExceptionGroup as errors:
             error = _first(errors)
-            if isinstance(error, BudgetExhausted | Truncated):
-                return self._end(Unverified(dict(self.results), (str(error),)))
-            return self._end(Failed(error))
+            return self._end(broken_off(error, self.results), error)
         return self._end(self._sum_up(jobs))
 
-    def _end(self, outcome: Confirmed[Any] | Unverified | Failed) -> Confirmed[Any] | Unverified | Failed:
+    def _end(
+        self, outcome: Confirmed[Any] | Unverified | Failed, error: Exception | None = None
+    ) -> Confirmed[Any] | Unverified | Failed:
+        """Record how the run stands: paused, where an error ended it that can be mended from outside."""
         punch = tuple(
             item for drive in self.drives.values() for item in punch_items(drive.job.title, drive.state)
         )
         outcome = replace(outcome, punch_list=punch, cost=self.mind.budget.total(), run=self.run)
         status = {Confirmed: "confirmed", Unverified: "unverified", Failed: "failed"}[type(outcome)]
-        self.journal.set_status(self.run, status)
+        self.journal.set_status(self.run, "paused" if isinstance(error, RESUMABLE) else status)
         return outcome
 
     # --- planning ---------------------------------------------------------------------
@@ -165,24 +168,20 @@ class Run:
         for needed in job.after:
             if await self._ended[needed] != "confirmed":
                 return "not begun"
-        lane = self.lanes.setdefault(job.lane, Lane())
+        lane = self.lanes.of(job)
         async with lane.turn:
             return await self._drive(job, lane)
 
     async def _drive(self, job: Job, lane: Lane) -> str:
         work = job.make(self.results)
         state = ManagerTask(self.run, f"{self.run}.{job.id}", work.spec.describe(), limits=self.limits)
-        drive = Drive(job, work, state, asyncio.Queue())
+        drive = Drive(job, work, state, asyncio.Queue(), patience=self.patience)
         self.drives[job.id] = drive
         replay(self.journal, self.run, drive, lane)
         if drive.state.status in TERMINAL:
             return self._settle(drive)
-        drive.state, effects = wake(drive.state, time.time())
-        for name, worker_state in list(drive.workers.items()):
-            drive.workers[name], more = wake(worker_state, time.time())
-            await self._carry_out_work(drive, name, more, lane)
         try:
-            await self._carry_out(drive, effects, lane)
+            await self._wake(drive, lane)
             while drive.state.status not in TERMINAL:
                 event = await drive.inbox.get()
                 if drive.fault is not None:
@@ -194,8 +193,27 @@ class Run:
             for task in drive.tasks:
                 task.cancel()
             await asyncio.gather(*drive.tasks, return_exceptions=True)
-            await self._release(job)
+            await self.lanes.release(lane)
         return self._settle(drive)
+
+    async def _wake(self, drive: Drive, lane: Lane) -> None:
+        """Set a task going: from its beginning, or from where the journal leaves it."""
+        known = drive.state.worker
+        if self._is_here(known):
+            await self.lanes.book(drive.job, lane)
+        for name in filter(self._is_here, list(drive.workers)):
+            await self._feed_worker(drive, name, WorkerLost(now=time.time(), worker=name), lane)
+        if known and not self._is_here(known):
+            await self._feed(drive, WorkerLost(now=time.time(), worker=known), lane)
+        now = time.time()
+        state, effects = wake(drive.state, now)
+        if drive.resumed:  # it sets a new timer, whose name later events may carry
+            self.journal.append("wake", {"now": now}, run=self.run, task=drive.job.id)
+        drive.state = state
+        await self._carry_out(drive, effects, lane)
+
+    def _is_here(self, name: str) -> bool:
+        return any(worker.name == name for worker in self.workers)
 
     def _settle(self, drive: Drive) -> str:
         """Keep the result of a task that was confirmed; returns how it ended."""
@@ -208,16 +226,12 @@ class Run:
     # --- events and effects --------------------------------------------------------------
 
     async def _feed(self, drive: Drive, event: ProtocolEvent, lane: Lane) -> None:
-        """Journal an event, apply it, and carry out what follows."""
+        """Journal an event that the rules allow, apply it, and carry out what follows."""
         before = drive.state.status, drive.state.attempt
-        self.journal.append(
-            "event",
-            {"event": dump_event(event)},
-            run=self.run,
-            task=drive.job.id,
-            attempt=drive.state.attempt,
-        )
-        drive.state, effects = advance(drive.state, event)
+        state, effects = advance(drive.state, event)
+        body: dict[str, JsonValue] = {"event": dump_event(event)}
+        self.journal.append("event", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
+        drive.state = state
         if (drive.state.status, drive.state.attempt) != before:
             self.show(Stood(drive.job.id, drive.job.title, drive.state.status, drive.state.attempt))
         if drive.state.status == "confirmed":
@@ -229,17 +243,25 @@ class Run:
             if isinstance(effect, Send):
                 await self._send(drive, effect.envelope, lane)
             elif isinstance(effect, Schedule):
-                self._schedule(drive, effect)
+                self._schedule(drive, effect, lane)
             elif isinstance(effect, Decide):
                 await self._decide(drive, effect, lane)
             elif isinstance(effect, Finish):
                 return
 
-    def _schedule(self, drive: Drive, effect: Schedule) -> None:
-        def ring() -> None:
-            drive.inbox.put_nowait(Tick(now=time.time(), timer=effect.timer))
+    def _schedule(self, drive: Drive, effect: Schedule, lane: Lane, worker: str = "") -> None:
+        """Set the timer of a worker, or of the manager, in place of the one before."""
 
-        drive.timers[effect.timer] = asyncio.get_running_loop().call_later(effect.seconds, ring)
+        def ring() -> None:
+            tick = Tick(now=time.time(), timer=effect.timer)
+            if worker:
+                self._spawn(drive, self._feed_worker(drive, worker, tick, lane))
+            else:
+                drive.inbox.put_nowait(tick)
+
+        if worker in drive.timers:
+            drive.timers[worker].cancel()
+        drive.timers[worker] = asyncio.get_running_loop().call_later(effect.seconds, ring)
 
     async def _send(self, drive: Drive, envelope: Envelope, lane: Lane) -> None:
         """Journal a message, show it, and hand it to its recipient in this process."""
@@ -249,9 +271,7 @@ class Run:
             drive.inbox.put_nowait(envelope)
         elif isinstance(envelope.body, Verify):
             self._spawn(drive, self._verify(drive, envelope, envelope.body))
-        elif envelope.recipient in drive.workers or any(
-            worker.name == envelope.recipient for worker in self.workers
-        ):
+        elif envelope.recipient in drive.workers or self._is_here(envelope.recipient):
             await self._feed_worker(drive, envelope.recipient, envelope, lane)
 
     def _spawn(self, drive: Drive, work: Any, name: str = "") -> None:
@@ -277,10 +297,9 @@ class Run:
             f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why
             for flaw in latest_flaws(drive.state)
         ]
-        worker = await self._worker_for(drive.job, lane)
+        worker = await self.lanes.book(drive.job, lane)
         if effect.what == "redo" and failed:
             await self._reflect(drive, failed)
-            self.mind.budget.spend(redos=1)
         notes = (
             await self.lessons.recall(drive.work.stage.name, drive.job.title)
             if self.lessons is not None
@@ -296,6 +315,7 @@ class Run:
             if effect.what == "redo"
             else Assign(task=drive.job.title, spec=drive.state.spec, plan=plan, context=context)
         )
+        self.mind.budget.spend(redos=int(isinstance(body, Redo)))
         recipient = worker.name if isinstance(body, Assign) else ""
         await self._feed(drive, draft(drive.state, body, time.time(), recipient=recipient), lane)
 
@@ -310,41 +330,21 @@ class Run:
 
     # --- workers ----------------------------------------------------------------------
 
-    async def _worker_for(self, job: Job, lane: Lane) -> Worker:
-        """The worker that has the lane, else a free one that can do the job; waits until there is one."""
-        able = [worker for worker in self.workers if worker.has(job.needs)]
-        if not able:
-            raise GoalNotUnderstood(f"No worker has {job.needs} for: {job.title}.")
-        async with self._free:
-            while True:
-                mine = [worker for worker in able if worker.name == lane.worker]
-                free = mine or [worker for worker in able if worker.name not in self._busy]
-                if free:
-                    self._busy.add(free[0].name)
-                    lane.worker = free[0].name
-                    return free[0]
-                await self._free.wait()
-
-    async def _release(self, job: Job) -> None:
-        """Let the worker go when no further job of the lane waits."""
-        lane = self.lanes[job.lane]
-        async with self._free:
-            self._busy.discard(lane.worker)
-            self._free.notify_all()
-
     async def _feed_worker(self, drive: Drive, name: str, event: ProtocolEvent, lane: Lane) -> None:
-        state = drive.workers.get(name) or WorkerTask(self.run, drive.state.task, name)
+        state, effects = advance(drive.worker(name), event)
         body: dict[str, JsonValue] = {"worker": name, "event": dump_event(event)}
         self.journal.append(
             "worker_event", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt
         )
-        drive.workers[name], effects = advance(state, event)
+        drive.workers[name] = state
         await self._carry_out_work(drive, name, effects, lane)
 
     async def _carry_out_work(self, drive: Drive, name: str, effects: Sequence[Effect], lane: Lane) -> None:
         for effect in effects:
             if isinstance(effect, Send):
                 await self._send(drive, effect.envelope, lane)
+            elif isinstance(effect, Schedule):
+                self._schedule(drive, effect, lane, name)
             elif isinstance(effect, StartWork):
                 self._spawn(drive, self._work(drive, name, effect, lane), f"work {name}")
             elif isinstance(effect, StopWork):
@@ -358,7 +358,9 @@ class Run:
         again = drive.resumed or start.order.attempt > 1
         try:
             report = (
-                await self._already_there(drive, worker, lane) if again and drive.job.irreversible else None
+                await already_placed(self.journal, self.run, drive, worker, lane)
+                if again and drive.job.irreversible
+                else None
             )
             if report is None:
                 steps = drive.steps or await self._steps(drive, [], [])
@@ -377,14 +379,14 @@ class Run:
             await self._snapshot(drive, worker, lane)
             body: Report | FailedMessage = report
         except StepFailed as error:
-            hopeless = error.reason in ("out of stock",)
+            hopeless = error.reason == "out of stock" or isinstance(error, EffectUnknown)
             body = FailedMessage(error=type(error).__name__, message=error.feedback(), retry=not hopeless)
         except CannotTell as error:
             body = FailedMessage(error="CannotTell", message=str(error), retry=False)
         except (SiteUnreachable, BrowserMissing):
             raise  # nothing that a redo could mend: the run stops here and can be resumed
         except (ToolError, Truncated) as error:
-            worker.drop(drive.job.lane)
+            await worker.drop(drive.job.lane)
             body = FailedMessage(error=type(error).__name__, message=str(error))
         await self._feed_worker(drive, name, draft(drive.workers[name], body, time.time()), lane)
 
@@ -396,32 +398,12 @@ class Run:
             body: dict[str, JsonValue] = {"storage": dict(lane.storage), "url": lane.url}
             self.journal.append("lane", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
 
-    async def _already_there(self, drive: Drive, worker: Worker, lane: Lane) -> Report | None:
-        """Ask the world whether an attempt that was cut short took effect, before it is made again.
-
-        Raises:
-            CannotTell: It cannot be told; then nothing is done again.
-        """
-        if drive.work.stage.name != "place" or worker.browser is None or not worker.browser.allow:
-            return None
-        start = worker.browser.allow[0]
-        if drive.state.last is not None and drive.state.last.result:
-            raise CannotTell(start, "an order was placed, and what the shop shows of it does not pass")
-        found = await find_order(worker.browser, lane.storage, start, drive.work.facts)
-        if found is None:
-            return None
-        order = Assignment(
-            self.run, drive.job.id, 0, drive.work.stage, (), drive.job.lane, True, lane.storage, found.url
-        )
-        session = await worker.session(order)
-        await session.load(found.url)
-        return Report(result={"number": found.number, "url": found.url, "changes": []})
-
     # --- verification -------------------------------------------------------------------
 
     async def _verify(self, drive: Drive, envelope: Envelope, verify: Verify) -> None:
         verifier = Verifier(
-            self.mind, partial(look, self.run, self.workers, drive, self.lanes[drive.job.lane], verify)
+            self.mind,
+            partial(look, self.journal, self.run, self.workers, drive, self.lanes.of(drive.job), verify),
         )
         verdict = await verifier.verify(drive.work.spec, verify, task=drive.job.id, attempt=envelope.attempt)
         await self._answer(drive, envelope, verdict)
@@ -439,7 +421,7 @@ class Run:
             in_reply_to=envelope.id,
             body=verdict,
         )
-        await self._send(drive, answer, self.lanes[drive.job.lane])
+        await self._send(drive, answer, self.lanes.of(drive.job))
 
     # --- lessons ------------------------------------------------------------------
 
@@ -455,13 +437,21 @@ class Run:
         self.journal.append("lesson", body, run=self.run, task=drive.job.id, attempt=drive.state.attempt)
 
     async def _when_confirmed(self, drive: Drive) -> None:
-        """Keep the lesson that the confirm proves."""
-        if self.lessons is not None and drive.state.confirm is not None:
+        """Keep the lesson that the confirm proves. Where memory fails, the confirm stands without it."""
+        if self.lessons is None or drive.state.confirm is None:
+            return
+        from ..memory import MemoryFault
+
+        try:
             kept = await self.lessons.keep(
                 drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state
             )
-            if kept:
-                self.show(Learned(drive.job.id, kept))
+        except MemoryFault as error:
+            self.journal.append("lesson_lost", str(error), run=self.run, task=drive.job.id)
+            log.warning("The lesson of a confirmed task was not kept: %s", error)
+            return
+        if kept:
+            self.show(Learned(drive.job.id, kept))
 
     # --- the end --------------------------------------------------------------------------
 

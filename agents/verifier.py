@@ -7,20 +7,21 @@ What it cannot look at is `cannot_check`, never a pass.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
 
 from pydantic import JsonValue
 
+from ..core_model.errors import CoreModelError
 from ..protocols.messages import Finding, Verdict, Verify
 from ..protocols.spec import Check, Judge, Schema, Spec, ToolCall, ToolCheck
 from ..tools.errors import SiteUnreachable, ToolError
 from . import roles
 from .checks import Page
-from .families import LOOK
+from .criteria import LOOK, REPORTED
 from .looking import PATIENCE
-from .mind import Mind
+from .mind import Mind, Truncated
+from .question import Question
 
 Look = Callable[[str, Mapping[str, JsonValue]], Awaitable[Any]]
 """Calls a reading tool by name; raises ToolError when it cannot."""
@@ -28,6 +29,8 @@ Look = Callable[[str, Mapping[str, JsonValue]], Awaitable[Any]]
 SURE = 0.7
 """Least probability of a judgement that counts; below it the criterion could not be checked."""
 
+ANSWER_ROOM = 64
+"""Tokens of the context that the chat template and the answer may take."""
 
 LATE = 2.0
 """Seconds that content may come late in a page before the page counts as not showing it."""
@@ -42,46 +45,67 @@ class Verifier:
 
     async def verify(self, spec: Spec, verify: Verify, *, task: str = "", attempt: int = 0) -> Verdict:
         """One finding per criterion, in the spec's order."""
-        looks: dict[str, Any] = {}
+        seen: dict[str, Any] = {}
         findings: list[Finding] = []
         for criterion in spec.criteria:
             if isinstance(criterion, Schema | Check):
                 findings.append(criterion.find(verify.result))
             elif isinstance(criterion, ToolCheck):
-                findings.append(await self._tool_check(criterion, looks))
+                key = _key(criterion.call)
+                if key not in seen:
+                    same = [each for each in spec.criteria if isinstance(each, ToolCheck)]
+                    same = [each for each in same if _key(each.call) == key]
+                    seen[key] = await self._see(same, verify.result)
+                findings.append(_held_against(criterion, seen[key], key))
             else:
-                findings.append(await self._judge(criterion, verify, looks, task, attempt))
+                findings.append(await self._judge(criterion, verify, seen, task, attempt))
         return Verdict(findings=tuple(findings))
 
-    async def _tool_check(self, criterion: ToolCheck, looks: dict[str, Any]) -> Finding:
-        key = json.dumps([criterion.call.tool, dict(criterion.call.args)], sort_keys=True)
-        if key not in looks:
-            self._mind.budget.spend(tool_calls=1)
-            try:
-                looks[key] = await self._look(criterion.call.tool, criterion.call.args)
-            except SiteUnreachable:
-                raise  # says nothing about the result; the run stops and can be resumed
-            except ToolError as error:
-                looks[key] = error
-        if isinstance(looks[key], ToolError):
-            return Finding(criterion=criterion.name, outcome="cannot_check", why=str(looks[key]))
-        found = criterion.find(looks[key], key)
-        if found.outcome == "pass" or criterion.call.tool != LOOK or PATIENCE in criterion.call.args:
-            return found
-        late = {**criterion.call.args, PATIENCE: LATE}
-        return await self._tool_check(replace(criterion, call=ToolCall(LOOK, late)), looks)
+    async def _see(self, criteria: Sequence[ToolCheck], result: JsonValue) -> Any:
+        """What the call of these criteria shows, or the ToolError that it met.
+
+        Where any of them does not pass at once, all of them are held against the page as it is after a while:
+        what a page does not show yet speaks neither for nor against.
+        """
+        call = criteria[0].call
+        early = await self._look_at(call.tool, call.args, result)
+        passed = all(_held_against(each, early, "").outcome == "pass" for each in criteria)
+        if passed or call.tool != LOOK or isinstance(early, ToolError):
+            return early
+        return await self._look_at(call.tool, {**call.args, PATIENCE: LATE}, result)
+
+    async def _look_at(self, tool: str, args: Mapping[str, JsonValue], result: JsonValue) -> Any:
+        self._mind.budget.spend(tool_calls=1)
+        try:
+            seen: Any = await self._look(tool, args)
+        except SiteUnreachable:
+            raise  # says nothing about the result; the run stops and can be resumed
+        except ToolError as error:
+            return error
+        if tool != LOOK or not isinstance(seen, dict):
+            return seen
+        return {**cast("dict[str, Any]", seen), REPORTED: result}
 
     async def _judge(
         self, criterion: Judge, verify: Verify, looks: Mapping[str, Any], task: str, attempt: int
     ) -> Finding:
-        """Ask the model about the page that was looked at, or about result and evidence where none was."""
+        """Ask the model about the page that was looked at, or about result and evidence where none was.
+
+        It reads as much of it as its context holds. A model that breaks down over a question that need not be
+        answered has not answered it.
+        """
         seen: list[Any] = [value for value in looks.values() if isinstance(value, dict) and "rows" in value]
         shown = json.dumps(verify.result, ensure_ascii=False)
         evidence = "\n".join([f"result {shown}", *(f"- {item.summary}" for item in verify.evidence)])
         page = Page.read(seen[-1]).text() if seen else evidence
-        said, confidence = await self._mind.judge(
-            roles.ask_judge(page, criterion.question), task=task, attempt=attempt
-        )
+        try:
+            said, confidence = await self._mind.judge(
+                self._fitting(page, criterion.question), task=task, attempt=attempt
+            )
+        except (CoreModelError, Truncated) as error:
+            if criterion.required:
+                raise
+            return Finding(criterion=criterion.name, outcome="cannot_check", why=str(error))
         outcome = (
             "cannot_check"
             if said == "cannot check" or confidence < SURE
@@ -95,3 +119,24 @@ class Verifier:
             confidence=confidence,
             why="" if outcome == "pass" else f"judged {said!r}",
         )
+
+    def _fitting(self, page: str, criterion: str) -> Question:
+        """The question, with as many lines of the page as leave room for the answer."""
+        model = self._mind.model
+        lines = page.splitlines()
+        while True:
+            question = roles.ask_judge("\n".join(lines), criterion)
+            used = model.count_tokens(f"{question.system()}\n{question.text}") + ANSWER_ROOM
+            if used <= model.context_length or len(lines) <= 1:
+                return question
+            lines = lines[: max(1, min(len(lines) - 1, len(lines) * model.context_length // used))]
+
+
+def _key(call: ToolCall) -> str:
+    return json.dumps([call.tool, dict(call.args)], sort_keys=True)
+
+
+def _held_against(criterion: ToolCheck, seen: Any, key: str) -> Finding:
+    if isinstance(seen, ToolError):
+        return Finding(criterion=criterion.name, outcome="cannot_check", why=str(seen))
+    return criterion.find(seen, key)

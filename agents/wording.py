@@ -31,31 +31,33 @@ FUNCTION = frozenset(
 
 CARRIERS = frozenset(
     """
-    a about account add added addition additional address addressed after afterwards again all also an and
-    another answer answering any apart are arrange arrangement arrive arrives arriving article as ask
-    asked asking at back be been behalf being besides bring brought but buy buyer buying by call called
-    can case cases charge charged check cheers choose chosen client close closed closes closing colleague
-    come comes coming comment complete could courtesy customer customers date day days deliver delivered
-    deliveries delivering delivery desk dispatch do doing done due each else end ending expected fill
-    final finally find finish first following for form from further get gets getting give given gives
-    giving go goes going good goods had handed has have having he hear hello help her here hers hey hi him
-    his house how i if in independent inform is it item items its job just kindly know known last later
-    leave let like made make makes making many mark matter may me mention mentioning message minute moment
-    more must my name named near need needed needs new next note now number of off on once one only open
-    opened option options or order ordered ordering orders organise other our out over owe owed pack paid
-    parcel pass pay paying payment person phone pick piece pieces place placed placing please plus post
-    present promised purchase put question quote quoting reach receive receives recipient reference
-    regards remain remains remark reply replying request requested reserve resolve resolved respond
-    response result resulting right say saying says schedule second see send sending sends sent separate
-    separately service settle settled shall she ship shipment shipped shipping shop shopping should shut
-    since so solve solved some somebody someone soon sort speed state stating stay stays still subject
-    submit support sure take task tell telling text thank thanks that the their them then there they thing
-    things this those through ticket tickets till titled to today together too two under unit units
-    unrelated up us use used using via wait waiting want wanted wants way we well what when which while
-    who whom whose will wish with within words would write writes writing wrote x yes yet you your
+    a about account add added addition additional address addressed after afterwards again all also
+    among an and answer answering any apart are arrange arrangement arrive arrives arriving article as
+    asked asking at back be been behalf being besides bring brought but buy buyer buying by called can
+    case cases charge charged cheers choose chosen client close closed closes closing colleague come
+    comes coming comment complete could courtesy customer customers date days deliver delivered
+    deliveries delivering delivery desk dispatch do doing done due each else end ending everything
+    expected fill final finally find finish following for form from further get gets getting give given
+    gives giving go goes going gone good goods had handed has have having he hear hello help her here
+    hers hey hi him his house how i in independent inform is it item items its job just kindly know
+    known last later leave let like made make makes making many matter me mention mentioning message
+    minute moment must my name named near need needed needs new note now number of off on once open
+    opened option options order ordered ordering orders organise our out over owe owed pack paid parcel
+    pass pay paying payment person piece pieces place placed placing please plus post present promised
+    purchase put question quote quoting reach receive receives recipient reference regards remain
+    remains remark reply replying request requested requests reserve resolve resolved respond response
+    result resulting right say saying says schedule see send sending sends sent separate separately
+    service settle settled shall she ship shipment shipped shipping shopping should shut since so solve
+    solved some somebody someone soon sort speed state stating stay stays still subject submit support
+    sure take task tell telling text thank thanks that the their them then there they thing things this
+    those through ticket tickets till titled to together too under unit units unrelated up us use used
+    using via wait waiting want wanted wants way we well what when which while who whom whose wish with
+    within words would write writes writing wrote x yes yet you your
     """.split()
 )
-"""Words that only carry a sentence. Negations are not: `not`, `without`, `no`, `except`, `instead`."""
+"""Words that only carry a sentence. Negations are not: `not`, `without`, `no`, `except`, `instead`.
+
+Words that do so only in a phrase, and phrases of these that mean something, are told in `carrying`."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,11 @@ def fold(text: str) -> str:
     return " ".join(words(text))
 
 
+def tokens(text: str) -> list[Span]:
+    """Every word and punctuation mark of `text` with its place, in order."""
+    return [Span(match.group(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
+
+
 def locate(copy: str, source: str, after: int = 0) -> Span | None:
     """Find a folded copy in the text it was copied from; None if it is no run of whole words of it.
 
@@ -91,13 +98,14 @@ def locate(copy: str, source: str, after: int = 0) -> Span | None:
 
 def places(copy: str, source: str) -> list[Span]:
     """Every place where a text stands as whole words, apart from case and spacing, in order."""
-    wanted = words(copy)
-    found = [(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(source)]
-    return [
-        Span(source[found[i][1] : found[i + len(wanted) - 1][2]], found[i][1], found[i + len(wanted) - 1][2])
+    wanted, found = words(copy), tokens(source)
+    said = [token.text.lower() for token in found]
+    runs = [
+        found[i : i + len(wanted)]
         for i in range(len(found) - len(wanted) + 1)
-        if wanted and [word for word, _, _ in found[i : i + len(wanted)]] == wanted
+        if wanted and said[i : i + len(wanted)] == wanted
     ]
+    return [Span(source[run[0].start : run[-1].end], run[0].start, run[-1].end) for run in runs]
 
 
 def count_of(text: str) -> int | None:

@@ -9,6 +9,9 @@ Does not cover: whether the claim is true. It ends a step that goes round in cir
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +23,7 @@ from ..protocols.messages import Evidence, Report
 from ..tools.browser.actions import Action, MalformedAction, parse_action
 from ..tools.browser.results import ActionResult, evidence
 from ..tools.browser.view import View
-from ..tools.executor import Executor
+from ..tools.executor import Executor, ToolResult
 from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, Tool, tool
 from . import claims, roles
@@ -33,12 +36,23 @@ if TYPE_CHECKING:
     from ..core_model.generation import Model
     from ..tools.browser import Browser, BrowserSession
 
+DOORS = {
+    **dict.fromkeys(("type", "select", "back"), "browser_fill"),
+    **dict.fromkeys(("scroll", "wait", "find", "read"), "browser_look"),
+}
+"""Through which of the browser's doors an action goes; all others through `browser`."""
+
 MOST_ACTIONS = 24
 """Actions of one step before it counts as stuck."""
 
 MOST_REPEATS = 4
 """Times that the same action may be taken on the same page in one step."""
 
+NO_ANSWER = ("crashed", "unreachable", "timeout")
+"""Codes of an action after which nobody knows what the site made of it."""
+
+CLOSING_SECONDS = 5.0
+"""How long a session that is dropped may take to close."""
 
 ASTRAY = "astray"
 """Under this name a step counts how often it would have acted on a wrong page."""
@@ -62,6 +76,17 @@ class StepStuck(StepFailed):
     """A step went round in circles or took too many actions."""
 
 
+class EffectUnknown(StepFailed):
+    """A call may have taken effect. It is not made again: a person has to look at what it acts on."""
+
+    def __init__(self, step: str, tool: str) -> None:
+        super().__init__(
+            step,
+            f"whether {tool!r} took effect is not known",
+            "it was not repeated; look at what it acts on yourself before you run it again",
+        )
+
+
 class NothingToWorkWith(ValueError):
     """A worker was made without what its job needs."""
 
@@ -77,7 +102,7 @@ class Assignment:
     """What a worker gets beside the protocol's order: the concrete stage, its lane, and where to begin.
 
     Attributes:
-        run, task, attempt: Name the attempt; keys of tool calls are made of them.
+        run, task, attempt: Name the attempt; keys of tool calls are made of them (see `Attempt`).
         stage: Parts and last steps.
         steps: The plan, already in order.
         lane: The browsing session to go on with.
@@ -99,7 +124,13 @@ class Assignment:
 
 @dataclass
 class Attempt:
-    """What piles up while a worker is at it."""
+    """What piles up while a worker is at it.
+
+    Attributes:
+        done: Calls of plugged-in tools and what they returned.
+        returned: The values among them.
+        made: How often each call with an effect was made in this attempt, by its hash.
+    """
 
     order: Assignment
     mind: Mind
@@ -109,11 +140,21 @@ class Attempt:
     changes: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     answer: str = ""
     calls: int = 0
-    seen: View | None = None
+    done: list[Done] = field(default_factory=list[Done])
+    returned: list[JsonValue] = field(default_factory=list[JsonValue])
+    made: dict[str, int] = field(default_factory=dict[str, int])
 
     def key(self) -> str:
+        """The key of a call that belongs to this attempt only."""
         self.calls += 1
         return f"{self.order.run}/{self.order.task}/{self.order.attempt}/{self.calls}"
+
+    def lasting_key(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        """The key of a call with an effect: the same in every attempt, so that it is not made twice."""
+        text = json.dumps([tool, dict(arguments)], sort_keys=True)
+        mark = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.made[mark] = self.made.get(mark, 0) + 1
+        return f"{self.order.run}/{self.order.task}/0/{mark}.{self.made[mark]}"
 
 
 class Worker:
@@ -162,15 +203,20 @@ class Worker:
         session = self._sessions.get(lane)
         return None if session is None or session.crashed else session
 
-    def drop(self, lane: str) -> None:
-        """Forget a lane's session; the next attempt opens a fresh one."""
-        self._sessions.pop(lane, None)
+    async def drop(self, lane: str) -> None:
+        """Close a lane's session and forget it; the next attempt opens a fresh one."""
+        session = self._sessions.pop(lane, None)
+        if session is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await session.close()
 
     async def perform(self, order: Assignment, mind: Mind, policy: Policy) -> Report:
         """Do one attempt.
 
         Raises:
             StepFailed: The model said that a step cannot be done, or it went in circles.
+            EffectUnknown: A call with an effect was begun, and it is not known whether it took effect.
             BudgetExhausted, ToolError, CoreModelError: The attempt broke down.
         """
         attempt = Attempt(order, mind, Executor(policy, mind.journal, [*self._door(order), *self.functions]))
@@ -197,7 +243,11 @@ class Worker:
         return Report(result=result, evidence=tuple(attempt.evidence))
 
     def _door(self, order: Assignment) -> list[AnyTool]:
-        """The browser as a tool of this attempt, so that every action is permitted and journalled."""
+        """The browser as tools of this attempt, so that every action is permitted and journalled.
+
+        Three doors: to press something; to fill something in, which changes the page and nothing behind it,
+        so that a kill in the middle of it leaves nothing to find out; and to look around.
+        """
         if self.browser is None:
             return []
 
@@ -210,8 +260,9 @@ class Worker:
 
         effect = "irreversible" if order.irreversible else "write"
         door = tool(name="browser", effect=effect, recovery="unsafe", timeout=60)(browse)
+        fill = tool(name="browser_fill", effect="write", recovery="pure", timeout=60)(browse)
         calm = tool(name="browser_look", effect="read", recovery="pure", timeout=60)(browse)
-        return [door, calm]
+        return [door, fill, calm]
 
     async def _do(self, attempt: Attempt, step: Step) -> None:
         """The loop of one step: look, ask, act."""
@@ -263,21 +314,21 @@ class Worker:
 
     async def _act(self, attempt: Attempt, action: Action, view: View) -> str:
         """One action through the executor; returns the line for the history."""
-        order = attempt.order
-        calm = action.verb in ("scroll", "wait", "back", "type", "select")
-        name = "browser_look" if calm else "browser"
-        key = attempt.key()
-        made = await attempt.executor.call(name, {"lane": order.lane, "action": action.line()}, key=key)
+        order, key = attempt.order, attempt.key()
+        arguments = {"lane": order.lane, "action": action.line()}
+        made = await attempt.executor.call(DOORS.get(action.verb, "browser"), arguments, key=key)
         attempt.mind.budget.spend(tool_calls=1, steps=1)
         if not made.ok:
-            if made.code in ("BrowserCrashed", "SiteUnreachable"):
-                self.drop(order.lane)
+            # Where it may have taken effect and cannot be undone, there is no second press in this attempt.
+            unanswered = made.code in ("BrowserCrashed", "SiteUnreachable")
+            if unanswered or (made.unknown and order.irreversible):
+                await self.drop(order.lane)
                 raise StepFailed("browse", made.error or made.code)
             return f"{made.code}: {made.error}"
         value = made.value if isinstance(made.value, dict) else {}
         result = _result_of(value)
-        if result.code in ("crashed", "unreachable", "timeout"):
-            self.drop(order.lane)
+        if result.code in NO_ANSWER:
+            await self.drop(order.lane)
             raise StepFailed("browse", f"{result.code}: {result.message or 'the page did not answer'}")
         line = result.line()
         attempt.evidence.append(
@@ -299,32 +350,60 @@ class Worker:
         order, mind = attempt.order, attempt.mind
         cards = [ToolCard(item.name, item.description, tuple(_properties(item))) for item in self.functions]
         step = order.steps[0]
-        done: list[Done] = []
-        returned: list[JsonValue] = []
+        await self._take_up(attempt, step)
         for _ in range(MOST_REPEATS):
             answer = await mind.ask(
-                roles.ask_use(cards, done, step.text), task=order.task, attempt=order.attempt
+                roles.ask_use(cards, attempt.done, step.text), task=order.task, attempt=order.attempt
             )
-            call = roles.read_use(answer, step.text, done)
+            call = roles.read_use(answer, step.text, attempt.done)
             if not call.tool:
                 if not call.answer:
                     raise StepFailed(step.text, "no tool fits")
                 return Report(
-                    result={"answer": call.answer, "returned": returned}, evidence=tuple(attempt.evidence)
+                    result={"answer": call.answer, "returned": attempt.returned},
+                    evidence=tuple(attempt.evidence),
                 )
-            key = attempt.key()
-            made = await attempt.executor.call(
-                call.tool, _typed(self._tool(call.tool), call.arguments), key=key
-            )
-            mind.budget.spend(tool_calls=1, steps=1)
-            text = made.value if isinstance(made.value, str) else json.dumps(made.value)
-            shown = text if made.ok else f"error: {made.error}"
-            if made.ok:
-                returned.append(text)
-            done.append(Done(" ".join([call.tool, *call.arguments.values()]), shown))
-            attempt.evidence.append(Evidence(id=key, tool=call.tool, summary=shown[:200], data=made.value))
-            mind.show(Acted(self.name, order.task, step.text, done[-1].action, shown))
+            item = self._tool(call.tool)
+            arguments = _typed(item, call.arguments)
+            pure = item.recovery == "pure"
+            key = attempt.key() if pure else attempt.lasting_key(item.name, arguments)
+            made = await attempt.executor.call(item.name, arguments, key=key)
+            self._note(attempt, step, call.arguments, made)
         raise StepStuck(step.text, "too many calls")
+
+    async def _take_up(self, attempt: Attempt, step: Step) -> None:
+        """Settle what earlier attempts began, and go on from what came of it.
+
+        Raises:
+            EffectUnknown: A call was begun, and how it came out cannot be found out.
+        """
+        order, journal = attempt.order, attempt.mind.journal
+        for call in journal.calls(order.run, order.task):
+            if call.recovery == "pure":
+                continue
+            if call.recovery == "unsafe" and call.status is None:
+                raise EffectUnknown(step.text, call.tool)  # stays open: a person records what came of it
+            made = await attempt.executor.call(call.tool, call.args, key=call.key)
+            if journal.settled(call.key) is None:
+                raise EffectUnknown(step.text, call.tool)
+            self._note(attempt, step, call.args, made)
+
+    def _note(self, attempt: Attempt, step: Step, arguments: Mapping[str, Any], made: ToolResult) -> None:
+        """Keep what a call of a plugged-in tool came to, for the model and for the report."""
+        if not made.replayed:
+            attempt.mind.budget.spend(tool_calls=1, steps=1)
+        if made.unknown:
+            raise EffectUnknown(step.text, made.tool)
+        text = made.value if isinstance(made.value, str) else json.dumps(made.value)
+        shown = text if made.ok else f"error: {made.error}"
+        action = " ".join([made.tool, *map(str, arguments.values())])
+        attempt.done.append(Done(action, shown))
+        if made.ok:
+            attempt.returned.append(text)
+        evidence = Evidence(id=made.key, tool=made.tool, summary=shown[:200], data=made.value)
+        if evidence not in attempt.evidence:
+            attempt.evidence.append(evidence)
+        attempt.mind.show(Acted(self.name, attempt.order.task, step.text, action, shown))
 
     def _tool(self, name: str) -> AnyTool:
         return next(item for item in self.functions if item.name == name)

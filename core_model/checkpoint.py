@@ -160,7 +160,7 @@ def _weight_files(folder: Path) -> Iterable[Path]:
         return [folder / SINGLE]
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptWeights(index, f"it cannot be read as an index ({error!r})") from error
     for name in names:
         if not (folder / name).is_file():

@@ -24,6 +24,22 @@ _CLASSES = {
 }
 
 
+def read_settings(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of a checkpoint.
+
+    Raises:
+        UnknownCheckpoint: It is damaged or something else.
+    """
+    remedy = "Correct it, or fetch or copy the checkpoint again."
+    try:
+        found: object = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UnknownCheckpoint(path, f"it is not JSON ({error})", remedy) from error
+    if not isinstance(found, dict):
+        raise UnknownCheckpoint(path, "it is not a JSON object", remedy)
+    return cast("dict[str, Any]", found)
+
+
 @dataclass(frozen=True)
 class RopeScaling:
     """How rotary frequencies are stretched for a longer context; `kind` is default, linear or llama3."""
@@ -59,6 +75,9 @@ class ModelConfig:
     pad_token_id: int | None = None
 
     def __post_init__(self) -> None:
+        for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "num_kv_heads", "head_dim"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)!r} must be at least 1.")
         if self.num_heads % self.num_kv_heads:
             raise ValueError(
                 f"num_heads {self.num_heads!r} must be a multiple of num_kv_heads {self.num_kv_heads!r}."
@@ -99,8 +118,6 @@ class ModelConfig:
             context = int(window)  # within one window, sliding and full attention are the same
         heads, hidden = int(hf["num_attention_heads"]), int(hf["hidden_size"])
         theta, scaling = _read_rope(hf, source)
-        eos: Any = hf.get("eos_token_id")
-        ends = cast("list[int]", eos if isinstance(eos, list) else [] if eos is None else [eos])
         return cls(
             vocab_size=int(hf["vocab_size"]),
             hidden_size=hidden,
@@ -118,7 +135,7 @@ class ModelConfig:
             qk_norm=kind == "qwen3",
             model_type=kind,
             bos_token_id=hf.get("bos_token_id"),
-            eos_token_ids=tuple(ends),
+            eos_token_ids=token_ids(hf.get("eos_token_id")),
             pad_token_id=hf.get("pad_token_id"),
         )
 
@@ -160,21 +177,32 @@ class ModelConfig:
 
     @classmethod
     def load(cls, folder: Path | str) -> ModelConfig:
-        """Read `config.json` in `folder`; `UnknownCheckpoint` when it is absent or not JSON."""
+        """Read `config.json` in `folder`; `UnknownCheckpoint` when it is absent or of no use."""
         path = Path(folder) / "config.json"
         remedy = "Give a Hugging Face folder with config.json, *.safetensors and tokenizer.json."
         if not path.is_file():
             raise UnknownCheckpoint(folder, "it has no config.json", remedy)
+        hf = read_settings(path)
         try:
-            hf: object = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UnknownCheckpoint(path, f"it is not JSON ({error})", remedy) from error
-        if not isinstance(hf, dict):
-            raise UnknownCheckpoint(path, "it is not a JSON object", remedy)
-        try:
-            return cls.from_hf(cast("dict[str, Any]", hf), path)
+            return cls.from_hf(hf, path)
         except KeyError as error:
             raise UnknownCheckpoint(path, f"the key {error.args[0]!r} is absent", remedy) from error
+        except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            remedy = "Correct it, or fetch or copy the checkpoint again."
+            raise UnknownCheckpoint(path, f"its values do not make a model ({error})", remedy) from error
+
+
+def token_ids(named: object) -> tuple[int, ...]:
+    """What Hugging Face files name as end tokens: one id, several, or None.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    ids = cast("list[object]", named) if isinstance(named, list) else [] if named is None else [named]
+    found = tuple(each for each in ids if isinstance(each, int))
+    if len(found) < len(ids):
+        raise TypeError(f"eos_token_id is {named!r}, no token id")
+    return found
 
 
 def _read_rope(hf: Mapping[str, Any], source: object) -> tuple[float, RopeScaling]:

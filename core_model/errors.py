@@ -17,7 +17,7 @@ class UnknownCheckpoint(CoreModelError):
 
     def __init__(self, source: object, why: str, remedy: str) -> None:
         self.source, self.why = source, why
-        super().__init__(f"Cannot open the checkpoint {str(source)!r}: {why}. {remedy}")
+        super().__init__(f"Cannot open the checkpoint {str(source)!r}: {why.rstrip(' .')}. {remedy}")
 
 
 class MissingWeights(CoreModelError):
@@ -33,7 +33,17 @@ class CorruptWeights(CoreModelError):
 
     def __init__(self, path: Path | str, why: str) -> None:
         self.path, self.why = str(path), why
-        super().__init__(f"The file {str(path)!r} is damaged: {why}. Fetch or copy the checkpoint again.")
+        super().__init__(
+            f"The file {str(path)!r} is damaged: {why.rstrip(' .')}. Fetch or copy the checkpoint again."
+        )
+
+
+class TrainingRefused(CoreModelError):
+    """A folder of a training that cannot be used as asked; nothing in it was changed."""
+
+    def __init__(self, folder: object, why: str, remedy: str) -> None:
+        self.folder, self.why = str(folder), why
+        super().__init__(f"The folder {str(folder)!r} cannot be used: {why}. {remedy}")
 
 
 class PromptTooLong(CoreModelError):
@@ -95,7 +105,7 @@ class RemoteError(CoreModelError):
 
     def __init__(self, url: str, why: str, remedy: str, status: int | None = None) -> None:
         self.url, self.why, self.status = url, why, status
-        super().__init__(f"The model server {url!r} failed: {why}. {remedy}")
+        super().__init__(f"The model server {url!r} failed: {why.rstrip(' .')}. {remedy}")
 
 
 class NotAModelServer(RemoteError):
@@ -132,6 +142,6 @@ class HubUnavailable(CoreModelError):
     def __init__(self, name: str, why: str) -> None:
         self.name, self.why = name, why
         super().__init__(
-            f"The hub model {name!r} could not be fetched: {why}. Connect to the network once, "
+            f"The hub model {name!r} could not be fetched: {why.rstrip(' .')}. Connect to the network once, "
             "or give a folder that holds the checkpoint."
         )

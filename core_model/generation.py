@@ -30,12 +30,13 @@ class Generation:
 
     Attributes:
         text: Without end token and stop text.
-        token_ids: Generated tokens; empty where a server does not tell them.
+        token_ids: Tokens of the text; empty where a server does not tell them.
         logprobs: Natural log of each token's probability among those the grammar allowed, at temperature 1;
             None where the grammar left no choice (they say nothing about confidence) or the server is silent.
         stop_reason: "length" means that tokens ran out and the text may be cut, also inside a grammar.
         prompt_tokens: Tokens of the prompt.
         seconds: From request to end, waiting included.
+        untold_tokens: Number of generated tokens that are not in `token_ids`: a server only counts them.
     """
 
     text: str
@@ -44,6 +45,12 @@ class Generation:
     stop_reason: StopReason
     prompt_tokens: int
     seconds: float
+    untold_tokens: int = 0
+
+    @property
+    def output_tokens(self) -> int:
+        """Number of generated tokens, told or only counted."""
+        return len(self.token_ids) + self.untold_tokens
 
     @property
     def truncated(self) -> bool:

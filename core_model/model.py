@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from .capabilities import Capabilities
 from .chat_template import ChatTemplate, Message
 from .checkpoint import load_checkpoint
+from .config import read_settings, token_ids
 from .engine import Engine
 from .errors import HubUnavailable, MissingWeights, UnknownCheckpoint
 from .generation import Delta, Generation, Model, ModelUsage
@@ -207,7 +206,8 @@ def load_model(
         seed: Mixed into the seed of every request.
 
     Raises:
-        MissingWeights, CorruptWeights, UnknownCheckpoint: the folder does not hold a usable checkpoint.
+        MissingWeights, CorruptWeights, UnknownCheckpoint: the folder does not hold a usable checkpoint, or
+            the URL is none.
         HubUnavailable: the hub name could not be fetched.
     """
     if source is None:
@@ -216,11 +216,16 @@ def load_model(
             raise MissingWeights(EMBEDDED, "the embedded model is not installed", remedy)
         return open_folder(EMBEDDED, "embedded", device or "cpu", dtype, seed)
     text = str(source)
-    if re.match(r"https?:/", text):
+    if re.match(r"https?:", text):
         from .remote import RemoteModel
 
         return RemoteModel(text, seed=seed)
-    folder = Path(source).expanduser()
+    try:
+        folder = Path(source).expanduser()
+    except RuntimeError as error:
+        raise UnknownCheckpoint(
+            source, "there is no such user", "Write the folder's path in full."
+        ) from error
     if folder.is_dir():
         return open_folder(folder, folder.resolve().name, device, dtype, seed)
     if isinstance(source, str) and _HUB_NAME.fullmatch(source):
@@ -251,9 +256,11 @@ def _end_tokens(folder: Path, model: Transformer, tokenizer: Tokenizer) -> list[
         ids.add(tokenizer.eos_id)
     path = folder / "generation_config.json"
     if path.is_file():
-        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        named = settings.get("eos_token_id")
-        ids.update([named] if isinstance(named, int) else named or [])
+        try:
+            ids.update(token_ids(read_settings(path).get("eos_token_id")))
+        except TypeError as error:
+            remedy = "Correct it, or fetch or copy the checkpoint again."
+            raise UnknownCheckpoint(path, str(error), remedy) from error
     return sorted(ids)
 
 

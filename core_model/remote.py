@@ -22,7 +22,7 @@ import httpx
 
 from .capabilities import Capabilities
 from .chat_template import Message
-from .errors import MalformedOutput, NotAModelServer, NotSupported, RemoteError
+from .errors import MalformedOutput, NotAModelServer, NotSupported, RemoteError, UnknownCheckpoint
 from .generation import Delta, Generation, ModelUsage, StopReason
 from .grammar import Grammar
 from .sampling import Sampling
@@ -74,10 +74,12 @@ class RemoteModel:
             timeout: Seconds without a byte from the server.
             retry: How often to try.
             seed: Mixed into the seed of every request.
+
+        Raises:
+            UnknownCheckpoint: `url` is no http(s) address with a host.
         """
         address, _, name = url.partition("#")
-        parsed = httpx.URL(address)
-        self.url = address.rstrip("/") + ("/v1" if parsed.path in ("", "/") else "")
+        self.url = address.rstrip("/") + ("/v1" if _checked(address).path in ("", "/") else "")
         self.name = name
         self.capabilities = replace(capabilities, grammar=False, score=False, fork=False, token_counts=False)
         self.context_length = context_length
@@ -95,10 +97,26 @@ class RemoteModel:
         """Tokens as the server counts them, and seconds of waiting for it."""
         return replace(self._usage)
 
+    async def reach(self) -> None:
+        """Ask the server once what it serves, so that a wrong URL is known before work begins.
+
+        Raises:
+            RemoteError: The server is not there, or refuses.
+            NotAModelServer: What answers is something else.
+        """
+        patient, self._retry = self._retry, replace(self._retry, tries=1)
+        try:
+            await self._find_model()
+        except RemoteError as error:
+            if not (self.name and error.status in (404, 405)):  # not every server lists its models
+                raise
+        finally:
+            self._retry = patient
+
     async def generate(
         self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
     ) -> Generation:
-        """Answer `messages`; see `Model`.
+        """Answer `messages`; see `Model`. Tokens and seconds are those of all answers that were asked for.
 
         Raises:
             RemoteError: the server is not there, refuses the request or keeps failing.
@@ -108,13 +126,15 @@ class RemoteModel:
         if grammar is None:
             return await self._complete(messages, sampling, None)
         answers: list[str] = []
+        spent = Generation("", (), (), "stop", 0, 0.0)
         why = ""
         asked: list[Message] = _with_instruction(messages, grammar)
         for attempt in range(self._retry.answers):
             varied = replace(sampling, seed=sampling.seed + attempt)
             generation = await self._complete(asked, varied, grammar)
+            spent = _with_cost_of(generation, spent)
             try:
-                return replace(generation, text=grammar.normalise(generation.text))
+                return replace(spent, text=grammar.normalise(generation.text))
             except ValueError as error:
                 why = str(error).replace("\n", " ")
             answers.append(generation.text)
@@ -227,11 +247,13 @@ class RemoteModel:
     async def _find_model(self) -> None:
         response = await self._send("GET", "/models", None)
         listed: object = self._json(response.text).get("data")
-        models = cast("list[dict[str, Any]]", listed) if isinstance(listed, list) else []
-        if not models or "id" not in models[0]:
+        found = cast("list[object]", listed) if isinstance(listed, list) else []
+        models = [cast("dict[str, Any]", each) for each in found if isinstance(each, dict) and "id" in each]
+        if not models:
             raise NotAModelServer(self.url, f"GET /models answered {response.text[:200]!r}")
-        self.name = str(models[0]["id"])
-        length = models[0].get("max_model_len") or models[0].get("context_length")
+        told = next((each for each in models if each.get("id") == self.name), models[0])
+        self.name = self.name or str(told["id"])
+        length = told.get("max_model_len") or told.get("context_length")
         if isinstance(length, int):
             self.context_length = length
 
@@ -335,7 +357,47 @@ class _Collected:
 
     def generation(self, seconds: float) -> Generation:
         text = "".join(self._texts)
-        return Generation(text, (), tuple(self._logprobs), self._stop_reason, self._prompt_tokens, seconds)
+        return Generation(
+            text,
+            (),
+            tuple(self._logprobs),
+            self._stop_reason,
+            self._prompt_tokens,
+            seconds,
+            self.output_tokens,
+        )
+
+
+def _with_cost_of(generation: Generation, earlier: Generation) -> Generation:
+    """The answer, with the tokens and seconds of an earlier one added to its own."""
+    return replace(
+        generation,
+        prompt_tokens=generation.prompt_tokens + earlier.prompt_tokens,
+        seconds=generation.seconds + earlier.seconds,
+        untold_tokens=generation.untold_tokens + earlier.output_tokens,
+    )
+
+
+def _checked(address: str) -> httpx.URL:
+    """The address of a server.
+
+    Raises:
+        UnknownCheckpoint: It is none.
+    """
+    why = ""
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL as error:
+        url, why = httpx.URL(), str(error)
+    if not why and (url.scheme not in ("http", "https") or not url.host):
+        why = "it is no http address with a host"
+    if not why and url.port is not None and not 0 < url.port < 65536:
+        why = f"its port {url.port} is not between 1 and 65535"
+    if why:
+        raise UnknownCheckpoint(
+            address, why, "Give a server's base URL, for example http://127.0.0.1:8000/v1."
+        )
+    return url
 
 
 def _asked_wait(response: httpx.Response, otherwise: float) -> float:

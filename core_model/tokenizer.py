@@ -16,6 +16,7 @@ from typing import Any, cast
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as FastTokenizer
 
+from .config import read_settings
 from .errors import UnknownCheckpoint
 
 BOS, EOS, PAD = "<|bos|>", "<|eos|>", "<|pad|>"
@@ -128,7 +129,7 @@ class Tokenizer:
         """Read a folder's tokenizer; `chat_template.jinja` beside it wins over the one in the settings.
 
         Raises:
-            UnknownCheckpoint: no readable `tokenizer.json`.
+            UnknownCheckpoint: no readable `tokenizer.json`, or a damaged `tokenizer_config.json`.
         """
         folder = Path(folder)
         path = folder / "tokenizer.json"
@@ -144,7 +145,7 @@ class Tokenizer:
         settings: dict[str, Any] = {}
         config = folder / "tokenizer_config.json"
         if config.is_file():
-            settings = json.loads(config.read_text(encoding="utf-8"))
+            settings = read_settings(config)
         template = folder / "chat_template.jinja"
         if template.is_file():
             settings["chat_template"] = template.read_text(encoding="utf-8")

@@ -295,14 +295,18 @@ class Journal:
         call = self.call(key)
         return call if call and call.status is not None else None
 
-    def unsettled(self, run: str) -> tuple[Call, ...]:
-        """Calls of a run that were begun and have no outcome, oldest first."""
+    def calls(self, run: str, task: str = "") -> tuple[Call, ...]:
+        """Calls of a run, or of one task of it, settled or not, oldest first."""
         found = self._read(
             "SELECT run, task, attempt, kind, key, body FROM rows"
-            " WHERE run = ? AND kind IN ('intent', 'outcome') ORDER BY seq",
-            (run,),
+            " WHERE run = ?1 AND (?2 = '' OR task = ?2) AND kind IN ('intent', 'outcome') ORDER BY seq",
+            (run, task),
         )
-        return tuple(call for call in _calls(found) if call.status is None)
+        return tuple(_calls(found))
+
+    def unsettled(self, run: str) -> tuple[Call, ...]:
+        """Calls of a run that were begun and have no outcome, oldest first."""
+        return tuple(call for call in self.calls(run) if call.status is None)
 
     # --- the file ---------------------------------------------------------------------
 

@@ -37,7 +37,14 @@ CREATE UNIQUE INDEX one_outcome ON rows (key) WHERE kind = 'outcome';
 
 
 def take_lock(path: Path) -> int:
-    """Lock `<file>.lock` for this process; the kernel frees it when the process ends, however it ends."""
+    """Lock `<file>.lock` for this process; the kernel frees it when the process ends, however it ends.
+
+    Raises:
+        RunLocked: A process writes the file.
+        JournalCorrupt, JournalVersionError: `path` is no journal that may be written. It is left as it is,
+            and nothing is made beside it.
+    """
+    _refuse_what_is_not_ours(path)
     handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,11 +61,25 @@ def take_lock(path: Path) -> int:
     return handle
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process has the journal open to write at this moment."""
+    try:
+        handle = os.open(f"{path}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False  # never locked, or not ours to look at
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def open_to_write(path: Path) -> sqlite3.Connection:
-    """Open or make the file, with mode 0600. The caller holds the lock."""
+    """Open or make the file, with mode 0600. The caller holds the lock of `take_lock`."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     path.chmod(0o600)
-    _check_header(path)
     with typed_errors(path):
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
         try:
@@ -81,15 +102,15 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 def open_readonly(path: Path) -> sqlite3.Connection:
-    """Open an existing file without a lock and without the right to change it."""
+    """Open an existing file without a lock, without the right to change it, and leave no file beside it."""
     _check_header(path)
-    # A folder that we may not write to has no shared memory file to coordinate with a writer,
-    # and then there is no writer that we could disturb or miss: `immutable` reads the file alone.
-    for mode in ("mode=ro", "immutable=1"):
+    # A log beside the file means that a writer has it open, or was killed: SQLite must read the two together.
+    # Without one the file is whole, and `immutable` reads it alone, without making files of shared memory; so
+    # it does in a folder that we may not write to, where there is no writer that we could disturb or miss.
+    logged = any(os.path.exists(f"{path}{end}") for end in ("-wal", "-journal"))
+    for mode in ("mode=ro", "immutable=1") if logged else ("immutable=1",):
         with typed_errors(path):
-            connection = sqlite3.connect(
-                f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None, check_same_thread=False
-            )
+            connection = _connect_readonly(path, mode)
             try:
                 if _check_format(path, connection, to_write=False) == "new":
                     raise JournalCorrupt(path, "it is empty")
@@ -104,7 +125,29 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     raise JournalCorrupt(path, "it cannot be read")
 
 
+def _connect_readonly(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None, check_same_thread=False
+    )
+
+
+def _refuse_what_is_not_ours(path: Path) -> None:
+    """Look at what is at `path` before anything is locked, made or changed; nothing at all is fine."""
+    if not path.exists():
+        return
+    _check_header(path)
+    connection = _connect_readonly(path, "immutable=1")
+    try:
+        _check_format(path, connection, to_write=True)
+    except sqlite3.DatabaseError:
+        return  # half of it is in the log of a writer, or it is damaged: opening it will tell
+    finally:
+        connection.close()
+
+
 def _check_header(path: Path) -> None:
+    if not path.is_file():
+        raise JournalCorrupt(path, "it is not a regular file")
     with path.open("rb") as file:
         head = file.read(16)
     if head and head != b"SQLite format 3\x00":

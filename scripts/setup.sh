@@ -29,8 +29,11 @@ choose_python() {
         "Ubuntu 22.04: apt-get install python3.11 python3.11-venv) or name one: make demo PYTHON=/path/to/python3.11"
 }
 
+# A venv whose making was interrupted has a Python, but no pip yet.
+is_whole() { new_enough "$VENV/bin/python" && "$VENV/bin/python" -m pip --version >/dev/null 2>&1; }
+
 make_venv() {
-    if [ -x "$VENV/bin/python" ] && new_enough "$VENV/bin/python"; then
+    if [ -x "$VENV/bin/python" ] && is_whole; then
         return
     fi
     local python version

@@ -28,7 +28,7 @@ def main(
     Returns:
         Exit code: 0 confirmed or done, 2 usage or settings, 3 unverified, 4 failed, 130 interrupted.
     """
-    from .edge import INTERRUPTED, USAGE, report_error
+    from .edge import INTERRUPTED, USAGE, any_text_prints, report_error, report_interrupt, term_interrupts
     from .parser import build_parser
 
     parser = build_parser()
@@ -38,15 +38,17 @@ def main(
         parser.print_help()
         return USAGE
     module, _, name = options.handler.partition(":")
+    as_json: bool = getattr(options, "json", False) or getattr(options, "events", False)
+    any_text_prints()
     try:
-        code: int = getattr(import_module(f".{module}", __name__), name)(options)
-        sys.stdout.flush()
-        return code
+        with term_interrupts():
+            code: int = getattr(import_module(f".{module}", __name__), name)(options)
+            sys.stdout.flush()
+            return code
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+        return report_interrupt(as_json=as_json)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has gone; nothing is left to say to them
         return INTERRUPTED
     except Exception as error:  # the edge of the process: a person reads a sentence, not a traceback
-        return report_error(error, as_json=getattr(options, "json", False))
+        return report_error(error, as_json=as_json)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import sys
 import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
 
 DONE, USAGE, UNVERIFIED, FAILED, INTERRUPTED = 0, 2, 3, 4, 130
 """Exit codes: confirmed or done; wrong usage or settings; not verified; broke down; stopped by a signal."""
@@ -83,3 +88,36 @@ def report_error(error: BaseException, *, as_json: bool = False) -> int:
     if os.environ.get(DEBUG):
         traceback.print_exception(error, file=sys.stderr)
     return USAGE if sentence_for(error) is not None else FAILED
+
+
+def report_interrupt(*, as_json: bool = False) -> int:
+    """Say that a signal ended the command before there was anything to report; returns the exit code."""
+    if as_json:
+        print(json.dumps({"outcome": "interrupted"}), flush=True)
+    print("Interrupted.", file=sys.stderr, flush=True)
+    return INTERRUPTED
+
+
+@contextmanager
+def term_interrupts() -> Generator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, wherever nothing else handles it (main thread only)."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread: its owner handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def any_text_prints() -> None:
+    """Let stdout escape what its encoding cannot express: pages may hold halves of characters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

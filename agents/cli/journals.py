@@ -15,15 +15,31 @@ from pydantic import ValidationError
 
 from ...protocols.errors import JournalError, JournalMissing
 from ...protocols.journal import Journal, Row, RunInfo
+from ...protocols.journal_file import is_locked
 from ...protocols.messages import Assign, Envelope
 from ...tools.browser.view import clip
 from ..events import Event, Said
 from ..manager import RUNS, UnknownRun
 from .board import Board
-from .edge import DONE, SettingsError
+from .edge import DONE, SettingsError, describe_error
 from .lines import line_of
 
 FINISHED = ("confirmed", "unverified", "failed", "cancelled")
+"""What `Journal.set_status` says of runs that cannot be gone on with."""
+
+KINDS = (
+    "plan",
+    "envelope",
+    "decision",
+    "intent",
+    "intent_again",
+    "outcome",
+    "event",
+    "lane",
+    "lesson",
+    "breakdown",
+)
+"""Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +51,25 @@ class Found:
 
     def status(self) -> str:
         """How the run stands; a run whose process is gone is `interrupted`."""
-        alive = _writer(self.path)
-        return "interrupted" if self.info.status == "running" and not alive else self.info.status
+        cut_short = self.info.status == "running" and not is_locked(self.path)
+        return "interrupted" if cut_short else self.info.status
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it can be gone on with."""
+        return self.info.status not in FINISHED
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file among the journals that cannot be read, and why."""
+
+    path: Path
+    reason: JournalError | OSError
+
+    def sentence(self) -> str:
+        """What is wrong, and what to do."""
+        return describe_error(self.reason)
 
 
 def new_journal(folder: Path | str = RUNS) -> Path:
@@ -62,7 +95,8 @@ def find_run(named: str | None, run: str | None = None, folder: Path | str = RUN
     """The run that `resume` and `journal show` mean.
 
     Args:
-        named: A journal file, or the id of a run in `folder`; None: the last run there that is unfinished.
+        named: A journal file, or the id of a run in `folder`; None: the last run there that is unfinished and
+            that no process is writing, or if all are being written, the last.
         run: Which run of the file; None: the last.
 
     Raises:
@@ -71,17 +105,16 @@ def find_run(named: str | None, run: str | None = None, folder: Path | str = RUN
         SettingsError: Nothing is unfinished.
     """
     if named is None:
-        waiting = [each for each in runs_in(folder) if each.info.status not in FINISHED]
-        if not waiting:
-            raise SettingsError(
-                f"No run under {str(folder)!r} is unfinished. `punchlist journal list` shows them; name one."
-            )
-        return waiting[0]
+        return _last_unfinished(folder)
     path = Path(named)
     if not path.exists():
-        for each in runs_in(folder):
+        found, unreadable = runs_in(folder)
+        for each in found:
             if named == each.info.run or named in (each.path.name, each.path.stem):
                 return each
+        for each in unreadable:
+            if named in (each.path.name, each.path.stem):
+                raise each.reason
         raise JournalMissing(path)
     with Journal.open(path, readonly=True) as journal:
         infos = journal.runs()
@@ -91,16 +124,28 @@ def find_run(named: str | None, run: str | None = None, folder: Path | str = RUN
     return Found(path, chosen[-1])
 
 
-def runs_in(folder: Path | str) -> list[Found]:
-    """Every run of every readable journal in a folder, newest first. Other files are passed over."""
+def _last_unfinished(folder: Path | str) -> Found:
+    found, unreadable = runs_in(folder)
+    waiting = [each for each in found if each.unfinished]
+    if waiting:
+        return next((each for each in waiting if not is_locked(each.path)), waiting[0])
+    damaged = "".join(f" Not readable: {each.sentence()}" for each in unreadable)
+    raise SettingsError(
+        f"No run under {str(folder)!r} is unfinished. `punchlist journal list` shows them; name one.{damaged}"
+    )
+
+
+def runs_in(folder: Path | str) -> tuple[list[Found], list[Unreadable]]:
+    """Every run of every journal in a folder, newest first; and the files there that cannot be read."""
     found: list[Found] = []
-    for path in Path(folder).glob("*.db"):
+    unreadable: list[Unreadable] = []
+    for path in sorted(Path(folder).glob("*.db")):
         try:
             with Journal.open(path, readonly=True) as journal:
                 found += [Found(path, info) for info in journal.runs()]
-        except JournalError:
-            continue
-    return sorted(found, key=lambda each: each.info.began, reverse=True)
+        except (JournalError, OSError) as error:
+            unreadable.append(Unreadable(path, error))
+    return sorted(found, key=lambda each: each.info.began, reverse=True), unreadable
 
 
 def recorded_events(path: Path, run: str) -> Iterator[Event]:
@@ -119,15 +164,21 @@ def recorded_events(path: Path, run: str) -> Iterator[Event]:
 def list_journals(options: argparse.Namespace) -> int:
     """`punchlist journal list`."""
     folder: str = options.folder
-    found = runs_in(folder)
+    found, unreadable = runs_in(folder)
     if options.json:
-        print(json.dumps({"runs": [asdict(each.info) | _place(each) for each in found]}))
+        body = {
+            "runs": [asdict(each.info) | _place(each) for each in found],
+            "unreadable": [{"journal": str(each.path), "reason": each.sentence()} for each in unreadable],
+        }
+        print(json.dumps(body))
         return DONE
-    if not found:
+    if not found and not unreadable:
         print(f"No journal in {folder!r}. `punchlist run` makes one.")
     for each in found:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.info.began))
         print(f"{began}  {each.status():<11}  {each.path}  {clip(each.info.goal, 80)}")
+    for each in unreadable:
+        print(f"{'':16}  {'unreadable':<11}  {each.path}  {each.sentence()}")
     return DONE
 
 
@@ -140,6 +191,8 @@ def show_journal(options: argparse.Namespace) -> int:
     found = find_run(options.file, options.run)
     kinds = tuple(kind.strip() for kind in (options.kinds or "").split(",") if kind.strip())
     with Journal.open(found.path, readonly=True) as journal:
+        if kinds:
+            _check_kinds(kinds, journal, found.info.run)
         rows = journal.rows(found.info.run, kinds=kinds)
         if options.json:
             for row in rows:
@@ -148,6 +201,20 @@ def show_journal(options: argparse.Namespace) -> int:
         for line in show_lines(found, rows, every=bool(kinds)):
             print(line)
     return DONE
+
+
+def _check_kinds(kinds: Sequence[str], journal: Journal, run: str) -> None:
+    """Refuse a kind that no row has and no run writes.
+
+    Raises:
+        SettingsError: One is misspelt.
+    """
+    known = {*KINDS, *(row.kind for row in journal.rows(run))}
+    wrong = [kind for kind in kinds if kind not in known]
+    if wrong:
+        raise SettingsError(
+            f"There are no rows of kind {', '.join(map(repr, wrong))}. Kinds are: {', '.join(sorted(known))}."
+        )
 
 
 def show_lines(found: Found, rows: Iterator[Row] | Sequence[Row], *, every: bool) -> Iterator[str]:
@@ -193,13 +260,3 @@ def _envelope(row: Row) -> Envelope | None:
         return Envelope.model_validate(row.body)
     except ValidationError:
         return None
-
-
-def _writer(path: Path) -> bool:
-    """Whether the process that last wrote this journal is still there."""
-    try:
-        pid = int(Path(f"{path}.lock").read_text(encoding="ascii").strip())
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        return False
-    return True

@@ -58,7 +58,7 @@ class JsonLines:
         """Apply an event and print it."""
         self._board.take(event)
         if not isinstance(event, Ended):
-            self._write(json.dumps(event_as_json(event), ensure_ascii=False))
+            self._write(json.dumps(event_as_json(event)))
 
 
 def event_as_json(event: Event) -> dict[str, Any]:

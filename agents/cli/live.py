@@ -296,4 +296,4 @@ def save_picture(board: Board, path: Path) -> None:
     svg = console.export_svg(title="punchlist run", theme=PAPER)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # fonts that would be fetched
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(svg, encoding="utf-8")
+    path.write_text(svg, encoding="utf-8", errors="replace")

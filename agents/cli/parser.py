@@ -21,6 +21,16 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=26)
 
 
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"punchlist {version('punchlist')}")
+        parser.exit()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line. `handler` of a parsed command is "module:function" of this package."""
     parser = argparse.ArgumentParser(
@@ -29,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=_Formatter,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     _add_run(commands)
     _add_resume(commands)
@@ -66,6 +77,14 @@ def natural(text: str) -> int:
     number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def port(text: str) -> int:
+    """A port, or 0 for a free one, for argparse."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
     return number
 
 
@@ -157,18 +176,30 @@ def _add_train(commands: Any) -> None:
     parser = _command(commands, "train", "train the embedded model anew", example, "training:train")
     parser.add_argument("what", choices=("embedded",), help="which model")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for state, log and checkpoint")
+    parser.add_argument("--steps", type=whole, metavar="N", help="optimizer steps in all (default 9000)")
     parser.add_argument(
-        "--steps", type=whole, default=9000, metavar="N", help="optimizer steps in all (default 9000)"
+        "--batch-tokens", type=whole, metavar="N", help="tokens of a step, at least (default 4096)"
+    )
+    parser.add_argument(
+        "--decay-steps", type=whole, metavar="N", help="length of the final decay of the rate (default 1500)"
     )
     parser.add_argument(
         "--start", metavar="FOLDER", help="begin with the weights of this checkpoint instead of fresh ones"
     )
     parser.add_argument("--minutes", type=positive, metavar="M", help="save and stop after so many minutes")
     parser.add_argument("--threads", type=whole, metavar="T", help="CPU threads (default: torch's choice)")
+    parser.add_argument("--seed", type=int, metavar="N", help="of documents and first weights (default 1)")
     parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of documents and first weights (default 1)"
+        "--resume",
+        action="store_true",
+        help="go on with what lies in DIR, with the settings it was begun with",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with what lies in DIR")
+    parser.add_argument(
+        "--ship", metavar="FOLDER", help="at the end put the checkpoint there, with model card and manifest"
+    )
+    parser.add_argument(
+        "--history", metavar="TEXT", default="", help="a sentence for that card on how the weights came to be"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
@@ -225,7 +256,7 @@ def _add_site(commands: Any) -> None:
     about = "serve the example shop until Ctrl-C"
     parser = _command(commands, "site", about, "punchlist site --port 8000 --seed 3", "sites:serve")
     parser.add_argument(
-        "--port", type=natural, default=8000, metavar="N", help="0 takes a free one (default 8000)"
+        "--port", type=port, default=8000, metavar="N", help="0 takes a free one (default 8000)"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="which shop (default: the demo's)")
     parser.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ...protocols.outcome import Confirmed, Failed, Unverified
 from .board import Board, count, punch_line
@@ -30,6 +30,7 @@ class Ending:
         outcome: None when it was interrupted, or ended by an error of its surroundings.
         error: That error.
         judged: What the example shop's own database says, for the demo.
+        resumable: The journal says that the run can be gone on with.
     """
 
     board: Board
@@ -37,6 +38,7 @@ class Ending:
     outcome: Outcome | None = None
     error: Exception | None = None
     judged: dict[str, Any] | None = None
+    resumable: bool = False
 
     @property
     def code(self) -> int:
@@ -87,9 +89,7 @@ class Ending:
                 found += [*indented(plain(result)), ""]
             case Unverified(last=last, reasons=reasons):
                 found += [f"  - {reason}" for reason in reasons]
-                found += (
-                    ["", "Reported last, not to be trusted:", *indented(plain(last)), ""] if last else [""]
-                )
+                found += ["", *self._parts(plain(last))]
             case Failed(error=error):
                 found += [f"  {describe_error(error)}", ""]
             case None:
@@ -98,7 +98,19 @@ class Ending:
             verdict = "exactly this" if self.judged["right"] else "; ".join(self.judged["reasons"])
             found += [f"The shop's own database holds: {verdict}", ""]
         found += [*self._punch_list(), *self._lessons(), *self._cost()]
-        return [*found, f"Journal  {self.journal}", f"         {self._next()}"]
+        return [*found, f"Journal  {self.journal}", *(f"         {command}" for command in self._next())]
+
+    def _parts(self, last: Any) -> list[str]:
+        """What is there of an unverified result: first the parts that were confirmed, then the others."""
+        rows: dict[bool, list[str]] = {True: [], False: []}
+        for name, value in cast("dict[str, Any]", last).items() if isinstance(last, dict) else ():
+            task = self.board.tasks.get(name)
+            if task is None:
+                rows[False] += _field(name, value, 1)
+            else:
+                rows[task.status == "confirmed"] += [f"  {task.title}", *indented(_told(value), 2)]
+        headed = (("Confirmed:", rows[True]), ("Reported last, not to be trusted:", rows[False]))
+        return [line for head, found in headed if found for line in (head, *found, "")]
 
     def _word(self) -> str:
         if self.outcome is not None:
@@ -150,12 +162,21 @@ class Ending:
         ]
         return [f"Cost     {', '.join(parts)}"]
 
-    def _next(self) -> str:
+    def _next(self) -> list[str]:
         path = shlex.quote(str(self.journal))
-        show = f"punchlist journal show {path}"
-        if isinstance(self.outcome, Confirmed | Unverified):
-            return show
-        return f"{show}\n         punchlist resume {path}"
+        commands = [f"punchlist journal show {path}"]
+        return [*commands, f"punchlist resume {path}"] if self.resumable else commands
+
+
+BOOKKEEPING = ("changes", "returned", "left_out")
+"""What tasks tell the manager beside their result; nothing for a person."""
+
+
+def _told(value: Any) -> Any:
+    """A task's result without its bookkeeping."""
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key, item in value.items() if key not in BOOKKEEPING}  # pyright: ignore[reportUnknownVariableType]
 
 
 def indented(value: Any, depth: int = 1) -> list[str]:

@@ -20,14 +20,15 @@ from ...tools.browser.locate import find_browser
 from ..events import Ended, Event
 from ..manager import Manager
 from .board import Board
-from .edge import SettingsError
-from .journals import FINISHED, Found, find_run, new_journal, recorded_events
+from .edge import SettingsError, describe_error
+from .journals import Found, find_run, new_journal, recorded_events
 from .lines import JsonLines, PlainLines, Silence, line_of
 from .report import Ending, Outcome
 from .sites import DemoShop, check_site
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model
+    from ...core_model.remote import RemoteModel
     from ...memory import Memory
 
 CLOSING_SECONDS = 15.0
@@ -109,7 +110,7 @@ def resume(options: argparse.Namespace) -> int:
     if settings.demo is not None and options.site is None:
         with DemoShop.again(Path(settings.demo), settings.site) as shop:
             return _perform(options, found.info.goal, settings, shop=shop, found=found)
-    check_site(settings.site)
+    check_site(settings.site, resuming=True)
     return _perform(options, found.info.goal, settings, found=found)
 
 
@@ -123,6 +124,8 @@ def _perform(
 ) -> int:
     """Open what the run needs, follow it, close everything, report."""
     find_browser()
+    if options.picture:
+        _check_picture(Path(options.picture))
     machine = options.json or options.events
     if not machine and not options.quiet:
         print("Loading the model ...", file=sys.stderr, flush=True)
@@ -136,28 +139,68 @@ def _perform(
         events = manager.stream(goal) if found is None else manager.resume(path, found.info.run)
         with _front(options, board, found) as front:
             outcome, error = asyncio.run(_follow(events, manager, model, front))
-    board.run = _note_end(path, board.run, outcome)
+    board.run, resumable = _note_end(path, board.run, outcome)
     judged = shop.judged() if shop is not None and isinstance(outcome, Confirmed) else None
     if shop is not None:
         shop.finished = isinstance(outcome, Confirmed)
-    ending = Ending(board, path, outcome, error, judged)
+    ending = Ending(board, path, outcome, error, judged, resumable)
+    print(json.dumps(ending.as_json()) if machine else "\n".join(["", *ending.lines()]), flush=True)
     if options.picture:
-        from .live import save_picture
-
-        save_picture(board, Path(options.picture))
-    print(
-        json.dumps(ending.as_json(), ensure_ascii=False) if machine else "\n".join(["", *ending.lines()]),
-        flush=True,
-    )
+        _save_picture(board, Path(options.picture))
     return ending.code
+
+
+def _check_picture(path: Path) -> None:
+    """Find out whether the picture can be written before the run begins.
+
+    Raises:
+        SettingsError: It cannot.
+    """
+    absent = not path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"The picture {str(path)!r} cannot be written: {error.strerror}. Name another with --picture."
+        ) from error
+    if absent:
+        path.unlink()
+
+
+def _save_picture(board: Board, path: Path) -> None:
+    """Write the picture; where the disk has become full meanwhile, say so: the run has ended all the same."""
+    from .live import save_picture
+
+    try:
+        save_picture(board, path)
+    except OSError as error:
+        print(f"punchlist: The picture was not saved. {describe_error(error)}", file=sys.stderr, flush=True)
 
 
 def _open_model(options: argparse.Namespace, source: str | None) -> Model:
     if options.open_model is not None:
         return options.open_model(source)
     from ...core_model.model import load_model
+    from ...core_model.remote import RemoteModel
 
-    return load_model(source)
+    model = load_model(source)
+    if isinstance(model, RemoteModel):
+        asyncio.run(_reach(model))
+    return model
+
+
+async def _reach(model: RemoteModel) -> None:
+    """Find out whether a model's server is there, before there is a journal.
+
+    Raises:
+        RemoteError: It is not.
+    """
+    try:
+        await model.reach()
+    finally:
+        await model.aclose()
 
 
 def _journal(named: str | None) -> Path:
@@ -254,7 +297,10 @@ async def _follow(
 
 
 def _cancel_on_signals() -> list[int]:
-    """Let the first SIGINT, SIGTERM or SIGHUP cancel the current task; further ones wait for its end."""
+    """Let the first SIGINT, SIGTERM or SIGHUP cancel the current task; further ones wait for its end.
+
+    A SIGHUP that is ignored, as under nohup, stays so.
+    """
     task, seen = asyncio.current_task(), list[int]()
 
     def stop(number: int) -> None:
@@ -264,6 +310,8 @@ def _cancel_on_signals() -> list[int]:
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+            continue
         loop.add_signal_handler(number, stop, number)
     return seen
 
@@ -287,14 +335,15 @@ async def _close(manager: Manager, model: Model) -> None:
             await model.aclose()
 
 
-def _note_end(path: Path, run: str, outcome: Outcome | None) -> str:
-    """The run's id; a run without an outcome is marked as paused, so that `resume` finds it."""
+def _note_end(path: Path, run: str, outcome: Outcome | None) -> tuple[str, bool]:
+    """The run's id, and whether it can be gone on with; one without an outcome is marked as paused."""
     try:
-        run = run or find_run(str(path)).info.run
-        if outcome is None:
+        found = find_run(str(path), run or None)
+        if outcome is None and found.unfinished:
             with Journal.open(path, create=False) as journal:
-                if all(info.status not in FINISHED for info in journal.runs() if info.run == run):
-                    journal.set_status(run, "paused")
-    except (JournalError, LookupError):
-        return run  # the disk is full or the file is gone: the report says so already
-    return run
+                journal.set_status(found.info.run, "paused")
+    except LookupError:
+        return run, False  # it ended before it was recorded
+    except JournalError:
+        return run, outcome is None  # the disk is full or the file is gone: the report says so already
+    return found.info.run, found.unfinished

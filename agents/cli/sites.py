@@ -7,7 +7,9 @@ import http.client
 import json
 import shutil
 import signal
+import sqlite3
 import ssl
+import tempfile
 import threading
 import time
 import urllib.error
@@ -26,12 +28,15 @@ ANSWER_SECONDS = 10.0
 """How long a site may take to answer before a run begins."""
 
 
-def check_site(url: str | None) -> None:
+def check_site(url: str | None, *, resuming: bool = False) -> None:
     """Ask a site for its page; whatever it answers, it is there.
 
+    Args:
+        resuming: There is a run, which can go on once the site is there.
+
     Raises:
-        SettingsError: It is no http(s) address.
-        SiteUnreachable: Nobody answers, or not in time, or not in HTTP.
+        SettingsError: It is no http(s) address, or there is no run yet and it does not answer.
+        SiteUnreachable: Nobody answers the run that is there, or not in time, or not in HTTP.
     """
     if not url:
         raise SettingsError("Name the site with --site URL, for example --site http://127.0.0.1:8000.")
@@ -42,30 +47,37 @@ def check_site(url: str | None) -> None:
         usable = False
     if not usable:
         raise SettingsError(f"{url!r} is no address of a site. Give one like http://127.0.0.1:8000.")
+    why = _silence(url)
+    if why is not None and resuming:
+        raise SiteUnreachable(url, why)
+    if why is not None:
+        raise SettingsError(f"{url!r} cannot be reached: {why}. Start the site, or name another with --site.")
+
+
+def _silence(url: str) -> str | None:
+    """Why a site gives no answer; None where it gives any."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=ANSWER_SECONDS):
-            pass
+            return None
     except urllib.error.HTTPError:
-        return
+        return None
     except urllib.error.URLError as error:
-        if isinstance(error.reason, ssl.SSLCertVerificationError):
-            raise SiteUnreachable(
-                url, f"its certificate is not valid ({error.reason.verify_message})"
-            ) from error
-        raise SiteUnreachable(url, _why(error.reason)) from error
+        return _why(error.reason)
     except (OSError, http.client.HTTPException) as error:
-        raise SiteUnreachable(url, _why(error)) from error
+        return _why(error)
 
 
 def _why(reason: object) -> str:
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid ({reason.verify_message})"
     if isinstance(reason, TimeoutError):
         return f"no answer within {ANSWER_SECONDS:g} s"
     if isinstance(reason, http.client.RemoteDisconnected | ConnectionResetError):
         return "it dropped the connection without an answer"
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror
-    return str(reason) or type(reason).__name__
+    return str(reason).rstrip(" .") or type(reason).__name__
 
 
 class DemoShop:
@@ -150,16 +162,39 @@ def _until_stopped() -> None:
     stopped.wait()
 
 
+def _check_folder(folder: str) -> None:
+    """Find out whether a shop's state can be kept there.
+
+    Raises:
+        SettingsError: It cannot.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"The folder {folder!r} cannot be written: {error.strerror}. Choose another with --folder."
+        ) from error
+
+
 def serve(options: argparse.Namespace) -> int:
     """`punchlist site`."""
+    if options.folder is not None:
+        _check_folder(options.folder)
     seed: int = DEMO_SEED if options.seed is None else options.seed
     wanted = demo_goal() if seed == DEMO_SEED else goal(seed)
     site = Site(seed, folder=options.folder, port=options.port)
     try:
         site.start()
-    except (OSError, OverflowError) as error:
+    except sqlite3.Error as error:
         raise SettingsError(
-            f"Port {options.port} of 127.0.0.1 cannot be opened: {error}. Choose another with --port."
+            f"{str(site.database)!r} is no state of a shop ({error}). Choose another folder with --folder."
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"Port {options.port} of 127.0.0.1 cannot be opened: {error.strerror or error}. "
+            "Choose another with --port."
         ) from error
     try:
         if options.json:

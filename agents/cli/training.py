@@ -23,33 +23,43 @@ def train(options: argparse.Namespace) -> int:
     """`punchlist train embedded`."""
     out = Path(options.out)
     check_folder(out, options.resume)
-    from ..training.embedded import train_embedded
+    from ..training.embedded import check_place, settle, ship, steps_in_all, train_embedded
 
+    given = {
+        name: getattr(options, name) for name in ("steps", "seed", "batch_tokens", "decay_steps", "start")
+    }
+    settings = settle(out, **given)
+    steps = steps_in_all(out, settings)
+    if options.ship is not None:
+        check_place(out, Path(options.ship))
     print(f"Training in {out}. Ctrl-C saves and stops; --resume goes on.", file=sys.stderr, flush=True)
     began = time.monotonic()
     timed_out = threading.Event()
-    with Progress(out / "log.jsonl", options.steps), Alarm(options.minutes, timed_out.set):
-        result = train_embedded(
-            out,
-            steps=options.steps,
-            start=None if options.start is None else Path(options.start),
-            seed=options.seed,
-            threads=options.threads,
-        )
-    figures = {
+    with Progress(out / "log.jsonl", steps), Alarm(options.minutes, timed_out.set):
+        result = train_embedded(out, settings, threads=options.threads)
+    figures: dict[str, Any] = {
         "finished": result.finished,
         "step": result.step,
         "tokens": result.tokens,
         "seconds": round(time.monotonic() - began, 1),
         "model": str(out / "model"),
     }
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        state = "Trained" if result.finished else "Saved; go on with --resume"
-        print(f"{state}: step {result.step}, {result.tokens:,} tokens, checkpoint {out / 'model'}")
-        print(f'Try it: punchlist run "GOAL" --site URL --model {out / "model"}')
+    if options.ship is not None and result.finished:
+        print("Measuring on held-out documents ...", file=sys.stderr, flush=True)
+        facts = ship(out, Path(options.ship), settings, history=options.history)
+        figures |= {"shipped": options.ship, **facts.held_out}
+    print(json.dumps(figures) if options.json else "\n".join(_told(figures)))
     return DONE if result.finished or timed_out.is_set() else INTERRUPTED
+
+
+def _told(figures: dict[str, Any]) -> list[str]:
+    """How a training ended, for a person."""
+    state = "Trained" if figures["finished"] else "Saved; go on with --resume"
+    model = figures.get("shipped", figures["model"])
+    return [
+        f"{state}: step {figures['step']}, {figures['tokens']:,} tokens, checkpoint {model}",
+        f'Try it: punchlist run "GOAL" --site URL --model {model}',
+    ]
 
 
 def check_folder(out: Path, resuming: bool) -> None:

@@ -1,19 +1,26 @@
 """Train the embedded model: its shape, its tokenizer, its documents as token streams, its held-out accuracy.
 
 `punchlist train embedded` calls `train_embedded`; the same seed gives the same documents in the same order.
+With what it was begun is kept in its folder (`settings.json`), so that it goes on with the same. `ship`
+(`--ship`) puts the checkpoint of a finished one where it is used, with facts and a model card.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import platform
+import shlex
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from ...core_model.errors import TrainingRefused
 from . import documents
 from .documents import HELD_OUT, ROLES, Piece
 
@@ -146,68 +153,172 @@ def make_config(tokenizer: Tokenizer) -> ModelConfig:
     )
 
 
+@dataclass(frozen=True)
+class Settings:
+    """With what a training is begun, and with what it therefore goes on.
+
+    Attributes:
+        steps: Optimizer steps in all. Only these may be changed later, to more.
+        seed: Of the documents and the first weights.
+        batch_tokens: Tokens of a step.
+        decay_steps: Length of the final decay of the learning rate.
+        start: Checkpoint of this shape with whose weights and vocabulary to begin; None begins afresh. The
+            curriculum is then taken as done.
+    """
+
+    steps: int = 9000
+    seed: int = 1
+    batch_tokens: int = 4096
+    decay_steps: int = 1500
+    start: str | None = None
+
+    @property
+    def first(self) -> int:
+        """Number of the first document that is read."""
+        return 0 if self.start is None else FURTHER
+
+
+KEPT = "settings.json"
+"""Name of the settings in the folder of a training."""
+
+
+def settle(out: Path, **given: Any) -> Settings:
+    """The settings of a training in `out`: those that it was begun with, else those given, else the defaults.
+
+    Args:
+        out: Folder of the training, perhaps not there yet.
+        given: Fields of `Settings`; None stands for what was recorded, or the default.
+
+    Raises:
+        TrainingRefused: It was begun with others, was given fewer steps, or its settings are lost.
+    """
+    named = {name: value for name, value in given.items() if value is not None}
+    if not (out / "state.pt").exists():
+        return Settings(**named)
+    try:
+        begun = Settings(**json.loads((out / KEPT).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        why = f"its settings ({KEPT}) cannot be read"
+        raise TrainingRefused(
+            out, why, "Begin again in another folder, with its checkpoint as start."
+        ) from error
+    other = [
+        f"{name} {getattr(begun, name)!r}, not {value!r}"
+        for name, value in named.items()
+        if name != "steps" and value != getattr(begun, name)
+    ]
+    if other:
+        remedy = "Leave these out to go on as it was begun, or begin in another folder."
+        raise TrainingRefused(out, f"it was begun with {'; '.join(other)}", remedy)
+    if named.get("steps", begun.steps) < begun.steps:
+        remedy = (
+            f"Name more to extend it; to end it early, make a file {str(out / 'finish')!r} while it runs."
+        )
+        raise TrainingRefused(out, f"it was planned for {begun.steps} steps, not {named['steps']}", remedy)
+    return replace(begun, **named)
+
+
+def read_state(out: Path) -> dict[str, Any] | None:
+    """What the trainer keeps in `out`; None before it has kept anything.
+
+    Raises:
+        TrainingRefused: A file of it is damaged.
+    """
+    import torch
+
+    state: dict[str, Any] | None = None
+    for path in (out / "stable.pt", out / "state.pt"):
+        if not path.exists():
+            continue
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            if state is None or not {"model", "run", "shape", "optimizers", "rng"} <= state.keys():
+                raise ValueError("it lacks parts")
+        except (
+            pickle.UnpicklingError,
+            RuntimeError,
+            EOFError,
+            ValueError,
+            LookupError,
+            AttributeError,
+        ) as error:
+            remedy = "Restore it from a copy, or begin in another folder with its checkpoint as start."
+            raise TrainingRefused(out, f"{path.name} is damaged ({_first_line(error)})", remedy) from error
+    return state
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(" .")
+
+
+def steps_in_all(out: Path, settings: Settings) -> int:
+    """How many steps a training in `out` will have made at its end: fewer where it was told to finish."""
+    state = read_state(out)
+    if state is None or settings.steps > state["run"]["planned"]:
+        return settings.steps
+    return int(state["run"]["steps"])
+
+
 def train_embedded(
-    out: Path,
-    *,
-    steps: int,
-    start: Path | None = None,
-    batch_tokens: int = 4096,
-    seed: int = 1,
-    threads: int | None = None,
-    evaluate_steps: int = 800,
-    decay_steps: int = 1500,
+    out: Path, settings: Settings, *, threads: int | None = None, evaluate_steps: int = 800
 ) -> TrainResult:
     """Train in `out`, or continue what lies there; the checkpoint is `out/model`.
 
     Args:
-        out: Folder of this run: tokenizer, state, log, checkpoint.
-        steps: Optimizer steps in all; a run can be extended by calling again with more.
-        start: A checkpoint of this shape whose weights and vocabulary to begin with; None begins afresh. The
-            curriculum is then taken as done.
-        batch_tokens: Tokens of a step.
-        seed: Of the documents and the first weights.
+        out: Folder of this run: settings, tokenizer, state, log, checkpoint.
+        settings: Of `settle`.
         threads: Of torch; None leaves its default.
         evaluate_steps: How often held-out accuracy is measured.
-        decay_steps: Length of the final decay of the learning rate.
 
     Raises:
-        CoreModelError: `start` holds no checkpoint that can be read.
+        CoreModelError: `settings.start` holds no checkpoint that can be read.
+        TrainingRefused: The state in `out` is damaged, or of a model of another shape.
     """
     from ...core_model.checkpoint import load_checkpoint
-    from ...core_model.tokenizer import Tokenizer
+    from ...core_model.config import ModelConfig
     from ...core_model.training.trainer import TrainConfig, train
 
-    folder = out / "tokenizer"
-    if (folder / "tokenizer.json").exists():
-        tokenizer = Tokenizer.load(folder)
-    else:
-        tokenizer = make_tokenizer(seed) if start is None else Tokenizer.load(start)
-        tokenizer.save(folder)
-    begun = out / "documents.json"  # a training that goes on reads on in the documents that it began with
-    if not begun.exists():
-        first = {"seed": seed, "first": 0 if start is None else FURTHER}
-        begun.write_text(json.dumps(first) + "\n", encoding="utf-8")
-    read: dict[str, int] = json.loads(begun.read_text(encoding="utf-8"))
-    initial = None if start is None else load_checkpoint(start).float()
+    state = read_state(out)
+    start = None if settings.start is None else Path(settings.start)
+    tokenizer = _tokenizer(out / "tokenizer", settings.seed, start, going_on=state is not None)
+    initial = load_checkpoint(start).float() if start is not None and state is None else None
+    config = initial.config if initial is not None else make_config(tokenizer)
+    if state is not None:
+        if start is None and state["shape"] != config.to_hf():
+            remedy = "Begin in another folder, or go on with the version of punchlist that began it."
+            raise TrainingRefused(out, "its model has another shape than the embedded one", remedy)
+        config = ModelConfig.from_hf(state["shape"])
+    (out / KEPT).write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
     plan = TrainConfig(
-        steps=steps,
-        batch_tokens=batch_tokens,
-        seed=read["seed"],
+        steps=settings.steps,
+        batch_tokens=settings.batch_tokens,
+        seed=settings.seed,
         threads=threads,
         evaluate_steps=evaluate_steps,
-        decay_steps=decay_steps,
+        decay_steps=settings.decay_steps,
         optimizer="adamw",
         other_rate=RATE,
     )
     return train(
         plan,
-        stream(tokenizer, read["seed"], read["first"]),
+        stream(tokenizer, settings.seed, settings.first),
         out,
-        model_config=make_config(tokenizer) if initial is None else initial.config,
+        model_config=config,
         tokenizer=tokenizer,
         initial=initial,
         evaluate=lambda model, _: held_out_accuracy(model, tokenizer),
     )
+
+
+def _tokenizer(folder: Path, seed: int, start: Path | None, *, going_on: bool) -> Tokenizer:
+    """The vocabulary of a training, made when it begins."""
+    from ...core_model.tokenizer import Tokenizer
+
+    if going_on:
+        return Tokenizer.load(folder)
+    tokenizer = make_tokenizer(seed) if start is None else Tokenizer.load(start)
+    tokenizer.save(folder)
+    return tokenizer
 
 
 @dataclass(frozen=True)
@@ -215,9 +326,12 @@ class Facts:
     """What is told of a shipped training.
 
     Attributes:
-        command: What reproduces it.
+        command: What trains one of the same kind.
         seed: Of the documents and the first weights.
         steps: Optimizer steps.
+        batch_tokens: Tokens of a step.
+        decay_steps: Length of the final decay of the learning rate.
+        start: Checkpoint with whose weights it began; None for fresh ones.
         tokens: All that were trained on, prompts and answers.
         documents: All that were trained on.
         seconds: Of computing, evaluations left out.
@@ -226,11 +340,15 @@ class Facts:
         shape: Of the model.
         machine: Its processor's architecture.
         held_out: `held_out_accuracy`, 0 to 1.
+        history: What else is to be said of how these weights came to be.
     """
 
     command: str
     seed: int
     steps: int
+    batch_tokens: int
+    decay_steps: int
+    start: str | None
     tokens: int
     documents: int
     seconds: float
@@ -239,63 +357,122 @@ class Facts:
     shape: dict[str, int]
     machine: str
     held_out: dict[str, float]
+    history: str = ""
 
 
-def ship(run: Path, weights: Path, command: str, seed: int = 1) -> dict[str, float]:
+def ship(run: Path, weights: Path, settings: Settings, *, history: str = "", count: int = 300) -> Facts:
     """Copy a finished run's checkpoint to `weights`, with the facts of its training and a model card.
+
+    What lay there is replaced after everything was read and written: an interruption leaves it whole.
 
     Args:
         run: The folder that `train_embedded` trained in, finished.
-        weights: Where the shipped model lies; replaced.
-        command: What reproduces it, for the card.
-        seed: That it was trained with.
-
-    Returns:
-        The held-out accuracies that stand in the card.
+        weights: Where the shipped model lies.
+        settings: That it was trained with.
+        history: A sentence or more for the card on how these weights came to be.
+        count: Held-out documents a role.
 
     Raises:
-        FileNotFoundError: `run` holds no log or no checkpoint.
+        TrainingRefused: `run` holds no finished training, or `weights` is no place to replace.
+        CoreModelError: The checkpoint cannot be read.
     """
-    from ...core_model.checkpoint import load_checkpoint
+    from ...core_model.checkpoint import load_checkpoint, write_manifest
     from ...core_model.tokenizer import Tokenizer
 
-    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    last: dict[str, float] = json.loads(lines[-1])
-    shutil.rmtree(weights, ignore_errors=True)
-    shutil.copytree(run / "model", weights)
-    model, tokenizer = load_checkpoint(weights), Tokenizer.load(weights)
-    facts = Facts(
-        command=command,
-        seed=seed,
-        steps=int(last["step"]),
-        tokens=int(last["tokens"]),
-        documents=int(last["documents"]),
-        seconds=last["seconds"],
-        parameters=sum(weight.numel() for weight in model.parameters()),
-        vocabulary=tokenizer.vocab_size,
-        shape=SHAPE,
-        machine=platform.machine(),
-        held_out=held_out_accuracy(model, tokenizer, count=300),
+    check_place(run, weights)
+    last = _last_line(run)
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{weights.name}-", dir=weights.parent) as place:
+        made = Path(place) / "made"
+        shutil.copytree(run / "model", made)
+        model, tokenizer = load_checkpoint(made), Tokenizer.load(made)
+        facts = Facts(
+            command=command_of(replace(settings, steps=int(last["step"]))),
+            seed=settings.seed,
+            steps=int(last["step"]),
+            batch_tokens=settings.batch_tokens,
+            decay_steps=settings.decay_steps,
+            start=settings.start,
+            tokens=int(last["tokens"]),
+            documents=int(last["documents"]),
+            seconds=last["seconds"],
+            parameters=model.config.parameters,
+            vocabulary=tokenizer.vocab_size,
+            shape={name: getattr(model.config, name) for name in SHAPE},
+            machine=platform.machine(),
+            held_out=held_out_accuracy(model, tokenizer, count=count),
+            history=history,
+        )
+        (made / "training.json").write_text(json.dumps(asdict(facts), indent=1) + "\n", encoding="utf-8")
+        (made / "README.md").write_text(model_card(facts), encoding="utf-8")
+        write_manifest(made)
+        if weights.exists():
+            os.replace(weights, Path(place) / "before")
+        os.replace(made, weights)
+    return facts
+
+
+def check_place(run: Path, weights: Path) -> None:
+    """Refuse to ship to where something else than an earlier checkpoint would be lost.
+
+    Raises:
+        TrainingRefused: `weights` is a file, holds other things, or holds the training itself.
+    """
+    remedy = "Name another folder, for example a new one."
+    if weights.exists() and not weights.is_dir():
+        raise TrainingRefused(weights, "it is a file, and a checkpoint is a folder", remedy)
+    if (run / "model").resolve().is_relative_to(weights.resolve()):
+        raise TrainingRefused(weights, "the training itself lies there", remedy)
+    if weights.is_dir() and any(weights.iterdir()) and not (weights / "config.json").exists():
+        raise TrainingRefused(weights, "it holds other things than a checkpoint, which would be lost", remedy)
+
+
+def _last_line(run: Path) -> dict[str, float]:
+    try:
+        lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        last: dict[str, float] = json.loads(lines[-1])
+    except (OSError, ValueError, IndexError) as error:
+        remedy = "Train there first, to the end."
+        raise TrainingRefused(run, "it has no log of a training (log.jsonl)", remedy) from error
+    return last
+
+
+def command_of(settings: Settings) -> str:
+    """The call that trains with these settings."""
+    started = "" if settings.start is None else f" --start {shlex.quote(settings.start)}"
+    return (
+        f"punchlist train embedded --out DIR --steps {settings.steps} --batch-tokens {settings.batch_tokens} "
+        f"--decay-steps {settings.decay_steps} --seed {settings.seed}{started}"
     )
-    (weights / "training.json").write_text(json.dumps(asdict(facts), indent=1) + "\n", encoding="utf-8")
-    (weights / "README.md").write_text(model_card(facts), encoding="utf-8")
-    return facts.held_out
 
 
 def model_card(facts: Facts) -> str:
-    """The model card as Markdown, every figure from `facts`."""
+    """The model card as Markdown, every figure and every sentence about this training from `facts`."""
     figures: dict[str, float] = {
         "parameters": facts.parameters,
         "vocabulary": facts.vocabulary,
         "steps": facts.steps,
+        "batch_tokens": facts.batch_tokens,
+        "decay_steps": facts.decay_steps,
         "tokens": facts.tokens,
         "documents": facts.documents,
         "seconds": facts.seconds,
         "seed": facts.seed,
         **facts.shape,
     }
-    text = Path(__file__).with_name("card.md").read_text(encoding="utf-8").replace("{command}", facts.command)
-    for name, value in figures.items():
-        text = text.replace(f"{{{name}}}", f"{value:,.0f}")
-    rows = [f"| {name.removeprefix('accuracy_')} | {value:.3f} |" for name, value in facts.held_out.items()]
-    return text.replace("{accuracy}", "\n".join(rows))
+    fresh = "It began with fresh weights; curriculum: copying, small pages, everything."
+    further = f"It began with the weights of `{facts.start}`, past the curriculum."
+    words = {
+        "command": facts.command,
+        "machine": facts.machine,
+        "beginning": fresh if facts.start is None else further,
+        "history": f"\n{facts.history}\n" if facts.history else "",
+        "accuracy": "\n".join(
+            f"| {name.removeprefix('accuracy_')} | {value:.3f} |" for name, value in facts.held_out.items()
+        ),
+    }
+    words |= {name: f"{value:,.0f}" for name, value in figures.items()}
+    text = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
+    for name, value in words.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text

@@ -11,6 +11,7 @@ from punchlist.agents.run import Run
 from punchlist.agents.testing import ScriptedModel
 from punchlist.core_model.errors import NotAModelServer
 from punchlist.core_model.generation import Generation
+from punchlist.memory import StoreUnusable
 from punchlist.protocols import Confirmed, Failed, Unverified
 from punchlist.protocols.errors import JournalFull, RunLocked
 from punchlist.protocols.journal import Journal
@@ -174,3 +175,23 @@ def test_a_goal_can_be_run_without_an_event_loop(tmp_path):
     outcome = Manager(model, [Worker("one", model, [shop])], journal=tmp_path / "run.db").run_sync(ORDER_GOAL)
 
     assert isinstance(outcome, Confirmed)
+
+
+class BrokenMemory:
+    """Recalls nothing, and its disk is gone when something is to be kept."""
+
+    async def recall(self, *_, **__):
+        return []
+
+    async def remember(self, *_):
+        raise StoreUnusable("/memory", "input/output error")
+
+
+async def test_a_lesson_that_cannot_be_kept_leaves_the_confirm_as_it_is(manager, watch, shop, tmp_path):
+    shop.loses_quantity = True
+
+    outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop], memory=BrokenMemory()), ORDER_GOAL)
+
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        [lost] = journal.rows(outcome.run, kinds=("lesson_lost",))
+    assert isinstance(outcome, Confirmed) and "input/output error" in lost.body

@@ -58,6 +58,13 @@ def test_a_page_without_lines_cannot_say_unless_it_says_that_it_is_empty():
     assert checks.holds_item(page("Your basket is empty"), "green mugs", 2) == "not on the page"
 
 
+def test_a_row_with_two_counts_cannot_say_how_many_there_are():
+    rows = page(("1", "Green mug", "2", "$18.00"))
+
+    assert checks.holds_item(rows, "green mugs", 1) is None
+    assert checks.holds_item(rows, "green mugs", 2) is None
+
+
 def test_what_was_not_ordered_is_named():
     assert checks.holds_nothing_else(ORDER, ["green mugs", "desk lamp"]) is True
     assert checks.holds_nothing_else(ORDER, ["green mugs"]) == "Desk lamp"
@@ -99,8 +106,22 @@ def test_another_day_is_not_on_the_page(shown):
 
 
 def test_a_year_counts_where_it_was_said():
-    assert checks.shows_day(page("3 May 2028"), "3 May 2027") == "not on the page"
-    assert checks.shows_day(page("3 May 2028"), "3 May") is True
+    assert checks.shows_day(page(("Day", "3 May 2028")), "3 May 2027") == "not on the page"
+    assert checks.shows_day(page(("Day", "3 May 2028")), "3 May") is True
+
+
+def test_the_day_on_which_something_arrives_counts_and_no_other():
+    rows = ("Ordered on", "3 May 2027"), ("Delivery", "10 May 2027")
+
+    assert checks.shows_day(page(*rows), "10 May") is True
+    assert checks.shows_day(page(*rows), "3 May") == "not on the page"
+    assert checks.shows_day(page(("Order date", "3 May")), "3 May") is None
+
+
+def test_a_day_in_a_sentence_or_between_rows_that_contradict_one_another_cannot_be_told():
+    assert checks.shows_day(page("We deliver until 3 May"), "3 May") is None
+    assert checks.shows_day(page(("Delivery", "3 May"), ("Arrives on", "4 May")), "3 May") is None
+    assert checks.shows_day(page(("Delivery", "3 May 2027"), ("Arrives on", "3 May 2029")), "3 May") is None
 
 
 @pytest.mark.parametrize("said", ["tomorrow", "3 or 4 May, or May 5", "3 May and 4 May", ""])
@@ -144,6 +165,51 @@ def test_a_sentence_about_options_in_general_chooses_none():
     assert checks.shows_option(banner, "express") == "not on the page"
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("Delivery", "Standard"), "Upgrade to express"],
+        [("Delivery", "Standard (express sold out)")],
+        [("Delivery", "not express")],
+        [("Also available", "Express")],
+        [("Delivery", "Standard"), ("Delivery", "Express")],
+        [("Express delivery", "$5.00")],
+    ],
+)
+def test_what_only_speaks_of_an_option_does_not_choose_it(rows):
+    assert checks.shows_option(page(*rows), "express") is None
+
+
+def test_an_option_may_be_followed_by_more_about_it():
+    assert checks.shows_option(page(("Delivery", "Economy, no hurry")), "economy") is True
+    assert checks.shows_option(page(("Delivery", "Standard, no express")), "express") is None
+
+
+def test_an_option_that_is_refused_in_a_note_or_a_link_is_not_chosen():
+    extras = page(("Extras", "no gift wrap"), ("Note for the courier", "gift wrap please"))
+    link = Page(
+        "u", "/", "t", (("Express delivery info",), ("Delivery", "Standard")), (), ("Express delivery info",)
+    )
+
+    assert checks.shows_option(extras, "gift wrap") is None
+    assert checks.shows_option(link, "express") == "not on the page"
+
+
+@pytest.mark.parametrize("value", ["included", "on", "✓", "Yes"])
+def test_an_option_that_nobody_asked_for_is_named_however_it_says_yes(value):
+    assert checks.nothing_unasked(page(("Gift wrap", value)), ["express"]) == "gift wrap"
+    assert checks.nothing_unasked(page(f"Gift wrap: {value}"), ["express"]) == "gift wrap"
+
+
+def test_a_tick_counts_as_yes_and_what_every_order_has_does_not():
+    form = page(
+        ("VAT", "included"), fields=[("checkbox", "I accept the terms", "on"), ("radio", "Cash", "on")]
+    )
+
+    assert checks.nothing_unasked(form, []) is True
+    assert checks.nothing_unasked(page(fields=[("checkbox", "Gift wrap", "on")]), []) == "gift wrap"
+
+
 def test_an_option_that_nobody_asked_for_is_named():
     assert checks.nothing_unasked(ORDER, ["express", "gift wrapped"]) is True
     assert checks.nothing_unasked(ORDER, ["express"]) == "gift wrapping"
@@ -161,6 +227,76 @@ def test_words_must_stand_one_after_another():
 
 
 @pytest.mark.parametrize(
+    "rows",
+    [
+        [("Deliver to", "Ada Lovelace")],
+        ["Recipient: Ada Lovelace, 5 High Street"],
+        ["Hello Bob Byron", ("Full name", "ada lovelace")],
+        [("Delivered by", "Express courier"), ("Parcel is for", "Ada Lovelace")],
+    ],
+)
+def test_a_name_stands_behind_its_label(rows):
+    assert checks.shows_name(page(*rows), "Ada Lovelace") is True
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["Hello Ada Lovelace", ("Deliver to", "Bob Byron")],
+        [("Signed in as", "Ada Lovelace"), ("Deliver to", "Bob Byron")],
+        [("Deliver to", "Ada Lovelace Smith")],
+        [("Deliver to", "Lovelace, Ada")],
+        [("Note for the courier", "Ada Lovelace"), ("Deliver to", "Bob Byron")],
+    ],
+)
+def test_a_name_that_only_occurs_cannot_be_told(rows):
+    assert checks.shows_name(page(*rows), "Ada Lovelace") is None
+
+
+def test_a_name_that_is_nowhere_is_not_on_the_page():
+    assert checks.shows_name(page(("Deliver to", "Bob Byron")), "Ada Lovelace") == "not on the page"
+
+
+@pytest.mark.parametrize(
+    "row", ["SH-1001", ("Order number", "SH-1001"), "Your confirmation number is SH-1001", "Order: SH-1001"]
+)
+def test_an_orders_number_stands_alone_or_next_to_its_label(row):
+    assert checks.shows_number(page(row, ("Ordered on", "3 May 2027")), "SH-1001") is True
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("Order number", "SH-1002"),
+        "Call us about your order: 555-123",
+        ("Customer number", "555-123"),
+        "Hello",
+    ],
+)
+def test_another_number_is_not_the_orders(row):
+    assert checks.shows_number(page(row), "555-123") == "not on the page"
+
+
+def test_of_two_order_numbers_neither_is_sure():
+    assert checks.shows_number(page(("Order", "SH-1001"), ("Last order", "SH-1000")), "SH-1001") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("2 items, order SH-1001", ["sh-1001"]),
+        ("27905", ["27905"]),
+        ("7 February 2028", []),
+        ("€120.85", []),
+        ("basket (2)", []),
+        ("since 2027", []),
+    ],
+)
+def test_amounts_counts_and_days_are_no_order_numbers(text, numbers):
+    assert checks.numbers_in(text) == numbers
+
+
+@pytest.mark.parametrize(
     "row", [("Status", "Closed"), ("State", "resolved"), "Status: solved", "Ticket: closed"]
 )
 def test_a_closed_ticket_says_so(row):
@@ -173,10 +309,26 @@ def test_an_open_ticket_is_not_closed(row):
 
 
 @pytest.mark.parametrize(
-    "row", ["Hello", ("Customer", "closed"), "please have my ticket closed as soon as you can"]
+    "row",
+    [
+        "Hello",
+        ("Customer", "closed"),
+        "please have my ticket closed as soon as you can",
+        ("Status", "not closed"),
+        ("Status", "not yet resolved"),
+        ("Ticket status", "can be closed"),
+    ],
 )
 def test_where_no_row_is_about_the_state_it_cannot_be_told(row):
     assert checks.ticket_is_closed(page(row)) is None
+
+
+def test_a_page_that_names_two_states_is_a_list_and_no_ticket():
+    inbox = page(("Ticket 13", "Bob Byron", "closed"), ("Ticket 12", "Ada Lovelace", "open"))
+
+    assert checks.lists_tickets(inbox)
+    assert checks.ticket_is_closed(inbox) is None
+    assert checks.ticket_is_closed(page(("Status", "Closed"), ("State", "Open"))) is None
 
 
 # --- pages ----------------------------------------------------------------------------------------------

@@ -109,6 +109,12 @@ def test_of_one_persons_tickets_the_closed_one_is_left_alone_unless_its_subject_
     assert opens("of Bob Byron", "Bob Byron") >= {3}
 
 
+def test_where_only_a_closed_ticket_is_listed_the_list_may_be_gone_on_with():
+    more = page(*INBOX.lines[2:], Element(5, "link", "Next page"))
+
+    assert {3, 5} <= usable(more, Step("open ticket", "of Bob Byron", ("Bob Byron",)))
+
+
 @pytest.mark.parametrize("verb", ["reply", "send", "close"])
 def test_nothing_is_answered_or_closed_in_a_list_of_tickets(verb):
     assert usable(INBOX, Step(verb)) == set()

@@ -3,10 +3,12 @@
 import pytest
 
 from punchlist.agents.checks import Page
+from punchlist.agents.criteria import REPORTED
 from punchlist.agents.families import FAMILIES, UnknownFamily, jobs_of
 from punchlist.agents.planning import doubts
 from punchlist.agents.roles import PlannedTask, read_plan
 from punchlist.protocols import ToolCheck
+from punchlist.tools.browser.view import Element, View
 
 GOAL = (
     "Order 2 green mugs and 1 desk lamp for Ada Lovelace, express, on 3 May; "
@@ -33,17 +35,13 @@ def jobs(goal=GOAL, plan=PLAN):
 
 def complaints(work, rows, result=None):
     """What the spec's programs say against a page of these rows; None is left in for what they cannot say."""
-    seen = Page(
-        "http://shop/x", "/x", "x", tuple((row,) if isinstance(row, str) else row for row in rows), ()
-    ).as_json()
+    result = result or {"number": "T-17", "url": "x", "changes": []}
+    cells = tuple((row,) if isinstance(row, str) else row for row in rows)
+    seen = Page("http://shop/x", "/x", "x", cells, ()).as_json() | {REPORTED: result}
     found = {}
     for criterion in work.spec.criteria:
         if hasattr(criterion, "find"):
-            given = (
-                seen
-                if isinstance(criterion, ToolCheck)
-                else result or {"number": "T-17", "url": "x", "changes": []}
-            )
+            given = seen if isinstance(criterion, ToolCheck) else result
             finding = criterion.find(given)
             if finding.outcome != "pass":
                 found[criterion.name] = finding.why
@@ -90,6 +88,13 @@ def test_one_thing_wrong_on_the_page_is_enough(old, new):
     assert len(complaints(jobs()["1.place"].make({}), rows)) >= 1
 
 
+@pytest.mark.parametrize("row", [("Number", "T-18"), "Ring us: T-17"])
+def test_a_number_that_the_page_does_not_give_the_order_is_not_confirmed(row):
+    rows = [row if old == ("Number", "T-17") else old for old in PLACED]
+
+    assert list(complaints(jobs()["1.place"].make({}), rows)) == ["the order number is on the page"]
+
+
 def test_an_order_without_a_number_is_none():
     assert "schema" in complaints(jobs()["1.place"].make({}), PLACED, {"url": "x", "changes": []})
 
@@ -115,6 +120,48 @@ def test_a_text_that_was_typed_into_two_fields_is_one_too_many():
     assert "'Note'" in complaints(work, PLACED, {"changes": [name, note]})["only asked for"]
 
 
+def form(**values):
+    """A view of a checkout form whose ticks, radios and select have these values."""
+    fields = (
+        Element(1, "radio", "Cash", values.get("cash", "on")),
+        Element(2, "radio", "Invoice", values.get("invoice", "off")),
+        Element(3, "checkbox", "Gift wrapping", values.get("gift", "off")),
+        Element(4, "select", "Delivery", values.get("delivery", "Standard"), ("Standard", "Overnight")),
+        Element(5, "textbox", "Note", values.get("note", "")),
+    )
+    return View("http://shop/form", "/form", "x", tuple((each,) for each in fields))
+
+
+CHANGES = [
+    {"role": "radio", "name": "Invoice", "text": ""},
+    {"role": "radio", "name": "Cash", "text": ""},
+    {"role": "checkbox", "name": "Gift wrapping", "text": ""},
+    {"role": "select", "name": "Delivery", "text": "Standard"},
+    {"role": "textbox", "name": "Note", "text": "Ada Lovelace"},
+]
+
+
+def only_asked(*views):
+    """What the check of the form's choices says after a worker saw these views."""
+    work = jobs()["1.details"].make({})
+    for view in views:
+        assert work.stage.last[0].shown(view) is False
+    return complaints(work, PLACED, {"changes": CHANGES}).get("only asked for", "")
+
+
+def test_a_choice_that_was_undone_or_replaced_does_not_count_against_the_form():
+    slips = form(), form(cash="off", invoice="on", gift="on", delivery="Overnight", note="Ada Lovelace")
+
+    assert only_asked(*slips, form()) == ""
+
+
+def test_a_choice_that_stands_at_the_end_counts_whoever_made_it():
+    assert "Gift wrapping" in only_asked(form(), form(gift="on"))
+    assert "Gift wrapping" in only_asked(form(gift="on"))
+    assert "Invoice" in only_asked(form(), form(cash="off", invoice="on"))
+    assert "Overnight" in only_asked(form(), form(delivery="Overnight"))
+
+
 TICKET = [("Customer", "Ada Lovelace"), ("Subject", "Wobbly leg"), ("Status", "Closed"), ("You", "T-17")]
 
 
@@ -137,7 +184,7 @@ def test_a_ticket_is_answered_with_the_number_of_its_order():
 def test_a_ticket_of_somebody_else_open_or_without_the_answer_is_not_done(old, new):
     work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
 
-    assert len(complaints(work, [new if row == old else row for row in TICKET])) == 1
+    assert complaints(work, [new if row == old else row for row in TICKET])
 
 
 def test_a_ticket_that_is_named_by_its_subject_must_show_it():
@@ -145,15 +192,88 @@ def test_a_ticket_that_is_named_by_its_subject_must_show_it():
     plan = "task ticket\nname ada lovelace\nabout wobbly leg\ntext a new one is on its way\nclose\nend"
     work = jobs(goal, plan)["1.ticket"].make({})
     rows = [*TICKET[:3], ("You", "a new one is on its way")]
+    was_open(work)
 
     assert complaints(work, rows) == {}
     assert complaints(work, [("Subject", "Missing screws") if row[0] == "Subject" else row for row in rows])
 
 
+def was_open(work, path="/x"):
+    """Let the job see its ticket open."""
+    rows = ("Customer", "Ada Lovelace"), ("Status", "Open")
+    assert work.stage.last[0].shown(View("http://shop" + path, path, "x", rows)) is False
+
+
+CLOSED = [("Customer", "Ada Lovelace"), ("Status", "Closed")]
+
+
+def test_a_ticket_that_was_closed_before_is_not_the_one_to_close():
+    """Of an open and a closed ticket of one person the open one is meant."""
+    goal, plan = "Close Ada Lovelace's ticket.", "task ticket\nname ada lovelace\nclose\nend"
+    work = jobs(goal, plan)["1.ticket"].make({})
+
+    assert list(complaints(work, CLOSED)) == ["the ticket is closed"]
+    was_open(work, "/elsewhere")
+    assert list(complaints(work, CLOSED)) == ["the ticket is closed"]
+    was_open(work)
+    assert complaints(work, CLOSED) == {}
+
+
+def test_nothing_is_answered_or_closed_on_the_page_of_a_ticket_that_was_closed_before():
+    work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
+    closed = View("http://shop/x", "/x", "x", tuple(CLOSED))
+    steps = work.stage.parts[1], work.stage.last[0]
+
+    assert not any(step.only_on(closed) for step in steps)
+    was_open(work)
+    assert all(step.only_on(closed) for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome"),
+    [
+        ("Our desk: It is on its way", "pass"),
+        ("It is on its way.", "pass"),
+        (("Support", "10:32", "it is on its way"), "pass"),
+        (("Ada Lovelace", "It is on its way"), "cannot_check"),
+        (("Ada", "It is on its way"), "cannot_check"),
+        ("Ada Lovelace It is on its way", "cannot_check"),
+        ("They say it is on its way", "cannot_check"),
+        (("Ada", "Is it on its way already?"), "fail"),
+        ("Thank you", "fail"),
+    ],
+)
+def test_the_words_of_the_customer_are_no_answer_of_ours(row, outcome):
+    goal = 'Reply to Ada Lovelace\'s ticket with "it is on its way".'
+    work = jobs(goal, "task ticket\nname ada lovelace\ntext it is on its way\nend")["1.ticket"].make({})
+    said = next(each for each in work.spec.criteria if each.name.startswith("2"))
+    rows = ("Customer", "Ada Lovelace"), (row,) if isinstance(row, str) else row
+
+    assert said.find(Page("u", "/x", "x", rows, ()).as_json()).outcome == outcome
+
+
+def test_an_answer_behind_a_voice_counts_where_the_customer_has_one_too():
+    """The example site draws both in one run of text."""
+    work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
+    thread = [*TICKET[:3], "Ada Lovelace Where is it?", "Our shop desk T-17"]
+
+    assert complaints(work, thread) == {}
+    assert complaints(work, [*thread, "Our shop desk T-17"])
+    assert complaints(work, [*thread[:-1], "Ada Lovelace T-17"])
+
+
+def test_a_list_of_tickets_is_nobodys_ticket():
+    inbox = [("Ticket 13", "Bob Byron", "closed"), ("Ticket 12", "Ada Lovelace", "open")]
+    work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
+
+    assert set(complaints(work, inbox)) >= {"1 : open ticket of Ada Lovelace", "the ticket is closed"}
+
+
 def test_an_answer_that_was_sent_twice_is_one_too_many():
     work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
 
-    assert list(complaints(work, [*TICKET, ("You", "T-17")])) == ["2 : reply T-17"]
+    assert "2 : reply T-17" in complaints(work, [*TICKET, ("You", "T-17")])
+    assert "2 : reply T-17" in complaints(work, [*TICKET[:3], "Our desk: T-17", "Our desk: T-17"])
 
 
 def test_a_ticket_that_is_to_stay_open_must_say_that_it_is():
@@ -166,8 +286,6 @@ def test_a_ticket_that_is_to_stay_open_must_say_that_it_is():
 
 
 def test_an_answer_that_was_typed_and_not_sent_does_not_count():
-    from punchlist.tools.browser.view import Element, View
-
     work = jobs()["2.ticket"].make({"1.place": {"number": "T-17"}})
     typed = View(
         "u",

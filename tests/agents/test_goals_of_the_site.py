@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from punchlist.agents.checks import Page
+from punchlist.agents.criteria import REPORTED
 from punchlist.agents.families import jobs_of
 from punchlist.agents.planning import doubts
 from punchlist.agents.roles import Field, PlannedTask, ask_plan, read_plan, write_plan
@@ -88,7 +89,9 @@ def complaints(task, page):
     """What the criteria of a placed order say against a page."""
     [*_, place] = jobs_of([task])
     criteria = [each for each in place.make({}).spec.criteria if isinstance(each, ToolCheck)]
-    return [finding.why for each in criteria if (finding := each.find(page.as_json())).outcome != "pass"]
+    number = page.path.removeprefix("/order/").partition("?")[0]
+    seen = page.as_json() | {REPORTED: {"number": number}}
+    return [finding.why for each in criteria if (finding := each.find(seen)).outcome != "pass"]
 
 
 WITH_ORDERS = [each for each in GOALS if each.expected.orders][:8]

@@ -3,6 +3,8 @@
 import pytest
 
 from punchlist.agents.lookup import CannotTell, Found, find_order
+from punchlist.tools.browser.results import ActionResult, refused
+from punchlist.tools.browser.view import Element, View
 
 from .doubles import URL, PaperShop, Visit
 
@@ -28,8 +30,73 @@ async def test_an_order_that_is_there_is_found_with_its_number():
 
 
 async def test_a_shop_without_orders_of_this_person_has_none():
-    assert await find(shop_with()) is None
     assert await find(shop_with(({"Green mug": 2}, "Grace Hopper"))) is None
+    assert await find(Pages("you have not ordered anything yet")) is None
+
+
+class Pages:
+    """A shop of three pages with the face of a browser and its session: home, a list of orders, one order."""
+
+    def __init__(self, *listing, order=(), works=True):
+        home = ((Element(1, "link", "My orders"),), ("No order is too small for us",))
+        self.pages = {"/": home, "/orders": (*home, *map(row, listing)), "/order": tuple(order)}
+        self.works, self.url = works, "/"
+
+    async def open(self, *_):
+        return self
+
+    async def view(self, budget=None):
+        return View(self.url, self.url, "shop", self.pages[self.url])
+
+    async def act(self, action):
+        if action.verb != "click" or not self.works:
+            return refused("no_effect")
+        self.url = "/orders" if self.url == "/" else "/order"
+        return ActionResult(True, "ok")
+
+    async def load(self, url):
+        self.url = url if url in self.pages else "/"
+
+    async def close(self):
+        self.url = "/"
+
+
+def row(cells):
+    return (cells,) if isinstance(cells, str | Element) else cells
+
+
+OTHERS = Element(2, "link", "A-1001"), "3 May", "$18.00"
+MINE = ("Green mug", "2", "$18.00"), ("Deliver to", "Ada Lovelace")
+
+
+async def test_an_order_whose_row_names_nobody_is_opened_and_read():
+    assert await find(Pages(OTHERS, order=MINE)) == Found("A-1001", "/order")
+    assert await find(Pages(OTHERS, order=(MINE[0], ("Deliver to", "Bob Byron")))) is None
+
+
+async def test_the_number_of_an_order_is_not_the_count_of_its_items():
+    link = Element(2, "link", "2 items, order SH-1001")
+
+    assert await find(Pages((link, "3 May"), order=MINE)) == Found("SH-1001", "/order")
+
+
+@pytest.mark.parametrize(
+    "shop",
+    [
+        Pages(OTHERS, order=(MINE[0], ("Deliver to", "Lovelace, Ada"))),
+        Pages(OTHERS, order=(MINE[0],)),
+        Pages(OTHERS, order=("One moment",)),
+        Pages((Element(2, "link", "view"), "3 May", "$18.00")),
+        Pages("One moment"),
+        Pages(),
+        Pages("you have not ordered anything yet", works=False),
+        Pages(OTHERS, Element(3, "link", "Older ones"), order=(MINE[0], ("Deliver to", "Bob Byron"))),
+    ],
+    ids=["other spelling", "nobody", "no order", "no number", "late", "blank", "no effect", "more pages"],
+)
+async def test_what_is_not_shown_to_be_absent_cannot_be_told(shop):
+    with pytest.raises(CannotTell):
+        await find(shop)
 
 
 @pytest.mark.parametrize("items", [{"Green mug": 1}, {"Green mug": 2, "Blue mug": 1}, {"Blue mug": 2}])

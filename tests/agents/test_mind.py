@@ -11,6 +11,7 @@ from punchlist.agents.mind import Mind, Truncated
 from punchlist.agents.roles import ask_judge
 from punchlist.agents.testing import ScriptedModel, ScriptExhausted
 from punchlist.core_model.generation import Generation
+from punchlist.core_model.remote import RemoteModel
 from punchlist.protocols.journal import Journal
 
 QUESTION = ask_judge("page /: x", "is it closed?")
@@ -119,3 +120,34 @@ async def test_a_scripted_model_says_when_it_is_asked_too_often_or_too_little():
     model.assert_complete()
     with pytest.raises(ScriptExhausted, match="2 answers"):
         await model.generate([{"role": "user", "content": "?"}])
+
+
+async def test_tokens_that_a_server_only_counts_are_counted_too(mind):
+    mind, shown = mind
+    mind.model.made = replace(MADE, token_ids=(), untold_tokens=12)
+
+    await mind.ask(QUESTION)
+
+    assert mind.budget.total().tokens == 52 and shown[0].tokens == 12
+
+
+class UnrulyServer(RemoteModel):
+    """Answers in turn, without a server."""
+
+    def __init__(self, *answers):
+        super().__init__("http://127.0.0.1:9/v1#none")
+        self.answers = list(answers)
+
+    async def _complete(self, messages, sampling, grammar):
+        return Generation(self.answers.pop(0), (), (), "stop", 40, 0.5, 3)
+
+
+async def test_answers_that_a_server_had_to_give_again_cost_as_well(mind):
+    mind, _ = mind
+    mind = replace(mind, model=UnrulyServer("it depends", "hm", "pass"))
+
+    assert await mind.ask(QUESTION) == "pass"
+
+    [row] = mind.journal.rows("run", kinds=("decision",))
+    assert mind.budget.total().tokens == 3 * 43
+    assert (row.body["prompt_tokens"], row.body["tokens"], row.body["seconds"]) == (120, 9, 1.5)

@@ -137,8 +137,8 @@ OPENED = Step("open ticket", "of somebody")
     ("action", "step"),
     [
         (Action("click", 7), FILL),
-        (Action("click", 3), FILL),
-        (Action("click", 4), FILL),
+        (Action("click", 3), Step("add", "2 x green mugs", ("2", "green mugs"))),
+        (Action("click", 4), Step("add", "1 x desk lamp", ("1", "desk lamp"))),
         (Action("type", 1, "Ada Lovelace"), FILL),
         (Action("type", 2, "Ada Lovelace"), FILL),
         (Action("select", 5, "Express, next day"), CHOOSE),

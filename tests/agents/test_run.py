@@ -138,7 +138,7 @@ async def test_a_ticket_of_somebody_else_is_neither_answered_nor_closed(manager,
     strayed: list[str] = []
 
     def act(question):
-        if "step : open ticket" in question and "link ticket 0" in question and not strayed:
+        if "step : open ticket" in question and "ticket 0 | grace hopper" in question and not strayed:
             strayed.append(question)
             return "click grace hopper"
         return next_action(question)

@@ -1,13 +1,16 @@
 """How reports are held against a spec: programs first, then a look of its own, then a judge that is sure."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from punchlist.agents.budget import Budget
-from punchlist.agents.mind import Mind
+from punchlist.agents.criteria import look_for_reported
+from punchlist.agents.mind import Mind, Truncated
 from punchlist.agents.testing import ScriptedModel
 from punchlist.agents.verifier import SURE, Verifier
+from punchlist.core_model.errors import PromptTooLong
 from punchlist.protocols import Check, Evidence, Judge, Spec, ToolCall, ToolCheck, passes
 from punchlist.protocols.journal import Journal
 from punchlist.protocols.messages import Verify
@@ -23,6 +26,18 @@ def sure(probability, judgement="pass"):
     return {judgement: math.log(probability), **dict.fromkeys(others, math.log((1 - probability) / 2))}
 
 
+class Breaking(ScriptedModel):
+    """A model that breaks down when it is to score something."""
+
+    def __init__(self, breaks):
+        super().__init__([])
+        self._breaks = breaks
+
+    async def score(self, messages, continuations):
+        self._breaks(messages)
+        return []
+
+
 @pytest.fixture
 def verify(tmp_path):
     """Verifies a result against criteria; gives the verdict, what was looked at, and the model."""
@@ -34,9 +49,9 @@ def verify(tmp_path):
             looks.append(tool)
             if isinstance(seen, Exception):
                 raise seen
-            return seen
+            return seen(args) if callable(seen) else seen
 
-        spec, model = Spec(criteria), ScriptedModel([], scores)
+        spec, model = Spec(criteria), Breaking(scores) if callable(scores) else ScriptedModel([], scores)
         with Journal.open(tmp_path / "run.db") as journal:
             mind = Mind(model, Budget(), journal, "run", lambda event: None)
             message = Verify(spec=spec.describe(), result=result, evidence=tuple(evidence))
@@ -103,6 +118,58 @@ async def test_a_judgement_carries_its_probability(verify):
     verdict, _, _, _ = await verify([JUDGE], scores=sure(0.8))
 
     assert verdict.findings[0].confidence == pytest.approx(0.8)
+
+
+def told(*rows):
+    """A page of these rows as a look returns it."""
+    return {"url": "u", "path": "/x", "title": "x", "rows": [list(row) for row in rows], "fields": []}
+
+
+async def test_what_passes_early_is_held_against_the_late_page_too(verify):
+    """A page that has not loaded shows nothing wrong, and nothing right."""
+    pages = [told(["One moment"]), told(["Green mug"], ["Gift wrapping"])]
+    right = ToolCheck("it is there", LOOK.call, lambda value: ["Green mug"] in value["rows"])
+    clean = ToolCheck("nothing else is", LOOK.call, lambda value: ["Gift wrapping"] not in value["rows"])
+
+    verdict, _, looks, _ = await verify([clean, right], {}, seen=lambda args: pages["patience" in args])
+
+    assert outcomes(verdict) == ["fail", "pass"] and len(looks) == 2
+
+
+async def test_a_page_carries_the_result_that_is_held_against_it(verify):
+    number = look_for_reported("the number", "lane", "number", lambda page, said: [(said,)] == [*page.rows])
+
+    right, _, _, _ = await verify([number], {"number": "T-17"}, seen=told(["T-17"]))
+    wrong, _, _, _ = await verify([number], {"number": "T-18"}, seen=told(["T-17"]))
+    none, _, _, _ = await verify([number], {}, seen=told(["T-17"]))
+
+    assert [*outcomes(right), *outcomes(wrong), *outcomes(none)] == ["pass", "fail", "cannot_check"]
+
+
+async def test_a_judge_reads_as_much_of_a_page_as_its_model_holds(verify):
+    long = told(*(["word " * 50] for _ in range(5000)))
+
+    verdict, _, _, model = await verify(
+        [replace(LOOK, expect=lambda value: True), JUDGE], {}, long, sure(0.9)
+    )
+
+    assert outcomes(verdict) == ["pass", "pass"]
+    assert 50_000 < model.count_tokens(model.asked[0]) < model.context_length
+    assert model.asked[0].endswith("criterion : is it polite ?\nverdict:")
+
+
+@pytest.mark.parametrize("error", [PromptTooLong(9, 8), Truncated("judge", 400)])
+async def test_a_judge_that_breaks_down_fails_nothing_that_can_do_without_it(verify, error):
+    def breaks(question):
+        raise error
+
+    verdict, spec, _, _ = await verify(
+        [Check("small", lambda value: value < 10), replace(JUDGE, required=False)], 3, scores=breaks
+    )
+
+    assert outcomes(verdict) == ["pass", "cannot_check"] and passes(verdict, spec)
+    with pytest.raises(type(error)):
+        await verify([JUDGE], 3, scores=breaks)
 
 
 async def test_a_judge_that_says_it_cannot_check_is_believed(verify):

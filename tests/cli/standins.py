@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,11 +38,19 @@ class Breaking(ScriptedModel):
         raise RemoteError("http://127.0.0.1:9/v1", "connection refused", "Start it.")
 
 
+def loading() -> ScriptedModel:
+    """Takes for ever to load."""
+    print("STUCK", flush=True)
+    while True:
+        time.sleep(1)
+
+
 MODELS: dict[str, Callable[[], ScriptedModel]] = {
     "helpless": lambda: ScriptedModel(lambda _: "cannot"),
     "string-match": string_match_model,
     "stuck": Stuck,
     "breaking": Breaking,
+    "loading": loading,
 }
 """By name: `helpless` knows no task, the others are told at their classes."""
 

@@ -32,7 +32,8 @@ def sentence(ended):
         (["run", GOAL], "--site URL"),
         (["run", "  ", "--site", "http://127.0.0.1:1"], "goal is empty"),
         (["run", GOAL, "--site", "not a site"], "http://127.0.0.1:8000"),
-        (["run", GOAL, "--site", "http://127.0.0.1:1"], "Connection refused"),
+        (["run", GOAL, "--site", "http://127.0.0.1:1"], "Connection refused. Start the site"),
+        (["site", "--folder", "/dev/null/x", "--port", "0"], "'/dev/null/x' cannot be written"),
         (["resume"], "journal list"),
         (["resume", "nowhere.db"], "no journal"),
         (["journal", "show", "nowhere.db"], "no journal"),
@@ -57,6 +58,10 @@ def test_settings_that_cannot_be_are_refused(punchlist, arguments, says):
         ("empty", "config.json"),
         ("corrupt", "sha256"),
         ("URL", "OpenAI-compatible"),
+        ("http://127.0.0.1:1/v1", "All connection attempts failed. Start the server"),
+        ("http://127.0.0.1:99999/v1", "port 99999"),
+        ("http:/foo", "no http address"),
+        ("~nope-nobody/x", "no such user"),
     ],
 )
 def test_a_model_that_cannot_be_opened_is_refused(punchlist, shop, tmp_path, model, says):
@@ -65,13 +70,15 @@ def test_a_model_that_cannot_be_opened_is_refused(punchlist, shop, tmp_path, mod
     (tmp_path / "corrupt" / "config.json").write_text("{}")
     listed = {"config.json": {"bytes": 2, "sha256": "0" * 64}}
     (tmp_path / "corrupt" / "manifest.json").write_text(json.dumps({"version": 1, "files": listed}))
-    source = shop.url if model == "URL" else str(tmp_path / model)
+    given = model in ("nowhere", "empty", "corrupt")
+    source = str(tmp_path / model) if given else shop.url if model == "URL" else model
 
     ended = punchlist("run", GOAL, "--site", shop.url, "--memory", "none", "--model", source, model=None)
 
     assert ended.code == USAGE
-    assert says in (ended.err if model != "URL" else ended.out)
-    assert "Traceback" not in ended.err
+    assert says in sentence(ended)
+    assert ".." not in sentence(ended).replace("Loading the model ...", "")
+    assert list(tmp_path.glob(".punchlist/*")) == []
 
 
 def test_a_browser_that_is_not_there_is_missed_before_the_run(punchlist, shop, monkeypatch):
@@ -107,12 +114,26 @@ def test_a_journal_that_cannot_be_written_is_refused(punchlist, shop, tmp_path, 
         sqlite3.connect(path).execute("PRAGMA user_version = 9000").connection.close()
     elif kind == "other":
         path.write_bytes(b"a text that is long enough to be no journal")
+        path.with_name("run.db.lock").unlink()
+        path.chmod(0o644)
 
     ended = punchlist("run", GOAL, "--site", shop.url, "--memory", "none", "--journal", str(path))
     held.close()
 
     assert ended.code == USAGE
     assert says in sentence(ended)
+    if kind == "other":
+        assert path.stat().st_mode & 0o777 == 0o644
+        assert not path.with_name("run.db.lock").exists()
+
+
+@pytest.mark.browser
+def test_a_picture_that_cannot_be_written_is_refused_before_the_run(punchlist, shop, tmp_path):
+    ended = punchlist("run", GOAL, "--site", shop.url, "--picture", "/dev/null/run.svg")
+
+    assert ended.code == USAGE
+    assert "Name another with --picture" in sentence(ended)
+    assert list(tmp_path.iterdir()) == []
 
 
 @contextmanager
@@ -129,7 +150,7 @@ def files_end_at(size):
 
 
 @pytest.mark.browser
-def test_a_full_disk_stops_the_run_and_says_how_to_go_on(punchlist, shop, tmp_path):
+def test_a_full_disk_stops_the_run_and_no_way_is_named_that_leads_nowhere(punchlist, shop, tmp_path):
     """The limit leaves room for an empty journal, but not for a run with a goal of this length."""
     path = tmp_path / "run.db"
     arguments = ["--site", shop.url, "--memory", "none", "--journal", str(path)]
@@ -139,8 +160,15 @@ def test_a_full_disk_stops_the_run_and_says_how_to_go_on(punchlist, shop, tmp_pa
 
     assert ended.code == USAGE
     assert "No space left" in ended.out
-    assert f"punchlist resume {path}" in ended.out
+    assert f"punchlist resume {path}" not in ended.out
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("form", ["--json", "--events"])
+def test_for_a_program_the_last_line_is_an_object_whatever_went_wrong(punchlist, form):
+    ended = punchlist("run", GOAL, "--site", "http://127.0.0.1:1", form)
+
+    assert ended.json()["outcome"] == "error"
 
 
 def test_with_json_the_error_is_an_object_too(punchlist):

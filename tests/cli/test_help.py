@@ -2,6 +2,7 @@
 
 import pytest
 
+import punchlist
 from punchlist.agents.cli import main
 from punchlist.agents.cli.edge import USAGE
 from punchlist.agents.cli.parser import build_parser
@@ -50,10 +51,19 @@ def test_no_command_at_all_prints_the_list(capsys):
     assert "journal" in capsys.readouterr().out
 
 
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"punchlist {punchlist.__version__}\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["dance"],
+        ["site", "--port", "99999"],
         ["run", "g", "--workers", "0"],
         ["run", "g", "--seconds", "-1"],
         ["run", "g", "--redos", "-1"],

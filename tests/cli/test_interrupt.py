@@ -105,6 +105,31 @@ def test_being_ended_in_another_way_leaves_no_process_either(start, number, code
     assert until(lambda: processes(mark) == [])
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+def test_a_signal_while_the_model_loads_leaves_an_object_and_nothing_else(start, tmp_path, number):
+    process = start("loading", "run", "--demo", "--memory", "none", "--json", mark="one")
+
+    said = interrupted(process, number)
+
+    assert process.returncode == INTERRUPTED
+    assert json.loads(said) == {"outcome": "interrupted"}
+    assert list(tmp_path.glob(".punchlist/*.db")) + list(tmp_path.glob(".punchlist/demo/*")) == []
+
+
+def test_a_hangup_that_is_ignored_stays_so(start):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = start("stuck", "run", "--demo", "--memory", "none", "--quiet", mark="one")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    next(line for line in process.stdout if line == "STUCK\n")
+
+    os.killpg(process.pid, signal.SIGHUP)
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=2)
+
+
 def test_a_second_process_cannot_resume_a_run_that_is_going_on(start, tmp_path):
     process = start("stuck", "run", "--demo", "--memory", "none", mark="one")
     next(line for line in process.stdout if line == "STUCK\n")

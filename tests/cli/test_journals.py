@@ -1,10 +1,12 @@
 """What `punchlist journal` shows of runs that were recorded."""
 
 import json
+import sqlite3
 
 import pytest
 
-from punchlist.agents.cli.journals import find_run, new_journal
+from punchlist.agents.cli.edge import DONE, USAGE
+from punchlist.agents.cli.journals import find_run, new_journal, runs_in
 from punchlist.protocols.journal import Journal
 
 from .test_plain_lines import EVENTS
@@ -35,6 +37,55 @@ def test_list_names_each_run_and_tells_one_that_was_cut_short(punchlist, recorde
     assert "interrupted" in ended.out
     assert str(recorded.relative_to(recorded.parents[1])) in ended.out
     assert punchlist("journal", "list", "--json").json()["runs"][0]["goal"] == "Order 2 mugs."
+
+
+@pytest.fixture
+def damaged(recorded):
+    """Beside it a journal of another version, one that is cut off, and a text."""
+    paths = [recorded.with_name(name) for name in ("newer.db", "cut.db", "text.db")]
+    Journal.open(paths[0]).close()
+    sqlite3.connect(paths[0]).execute("PRAGMA user_version = 9000").connection.close()
+    paths[1].write_bytes(recorded.read_bytes()[:5000])
+    paths[2].write_text("a text that is no journal")
+    return paths
+
+
+def test_list_names_what_cannot_be_read_with_the_reason(punchlist, recorded, damaged):
+    out = punchlist("journal", "list").out
+
+    assert all(f"unreadable   .punchlist/{path.name}" in out for path in damaged)
+    assert "has format 9.0" in out and "not an SQLite file" in out and "Order 2 mugs." in out
+    told = punchlist("journal", "list", "--json").json()
+    assert (len(told["runs"]), len(told["unreadable"])) == (1, 3)
+
+
+def test_where_nothing_else_is_unfinished_resume_names_what_cannot_be_read(punchlist, recorded, damaged):
+    with Journal.open(recorded) as journal:
+        journal.set_status("r", "confirmed")
+
+    ended = punchlist("resume")
+
+    assert ended.code == USAGE
+    assert "newer.db" in ended.err and "has format 9.0" in ended.err
+    assert "has format 9.0" in punchlist("journal", "show", "newer").err
+
+
+def test_the_last_unfinished_run_is_one_that_nobody_writes(recorded):
+    with Journal.open(new_journal()) as journal:
+        journal.begin("newer", "Order 3 mugs.", {})
+
+        assert find_run(None).info.run == "r"
+        assert [each.status() for each in runs_in(recorded.parent)[0]] == ["running", "interrupted"]
+
+    assert find_run(None).info.run == "newer"
+
+
+def test_a_kind_that_does_not_exist_is_refused_and_the_others_are_named(punchlist, recorded):
+    ended = punchlist("journal", "show", "r", "--kinds", "event,nonsense")
+
+    assert ended.code == USAGE
+    assert "'nonsense'" in ended.err and "decision, envelope" in ended.err
+    assert punchlist("journal", "show", "r", "--kinds", "lesson").code == DONE
 
 
 def test_list_of_an_empty_folder_says_what_makes_one(punchlist):

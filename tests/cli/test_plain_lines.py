@@ -119,6 +119,14 @@ def test_the_board_counts_what_was_used_and_knows_how_the_tasks_stand():
     assert board.outcome == "confirmed"
 
 
+def test_half_a_character_of_a_page_breaks_no_line():
+    lines: list[str] = []
+
+    JsonLines(Board("goal"), lines.append).take(Acted("worker-1", "1.cart", "add", "click \ud83d", "ok"))
+
+    assert lines[0].encode("utf-8")
+
+
 def test_every_event_is_a_json_line_but_the_last():
     lines: list[str] = []
     front = JsonLines(Board("goal"), lines.append)

@@ -179,6 +179,28 @@ def test_what_is_not_supported_is_refused_by_name(folder: Path, change: dict[str
         ModelConfig.from_hf(hf)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_key_value_heads": 3},
+        {"hidden_size": "wide"},
+        {"num_hidden_layers": None},
+        {"num_attention_heads": 0},
+        {"vocab_size": -1},
+        {"eos_token_id": "end"},
+        {"rope_parameters": [1]},
+    ],
+    ids=str,
+)
+def test_sizes_that_make_no_model_are_refused(folder: Path, change: dict[str, Any]) -> None:
+    (folder / "manifest.json").unlink()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+
+    with pytest.raises(UnknownCheckpoint, match=r"config\.json.*fetch or copy the checkpoint again"):
+        load_checkpoint(folder)
+
+
 def test_a_folder_without_config_is_unknown(tmp_path: Path) -> None:
     with pytest.raises(UnknownCheckpoint, match=r"config\.json"):
         load_checkpoint(tmp_path)

@@ -165,6 +165,37 @@ def test_a_folder_that_is_not_there_is_unknown() -> None:
         load_model("/nowhere/model")
 
 
+def test_the_home_of_nobody_is_unknown() -> None:
+    with pytest.raises(UnknownCheckpoint, match="no such user"):
+        load_model("~nope-nobody/x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:99999/v1", "http://127.0.0.1:0", "http:/foo", "http://", "https:", "http://[::1"],
+)
+def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
+    with pytest.raises(UnknownCheckpoint, match="Give a server's base URL"):
+        load_model(url)
+
+
+@pytest.mark.parametrize("name", ["generation_config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_damaged_settings_beside_good_weights_are_refused(folder: Path, name: str, text: str) -> None:
+    (folder / "manifest.json").unlink()
+    (folder / name).write_text(text)
+
+    with pytest.raises(UnknownCheckpoint, match=name):
+        load_model(folder)
+
+
+def test_an_end_token_that_is_none_is_refused(folder: Path) -> None:
+    (folder / "generation_config.json").write_text('{"eos_token_id": "end"}')
+
+    with pytest.raises(UnknownCheckpoint, match="no token id"):
+        load_model(folder)
+
+
 def test_a_url_opens_a_remote_model_without_asking_it() -> None:
     opened = load_model("http://127.0.0.1:9#tiny")
 

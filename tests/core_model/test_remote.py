@@ -169,6 +169,40 @@ async def test_nobody_at_the_address_is_named() -> None:
         await absent.generate(ASK)
 
 
+async def test_asking_once_finds_a_server_and_tells_its_model(server: ScriptedServer) -> None:
+    named, unnamed = RemoteModel(server.url + "#small"), RemoteModel(server.url)
+
+    for model in (named, unnamed):
+        await model.reach()
+        await model.aclose()
+
+    assert (named.name, named.context_length) == (unnamed.name, unnamed.context_length) == ("small", 512)
+
+
+async def test_asking_once_does_not_try_again(server: ScriptedServer) -> None:
+    server.models = refuse(503, "loading.")
+    patient = RemoteModel(server.url, retry=RetryPolicy(first_wait=60.0))
+
+    with pytest.raises(RemoteError, match=r"503") as caught:
+        await patient.reach()
+    await patient.aclose()
+
+    assert ".." not in str(caught.value)
+
+
+async def test_a_server_that_does_not_list_its_models_is_one_if_the_model_is_named(
+    server: ScriptedServer,
+) -> None:
+    server.models = (404, "")
+    named, unnamed = RemoteModel(server.url + "#small"), RemoteModel(server.url)
+
+    await named.reach()
+    with pytest.raises(NotAModelServer):
+        await unnamed.reach()
+    await named.aclose()
+    await unnamed.aclose()
+
+
 @pytest.mark.parametrize(
     ("models", "reply"),
     [

@@ -47,6 +47,15 @@ def test_the_demo_runs_twice_in_one_fresh_clone(repository):
 
 
 @needs_git_and_make
+def test_a_demo_that_ends_unverified_is_measured_and_called_so(repository):
+    made = run(repository("exit 3"))
+
+    assert 0 < made["figures"]["second_run_seconds"] < 60
+    assert made["settings"]["demo"] == "unverified"
+    assert "skipped" not in made["settings"] or "first_run_seconds" not in made["settings"]["skipped"]
+
+
+@needs_git_and_make
 def test_a_demo_that_fails_is_not_measured_and_its_last_words_are_kept(repository):
     made = run(repository("echo no browser here >&2; exit 7"))
 

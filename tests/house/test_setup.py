@@ -8,7 +8,9 @@ import sys
 import pytest
 
 # Doubles, as shell. The first is a venv's Python without torch, whose pip says what it is asked for.
-VENV_WITHOUT_TORCH = 'case "$*" in *version_info*) exit 0;; *pip*) echo "pip: $*"; exit 9;; esac; exit 1'
+VENV_WITHOUT_TORCH = (
+    'case "$*" in *version_info*|*"pip --version") exit 0;; *pip*) echo "pip: $*"; exit 9;; esac; exit 1'
+)
 
 
 def run(command, cwd, **env):
@@ -64,6 +66,39 @@ def test_the_size_of_torch_is_said_before_it_is_fetched(checkout):
     assert said < asked
     assert "TORCH_INDEX=https://download.pytorch.org/whl/cpu" in done.stdout[said:asked]
     assert done.returncode != 0
+
+
+def test_a_venv_whose_making_was_interrupted_is_made_again(checkout):
+    program(checkout / ".venv/bin/python", 'case "$*" in *version_info*) exit 0;; esac; exit 1')
+    making = program(
+        checkout / "python", 'case "$2" in *%d*) echo 3.12;; venv) echo "venv $*"; exit 9;; esac'
+    )
+
+    done = run(["make", "setup", f"PYTHON={making}"], checkout)
+
+    assert "making .venv with Python 3.12" in done.stdout
+    assert "venv -m venv --clear .venv" in done.stdout
+
+
+@pytest.mark.parametrize(("code", "says"), [(0, False), (3, True), (4, False)])
+def test_a_demo_that_ends_unverified_says_what_its_exit_code_means(checkout, code, says):
+    program(checkout / ".venv/bin/punchlist", f"exit {code}")
+    (checkout / ".venv" / ".setup-done").touch()
+
+    done = run(["make", "demo"], checkout)
+
+    assert ("the order was not verified (exit code 3)" in done.stdout) is says
+    assert (f"Error {code}" in done.stderr) is (code != 0)
+
+
+def test_the_tests_begin_with_lint_and_types(checkout):
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv" / ".setup-done").touch()
+
+    steps = run(["make", "--dry-run", "test"], checkout).stdout
+
+    order = [steps.index(step) for step in ("ruff check", "pyright", "pytest")]
+    assert order == sorted(order)
 
 
 def test_a_named_index_serves_torch_alone(checkout):

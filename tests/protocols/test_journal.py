@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -21,6 +22,7 @@ from punchlist.protocols.errors import (
     RunLocked,
 )
 from punchlist.protocols.journal import FORMAT, Journal, redactor
+from punchlist.protocols.journal_file import is_locked
 from punchlist.protocols.messages import Progress
 
 WRITER = """
@@ -201,21 +203,70 @@ def test_a_journal_of_another_version_is_not_extended(
 def test_a_file_that_is_no_journal_is_refused_and_left_alone(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("dear diary, this is not a database at all")
+    path.chmod(0o644)
 
     for readonly in (False, True):
         with pytest.raises(JournalCorrupt, match="not an SQLite file"):
             Journal.open(path, readonly=readonly)
 
     assert path.read_text().startswith("dear diary")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "socket"])
+def test_what_is_no_regular_file_is_refused_without_a_wait(path: Path, kind: str) -> None:
+    path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        if kind == "folder":
+            path.mkdir()
+        elif kind == "pipe":
+            os.mkfifo(path)
+        else:
+            listening.bind(str(path))
+
+        for readonly in (False, True):
+            with pytest.raises(JournalCorrupt, match="not a regular file"):
+                Journal.open(path, readonly=readonly)
+
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_another_programs_database_is_refused(path: Path) -> None:
     path.parent.mkdir()
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    path.chmod(0o644)
 
     with pytest.raises(JournalCorrupt, match="another program"):
         Journal.open(path)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_looking_leaves_nothing_beside_the_file(path: Path) -> None:
+    with Journal.open(path) as journal:
+        journal.append("event", 1, run="a")
+    before = sorted(path.parent.iterdir())
+
+    with Journal.open(path, readonly=True) as journal:
+        assert [row.body for row in journal.rows("a")] == [1]
+
+    assert sorted(path.parent.iterdir()) == before
+
+
+def test_what_a_killed_writer_left_in_the_log_is_seen_by_a_reader(path: Path) -> None:
+    writer = python(WRITER, path)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    assert is_locked(path)
+    writer.kill()
+    writer.communicate(timeout=5)
+
+    with Journal.open(path, readonly=True) as journal:
+        assert len(list(journal.rows("run"))) >= 1
+    assert not is_locked(path)
 
 
 def test_damaged_pages_are_noticed_when_opening(path: Path) -> None:

@@ -29,7 +29,9 @@
   const SEPARATOR = /^[\s\p{P}|>]*$/u;
   const ROW_SEPARATOR = /^[\s|·•\/›».,;:]*$/;
 
-  const clean = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g,
+  // Half a character (a lone surrogate) cannot leave the page as text.
+  const whole = (text) => text.replace(/\p{Surrogate}/gu, "\ufffd");
+  const clean = (text) => whole(text).replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g,
     (mark) => (/\s/.test(mark) ? " " : "")).replace(/\s+/g, " ").trim();
   const unlabel = (text) => clean(text).replace(/[\s:*]+$/, "");
   const humanise = (text) => clean((text || "").replace(/[-_]+/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2")).slice(0, 30);
@@ -133,10 +135,10 @@
     if (role === "checkbox" || role === "radio") {
       return onOff(el.localName === "input" ? el.checked : el.getAttribute("aria-checked") === "true");
     }
-    if (role === "file") return [...el.files].map((file) => file.name).join(", ");
+    if (role === "file") return [...el.files].map((file) => whole(file.name)).join(", ");
     if (role === "password") return el.value ? BULLETS : "";
     if (!FIELDS.has(role)) return null;
-    return "value" in el ? el.value : clean(contentText(el, true));
+    return "value" in el ? (typeof el.value === "string" ? whole(el.value) : el.value) : clean(contentText(el, true));
   };
   const isDisabled = (el) => el.matches(":disabled") || el.closest("[aria-disabled=true]") !== null;
 

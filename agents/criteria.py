@@ -1,0 +1,47 @@
+"""Criteria that hold a page against something: what the verifier looks at, and what it is given with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, cast
+
+from ..protocols.spec import ToolCall, ToolCheck
+from .checks import Page
+
+LOOK = "look"
+"""The verifier's tool: look at the lane's page. `again` loads it anew in a tab of its own."""
+
+REPORTED = "reported"
+"""Under this key a page that the verifier looked at carries the result that is to be held against it."""
+
+Expect = Callable[[Page], bool | str | None]
+"""What a page must show: yes, a sentence for no, or None where it cannot be told."""
+
+
+def look(name: str, lane: str, expect: Expect, *, again: bool = True) -> ToolCheck:
+    """A criterion that a page must show something."""
+    return ToolCheck(name, _call(lane, again), partial(_on_page, expect))
+
+
+def look_for_reported(
+    name: str, lane: str, key: str, expect: Callable[[Page, str], bool | str | None]
+) -> ToolCheck:
+    """A criterion that a page must show what the result has under `key`."""
+    return ToolCheck(name, _call(lane, True), partial(_with_reported, key, expect))
+
+
+def _call(lane: str, again: bool) -> ToolCall:
+    return ToolCall(LOOK, {"lane": lane, "again": again})
+
+
+def _on_page(expect: Expect, value: Any) -> bool | str | None:
+    return expect(Page.read(value))
+
+
+def _with_reported(
+    key: str, expect: Callable[[Page, str], bool | str | None], value: Mapping[str, Any]
+) -> bool | str | None:
+    result = value.get(REPORTED)
+    given: Any = cast("Mapping[str, Any]", result).get(key) if isinstance(result, Mapping) else None
+    return expect(Page.read(value), given) if isinstance(given, str) else None

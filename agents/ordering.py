@@ -1,0 +1,168 @@
+"""An order as the goal spells it: the steps that place it, and what its pages must show.
+
+Does not cover: what an order is made of beyond items, person, day and options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, cast
+
+from pydantic import JsonValue
+
+from ..protocols.spec import Criterion
+from ..tools.browser.view import TEXT_ROLES, View
+from . import checks
+from .checks import Page
+from .claims import holds_value
+from .criteria import Expect, look
+from .roles import PlannedTask
+from .steps import Step
+from .wording import count_of, words
+
+
+@dataclass
+class Form:
+    """The fields of a form as a worker's looks have shown them: how each was found, and how it stands.
+
+    A worker looks after every action, so this is what was sent off. Without a look (a run that was resumed)
+    what the worker reports to have changed stands in for it.
+    """
+
+    first: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    last: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+
+    def see(self, view: View) -> bool:
+        """Take in a page; False, for to have seen it ends no step."""
+        for role, name, value in Page.of(view).fields:
+            self.first.setdefault((role, name), value)
+            self.last[role, name] = value
+        return False
+
+    def only_asked(self, result: Any, options: Sequence[str]) -> bool | str | None:
+        """Whether every choice that the form holds goes back to a word of the goal; an undone one is none."""
+        reported: dict[str, Any] = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
+        changes: list[dict[str, str]] = reported.get("changes", [])
+        typed: dict[str, str] = {}
+        for key, text in self._standing(changes).items():
+            role, name = key
+            if role in TEXT_ROLES and typed.setdefault(text, name) != name:
+                return f"typed {text!r} into {name!r} as well"
+            if role == "select" and not _asked(text, options):
+                return f"chose {text!r}, which the goal does not say"
+            agreed = set(words(name)) & AGREED
+            if role in ("radio", "checkbox") and not agreed and not _asked(name, options):
+                return f"ticked {name!r}, which the goal does not say"
+        return True
+
+    def _standing(self, changes: Sequence[dict[str, str]]) -> dict[tuple[str, str], str]:
+        """What was changed and is so still, and every tick that is on, by role and name."""
+        found: dict[tuple[str, str], str] = {}
+        for change in changes:
+            key = change["role"], change["name"]
+            value = self.last.get(key, change["text"] or "on")
+            if value not in ("", "off") and not (key in self.last and self.first[key] == value):
+                found[key] = value
+        ticks = (key for key, value in self.last.items() if key[0] == "checkbox" and value == "on")
+        return found | dict.fromkeys(ticks, "on")
+
+
+AGREED = checks.CONSENT | {"same", "billing", "remember", "save"}
+"""Words of ticks that choose nothing: consent, and what goes on as before."""
+
+
+def _asked(text: str, options: Sequence[str]) -> bool:
+    return any(checks.root_words(option) <= checks.root_words(text) for option in options)
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order as the goal spells it."""
+
+    items: tuple[tuple[str, int], ...]
+    name: str
+    options: tuple[str, ...]
+    date: str
+
+    @classmethod
+    def of(cls, task: PlannedTask) -> Order:
+        """Read an order out of its fields. A count that is no number becomes 0 and fails the plan's check."""
+        counts = [count_of(text) or 0 for text in task.values("count")]
+        items = tuple(zip(task.values("item"), counts, strict=False))
+        return cls(
+            items,
+            next(iter(task.values("name")), ""),
+            tuple(task.values("option")),
+            next(iter(task.values("date")), ""),
+        )
+
+    def facts(self) -> dict[str, JsonValue]:
+        """As JSON, under the names that a result model may ask for."""
+        return {
+            "items": [{"name": name, "count": count} for name, count in self.items],
+            "name": self.name, "options": list(self.options), "date": self.date,
+        }  # fmt: skip
+
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that put the items into the cart."""
+        return tuple(
+            Step("add", f"{count} x {name}", (str(count), name), index)
+            for index, (name, count) in enumerate(self.items, 1)
+        )
+
+    def fields(self, form: Form | None = None) -> tuple[Step, ...]:
+        """The steps that fill the form, in a fixed order; `form` sees the pages on which they are taken."""
+        steps = [Step("fill", f"name : {self.name}", (self.name,))] if self.name else []
+        if self.date:
+            steps.append(Step("fill", f"date : {self.date}", (self.date,)))
+        steps += [Step("choose", option) for option in self.options]
+        return tuple(
+            replace(step, part=index, shown=partial(_view_holds, step=step, form=form or Form()))
+            for index, step in enumerate(steps, 1)
+        )
+
+    def is_theirs(self, view: View) -> bool:
+        """Whether a page shows whom the order is for."""
+        return checks.shows_name(Page.of(view), self.name) is True
+
+
+def _view_holds(view: View, step: Step, form: Form) -> bool:
+    """Whether a field or choice of the page is already as the step wants it."""
+    form.see(view)
+    fields = Page("", "", "", (), Page.of(view).fields)
+    return (
+        holds_value(fields, step.spans[0]) if step.spans else checks.shows_option(fields, step.text) is True
+    )
+
+
+NOT_ASKED = "not asked for"
+
+
+def item_criteria(order: Order, lane: str) -> list[Criterion]:
+    """Each item once with its count, and nothing else."""
+    names = [name for name, _ in order.items]
+    found: list[Criterion] = [
+        look(f"{step.part} : {step.text}", lane, partial(checks.holds_item, name=name, count=count))
+        for step, (name, count) in zip(order.steps(), order.items, strict=True)
+    ]
+    return [*found, look(NOT_ASKED, lane, partial(checks.holds_nothing_else, names=names))]
+
+
+def field_criteria(order: Order, lane: str, *, again: bool, offset: int = 0) -> list[Criterion]:
+    """Each field of the form as the page shows it, and no option that nobody asked for."""
+    found: list[Criterion] = []
+    for step in order.fields():
+        expect: Expect
+        if step.text.startswith("name : "):
+            expect = partial(checks.shows_name, name=order.name)
+        elif step.text.startswith("date : "):
+            expect = partial(checks.shows_day, said=order.date)
+        else:
+            expect = partial(checks.shows_option, said=step.text)
+        found.append(look(f"{step.part + offset} : {step.text}", lane, expect, again=again))
+    return [
+        *found,
+        look("option " + NOT_ASKED, lane, partial(checks.nothing_unasked, said=order.options), again=again),
+    ]
