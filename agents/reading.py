@@ -209,7 +209,8 @@ def _order_rules(heard: Heard, names: Sequence[str]) -> str:
 def _fields_at(heard: Heard, place: int) -> Iterable[tuple[str, int]]:
     """What can be said of the words from a place on, as a literal, and where reading goes on.
 
-    A count is followed by its thing, at most two words behind it.
+    A count is followed by its thing, at most two words behind it. Words that carry a sentence are no part of
+    an option at its ends: `paid by card` is `card`.
     """
     items = heard.words
     if count_of(items[place]) is not None:
@@ -222,7 +223,9 @@ def _fields_at(heard: Heard, place: int) -> Iterable[tuple[str, int]]:
         inside = range(place, place + size)
         if any(heard.dated[at] for at in inside) or items[place] in FUNCTION - {"with", "in"}:
             continue
-        if not all(heard.passed(at) for at in inside):
+        led = heard.passed(place) and items[place] not in ("with", "in")
+        trails = heard.passed(place + size - 1) and items[place + size - 1] != "it"
+        if not led and not trails:
             yield _said(("option", run)), place + size
     for size in range(1, min(5, len(items) - place) + 1):
         day = " ".join(items[place : place + size])
