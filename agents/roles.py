@@ -115,7 +115,7 @@ def read_steps(answer: str, stage: Stage) -> tuple[Step, ...]:
         verb, _, rest = line.partition(" ")
         if verb in ("do", "set") and rest.isdigit() and 0 < int(rest) <= len(stage.parts):
             part = stage.parts[int(rest) - 1]
-            steps.append(replace(part, verb="set") if verb == "set" else part)
+            steps.append(replace(part, verb="set", shown=None) if verb == "set" else part)
         elif verb == "remove":
             steps.append(Step("remove", rest))
         else:

@@ -320,13 +320,15 @@ class Run:
         await self._feed(drive, draft(drive.state, body, time.time(), recipient=recipient), lane)
 
     async def _steps(self, drive: Drive, notes: Sequence[str], failed: Sequence[str]) -> tuple[Step, ...]:
+        """The plan of an attempt; before a cart is mended it is looked at, so that nothing is added twice."""
         stage = drive.work.stage
         if stage.name == "use" or not stage.parts:
             return stage.parts or stage.last
         answer = await self.mind.ask(
             roles.ask_steps(stage, notes, failed), task=drive.job.id, attempt=drive.state.attempt
         )
-        return roles.read_steps(answer, stage)
+        steps = roles.read_steps(answer, stage)
+        return (Step("open cart"), *steps) if failed and stage.name == "cart" else steps
 
     # --- workers ----------------------------------------------------------------------
 
