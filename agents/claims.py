@@ -90,7 +90,8 @@ def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
     if step.verb == "set":
         count, _, name = step.text.partition(" x ")
         found = checks.holds_item(page, name, int(count))
-        return not (isinstance(found, str) and found.startswith("the page shows"))
+        wrong = isinstance(found, str) and found.startswith("the page shows")
+        return not wrong and not (_unsaved(history) and _can_save(view))
     if step.verb == "fill":
         return holds_value(page, step.spans[0]) if step.spans else False
     if step.verb == "choose":
@@ -171,8 +172,10 @@ def usable(view: View, step: Step) -> set[int]:
     opens = step.verb in ("open cart", "open ticket")
     here = shown_there(view, step)
     details = step.verb in ("fill", "choose", "review", "place")
+    joint = any(item.role == "button" and _says_both(item.name) for item in view.elements.values())
     carts = _carts(view) if step.verb == "open cart" else set[int]()
     form = step.verb == "review" and _is_form(page)
+    own = at_its_page(view, step)
     filled = step.verb == "add" and (
         _is_form(page) or any(_takes_counts_or_search(field) for field in page.fields)
     )
@@ -190,14 +193,41 @@ def usable(view: View, step: Step) -> set[int]:
         and not (subject and _is_record(line) and not _mentions(_text(line), subject))
         and not (details and _is_record(line) and any(_counts(other) for other in line))
         and not (carts and part.number not in carts)
+        and not (part.role == "button" and _against(part.name, step, joint))
         and not (elsewhere and part.role in ("button", "number", "select"))
         and not (there and part.role in ("button", "link", "other"))
         and not (opens and part.role == "button" and COMMITTING & set(words(part.name)))
         and line not in barred
         and (not here or part.number in here or _presses(part, view))
-        and not (form and part.role == "link")
+        and not ((form or own) and part.role == "link")
+        and not (own and part.role == "searchbox")
         and not (filled and part.role == "textbox" and not (part.value or "").isdigit())
     }
+
+
+ANSWERING = frozenset("reply answer send post submit respond".split())
+CLOSING = frozenset("close closed closes resolve resolved solve solved".split())
+KEEPING = frozenset("keep keeps leave stay stays without not".split())
+"""Words of buttons on a ticket's page: that they answer, that they close, that they do not close."""
+
+
+def _says_both(name: str) -> bool:
+    """Whether a button says that it answers and closes at once."""
+    said = set(words(name))
+    return bool(said & ANSWERING) and bool(said & CLOSING) and not said & KEEPING
+
+
+def _against(name: str, step: Step, joint: bool) -> bool:
+    """Whether a button says the opposite of what a step on a ticket's page is about.
+
+    Where one button answers and closes at once, a reply is only typed: the step after it sends it.
+    """
+    said = set(words(name))
+    if step.verb == "close":
+        return bool(said & KEEPING)
+    if step.verb == "send":
+        return bool(said & CLOSING) and not said & KEEPING
+    return step.verb == "reply" and joint and bool(said & (ANSWERING | CLOSING))
 
 
 CARTS = frozenset("cart basket bag trolley".split())
@@ -210,9 +240,47 @@ def _carts(view: View) -> set[int]:
     return {item.number for item in links if CARTS & set(words(item.name))}
 
 
+def counts(view: View, step: Step) -> bool:
+    """Whether a page has a row of the thing that a step is about, with a field for its count: a cart has it."""
+    subject = subject_of(step)
+    return any(
+        any(_counts(part) for part in line)
+        and any(checks.same_thing(part if isinstance(part, str) else part.name, subject) for part in line)
+        for line in view.lines
+        if len(line) > 1
+    )
+
+
+def at_its_page(view: View, step: Step) -> bool:
+    """Whether a step that adds a thing is on that thing's own page: there it stays."""
+    return step.verb == "add" and _is_product(Page.of(view)) and _mentions(view.title, subject_of(step))
+
+
+def gives_up(action: Action, view: View, history: Sequence[Done]) -> bool:
+    """Whether an action takes a page for all that it will show: it says so, turns back, or searches again."""
+    element = view.elements.get(action.target) if action.target is not None else None
+    again = element is not None and element.role == "searchbox" and action.verb == "type"
+    searched = any(item.action.startswith("type") for item in history)
+    return action.verb in ("cannot", "back") or (again and searched)
+
+
 def _counts(part: str | Element) -> bool:
     """Whether a part of a row is a field that holds a number."""
     return isinstance(part, Element) and (part.value or "").isdigit()
+
+
+def _unsaved(history: Sequence[Done]) -> bool:
+    """Whether the latest action filled in something that the page did not react to."""
+    return bool(history) and history[-1].action.startswith(("type", "select")) and history[-1].result == "ok"
+
+
+def _can_save(view: View) -> bool:
+    """Whether a page has a button that could save a count: one outside of rows, or a second one in a row."""
+    pressed = [
+        [part for part in line if isinstance(part, Element) and not part.disabled and _presses(part, view)]
+        for line in view.lines
+    ]
+    return any(len(found) > int(_is_record(line)) for line, found in zip(view.lines, pressed, strict=True))
 
 
 def _presses(element: Element, view: View) -> bool:
@@ -229,7 +297,7 @@ def shown_there(view: View, step: Step) -> set[int]:
     subject = subject_of(step)
     if step.verb not in ("add", "open ticket") or not subject:
         return set()
-    if _is_product(Page.of(view)) and _mentions(view.title, subject):
+    if at_its_page(view, step):
         return set()
     about = fold(step.text.partition(" about ")[2])
     left = _barred(view, step)

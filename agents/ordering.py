@@ -13,7 +13,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from ..protocols.spec import Criterion
-from ..tools.browser.view import TEXT_ROLES, Element, View
+from ..tools.browser.view import TEXT_ROLES, View
 from . import checks
 from .checks import Page
 from .claims import holds_value
@@ -108,7 +108,7 @@ class Order:
     def steps(self) -> tuple[Step, ...]:
         """The steps that put the items into the cart."""
         return tuple(
-            Step("add", f"{count} x {name}", (str(count), name), index, partial(_view_counts, name=name))
+            Step("add", f"{count} x {name}", (str(count), name), index)
             for index, (name, count) in enumerate(self.items, 1)
         )
 
@@ -126,16 +126,6 @@ class Order:
     def is_theirs(self, view: View) -> bool:
         """Whether a page shows whom the order is for."""
         return checks.shows_name(Page.of(view), self.name) is True
-
-
-def _view_counts(view: View, name: str) -> bool:
-    """Whether a page has a row of this thing with its count to be changed: it is in the cart."""
-    return any(
-        any(isinstance(part, Element) and (part.value or "").isdigit() for part in line)
-        and any(checks.same_thing(part if isinstance(part, str) else part.name, name) for part in line)
-        for line in view.lines
-        if len(line) > 1
-    )
 
 
 def _view_holds(view: View, step: Step, form: Form) -> bool:

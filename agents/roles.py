@@ -228,6 +228,7 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
             if item.role == "select" and options:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
         stays = claims.has_control(view, step) or bool(claims.shown_there(view, step))
+        stays = stays or claims.at_its_page(view, step)
         rules.append('"wait"' if stays else MOVES)
         answers = answers_of(view) if step.verb == "place" else ()
         if claims.may_claim(view, history, step) and (answers or step.verb != "place"):

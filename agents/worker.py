@@ -130,6 +130,7 @@ class Attempt:
         done: Calls of plugged-in tools and what they returned.
         returned: The values among them.
         made: How often each call with an effect was made in this attempt, by its hash.
+        cart: The cart as it was when this attempt opened it; what it holds is not added again.
     """
 
     order: Assignment
@@ -143,6 +144,7 @@ class Attempt:
     done: list[Done] = field(default_factory=list[Done])
     returned: list[JsonValue] = field(default_factory=list[JsonValue])
     made: dict[str, int] = field(default_factory=dict[str, int])
+    cart: View | None = None
 
     def key(self) -> str:
         """The key of a call that belongs to this attempt only."""
@@ -227,12 +229,17 @@ class Worker:
         attempt.changes = kept.setdefault(order.task, {})  # a redo goes on with the same half-filled form
         left_out: list[JsonValue] = []
         for step in order.steps:
+            if step.verb == "add" and attempt.cart is not None and claims.counts(attempt.cart, step):
+                mind.show(Acted(self.name, order.task, step.line(), "nothing", "the page shows it already"))
+                continue
             try:
                 await self._do(attempt, step)
             except StepFailed as error:
                 if not _goes_on(order, step, error):
                     raise
                 left_out.append(str(error))
+            if step.verb == "open cart":
+                attempt.cart = self._latest.get(order.lane)
         result: dict[str, JsonValue] = {
             "url": attempt.session.url,
             "changes": list(attempt.changes.values()),
@@ -296,6 +303,10 @@ class Worker:
                 tried[ASTRAY] = tried.get(ASTRAY, 0) + 1
                 await session.act(Action("wait"))
                 continue
+            if claims.gives_up(action, view, history) and view.text() not in tried:
+                tried[view.text()] = 1
+                if await self._comes_late(order.lane, session, view):
+                    continue
             mark = f"{view.text()}\n{action.line()}"
             tried[mark] = tried.get(mark, 0) + 1
             if tried[mark] > MOST_REPEATS:
@@ -311,6 +322,12 @@ class Worker:
             history.append(Done(roles.describe(action, view), result, claims.serves(action, view, step)))
             mind.show(Acted(self.name, order.task, step.line(), roles.describe(action, view), result))
         raise StepStuck(step.line(), "too many actions")
+
+    async def _comes_late(self, lane: str, session: BrowserSession, view: View) -> bool:
+        """Give a page time before a step gives up on it: whether it shows something else by then."""
+        await session.act(Action("wait"))
+        self._latest[lane] = later = await session.view()
+        return later.text() != view.text()
 
     async def _act(self, attempt: Attempt, action: Action, view: View) -> str:
         """One action through the executor; returns the line for the history."""

@@ -152,7 +152,8 @@ def counted_cases(site: Site, sheet: Sheet, at: int, step: Step, verb: str) -> N
     elif site.update_button:
         tag, said = "update", f"| {site.cart} updated | saved"
     else:
-        sheet.ask(step, "done", typed)
+        saved = ok(typed.action, pick(rng, f"total | sum | {words.price(rng)} | {site.cart} updated | saved"))
+        sheet.ask(step, "done", saved)
         return
     sheet.click(tag, step, rng, typed)
     sheet.ask(step, "done", typed, ok(f"click {sheet.item(tag).name}", pick(rng, said)))

@@ -50,7 +50,10 @@ ADDS = phrases("""
     put into my {c} | let me have it | throw it in my {c} | it goes in the {c} | in the {c} please |
     put this in the {c}
 """)
-UPDATES = phrases("update | update {c} | save changes | recalculate | refresh {c} | apply | save {c}")
+UPDATES = phrases("""
+    update | update {c} | save changes | recalculate | refresh {c} | apply | save {c} | work it out again |
+    count again | new sum please | save the counts | change the counts | sum it up again
+""")
 REMOVES = phrases("remove | delete | drop | take out | x | discard | remove item")
 CHECKOUTS = phrases("""
     checkout | check out | go to checkout | proceed to checkout | start checkout | to the till | buy these |
