@@ -163,7 +163,8 @@ def usable(view: View, step: Step) -> set[int]:
     can be opened, changed or removed, and on the page of another product nothing can be added. A step that
     only opens something presses no button that says that it sends, closes or takes away, and who opens the
     cart goes to what is called one, where something is. Nothing is looked for in a field of a form, and a
-    form is left by a button; who fills in details leaves the rows of the cart alone. Of one person's tickets
+    form is left by a button; nothing is added before its count stands in the field for it, and a count is set
+    where it stands. Who fills in details leaves the rows of the cart alone. Of one person's tickets
     the closed one is left alone, and in a list of tickets none is answered or closed.
     """
     subject = subject_of(step)
@@ -176,6 +177,8 @@ def usable(view: View, step: Step) -> set[int]:
     carts = _carts(view) if step.verb == "open cart" else set[int]()
     form = step.verb == "review" and _is_form(page)
     own = at_its_page(view, step)
+    short = own and not any(value in ("", step.spans[0]) for value in _numbers(page))
+    counted = step.verb == "set" and counts(view, step)
     filled = step.verb == "add" and (
         _is_form(page) or any(_takes_counts_or_search(field) for field in page.fields)
     )
@@ -199,7 +202,8 @@ def usable(view: View, step: Step) -> set[int]:
         and not (opens and part.role == "button" and COMMITTING & set(words(part.name)))
         and line not in barred
         and (not here or part.number in here or _presses(part, view))
-        and not ((form or own) and part.role == "link")
+        and not ((form or own or counted) and part.role == "link")
+        and not (short and part.role in ("button", "other"))
         and not (own and part.role == "searchbox")
         and not (filled and part.role == "textbox" and not (part.value or "").isdigit())
     }
@@ -241,7 +245,7 @@ def _carts(view: View) -> set[int]:
 
 
 def counts(view: View, step: Step) -> bool:
-    """Whether a page has a row of the thing that a step is about, with a field for its count: a cart has it."""
+    """Whether a page has a row of a step's thing with a field for its count, as a cart has."""
     subject = subject_of(step)
     return any(
         any(_counts(part) for part in line)
@@ -392,6 +396,11 @@ def _alike(left: str, right: str) -> bool:
     return (long.startswith(short) and len(long) - len(short) <= ENDING) or checks.root(left) == checks.root(
         right
     )
+
+
+def _numbers(page: Page) -> list[str]:
+    """What the fields for a count hold; one empty text where there is none."""
+    return [value for role, _, value in page.fields if value.isdigit() or role == "number"] or [""]
 
 
 def _takes_counts_or_search(field: tuple[str, str, str]) -> bool:

@@ -215,14 +215,18 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
         usable = {
             name: view.elements[number] for name, number in handles(view, step).items() if number in allowed
         }
-        editable = [f"{name} =" for name, item in usable.items() if item.role in TEXT_ROLES]
+        editable = {name: item for name, item in usable.items() if item.role in TEXT_ROLES}
         pressed = [
             name for name, item in usable.items() if item.role not in TEXT_ROLES and item.role != "select"
         ]
         if pressed:
             rules.append(f'"click " ({any_of(pressed)})')
-        if editable and spans:
-            rules.append(f'"type " ({any_of(editable)}) " " ({any_of(typed)})')
+        for name, item in editable.items() if spans else ():
+            counts = item.role == "number" or (item.value or "").isdigit()
+            fitting = [text for text in typed if step.verb not in ("add", "set") or text.isdigit() == counts]
+            texts = any_of(text for text in fitting if text != fold(item.value or ""))
+            if texts:
+                rules.append(f"{json.dumps(f'type {name} = ', ensure_ascii=False)} ({texts})")
         for name, item in usable.items():
             options = any_of(fold(option) for option in item.options if claims.may_select(option, step))
             if item.role == "select" and options:
