@@ -16,6 +16,9 @@ from .checks import Page
 from .steps import Done, Step
 from .wording import fold, words
 
+LOOKING = ("add", "open ticket")
+"""Verbs of steps that may look for something with a search box."""
+
 CONSENT = frozenset("agree accept terms conditions term condition read".split())
 """Words of a checkbox that must be ticked to go on."""
 
@@ -176,6 +179,7 @@ def usable(view: View, step: Step) -> set[int]:
     joint = any(item.role == "button" and _says_both(item.name) for item in view.elements.values())
     carts = _carts(view) if step.verb == "open cart" else set[int]()
     form = step.verb == "review" and _is_form(page)
+    search = _searching(view)
     own = at_its_page(view, step)
     short = own and not any(value in ("", step.spans[0]) for value in _numbers(page))
     counted = step.verb == "set" and counts(view, step)
@@ -204,6 +208,7 @@ def usable(view: View, step: Step) -> set[int]:
         and (not here or part.number in here or _presses(part, view))
         and not ((form or own or counted) and part.role == "link")
         and not (short and part.role in ("button", "other"))
+        and not (part.number in search and step.verb not in LOOKING)
         and not (own and part.role == "searchbox")
         and not (filled and part.role == "textbox" and not (part.value or "").isdigit())
     }
@@ -433,7 +438,7 @@ def may_use(element: Element, step: Step) -> bool:
     number no words. Links and buttons may be used in every step.
     """
     if element.role == "searchbox":
-        return step.verb in ("add", "open ticket")
+        return step.verb in LOOKING
     if step.verb in ("fill", "reply") and element.role in ("number", "textbox") and element.value:
         return not element.value.isdigit() or any(char.isdigit() for span in step.spans for char in span)
     if element.role == "radio":

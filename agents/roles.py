@@ -9,7 +9,7 @@ files in `prompts/`, sent as the system message (the embedded model's chat templ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, permutations
 
@@ -52,6 +52,7 @@ __all__ = [
     "read_steps",
     "read_use",
     "steps_grammar",
+    "told_here",
     "write_act",
     "write_plan",
 ]  # fmt: skip
@@ -197,14 +198,26 @@ def act_query(history: Sequence[Done], step: Step, recent: int = 3) -> str:
     return "\n".join([*rows, f"step : {step.line()}", "do:"])
 
 
-def ask_act(view: View, history: Sequence[Done], step: Step) -> Question:
+def ask_act(
+    view: View, history: Sequence[Done], step: Step, spent: Collection[str] = frozenset()
+) -> Question:
     """Ask for the next action on `view`; typed text is copied from the step, an answer from the page."""
-    text = f"{page_text(view, step)}\n{act_query(history, step)}"
-    return Question("act", text, act_grammar(view, history, step))
+    text = f"{page_text(view, step)}\n{act_query(history, told_here(view, step))}"
+    return Question("act", text, act_grammar(view, history, step, spent))
 
 
-def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
-    """The actions that are legal in this view during this step; see `claims` for what may be claimed."""
+def told_here(view: View, step: Step) -> Step:
+    """A step as it is said on this page: the subject of a ticket only where it tells tickets apart."""
+    head, _, about = step.text.partition(" about ")
+    apart = not about or step.verb != "open ticket" or bool(claims.shown_there(view, step))
+    return step if apart else replace(step, text=head)
+
+
+def act_grammar(view: View, history: Sequence[Done], step: Step, spent: Collection[str] = frozenset()) -> str:
+    """The actions that are legal in this view during this step; see `claims` for what may be claimed.
+
+    `spent` has the lines of actions that led round in circles from this very page: they are not offered again.
+    """
     rules: list[str] = []
     spans = [fold(span) for span in step.spans]
     typed = [*spans, *(word for span in spans for word in span.split()[:1] if step.verb == "add")]
@@ -217,7 +230,9 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
         }
         editable = {name: item for name, item in usable.items() if item.role in TEXT_ROLES}
         pressed = [
-            name for name, item in usable.items() if item.role not in TEXT_ROLES and item.role != "select"
+            name
+            for name, item in usable.items()
+            if item.role not in TEXT_ROLES and item.role != "select" and f"click {item.number}" not in spent
         ]
         if pressed:
             rules.append(f'"click " ({any_of(pressed)})')
@@ -233,7 +248,8 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
         stays = claims.has_control(view, step) or bool(claims.shown_there(view, step))
         stays = stays or claims.at_its_page(view, step)
-        rules.append('"wait"' if stays else MOVES)
+        moves = MOVES[:1] if stays else MOVES
+        rules += [json.dumps(move.lower()) for move in moves if move not in spent]
         answers = answers_of(view) if step.verb == "place" else ()
         if claims.may_claim(view, history, step) and (answers or step.verb != "place"):
             rules.append(f'"done " ({any_of(answers)})' if answers else '"done"')
@@ -243,8 +259,8 @@ def act_grammar(view: View, history: Sequence[Done], step: Step) -> str:
     return f"start: {' | '.join(rules)}\n"
 
 
-MOVES = '"press enter" | "scroll down" | "scroll up" | "back" | "wait"'
-"""Actions that need nothing on the page."""
+MOVES = ("wait", "press Enter", "scroll down", "scroll up", "back")
+"""Actions that need nothing on the page, waiting first."""
 
 
 def answers_of(view: View) -> tuple[str, ...]:

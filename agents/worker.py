@@ -287,8 +287,9 @@ class Worker:
             if step.shown is not None and step.shown(view):
                 mind.show(Acted(self.name, order.task, step.line(), "nothing", "the page shows it already"))
                 return
+            spent = _spent(view, tried)
             answer = await mind.ask(
-                roles.ask_act(view, history, step), task=order.task, attempt=order.attempt
+                roles.ask_act(view, history, step, spent), task=order.task, attempt=order.attempt
             )
             try:
                 action = roles.read_act(answer, view, step)
@@ -424,6 +425,12 @@ class Worker:
 
     def _tool(self, name: str) -> AnyTool:
         return next(item for item in self.functions if item.name == name)
+
+
+def _spent(view: View, tried: Mapping[str, int]) -> set[str]:
+    """Lines of actions that were taken twice from this very page: they led back to it."""
+    here = f"{view.text()}\n"
+    return {mark.removeprefix(here) for mark, times in tried.items() if times > 1 and mark.startswith(here)}
 
 
 def _goes_on(order: Assignment, step: Step, error: StepFailed) -> bool:

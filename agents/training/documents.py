@@ -111,7 +111,7 @@ def drill(rng: Random) -> list[Piece]:
 
 def query(view: View, history: list[Done], step: Step, answer: str, first: bool) -> list[Piece]:
     """A question about a page: the whole page for the first one, only what follows it for the rest."""
-    text = roles.act_query(history, step)
+    text = roles.act_query(history, roles.told_here(view, step))
     if first:
         text = f"{roles.page_text(view, step)}\n{text}"
     return [(text, False), (roles.write_act(parse_action(answer, view), view, step), True)]

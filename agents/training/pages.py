@@ -14,14 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from ...tools.browser.view import Dialog
+from ...tools.browser.actions import parse_action
+from ...tools.browser.view import Dialog, View
+from ..claims import usable
 from ..steps import Done, Step
 from . import labels, words
 from .cart_pages import cart
 from .checkout_pages import form, placed, review
 from .desk_pages import inbox, saved, ticket
 from .shop_pages import listing, product
-from .sites import Sheet, Site, add_step, chrome, elsewhere, footer
+from .sites import Case, Sheet, Site, add_step, chrome, elsewhere, footer
 from .words import pick
 
 
@@ -89,11 +91,19 @@ PAGES: tuple[tuple[Callable[[Random], Sheet], int], ...] = (
 """Page kinds with their shares."""
 
 
+def is_legal(view: View, case: Case) -> bool:
+    """Whether the right answer acts on something that the step may use at all."""
+    target = parse_action(case.answer, view).target
+    return target is None or target in usable(view, case.step)
+
+
 def draw(rng: Random) -> Sheet:
     """A page of a random kind with at least one case."""
     makers, weights = zip(*PAGES, strict=True)
     while True:
         sheet = rng.choices(makers, weights)[0](rng)
+        view = sheet.view()
+        sheet.cases = [case for case in sheet.cases if is_legal(view, case)]
         if sheet.cases:
             sheet.wander(rng)
             rng.shuffle(sheet.cases)
