@@ -216,7 +216,7 @@ def told_here(view: View, step: Step) -> Step:
 def act_grammar(view: View, history: Sequence[Done], step: Step, spent: Collection[str] = frozenset()) -> str:
     """The actions that are legal in this view during this step; see `claims` for what may be claimed.
 
-    `spent` has the lines of actions that led round in circles from this very page: they are not offered again.
+    `spent` has lines of actions that led round in circles from this very page: they are not offered again.
     """
     rules: list[str] = []
     spans = [fold(span) for span in step.spans]

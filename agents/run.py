@@ -328,7 +328,8 @@ class Run:
             roles.ask_steps(stage, notes, failed), task=drive.job.id, attempt=drive.state.attempt
         )
         steps = roles.read_steps(answer, stage)
-        return (Step("open cart"), *steps) if failed and stage.name == "cart" else steps
+        adds = any(step.verb == "add" for step in steps)
+        return (Step("open cart"), *steps) if failed and adds else steps
 
     # --- workers ----------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from random import Random
 
 from ...tools.browser.actions import parse_action
 from ...tools.browser.view import Dialog, View
-from ..claims import usable
+from ..claims import may_claim, usable
 from ..steps import Done, Step
 from . import labels, words
 from .cart_pages import cart
@@ -92,9 +92,11 @@ PAGES: tuple[tuple[Callable[[Random], Sheet], int], ...] = (
 
 
 def is_legal(view: View, case: Case) -> bool:
-    """Whether the right answer acts on something that the step may use at all."""
-    target = parse_action(case.answer, view).target
-    return target is None or target in usable(view, case.step)
+    """Whether the right answer acts on something that the step may use, or claims what may be claimed."""
+    action = parse_action(case.answer, view)
+    if action.verb == "done" and view.dialog is None:
+        return may_claim(view, case.history, case.step)
+    return action.target is None or action.target in usable(view, case.step)
 
 
 def draw(rng: Random) -> Sheet:

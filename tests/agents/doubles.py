@@ -112,7 +112,7 @@ class Tab:
             raise self.shop.outages.pop()
         return self._draw()
 
-    async def new_tab_view(self, url: str, budget: int | None = None) -> View:
+    async def new_tab_view(self, url: str, budget: int | None = None, patience: float = 0.0) -> View:
         self.shop.looked.append(url)
         return await Tab(self.shop, self.number, url.removeprefix(URL)).view()
 
@@ -196,6 +196,8 @@ class Tab:
         elif self.path == "/review":
             _order_rows(sheet, visit.basket, visit.form)
             sheet.row(("button", "place order"))
+        elif self.path == "/orders" and not visit.orders:
+            sheet.row("you have no orders yet")
         elif self.path == "/orders":
             for index, order in enumerate(visit.orders, 1):
                 sheet.row(("link", f"order A-{self.number}{index}"), order["name"])
