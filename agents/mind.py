@@ -44,11 +44,13 @@ class Mind:
     run: str
     show: Callable[[Event], None]
 
-    async def ask(self, question: Question, *, task: str = "", attempt: int = 0) -> str:
+    async def ask(
+        self, question: Question, *, task: str = "", attempt: int = 0, warmest: float = WARMEST
+    ) -> str:
         """The answer to a question, decoded under its grammar.
 
-        The first attempt takes the likeliest answer; later ones sample, so that a redo is not the same again.
-        The attempt's number is the seed.
+        The first attempt takes the likeliest answer; later ones sample, so that a redo is not the same again,
+        the more warmly the later, up to `warmest`. The attempt's number is the seed.
 
         Raises:
             BudgetExhausted: Before anything is spent.
@@ -59,7 +61,7 @@ class Mind:
 
         self.budget.check()
         messages = _messages(question)
-        warmth = min(WARMEST, WARMER * (attempt - 1)) if attempt > 1 else 0.0
+        warmth = min(warmest, WARMER * (attempt - 1)) if attempt > 1 else 0.0
         sampling = Sampling(temperature=warmth, seed=attempt, max_tokens=ANSWER_TOKENS)
         made = await self.model.generate(messages, sampling=sampling, grammar=Grammar.lark(question.grammar))
         free = [value for value in made.logprobs if value is not None]

@@ -19,10 +19,13 @@ from .reading import Field, PlannedTask
 from .ticket_doubts import CLOSING, NEGATIONS, STAYING, ticket_doubts
 from .wording import CARRIERS, FUNCTION, Span, places, tokens
 
-__all__ = ["CARRIERS", "READINGS", "GoalNotUnderstood", "doubts", "uncovered"]
+__all__ = ["CARRIERS", "READINGS", "READING_WARMTH", "GoalNotUnderstood", "doubts", "uncovered"]
 
-READINGS = 10
+READINGS = 60
 """Times that a goal is read before a doubtful plan is given up: reading costs little and touches nothing."""
+
+READING_WARMTH = 1.0
+"""Highest temperature at which a goal is read again."""
 
 ANSWERS = frozenset("answer reply replying response respond answering".split())
 

@@ -56,7 +56,7 @@ from .looking import look
 from .lookup import CannotTell
 from .mind import Mind, Truncated
 from .placed import already_placed
-from .planning import READINGS, GoalNotUnderstood, doubts
+from .planning import READING_WARMTH, READINGS, GoalNotUnderstood, doubts
 from .roles import PlannedTask
 from .steps import Step
 from .verifier import Verifier
@@ -141,7 +141,8 @@ class Run:
         kinds = [kind for need in needs for kind in KINDS_OF[need]]
         answer, tasks = "", ()
         for attempt in range(1, READINGS + 1):
-            answer = await self.mind.ask(roles.ask_plan(self.goal, kinds), attempt=attempt)
+            question = roles.ask_plan(self.goal, kinds)
+            answer = await self.mind.ask(question, attempt=attempt, warmest=READING_WARMTH)
             tasks = roles.read_plan(answer, self.goal)
             if not self._doubts(tasks):
                 break
