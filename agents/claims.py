@@ -45,7 +45,7 @@ def reasons(view: View, history: Sequence[Done], step: Step) -> tuple[str, ...]:
     found: list[str] = []
     if not _shows(view, step):
         found.append(LEAVING)
-    if any(item.result == "no effect" for item in history):
+    if sum(item.result == "no effect" and item.action.startswith("click") for item in history) > 1:
         found.append("nothing happens")
     if step.verb == "add" and _is_gone(view, subject_of(step)):
         found.append("out of stock")
@@ -174,6 +174,7 @@ def usable(view: View, step: Step) -> set[int]:
     page = Page.of(view)
     there = has_control(view, step)
     opens = step.verb in ("open cart", "open ticket")
+    about = step.text.partition(" about ")[2] if step.verb == "open ticket" else ""
     here = shown_there(view, step)
     details = step.verb in ("fill", "choose", "review", "place")
     joint = any(item.role == "button" and _says_both(item.name) for item in view.elements.values())
@@ -200,6 +201,7 @@ def usable(view: View, step: Step) -> set[int]:
         and not (subject and _is_record(line) and not _mentions(_text(line), subject))
         and not (details and _is_record(line) and any(_counts(other) for other in line))
         and not (carts and part.number not in carts)
+        and not (about and _is_record(line) and _titled_otherwise(line, subject, about))
         and not (part.role == "button" and _against(part.name, step, joint))
         and not (elsewhere and part.role in ("button", "number", "select"))
         and not (there and part.role in ("button", "link", "other"))
@@ -247,6 +249,19 @@ def _carts(view: View) -> set[int]:
     """Numbers of the links that are called a cart."""
     links = (item for item in view.elements.values() if item.role == "link")
     return {item.number for item in links if CARTS & set(words(item.name))}
+
+
+def lists_person(view: View, step: Step) -> bool:
+    """Whether a page has a row about whom a step is about."""
+    subject = subject_of(step)
+    return bool(subject) and any(_is_record(line) and _mentions(_text(line), subject) for line in view.lines)
+
+
+def _titled_otherwise(line: Line, name: str, about: str) -> bool:
+    """Whether a row has a title of several words, beside the name, that is not the subject that is meant."""
+    cells = [fold(part if isinstance(part, str) else part.name) for part in line]
+    titles = [cell for cell in cells if len(cell.split()) > 1 and cell != fold(name)]
+    return bool(titles) and not any(fold(about) in cell for cell in titles)
 
 
 def counts(view: View, step: Step) -> bool:

@@ -209,7 +209,7 @@ def ask_act(
 def told_here(view: View, step: Step) -> Step:
     """A step as it is said on this page: the subject of a ticket only where it tells tickets apart."""
     head, _, about = step.text.partition(" about ")
-    apart = not about or step.verb != "open ticket" or bool(claims.shown_there(view, step))
+    apart = not about or step.verb != "open ticket" or claims.lists_person(view, step)
     return step if apart else replace(step, text=head)
 
 
