@@ -109,7 +109,7 @@ def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
         forms = any(role in ("date", "checkbox", "radio") for role, _, _ in page.fields)
         return not forms
     if step.verb == "open ticket" and step.spans:
-        return checks.shows_text(page, step.spans[0]) is True
+        return checks.shows_text(page, step.spans[0]) is True and not lists_person(view, step)
     return True
 
 
@@ -252,9 +252,14 @@ def _carts(view: View) -> set[int]:
 
 
 def lists_person(view: View, step: Step) -> bool:
-    """Whether a page has a row about whom a step is about."""
+    """Whether a page has a row to open about whom a step is about: it is a list, not their own page."""
     subject = subject_of(step)
-    return bool(subject) and any(_is_record(line) and _mentions(_text(line), subject) for line in view.lines)
+    return bool(subject) and any(
+        any(isinstance(part, Element) and part.role in ("link", "button") for part in line)
+        and _is_record(line)
+        and _mentions(_text(line), subject)
+        for line in view.lines
+    )
 
 
 def _titled_otherwise(line: Line, name: str, about: str) -> bool:
