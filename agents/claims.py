@@ -12,6 +12,7 @@ from itertools import pairwise
 from ..tools.browser.actions import Action
 from ..tools.browser.view import TEXT_ROLES, Element, Line, View
 from . import checks
+from .buttons import against, says_both
 from .checks import Page
 from .steps import Done, Step
 from .wording import fold, words
@@ -177,7 +178,7 @@ def usable(view: View, step: Step) -> set[int]:
     about = step.text.partition(" about ")[2] if step.verb == "open ticket" else ""
     here = shown_there(view, step)
     details = step.verb in ("fill", "choose", "review", "place")
-    joint = any(item.role == "button" and _says_both(item.name) for item in view.elements.values())
+    joint = any(item.role == "button" and says_both(item.name) for item in view.elements.values())
     carts = _carts(view) if step.verb == "open cart" else set[int]()
     form = step.verb == "review" and _is_form(page)
     search = _searching(view)
@@ -202,7 +203,7 @@ def usable(view: View, step: Step) -> set[int]:
         and not (details and _is_record(line) and any(_counts(other) for other in line))
         and not (carts and part.number not in carts)
         and not (about and _is_record(line) and _titled_otherwise(line, subject, about))
-        and not (part.role == "button" and _against(part.name, step, joint))
+        and not (part.role == "button" and against(part.name, step, joint))
         and not (elsewhere and part.role in ("button", "number", "select"))
         and not (there and part.role in ("button", "link", "other"))
         and not (opens and part.role == "button" and COMMITTING & set(words(part.name)))
@@ -214,31 +215,6 @@ def usable(view: View, step: Step) -> set[int]:
         and not (own and part.role == "searchbox")
         and not (filled and part.role == "textbox" and not (part.value or "").isdigit())
     }
-
-
-ANSWERING = frozenset("reply answer send post submit respond".split())
-CLOSING = frozenset("close closed closes resolve resolved solve solved".split())
-KEEPING = frozenset("keep keeps leave stay stays without not".split())
-"""Words of buttons on a ticket's page: that they answer, that they close, that they do not close."""
-
-
-def _says_both(name: str) -> bool:
-    """Whether a button says that it answers and closes at once."""
-    said = set(words(name))
-    return bool(said & ANSWERING) and bool(said & CLOSING) and not said & KEEPING
-
-
-def _against(name: str, step: Step, joint: bool) -> bool:
-    """Whether a button says the opposite of what a step on a ticket's page is about.
-
-    Where one button answers and closes at once, a reply is only typed: the step after it sends it.
-    """
-    said = set(words(name))
-    if step.verb == "close":
-        return bool(said & KEEPING)
-    if step.verb == "send":
-        return bool(said & CLOSING) and not said & KEEPING
-    return step.verb == "reply" and joint and bool(said & (ANSWERING | CLOSING))
 
 
 CARTS = frozenset("cart basket bag trolley".split())
