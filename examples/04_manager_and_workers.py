@@ -1,8 +1,8 @@
 """Give one goal to a manager with two workers: independent tasks are done at once, each is verified.
 
 The example shop's help desk runs on a loopback port. The manager reads two tasks out of the goal; neither
-waits for the other, so each worker takes one, in a browsing session of its own. The model is a simple double
-that matches words; `load_model()` gives a real one.
+waits for the other, so each worker takes one, in a browsing session of its own. The embedded model does the
+thinking.
 
 Prints:
     Ann: close the ticket of ...
@@ -17,9 +17,8 @@ import asyncio
 from tempfile import TemporaryDirectory
 
 from punchlist.agents import Manager, Worker
-from punchlist.agents.evals.string_match import answer
 from punchlist.agents.events import Ended, Said, Stood
-from punchlist.agents.testing import ScriptedModel
+from punchlist.core_model import load_model
 from punchlist.examples.site import Expected, ExpectedTicket, Site, judge
 from punchlist.tools.browser import Browser
 
@@ -27,16 +26,12 @@ GOAL = (
     'Reply to Rosa Eklund\'s ticket with "it left our house today" and close it. '
     'Also reply to Clara Farrow\'s ticket with "please wash it by hand" and close it.'
 )
-PLAN = (
-    "task ticket\nname rosa eklund\ntext it left our house today\nclose\n"
-    "task ticket\nname clara farrow\ntext please wash it by hand\nclose\nend"
-)
 REPLIES = {"Rosa Eklund": "it left our house today", "Clara Farrow": "please wash it by hand"}
 
 
 async def main(journal: str) -> None:
     """One goal, one browser, two workers."""
-    model = ScriptedModel(lambda question: PLAN if question.endswith("plan:") else answer(question))
+    model = load_model()
     done: list[str] = []
     with Site(seed=3, flaws=()) as site:
         async with Browser(allow=[site.url]) as browser:

@@ -3,7 +3,7 @@
 This shop has a flaw: the first article that a visitor adds goes into the basket once, whatever was typed. The
 worker does not notice. The verifier looks at the basket itself, refuses, and the manager orders a redo with a
 plan, context and feedback. What it taught goes into memory only now, with the confirm that proves the cure.
-The model is a simple double that matches words; `load_model()` gives a real one.
+The embedded model does the thinking.
 
 Prints:
     first order
@@ -20,9 +20,8 @@ import asyncio
 from tempfile import TemporaryDirectory
 
 from punchlist.agents import Manager, Worker
-from punchlist.agents.evals.string_match import answer
 from punchlist.agents.events import Ended, Learned, Recalled, Said
-from punchlist.agents.testing import ScriptedModel
+from punchlist.core_model import Model, load_model
 from punchlist.examples.site import Site
 from punchlist.memory import Memory
 from punchlist.tools.browser import Browser
@@ -33,14 +32,7 @@ GOALS = {
 }
 
 
-def steady(question: str) -> str:
-    """Answers by matching words; knows the lesson, and heeds it where a note recalls it."""
-    if question.endswith("lesson:"):
-        return "quantity"
-    return "do 1\nopen cart\nset 1\nend" if "note : set each quantity" in question else answer(question)
-
-
-async def order(goal: str, model: ScriptedModel, memory: Memory, url: str, journal: str) -> None:
+async def order(goal: str, model: Model, memory: Memory, url: str, journal: str) -> None:
     """One goal with a fresh browser; prints what the run says about verdicts and lessons."""
     async with Browser(allow=[url]) as browser:
         manager = Manager(model, [Worker("shop", model, tools=[browser])], memory=memory, journal=journal)
@@ -62,7 +54,7 @@ async def order(goal: str, model: ScriptedModel, memory: Memory, url: str, journ
 
 async def main(folder: str) -> None:
     """Two orders in the same shop, by visitors that it does not know."""
-    model = ScriptedModel(steady)
+    model = load_model()
     with Site(seed=3, flaws=("quantity_resets",)) as site, Memory.open(folder) as memory:
         for name, goal in GOALS.items():
             print(name)
