@@ -333,8 +333,8 @@ def _shows_it(line: Line, verb: str, subject: str) -> bool:
 def _barred(view: View, step: Step) -> list[tuple[str | Element, ...]]:
     """Rows of a list of tickets that this step leaves alone.
 
-    Who is to open somebody's ticket means the open one, where another row of that person says closed. Who
-    answers or closes one does it on the ticket's page.
+    Who is to open somebody's ticket means an open one, unless its subject is told. Who answers or closes one
+    does it on the ticket's page.
     """
     rows = [line for line in view.lines if _is_record(line)]
     if step.verb in ("reply", "send", "close"):
@@ -344,9 +344,7 @@ def _barred(view: View, step: Step) -> list[tuple[str | Element, ...]]:
     about = step.text.partition(" about ")[2]
     theirs = [line for line in rows if _mentions(_text(line), subject_of(step))]
     closed = [line for line in theirs if _is_closed(line)]
-    return (
-        [line for line in closed if not (about and _mentions(_text(line), about))] if closed != theirs else []
-    )
+    return [line for line in closed if not (about and _mentions(_text(line), about))]
 
 
 def _is_closed(line: tuple[str | Element, ...]) -> bool:

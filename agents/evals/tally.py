@@ -27,7 +27,7 @@ class FirstOrder:
 
     def finish(self, step: str) -> None:
         """A step was done: the first of this wording that was not yet."""
-        open_places = (place for place, line in enumerate(self.plan) if place not in self.done)
+        open_places = (place for place in range(len(self.plan)) if place not in self.done)
         place = next((place for place in open_places if self.plan[place] == step), None)
         if place is not None:
             self.done.add(place)

@@ -145,7 +145,8 @@ def ticket(rng: Random) -> Sheet:
     thread: Line = [who, " ".join(words.sentence(rng))]
     if rng.random() < 0.3:
         sheet.add(pick(rng, "messages | conversation | all messages | history"))
-    sheet.lines += rng.choice(([[" ".join(map(str, thread))]], apart(thread), [thread[1:]]))
+    shown: tuple[list[Line], ...] = ([[" ".join(map(str, thread))]], apart(thread), [thread[1:]])
+    sheet.lines += rng.choice(shown)
     if rng.random() < 0.25:
         answered = pick(rng, "you | the desk | our team | support")
         sheet.lines += apart([answered, " ".join(words.sentence(rng))])

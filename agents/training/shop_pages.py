@@ -175,7 +175,12 @@ def listing_cases(site: Site, sheet: Sheet, search: Search, present: str, more: 
     elif state == "empty1":
         sheet.ask(step, "cannot not found", *past)
     elif site.has_search:
-        came = ([], [], [ok(f"click {site.labels['home']}")], [Done("wait", f"ok: {site.goods[-1][0]}")])
+        came: tuple[list[Done], ...] = (
+            [],
+            [],
+            [ok(f"click {site.labels['home']}")],
+            [Done("wait", f"ok: {site.goods[-1][0]}")],
+        )
         sheet.ask(step, f"type {find} {query}", *rng.choice(came))
     elif more:
         sheet.click("next", step, rng, *([ahead] if rng.random() < 0.4 else []))

@@ -100,19 +100,19 @@ INBOX = page(
 )
 
 
-def test_of_one_persons_tickets_the_closed_one_is_left_alone_unless_its_subject_is_named():
+def test_a_closed_ticket_is_left_alone_unless_its_subject_is_named():
     def opens(text, name):
         return usable(INBOX, Step("open ticket", text, (name,)))
 
     assert opens("of Ada Lovelace", "Ada Lovelace") == {2}
     assert opens("of Ada Lovelace about Lid arrived cracked", "Ada Lovelace") == {1}
-    assert opens("of Bob Byron", "Bob Byron") >= {3}
+    assert opens("of Bob Byron", "Bob Byron") == set()
 
 
-def test_where_only_a_closed_ticket_is_listed_the_list_may_be_gone_on_with():
+def test_where_only_a_closed_ticket_is_listed_the_list_is_gone_on_with():
     more = page(*INBOX.lines[2:], Element(5, "link", "Next page"))
 
-    assert {3, 5} <= usable(more, Step("open ticket", "of Bob Byron", ("Bob Byron",)))
+    assert usable(more, Step("open ticket", "of Bob Byron", ("Bob Byron",))) == {5}
 
 
 @pytest.mark.parametrize("verb", ["reply", "send", "close"])
