@@ -17,7 +17,12 @@ from punchlist.agents.roles import ask_judge, ask_plan, read_plan
 from punchlist.core_model import Grammar, Message, load_model, normalise
 
 GOAL = "Order 2 green mugs for Ada Lovelace."
-PAGE = "page /tickets/7: the lid is cracked\n- customer | ada lovelace\n- status | closed"
+PAGE = """page /tickets/7: the lid is cracked
+- the lid is cracked
+- customer | ada lovelace
+- status | closed
+- ada lovelace | please send a new one
+- you | it left today"""
 
 
 async def main() -> None:
