@@ -280,8 +280,8 @@ def train_embedded(
 
     state = read_state(out)
     start = None if settings.start is None else Path(settings.start)
-    tokenizer = _tokenizer(out / "tokenizer", settings.seed, start, going_on=state is not None)
     initial = load_checkpoint(start).float() if start is not None and state is None else None
+    tokenizer = _tokenizer(out / "tokenizer", settings.seed, start, going_on=state is not None)
     config = initial.config if initial is not None else make_config(tokenizer)
     if state is not None:
         if start is None and state["shape"] != config.to_hf():
