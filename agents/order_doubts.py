@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 
 from .carrying import ENDS, titled
 from .families import Order
-from .reading import MEASURES, NOUNS, Field, PlannedTask
+from .reading import BEHIND, MEASURES, NOUNS, WEEKDAYS, Field, PlannedTask
 from .wording import FUNCTION, Span, count_of, tokens, words
 
 JOINING = frozenset(": and plus".split())
@@ -35,13 +35,11 @@ ASKING = frozenset(
 )
 """Verbs that ask for something to be done: no option begins with one."""
 
+WANTING = frozenset("asked wanted wants needs requested wrote".split())
+"""What somebody did who is named right before."""
+
 PERSONS = frozenset("her him she he them they same hers his theirs person customer".split())
 """Words that speak of somebody who was named before."""
-
-BEHIND = frozenset("delivery shipping speed service payment post mail courier".split())
-"""Words behind an option that show it to be one."""
-
-WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
 
 
 def order_doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
@@ -97,6 +95,9 @@ def _options(goal: str, task: PlannedTask) -> list[str]:
         behind = words(goal[item.span.end :])[:1]
         if parts[0].lower() in ASKING:
             found.append(f"{item.span.text!r} asks for something that is no option.")
+        if before in ENDS and len(parts) > 1 and set(behind) & WANTING:
+            found.append(f"{item.span.text!r} reads like a name, not like an option.")
+            continue
         if titled(said) or not all(part[0].isupper() for part in parts[:2]):
             continue
         person = before in ("for", "to") or behind == ["'s"] or (before in ENDS and len(parts) > 1)

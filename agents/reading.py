@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..tools.browser.actions import span_terminal
-from .carrying import carried, glued
-from .checks import DAY
+from .carrying import begins, carried, glued, titled
+from .checks import DAY, MONTH
 from .question import Question, any_of
 from .wording import FUNCTION, Span, count_of, fold, locate, places, tokens
 
@@ -99,12 +99,18 @@ class Heard:
         carried: Whether a word only carries the sentence, or is a mark.
         dated: Whether it is part of a date.
         inside: Whether it is an apostrophe inside a word.
+        capital: Whether it begins with a capital letter.
+        begins: Whether a sentence or a part of one begins with it, so that a capital says nothing.
+        tells: Whether capitals tell names in this goal.
     """
 
     words: tuple[str, ...]
     carried: tuple[bool, ...]
     dated: tuple[bool, ...]
     inside: tuple[bool, ...]
+    capital: tuple[bool, ...]
+    begins: tuple[bool, ...]
+    tells: bool
 
     @classmethod
     def of(cls, goal: str) -> Heard:
@@ -120,7 +126,9 @@ class Heard:
         }
         dated = tuple(place in days for place in range(len(said)))
         inside = tuple(glued(found, place) for place in range(len(said)))
-        return cls(said, tuple(carried(goal)), dated, inside)
+        capital = tuple(token.text[0].isupper() for token in found)
+        first = tuple(begins(found, place) for place in range(len(said)))
+        return cls(said, tuple(carried(goal)), dated, inside, capital, first, not titled(found))
 
     def passed(self, place: int) -> bool:
         """Whether a plan may pass over a word: it carries the sentence, or is a function word or a mark."""
@@ -139,21 +147,96 @@ class Heard:
                 yield size, " ".join(self.words[begin : begin + size])
 
     def names_at(self, begin: int) -> Iterable[tuple[int, str]]:
-        """Runs that can be a name: no function words, no carriers, no numbers and no days."""
+        """Runs that can be a name: no function words, no carriers, no numbers and no days.
+
+        Where capitals tell names, a name begins and ends with one or has none at all, and it is whole.
+        """
         for size, run in self.runs_at(begin):
-            if all(self._names(place) or self.inside[place] for place in range(begin, begin + size)):
+            if not all(self._names(place) or self.inside[place] for place in range(begin, begin + size)):
+                continue
+            if not self.tells or self._whole(begin, begin + size - 1):
                 yield size, run
+
+    def _whole(self, first: int, last: int) -> bool:
+        small = not any(self.capital[first + 1 : last + 1])
+        if not self.capital[first] or (self.begins[first] and small):
+            return small
+        before = first - 1
+        while before > 0 and self.words[before] in PARTICLES:
+            before -= 1
+        led = before >= 0 and self._is_named(before) and not self.begins[before]
+        return self.capital[last] and not led and not self._is_named(last + 1)
+
+    def _is_named(self, place: int) -> bool:
+        """Whether a word has a capital that makes it part of a name."""
+        inside = place < len(self.words) and self.capital[place]
+        return inside and self._names(place) and self.words[place] not in WEEKDAYS
 
     def _names(self, place: int) -> bool:
         word = self.words[place]
         return not (self.passed(place) or self.dated[place] or word[0].isdigit())
 
     def things_at(self, begin: int) -> Iterable[tuple[int, str]]:
-        """Runs that can be a thing: no function word at either end, and nothing of its name behind it."""
+        """Runs that can be a thing: no function word at an end, no day, and nothing of its name behind.
+
+        A run with a function word inside (`blanket for two`) is no thing where it breaks off before another
+        word with a meaning (`blanket to ida | fox`).
+        """
         for size, run in self.runs_at(begin):
-            ends = {self.words[begin], self.words[begin + size - 1]}
-            if not ends & FUNCTION and not self.goes_on(begin + size):
+            end = begin + size
+            ends = {self.words[begin], self.words[end - 1]}
+            if ends & FUNCTION or self.goes_on(end) or any(self.dated[begin + 1 : end]):
+                continue
+            if not self._breaks_off(begin, end):
                 yield size, run
+
+    def _breaks_off(self, begin: int, end: int) -> bool:
+        inner = FUNCTION & set(self.words[begin + 1 : end])
+        return bool(inner) and end < len(self.words) and self._names(end)
+
+    def options_at(self, begin: int) -> Iterable[tuple[int, str]]:
+        """Runs that can be an option: no day, no number of things, nobody whom something goes to.
+
+        Words that carry a sentence are no part of it at its ends: `paid by card` is `card`.
+        """
+        first = self.words[begin]
+        if first in FUNCTION - {"with", "in"} or (self.passed(begin) and first not in ("with", "in")):
+            return
+        for size, run in self.runs_at(begin):
+            end = begin + size
+            trails = self.passed(end - 1) and self.words[end - 1] != "it"
+            things = self.counts_at(begin) and not TIMES & set(self.words[begin + 1 : end])
+            goes = any(
+                self.words[at] in ("to", "for") and self.words[at + 1] not in FUNCTION
+                for at in range(begin, end - 1)
+            )
+            if not (any(self.dated[begin:end]) or trails or things or goes or self._breaks_off(begin, end)):
+                yield size, run
+
+    def counts_at(self, place: int) -> bool:
+        """Whether a word is a number that can count things: no day behind its month (`august 24`)."""
+        before = self.words[max(0, place - 2) : place]
+        month = bool(before) and re.fullmatch(MONTH, before[-1]) is not None
+        day = month and not (len(before) > 1 and (before[0][0].isdigit() or before[0] == "of"))
+        return count_of(self.words[place]) is not None and not day
+
+    def ties_at(self, place: int) -> bool:
+        """Whether what stands here can only belong to the order before it: `, gift wrapped .`
+
+        That is a few words between marks that carry a meaning, are no number and have no capital, tied to
+        what stands before them by nothing that begins anew.
+        """
+        begin = place
+        while begin < len(self.words) and self.words[begin] in TIES and self.passed(begin):
+            begin += 1
+        end = begin
+        while end < len(self.words) and self._names(end):
+            end += 1
+        behind = end
+        while behind < len(self.words) and self.words[behind] in BEHIND:
+            behind += 1
+        closed = behind == len(self.words) or self.words[behind] in CLAUSE_ENDS
+        return begin > place and 0 < end - begin <= 3 and closed and not self.capital[begin]
 
     def goes_on(self, place: int) -> bool:
         """Whether the word here is one that a thing's name ends with, when it stands right behind it."""
@@ -172,6 +255,21 @@ NOUNS = frozenset(
     """.split()
 )
 """Carriers that a thing's name can end with (`pen case`): right behind a thing they are part of it."""
+
+BEHIND = frozenset("delivery shipping speed service payment post mail courier".split())
+"""Words behind an option that show it to be one."""
+
+TIMES = frozenset("day days hour hours week weeks month months minute minutes".split())
+
+WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+
+PARTICLES = frozenset("van von de der den del della di da la le zu bin al ter".split())
+"""Small words inside of names."""
+
+TIES = frozenset(", and with in by ( ) as paid paying payment delivery please".split())
+"""Words and marks that tie what follows to the order before it."""
+
+CLAUSE_ENDS = frozenset(", ; . ! ) and".split())
 
 NOTHING = '"\\n\\n"'
 """A literal that no answer holds: a way that is closed."""
@@ -193,7 +291,8 @@ def _order_rules(heard: Heard, names: Sequence[str]) -> str:
         on = f"o{place}" if choices else ""
         going += [on] if on else []
         rows += [f"{on}: {' | '.join(choices)}"] if on else []
-        rows.append(f'p{place}: {on} | ""' if on else f'p{place}: ""')
+        ends = "" if heard.ties_at(place) else ' | ""'
+        rows.append(f"p{place}: {on}{ends}" if on else f'p{place}: ""')
     named = " | ".join(_said(("name", name)) for name in names)
     known = f"({named})? " if named else ""
     return "\n".join(
@@ -209,24 +308,17 @@ def _order_rules(heard: Heard, names: Sequence[str]) -> str:
 def _fields_at(heard: Heard, place: int) -> Iterable[tuple[str, int]]:
     """What can be said of the words from a place on, as a literal, and where reading goes on.
 
-    A count is followed by its thing, at most two words behind it. Words that carry a sentence are no part of
-    an option at its ends: `paid by card` is `card`.
+    A count is followed by its thing, at most two words behind it.
     """
     items = heard.words
-    if count_of(items[place]) is not None:
+    if heard.counts_at(place):
         for begin in _behind_count(items, place):
             for size, thing in heard.things_at(begin):
                 yield _said(("count", items[place]), ("item", thing)), begin + size
     for size, run in heard.names_at(place):
         yield _said(("name", run)), place + size
-    for size, run in heard.runs_at(place):
-        inside = range(place, place + size)
-        if any(heard.dated[at] for at in inside) or items[place] in FUNCTION - {"with", "in"}:
-            continue
-        led = heard.passed(place) and items[place] not in ("with", "in")
-        trails = heard.passed(place + size - 1) and items[place + size - 1] != "it"
-        if not led and not trails:
-            yield _said(("option", run)), place + size
+    for size, run in heard.options_at(place):
+        yield _said(("option", run)), place + size
     for size in range(1, min(5, len(items) - place) + 1):
         day = " ".join(items[place : place + size])
         if DAY.fullmatch(day):

@@ -118,15 +118,21 @@ def _one(goal: str, said: Said, task: PlannedTask) -> list[str]:
         before = _leading(goal, item.span)
         if item.key == "about" and before in SAYERS:
             found.append(f"{item.span.text!r} is said, and read as the subject of a ticket.")
+        if item.key == "about" and before not in SUBJECTS and not _is_quoted(goal, item.span):
+            found.append(f"{item.span.text!r} does not read like the subject of a ticket.")
         if item.key == "text" and before in SUBJECTS:
             found.append(f"{item.span.text!r} is a subject, and read as words to send.")
-        if item.key == "text" and not any(_inside(item.span, hit.span()) for hit in QUOTED.finditer(goal)):
+        if item.key == "text" and not _is_quoted(goal, item.span):
             behind = (words(goal[item.span.end :]) or ["."])[0]
             if before not in UNQUOTED or (behind[0].isalnum() and behind not in BREAKS):
                 found.append(f"{item.span.text!r} does not read like words to send.")
     if not said.any_of(NOUNS | DESKS | TELLING):
         found.append("The goal speaks of no ticket.")
     return found
+
+
+def _is_quoted(goal: str, span: Span) -> bool:
+    return any(_inside(span, hit.span()) for hit in QUOTED.finditer(goal))
 
 
 def _leading(goal: str, span: Span) -> str:

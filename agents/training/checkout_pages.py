@@ -234,6 +234,8 @@ def submit_cases(site: Site, sheet: Sheet, agreed: bool, error: str) -> None:
         sheet.ask(review, f"click {terms}", *refused)
     elif error:
         sheet.ask(review, "cannot refused", ok(looked, error))
+        filled = ok(f"type {site.labels[rng.choice(('name', 'date'))]} = {words.fresh(rng)}")
+        sheet.click("submit", review, rng, *rng.choice(([], [filled], [ok(looked, error), filled])))
     else:
         sheet.click("submit", review, rng, *([ok(f"click {site.labels['terms']}")] if terms else []))
 

@@ -16,7 +16,8 @@ NOUNS = """
 """
 ASKED = """
     asked for this , | had asked : | wanted it : | is the one who wrote : | requested it ; |
-    wrote to us about it : | is waiting to hear :
+    wrote to us about it : | is waiting to hear : |
+    wants to know about it : | asked us about it : | had it ordered :
 """
 CLOSE = phrases("close | close | resolve | close out | finish | settle | solve | please close | shut | end")
 REPLY = phrases("""
@@ -29,8 +30,9 @@ THEN_CLOSE = phrases("""
     and settle the case | , and close the case
 """)
 LEAVE_OPEN = phrases("""
-    | | | but leave it open | and do not close it yet | without closing it | and keep it open |
-    , it stays open | but do not close it | ; the ticket remains open | and leave the ticket open |
+    | | but leave it open | and do not close it yet | without closing it | and keep it open |
+    , it stays open | but do not close it | without closing it now |
+    , not closing it | without closing the ticket | ; the ticket remains open | and leave the ticket open |
     , do not resolve it | but keep that case open
 """)
 ORDER_NUMBERS = """
@@ -60,18 +62,18 @@ def ticket(rng: Random, customer: str | None, number_of: int | None) -> tuple[li
         customer: Of an order before it, who may be meant by a pronoun.
         number_of: The order whose number is to be quoted, 1 for the first; None sends words of its own.
     """
-    known = customer is not None and rng.random() < 0.75
+    known = customer is not None and rng.random() < 0.7
     name = customer if known and customer is not None else titled(words.person(rng), rng)
     pronoun = known and rng.random() < 0.75
     fields = [field("name", name)]
     prefix: list[Piece] = []
-    if customer is not None and not known and rng.random() < 0.4:
+    if customer is not None and not known and rng.random() < 0.5:
         prefix = [said(name), said(pick(rng, ASKED))]
         pronoun = True
     about = whose_ticket(rng, name, pronoun)
-    if rng.random() < 0.05 and not prefix and number_of is None:
+    if rng.random() < 0.1 and not prefix and number_of is None:
         return one_of_theirs(rng, name)
-    if rng.random() < 0.1 and not prefix:
+    if rng.random() < 0.15 and not prefix:
         subject = " ".join(words.sentence(rng))
         about.append(said(pick(rng, "about | with the subject | titled | on | called")))
         about.append(said(f'"{subject}"'))
@@ -162,7 +164,7 @@ def said_ticket(
     """
     text = " ".join(words.sentence(rng))
     quoted = said(f'"{text}"')
-    close = rng.random() < 0.6
+    close = rng.random() < 0.5
     tail = said(rng.choice(THEN_CLOSE if close else LEAVE_OPEN))
     saying = spread(pick(rng, SAYING))
     if close and rng.random() < 0.12:

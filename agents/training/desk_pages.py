@@ -104,15 +104,31 @@ def inbox_cases(
             continue
         if late:
             sheet.ask(step, "wait", came)
+        elif step == open_step(who) and all(closed[other] for other in same):
+            seek(site, sheet, step, more, came, ahead)
         else:
             sheet.click(f"t{index}", step, rng, *([came] if rng.random() < 0.6 else []))
-    step = open_step(" ".join(words.person(rng)))
+    if not late:
+        seek(site, sheet, open_step(" ".join(words.person(rng)), subject_at_times(rng)), more, came, ahead)
+
+
+def seek(site: Site, sheet: Sheet, step: Step, more: bool, came: Done, ahead: Done) -> None:
+    """A ticket that this page of the list does not show, or only as closed: look on other pages, or give up.
+
+    `came` and `ahead` are the actions that led to the list and to its next page.
+    """
+    rng = site.rng
     if more:
         sheet.click("next", step, rng, *rng.choice(([], [came], [ahead])))
-    elif not late and sheet.number("prev") and rng.random() < 0.5:
+    elif sheet.number("prev") and rng.random() < 0.5:
         sheet.click("prev", step, rng)
-    elif not late:
+    else:
         sheet.ask(step, "cannot not found", *([ahead] if sheet.number("prev") else [came]))
+
+
+def subject_at_times(rng: Random) -> str:
+    """The subject of a ticket, mostly empty."""
+    return " ".join(words.sentence(rng)) if rng.random() < 0.3 else ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +140,7 @@ class Talk:
     """
 
     who: str
+    subject: str
     reply: str
     state: str
     combined: bool
@@ -139,9 +156,10 @@ def ticket(rng: Random) -> Sheet:
     status = site.labels["closed" if state == "closed" else "open"]
     paths = f"/tickets/{rng.randint(1, 99)} | /help/{rng.randint(1, 99)} | /case?id={rng.randint(1, 99)}"
     path = pick(rng, paths)
-    sheet = Sheet(path, pick(rng, f"{' '.join(words.sentence(rng))} | ticket {rng.randint(1, 99)}"))
+    subject = " ".join(words.sentence(rng))
+    sheet = Sheet(path, pick(rng, f"{subject} | ticket {rng.randint(1, 99)}"))
     chrome(site, sheet, None)
-    sheet.lines += ticket_head(rng, who, status)
+    sheet.lines += ticket_head(rng, subject, who, status)
     thread: Line = [who, " ".join(words.sentence(rng))]
     if rng.random() < 0.3:
         sheet.add(pick(rng, "messages | conversation | all messages | history"))
@@ -154,7 +172,7 @@ def ticket(rng: Random) -> Sheet:
         sheet.add(*(("you", reply) if rng.random() < 0.5 else (reply,)))
     combined = site.combined_close
     control = "buttons" if combined else pick(rng, "buttons | buttons | buttons | select")
-    talk = Talk(who, reply, state, combined, control)
+    talk = Talk(who, subject, reply, state, combined, control)
     if state != "closed" or rng.random() < 0.4:
         answer_lines(site, sheet, talk, status)
     if rng.random() < 0.4:
@@ -165,15 +183,14 @@ def ticket(rng: Random) -> Sheet:
     return sheet
 
 
-def ticket_head(rng: Random, who: str, status: str) -> list[Line]:
+def ticket_head(rng: Random, subject: str, who: str, status: str) -> list[Line]:
     """Subject, customer and status of a ticket."""
     head: list[Line] = [
-        [" ".join(words.sentence(rng))],
+        [subject],
         [pick(rng, "customer | from | name | asked by"), who],
         [pick(rng, "status | state"), status],
     ]
     if rng.random() < 0.2:
-        subject = " ".join(words.sentence(rng))
         head = [[subject], [f"{pick(rng, 'from | by | customer:')} {who}, {status}"]]
     if rng.random() < 0.4:
         rng.shuffle(head)
@@ -204,9 +221,10 @@ def ticket_cases(site: Site, sheet: Sheet, talk: Talk) -> None:
     """Questions about a ticket page."""
     rng, state = site.rng, talk.state
     opened = ok("click " + " ".join(words.sentence(rng)))
-    sheet.ask(open_step(talk.who), "done", *rng.choice(([opened], [opened], [])))
+    about = talk.subject if rng.random() < 0.3 else ""
+    sheet.ask(open_step(talk.who, about), "done", *rng.choice(([opened], [opened], [])))
     if state == "wrong":
-        sheet.ask(open_step(" ".join(words.person(rng))), "back", opened)
+        sheet.ask(open_step(" ".join(words.person(rng)), subject_at_times(rng)), "back", opened)
     reply_cases(site, sheet, talk)
     if state == "closed":
         closed_cases(site, sheet)

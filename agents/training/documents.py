@@ -27,7 +27,7 @@ Piece = tuple[str, bool]
 """(text, is_answer)."""
 
 ROLES = ("act", "plan", "steps", "judge", "reflect", "use")
-SHARES = (52, 34, 5, 3, 1, 5)
+SHARES = (46, 42, 4, 3, 1, 4)
 """Of the roles, in their order, among the documents that are no echo and no drill."""
 
 CURRICULUM = ((0.6, 0.3), (0.15, 0.35), (0.04, 0.12), (0.0, 0.03))

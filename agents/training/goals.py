@@ -104,9 +104,9 @@ def draw_both(rng: Random, pieces: Sequence[Piece], name: str, tasks: Sequence[P
     more, task = ticket(rng, name if quoted else None, quoted)
     if quoted is None and rng.random() < 0.7:
         return finish([*pieces, said(pick(rng, LINKS)), *more], [*tasks, task], rng)
-    if quoted and rng.random() < 0.2:
+    if quoted and rng.random() < 0.35:
         link = said(pick(rng, THENS))
-        other, second = ticket(rng, None, None) if rng.random() < 0.6 else order_task(rng)
+        other, second = ticket(rng, None, None) if rng.random() < 0.4 else order_task(rng)
         both = [*pieces, link, *more, said(pick(rng, LINKS)), *other]
         return finish(both, [*tasks, task, second], rng)
     link = said(pick(rng, THENS if rng.random() < 0.6 else NEXTS))

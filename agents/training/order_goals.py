@@ -123,6 +123,16 @@ def option_clause(rng: Random) -> list[Piece]:
     return framed(frame, name, "option")
 
 
+PAIRED = frames("and paying by _ | and paid by _ | and pay by _ | and payment by _ | , paid with _ | and _")
+
+
+def options_clauses(rng: Random) -> list[list[Piece]]:
+    """None to two options; of two the second at times stands right behind the first."""
+    if rng.random() < 0.2:
+        return [[*option_clause(rng), *framed(rng.choice(PAIRED), " ".join(words.option(rng)), "option")]]
+    return [option_clause(rng) for _ in range(rng.choice((0, 1, 1, 1, 2)))]
+
+
 def capitals(when: str) -> str:
     """A date with capital months; `the` and `of` stay small."""
     parts = when.split()
@@ -165,7 +175,7 @@ def order(rng: Random) -> tuple[list[Piece], str]:
     name = titled(words.person(rng), rng)
     shape = rng.random()
     rest = [framed(rng.choice(FOR_PERSON), name, "name")]
-    rest += [option_clause(rng) for _ in range(rng.choice((0, 1, 1, 1, 2)))]
+    rest += options_clauses(rng)
     if rng.random() < 0.75:
         rest.append(date_clause(rng))
     head = order_head(rng, shape, name)

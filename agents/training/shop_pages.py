@@ -83,7 +83,8 @@ def listing(rng: Random) -> Sheet:
         if name is not target:
             sheet.click(" ".join(name), add_step(name, rng), rng)
     if sheet.number("help") and rng.random() < 0.5:
-        sheet.click("help", open_step(" ".join(rng.choice(site.people))), rng)
+        about = " ".join(words.sentence(rng)) if rng.random() < 0.3 else ""
+        sheet.click("help", open_step(" ".join(rng.choice(site.people)), about), rng)
     missing = words.product(rng)
     if site.has_search and state == "results" and visible and rng.random() < 0.4:
         sheet.cases = sheet.cases[1:]

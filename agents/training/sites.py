@@ -376,7 +376,8 @@ def elsewhere(site: Site, sheet: Sheet, kinds: str = "cart details ticket") -> N
     if "details" in kinds:
         options += [("cart", step) for step in rng.sample(fill_steps(rng), 2)]
     if "ticket" in kinds and sheet.number("help"):
-        options += [("help", open_step(" ".join(rng.choice(site.people))))] * 2
+        about = " ".join(words.sentence(rng)) if rng.random() < 0.3 else ""
+        options += [("help", open_step(" ".join(rng.choice(site.people)), about))] * 2
     for tag, step in rng.sample(options, min(len(options), rng.choice((1, 1, 2, 2, 3)))):
         if sheet.number(tag):
             sheet.click(tag, step, rng)
