@@ -6,6 +6,7 @@ are conditions that must hold, not proofs: what is claimed is verified all the s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -33,6 +34,8 @@ ALIKE = 4
 """First letters in which two words must agree to count as related (`wrap`, `wrapping`)."""
 
 
+_PAGES = re.compile(r"(?!rated)\w+ (\d+) of (\d+)")
+
 LEAVING = "not found"
 """The reason that may be given wherever the page does not show what the step is about."""
 
@@ -40,11 +43,12 @@ LEAVING = "not found"
 def reasons(view: View, history: Sequence[Done], step: Step) -> tuple[str, ...]:
     """Why this step may be said to be impossible here; empty where nothing speaks for that.
 
-    What the page shows is not `not found`; `nothing happens` and `refused` are about what was tried; nothing
-    is `out of stock` while it can be had on the page.
+    What the page shows is not `not found`, nor is what is looked for on a page that is not the last one;
+    `nothing happens` and `refused` are about what was tried; nothing is `out of stock` while it can be had on
+    the page.
     """
     found: list[str] = []
-    if not _shows(view, step):
+    if not _shows(view, step) and not (step.verb in LOOKING and _goes_on(view)):
         found.append(LEAVING)
     if sum(item.result == "no effect" and item.action.startswith("click") for item in history) > 1:
         found.append("nothing happens")
@@ -67,6 +71,12 @@ def _shows(view: View, step: Step) -> bool:
         for line in view.lines
         if not any(isinstance(part, Element) and part.role == "searchbox" for part in line)
     )
+
+
+def _goes_on(view: View) -> bool:
+    """Whether a page says that it is not the last one: `page 1 of 3`."""
+    numbered = (_PAGES.fullmatch(fold(_text(line))) for line in view.lines)
+    return any(hit is not None and int(hit[1]) < int(hit[2]) for hit in numbered)
 
 
 def _is_gone(view: View, subject: str) -> bool:

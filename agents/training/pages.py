@@ -16,7 +16,7 @@ from random import Random
 
 from ...tools.browser.actions import parse_action
 from ...tools.browser.view import Dialog, View
-from ..claims import may_claim, usable
+from ..claims import may_claim, reasons, usable
 from ..steps import Done, Step
 from . import labels, words
 from .cart_pages import cart
@@ -96,6 +96,8 @@ def is_legal(view: View, case: Case) -> bool:
     action = parse_action(case.answer, view)
     if action.verb == "done" and view.dialog is None:
         return may_claim(view, case.history, case.step)
+    if action.verb == "cannot":
+        return action.text in reasons(view, case.history, case.step)
     return action.target is None or action.target in usable(view, case.step)
 
 

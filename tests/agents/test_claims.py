@@ -2,14 +2,17 @@
 
 import pytest
 
-from punchlist.agents.claims import may_claim, may_select, may_use, related, usable
+from punchlist.agents.claims import may_claim, may_select, may_use, reasons, related, usable
 from punchlist.agents.steps import Done, Step
 from punchlist.tools.browser.view import Element, View
 
 
 def page(*lines):
     return View(
-        "http://shop/", "/", "x", tuple((line,) if isinstance(line, Element) else line for line in lines)
+        "http://shop/",
+        "/",
+        "x",
+        tuple((line,) if isinstance(line, Element | str) else line for line in lines),
     )
 
 
@@ -124,3 +127,13 @@ def test_nothing_is_answered_or_closed_in_a_list_of_tickets(verb):
 def test_texts_are_related_by_the_beginning_of_a_word(said, shown):
     assert related(said, shown)
     assert not related(said, "Standard van")
+
+
+@pytest.mark.parametrize(
+    ("line", "may_give_up"),
+    [("Page 1 of 3", False), ("Page 3 of 3", True), ("rated 4 of 5", True), ("made 1 of 2 by hand", True)],
+)
+def test_nothing_is_not_found_before_the_last_page(line, may_give_up):
+    shown = page("All tickets", line)
+
+    assert ("not found" in reasons(shown, [], Step("open ticket", "of ida fox", ("ida fox",)))) is may_give_up
