@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any
-
 from pydantic import JsonValue
 
 from ..protocols.journal import Journal, Row
@@ -97,16 +95,16 @@ def used(journal: Journal, run: str) -> Cost:
 
 def _cost_of(row: Row) -> Cost:
     """What one row says was used, beside time."""
-    body: dict[str, Any] = row.body if isinstance(row.body, dict) else {}
+    body: dict[str, JsonValue] = row.body if isinstance(row.body, dict) else {}
     if row.kind == "decision":
         return Cost(tokens=_whole(body.get("prompt_tokens")) + _whole(body.get("tokens")), model_calls=1)
     if row.kind in ("intent", "intent_again"):
         return Cost(tool_calls=1, steps=1)
     if row.kind == "look":
         return Cost(tool_calls=1)
-    event: dict[str, Any] = body.get("event", {}) if row.kind == "event" else {}
-    said: dict[str, Any] = event.get("body", {})
-    return Cost(redos=1) if said.get("kind") == "redo" else Cost()
+    event = body.get("event") if row.kind == "event" else None
+    said = event.get("body") if isinstance(event, dict) else None
+    return Cost(redos=1) if isinstance(said, dict) and said.get("kind") == "redo" else Cost()
 
 
 def _whole(value: JsonValue) -> int:

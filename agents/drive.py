@@ -57,7 +57,7 @@ def replay(journal: Journal, run: str, drive: Drive, lane: Lane) -> None:
             continue
         try:
             _apply(row.kind, row.body, drive, lane)
-        except (ProtocolViolation, ValueError, KeyError) as error:
+        except (ProtocolViolation, ValueError, TypeError, KeyError) as error:
             raise JournalCorrupt(journal.path, f"row {row.seq} cannot be applied: {error}") from error
     if drive.state.worker:
         lane.worker = drive.state.worker

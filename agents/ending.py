@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -13,9 +14,18 @@ from ..tools.errors import BrowserMissing, SiteUnreachable
 from .budget import BudgetExhausted
 from .families import Job, Results
 from .mind import Truncated
+from .worker import NothingToWorkWith
 
-RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError)
-"""What ends a run for now: with more budget, or when site, browser or server are back, it can go on."""
+RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError, NothingToWorkWith)
+"""What ends a run for now: with more budget, or when site, browser, server or worker is there, it goes on."""
+
+
+def first_error(errors: ExceptionGroup[Exception]) -> Exception:
+    """The error that ended a group of tasks, however deep it lies."""
+    inner: Exception | ExceptionGroup[Exception] = errors.exceptions[0]
+    if isinstance(inner, ExceptionGroup):
+        return first_error(cast("ExceptionGroup[Exception]", inner))
+    return inner
 
 
 def broken_off(error: Exception, results: Results) -> Unverified | Failed:

@@ -7,6 +7,8 @@ cannot be undone is a job of its own, ordered only after everything before it wa
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,13 +17,13 @@ from typing import Any, cast
 from pydantic import BaseModel, Field, JsonValue
 
 from ..protocols.spec import Check, Criterion, Judge, Schema, Spec
-from . import checks
-from .criteria import LOOK, look_for_reported
-from .ordering import Form, Order, field_criteria, item_criteria
+from .checking import checks
+from .checking.criteria import LOOK, look_for_reported
+from .checking.ordering import Form, Order, field_criteria, item_criteria
+from .checking.tickets import Ticket
 from .roles import PlannedTask
 from .steps import Stage, Step
-from .tickets import Ticket
-from .wording import fold
+from .wording import Span, fold, places, words
 
 __all__ = [
     "FAMILIES",
@@ -187,12 +189,58 @@ def use_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[Jo
 
 
 def _from_tool(result: Any) -> bool | str | None:
+    """Whether an answer is what a tool returned, a value in it, or words of it that stand for themselves."""
     said: dict[str, Any] = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
-    answer = fold(str(said.get("answer") or ""))
     if not said.get("answer"):
         return "there is no answer"
-    returned = [fold(str(value)) for value in said.get("returned", [])]
-    return True if any(answer in value for value in returned) else "no tool returned it"
+    answer = str(said["answer"])
+    found = {_returns(str(value), answer) for value in said.get("returned", [])}
+    return True if True in found else None if None in found else "no tool returned it"
+
+
+def _returns(value: str, answer: str) -> bool | None:
+    """Whether a tool returned an answer; None where it returned it as a label whose value is missing."""
+    if fold(answer) in {fold(each) for each in (value, *_scalars(value))}:
+        return True
+    hits = [hit for hit in places(answer, value) if _stands_for_itself(value, hit)]
+    if any(char.isalnum() for char in answer) and hits:
+        return None if all(re.match(r"[\"']?\s*:", value[hit.end :]) for hit in hits) else True
+    return False
+
+
+def _scalars(value: str) -> list[str]:
+    """Every text, number and truth value in a JSON text; none in another."""
+    try:
+        left: list[Any] = [json.loads(value)]
+    except (ValueError, RecursionError):
+        return []
+    found: list[str] = []
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            left += cast("dict[str, Any]", item).values()
+        elif isinstance(item, list):
+            left += cast("list[Any]", item)
+        else:
+            found.append(item if isinstance(item, str) else json.dumps(item))
+    return found
+
+
+def _stands_for_itself(text: str, span: Span) -> bool:
+    """Whether words of a text mean there what they mean alone: not refused before, no part of a number."""
+    before, after = text[: span.start], text[span.end :]
+    clause = re.split(r"[.,;:!?\n\"{}\[\]]", before)[-1]
+    number = span.text[:1].isdigit()
+    refused = NEGATIONS - {"no"} if number else NEGATIONS  # `order no 4711`
+    if refused & set(words(clause)) or re.search(r"n['’]t\b", clause, re.IGNORECASE):
+        return False
+    if number and re.search(r"(?<!\w)[-−]$|\d[.,]$", before):
+        return False
+    return not (span.text[-1:].isdigit() and re.match(r"[.,]\d", after))
+
+
+NEGATIONS = frozenset("not no never none without nor neither out cannot".split())
+"""Words that turn what stands behind them in a clause into its opposite."""
 
 
 FAMILIES: dict[str, Family] = {

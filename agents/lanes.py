@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .families import Job
-from .planning import GoalNotUnderstood
-from .worker import Worker
+from .worker import NothingToWorkWith, Worker
 
 
 @dataclass(eq=False)
@@ -42,11 +41,11 @@ class Lanes:
         """The worker that has the lane, else one that can do the job; waits until it is free.
 
         Raises:
-            GoalNotUnderstood: No worker can do the job.
+            NothingToWorkWith: No worker can do the job.
         """
         able = [worker for worker in self._workers if worker.has(job.needs)]
         if not able:
-            raise GoalNotUnderstood(f"No worker has {job.needs} for: {job.title}.")
+            raise NothingToWorkWith(", ".join(worker.name for worker in self._workers), job.needs)
         mine = [worker for worker in able if worker.name == lane.worker]
         async with self._freed:
             while True:

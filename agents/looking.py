@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from ..protocols.journal import Journal
 from ..protocols.messages import Verify, new_id
-from .checks import Page
+from .checking.checks import Page
 from .drive import Drive
 from .families import LOOK
 from .lanes import Lane

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,7 @@ class Manager:
         """
         if not goal.strip():
             raise ValueError("the goal is empty; say in a sentence what is to be done")
+        goal = unicodedata.normalize("NFC", goal).encode("utf-8", "replace").decode("utf-8")
         run = new_id()
         path = self.journal or Path(RUNS) / f"{run}.db"
         with Journal.open(path) as journal:

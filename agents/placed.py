@@ -1,7 +1,9 @@
 """Before an order is placed again: ask the shop whether an attempt that was cut short has placed it.
 
-A press that got no answer may take effect after the first look. Then the shop is asked again for a while.
-Does not cover: an order that shows only after that time (`PATIENCE`), and stages other than placing.
+Where nothing was pressed, nothing was placed: an older order of the same things is not taken for this one. A
+press may take effect after the first look; so the shop is asked again for a while.
+Does not cover: an order that shows only after that time (`PATIENCE`), an older order of the very same things
+after a press, and stages other than placing.
 """
 
 from __future__ import annotations
@@ -9,17 +11,15 @@ from __future__ import annotations
 import asyncio
 import time
 
-from pydantic import JsonValue
-
-from ..protocols.journal import Call, Journal
+from ..protocols.journal import Journal
 from ..protocols.messages import Report
+from .checking.lookup import CannotTell, Found, find_order
 from .drive import Drive
 from .lanes import Lane
-from .lookup import CannotTell, Found, find_order
-from .worker import NO_ANSWER, Assignment, Worker
+from .worker import Assignment, Worker
 
 PATIENCE = 30.0
-"""Seconds for which the shop is asked after a press that got no answer."""
+"""Seconds for which the shop is asked."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
 """Seconds between two looks; doubled each time."""
@@ -39,8 +39,9 @@ async def already_placed(
     start = worker.browser.allow[0]
     if drive.state.last is not None and drive.state.last.result:
         raise CannotTell(start, "an order was placed, and what the shop shows of it does not pass")
-    unanswered = any(_got_no_answer(call) for call in journal.calls(run, drive.job.id))
-    found = await _look_for(drive, worker, lane, start, PATIENCE if unanswered else 0.0)
+    if all(call.recovery == "pure" for call in journal.calls(run, drive.job.id)):
+        return None
+    found = await _look_for(drive, worker, lane, start)
     if found is None:
         return None
     order = Assignment(
@@ -51,11 +52,11 @@ async def already_placed(
     return Report(result={"number": found.number, "url": found.url, "changes": []})
 
 
-async def _look_for(drive: Drive, worker: Worker, lane: Lane, start: str, patience: float) -> Found | None:
+async def _look_for(drive: Drive, worker: Worker, lane: Lane, start: str) -> Found | None:
     """Look until the order is found or the time is over; the last look decides."""
     if worker.browser is None:
         return None
-    until, wait = time.monotonic() + patience, FIRST_WAIT
+    until, wait = time.monotonic() + PATIENCE, FIRST_WAIT
     while True:
         last = time.monotonic() >= until
         try:
@@ -68,15 +69,3 @@ async def _look_for(drive: Drive, worker: Worker, lane: Lane, start: str, patien
             return found
         await asyncio.sleep(wait)
         wait = min(LONGEST_WAIT, 2 * wait)
-
-
-def _got_no_answer(call: Call) -> bool:
-    """Whether a press may have taken effect though nothing says so."""
-    return call.recovery != "pure" and (call.status != "ok" or _code(call.result) in NO_ANSWER)
-
-
-def _code(result: JsonValue) -> str:
-    """The browser's word for what an action came to, in the recorded outcome of its call."""
-    for key in ("value", "result", "code"):
-        result = result.get(key) if isinstance(result, dict) else None
-    return str(result)

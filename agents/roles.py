@@ -15,10 +15,10 @@ from itertools import combinations, permutations
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
 from ..tools.browser.view import TEXT_ROLES, Element, View
-from . import claims
-from .checks import days_in
+from .acting import claims, rows, uses
+from .days import days_in
+from .planning.reading import Field, PlannedTask, ask_plan, read_plan, write_plan
 from .question import Question, any_of, choices
-from .reading import Field, PlannedTask, ask_plan, read_plan, write_plan
 from .steps import Done, Stage, Step
 from .wording import fold, locate, stems, words
 
@@ -134,7 +134,7 @@ def handles(view: View, step: Step) -> dict[str, int]:
     first text of the row goes before it (`oak tray / view`), and what is still the same is counted
     (`view 2`). A model that copies words finds its target by them; a number it would have to look up.
     """
-    lines = [line for line in view.lines if claims.concerns(line, step)]
+    lines = [line for line in view.lines if rows.concerns(line, step)]
     rows = [(line, part) for line in lines for part in line if isinstance(part, Element)]
     names = [fold(part.name) or part.role for _, part in rows]
     found: dict[str, int] = {}
@@ -167,12 +167,12 @@ def page_text(view: View, step: Step) -> str:
     rows = [f"page {view.path.lower()} : {fold(view.title)}"]
     if view.dialog is not None:
         return f"{rows[0]}\ndialog {view.dialog.kind} : {fold(view.dialog.message)}"
-    others = [line for line in view.lines if not claims.concerns(line, step)]
+    others = [line for line in view.lines if not rows.concerns(line, step)]
     for line in view.lines:
         if others and line is others[0]:
             cells = " | ".join(fold(part if isinstance(part, str) else part.name) for part in line)
             rows.append(f"- {len(others)} others : {cells}")
-        if not claims.concerns(line, step):
+        if not rows.concerns(line, step):
             continue
         text = " | ".join(fold(part) if isinstance(part, str) else _element_text(part) for part in line)
         rows.append(text if isinstance(line[0], Element) else f"- {text}")
@@ -209,12 +209,12 @@ def ask_act(
 def told_here(view: View, step: Step) -> Step:
     """A step as it is said on this page: the subject of a ticket only where it tells tickets apart."""
     head, _, about = step.text.partition(" about ")
-    apart = not about or step.verb != "open ticket" or claims.lists_person(view, step)
+    apart = not about or step.verb != "open ticket" or rows.lists_person(view, step)
     return step if apart else replace(step, text=head)
 
 
 def act_grammar(view: View, history: Sequence[Done], step: Step, spent: Collection[str] = frozenset()) -> str:
-    """The actions that are legal in this view during this step; see `claims` for what may be claimed.
+    """The actions that are legal in this view during this step; `acting` says what may be used and claimed.
 
     `spent` has lines of actions that led round in circles from this very page: they are not offered again.
     """
@@ -224,7 +224,7 @@ def act_grammar(view: View, history: Sequence[Done], step: Step, spent: Collecti
     if view.dialog is not None:
         rules.append('"dialog accept" | "dialog dismiss"')
     else:
-        allowed = claims.usable(view, step)
+        allowed = uses.usable(view, step)
         usable = {
             name: view.elements[number] for name, number in handles(view, step).items() if number in allowed
         }
@@ -243,11 +243,11 @@ def act_grammar(view: View, history: Sequence[Done], step: Step, spent: Collecti
             if texts:
                 rules.append(f"{json.dumps(f'type {name} = ', ensure_ascii=False)} ({texts})")
         for name, item in usable.items():
-            options = any_of(fold(option) for option in item.options if claims.may_select(option, step))
+            options = any_of(fold(option) for option in item.options if uses.may_select(option, step))
             if item.role == "select" and options:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
-        stays = claims.has_control(view, step) or bool(claims.shown_there(view, step))
-        stays = stays or claims.at_its_page(view, step)
+        stays = uses.has_control(view, step) or bool(uses.shown_there(view, step))
+        stays = stays or rows.at_its_page(view, step)
         moves = MOVES[:1] if stays else MOVES
         rules += [json.dumps(move.lower()) for move in moves if move not in spent]
         answers = answers_of(view) if step.verb == "place" else ()

@@ -12,10 +12,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
@@ -46,26 +46,28 @@ from ..tools.errors import BrowserMissing, SiteUnreachable, ToolError
 from ..tools.permissions import Policy
 from . import roles
 from .budget import BudgetExhausted
+from .checking.lookup import CannotTell
 from .drive import Drive, replay
-from .ending import RESUMABLE, broken_off, gathered, latest_flaws, open_reasons, punch_items
+from .ending import RESUMABLE, broken_off, first_error, gathered, latest_flaws, open_reasons, punch_items
 from .events import Event, Learned, Planned, Recalled, Said, Stood
 from .families import Job, jobs_of
 from .lanes import Lane, Lanes
 from .lessons import Lessons, site_of
 from .looking import look
-from .lookup import CannotTell
 from .mind import Mind, Truncated
 from .placed import already_placed
-from .planning import READING_WARMTH, READINGS, GoalNotUnderstood, doubts
+from .planning.doubts import READING_WARMTH, READINGS, GoalNotUnderstood, doubts
 from .roles import PlannedTask
 from .steps import Step
 from .verifier import Verifier
-from .worker import Assignment, EffectUnknown, StepFailed, Worker
+from .worker import Assignment, EffectUnknown, NothingToWorkWith, StepFailed, Worker
 
 if TYPE_CHECKING:
     from ..memory import Memory
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 KINDS_OF = {"browser": ("order", "ticket"), "tools": ("use",)}
 """Families that a worker with this equipment can do."""
@@ -106,7 +108,7 @@ class Run:
             jobs = await self._plan()
         except GoalNotUnderstood as error:
             return self._end(Unverified(None, tuple(str(error).splitlines())))
-        except (BudgetExhausted, Truncated, CoreModelError) as error:
+        except (BudgetExhausted, Truncated, CoreModelError, NothingToWorkWith) as error:
             return self._end(broken_off(error, self.results), error)
         self.show(Planned({job.id: job.title for job in jobs}, {job.id: job.after for job in jobs}))
         try:
@@ -114,7 +116,7 @@ class Run:
                 for job in jobs:
                     self._ended[job.id] = group.create_task(self._when_ready(job))
         except ExceptionGroup as errors:
-            error = _first(errors)
+            error = first_error(errors)
             return self._end(broken_off(error, self.results), error)
         return self._end(self._sum_up(jobs))
 
@@ -138,6 +140,8 @@ class Run:
         if isinstance(recorded, str):
             return jobs_of(roles.read_plan(recorded, self.goal))
         needs = dict.fromkeys(need for worker in self.workers for need in KINDS_OF if worker.has(need))
+        if not needs:
+            raise NothingToWorkWith(", ".join(worker.name for worker in self.workers), "browser and no tools")
         kinds = [kind for need in needs for kind in KINDS_OF[need]]
         answer, tasks = "", ()
         for attempt in range(1, READINGS + 1):
@@ -151,7 +155,7 @@ class Run:
         return jobs_of(tasks)
 
     def _doubts(self, tasks: Sequence[PlannedTask]) -> list[str]:
-        known = tasks and all(task.kind != "use" for task in tasks)
+        known = any(task.kind != "use" for task in tasks)
         return doubts(self.goal, tasks) if known else []
 
     def _refuse_doubtful(self, tasks: Sequence[PlannedTask]) -> None:
@@ -301,11 +305,10 @@ class Run:
         worker = await self.lanes.book(drive.job, lane)
         if effect.what == "redo" and failed:
             await self._reflect(drive, failed)
-        notes = (
-            await self.lessons.recall(drive.work.stage.name, drive.job.title)
-            if self.lessons is not None
-            else []
-        )
+        notes: list[str] = []
+        if self.lessons is not None:
+            recalling = self.lessons.recall(drive.work.stage.name, drive.job.title)
+            notes = await self._unless_lost(drive, recalling, "recall_lost", notes)
         for note in notes:
             self.show(Recalled(drive.job.id, note))
         drive.steps = await self._steps(drive, notes, failed if effect.what == "redo" else [])
@@ -383,6 +386,9 @@ class Run:
             await self._snapshot(drive, worker, lane)
             body: Report | FailedMessage = report
         except StepFailed as error:
+            last = drive.state.attempt - drive.state.losses >= self.limits.attempts
+            if last and error.reason.startswith("unreachable: "):  # resumed, it is tried once more
+                raise SiteUnreachable(lane.url or "the site", error.reason[13:]) from error
             hopeless = error.reason == "out of stock" or isinstance(error, EffectUnknown)
             body = FailedMessage(error=type(error).__name__, message=error.feedback(), retry=not hopeless)
         except CannotTell as error:
@@ -391,7 +397,8 @@ class Run:
             raise  # nothing that a redo could mend: the run stops here and can be resumed
         except (ToolError, Truncated) as error:
             await worker.drop(drive.job.lane)
-            body = FailedMessage(error=type(error).__name__, message=str(error))
+            log.warning("%s: %s", drive.job.title, error)  # the redo's prompt gets the text for models only
+            body = FailedMessage(error=type(error).__name__, message=error.for_model)
         await self._feed_worker(drive, name, draft(drive.workers[name], body, time.time()), lane)
 
     async def _snapshot(self, drive: Drive, worker: Worker, lane: Lane) -> None:
@@ -444,18 +451,20 @@ class Run:
         """Keep the lesson that the confirm proves. Where memory fails, the confirm stands without it."""
         if self.lessons is None or drive.state.confirm is None:
             return
+        keeping = self.lessons.keep(drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state)
+        if kept := await self._unless_lost(drive, keeping, "lesson_lost", ""):
+            self.show(Learned(drive.job.id, kept))
+
+    async def _unless_lost(self, drive: Drive, asked: Awaitable[T], kind: str, otherwise: T) -> T:
+        """What memory answers. Where it fails, a row of `kind` says so and the run goes on without."""
         from ..memory import MemoryFault
 
         try:
-            kept = await self.lessons.keep(
-                drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state
-            )
+            return await asked
         except MemoryFault as error:
-            self.journal.append("lesson_lost", str(error), run=self.run, task=drive.job.id)
-            log.warning("The lesson of a confirmed task was not kept: %s", error)
-            return
-        if kept:
-            self.show(Learned(drive.job.id, kept))
+            self.journal.append(kind, str(error), run=self.run, task=drive.job.id)
+            log.warning("Memory failed (%s), the run goes on without it: %s", kind, error)
+            return otherwise
 
     # --- the end --------------------------------------------------------------------------
 
@@ -485,8 +494,3 @@ class Run:
                 (f"The confirmed results do not make a {self.expect.__name__}: {missing}",),
                 evidence=evidence,
             )
-
-
-def _first(errors: ExceptionGroup[Exception]) -> Exception:
-    inner: Exception | ExceptionGroup[Exception] = errors.exceptions[0]
-    return _first(cast("ExceptionGroup[Exception]", inner)) if isinstance(inner, ExceptionGroup) else inner

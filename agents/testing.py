@@ -1,7 +1,8 @@
 """Doubles for testing agents: models that say what a test wants, or anything at all that is legal.
 
-`ScriptedModel` gives prepared answers. `WorstCaseModel` gives any answer that the grammar of the question
-allows: what holds under it holds whatever a real model says. Both have the face of a model and think nothing.
+`ScriptedModel` gives prepared answers. `WorstCaseModel` gives random answers that the grammar of the question
+allows: what holds under many of its seeds hardly depends on what a real model says. Both have the face of a
+model and think nothing.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class ScriptedModel:
 
 class WorstCaseModel(ScriptedModel):
     """A model that says anything the grammar allows, drawn at random from a seed.
+
+    It is random only: it does not look for the answer that does most harm, so a test wants many seeds.
 
     Args:
         seed: The same seed and questions give the same answers.

@@ -17,8 +17,8 @@ from ..protocols.messages import Finding, Verdict, Verify
 from ..protocols.spec import Check, Judge, Schema, Spec, ToolCall, ToolCheck
 from ..tools.errors import SiteUnreachable, ToolError
 from . import roles
-from .checks import Page
-from .criteria import LOOK, REPORTED
+from .checking.checks import Page
+from .checking.criteria import LOOK, REPORTED
 from .looking import PATIENCE
 from .mind import Mind, Truncated
 from .question import Question

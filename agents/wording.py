@@ -111,7 +111,7 @@ def places(copy: str, source: str) -> list[Span]:
 def count_of(text: str) -> int | None:
     """The whole number that a span says (`2`, `two`, `a`), or None."""
     folded = fold(text)
-    if folded.isdigit():
+    if re.fullmatch(r"[0-9]{1,6}", folded):
         return int(folded)
     return NUMBER_WORDS.get(folded)
 

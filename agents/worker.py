@@ -26,7 +26,8 @@ from ..tools.browser.view import View
 from ..tools.executor import Executor, ToolResult
 from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, Tool, tool
-from . import claims, roles
+from . import roles
+from .acting import claims, rows
 from .events import Acted, Looked
 from .mind import Mind
 from .roles import CLICKABLE, ToolCard
@@ -229,7 +230,7 @@ class Worker:
         attempt.changes = kept.setdefault(order.task, {})  # a redo goes on with the same half-filled form
         left_out: list[JsonValue] = []
         for step in order.steps:
-            if step.verb == "add" and attempt.cart is not None and claims.counts(attempt.cart, step):
+            if step.verb == "add" and attempt.cart is not None and rows.counts(attempt.cart, step):
                 mind.show(Acted(self.name, order.task, step.line(), "nothing", "the page shows it already"))
                 continue
             try:

@@ -98,7 +98,8 @@ class JournalFull(JournalError):
         super().__init__(
             path,
             f"No space left to write the journal {str(path)!r} ({detail}). "
-            "Everything recorded so far is kept: free space and resume the run.",
+            "Everything recorded so far is kept: free space and resume the run, or begin it again "
+            "if none is recorded yet.",
         )
 
 

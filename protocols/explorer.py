@@ -76,7 +76,7 @@ BIG: dict[str, Bounds] = {
         attempts=1, child=True, kinds=("duplicate", "delay", "crash"), verdicts=_YES_NO, give_up=()
     ),
 }
-"""Larger worlds, for a nightly check."""
+"""Larger worlds, which take minutes."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ class Exploration:
         configurations: Distinct ones reached.
         steps: Moves between them.
         seconds: Wall time.
-        violations: The first of each invariant.
+        violations: The first of each invariant. Whether everything ends is not checked where something else
+            is violated.
         rows: (role, status, event, status after) that occurred.
     """
 

@@ -1,7 +1,8 @@
 """Reducers with one planted fault each, to show that the explorer finds what it must find.
 
 Each is the shipped table with a row or two replaced by what a hurried programmer might have
-written. None is ever used by a run.
+written. Together they break every invariant that a fault of the reducers can break. None is
+ever used by a run.
 """
 
 from __future__ import annotations
@@ -12,18 +13,27 @@ from dataclasses import dataclass, replace
 from .explorer_model import Reducers
 from .manager_handlers import ignore, judged, reopened, reported
 from .manager_rules import MANAGER_RULES, ManagerHandler
-from .manager_steps import Step, mint_confirm
-from .messages import Envelope, Report, Verdict
-from .tasks import Event, ManagerTask, PersonAct, Reopen, StartWork, WorkerTask
+from .manager_steps import Step, mint_confirm, next_attempt
+from .messages import Confirm, Envelope, Report, Verdict
+from .tasks import Effect, Event, ManagerTask, PersonAct, Reopen, Send, StartWork, WorkerTask, event_time
 from .worker_rules import WORKER_RULES, WorkerHandler, WorkerStep
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A planted fault: what it does wrong, in which of the explorer's worlds it shows, and its rules."""
+    """A planted fault.
+
+    Attributes:
+        name: What it is called.
+        says: What it does wrong.
+        breaks: All invariants that the explorer finds violated, in that world.
+        scenario: Which of the explorer's worlds it shows in.
+        reducers: Its rules.
+    """
 
     name: str
     says: str
+    breaks: tuple[str, ...]
     scenario: str
     reducers: Reducers
 
@@ -40,6 +50,11 @@ def _worker(
 ) -> Callable[[str], Reducers]:
     changed = {key: replace(WORKER_RULES[key], run=change(WORKER_RULES[key].run)) for key in keys}
     return lambda name: Reducers(name, worker={**WORKER_RULES, **changed})
+
+
+def _without(*keys: tuple[str, str]) -> Callable[[str], Reducers]:
+    left = {key: rule for key, rule in MANAGER_RULES.items() if key not in keys}
+    return lambda name: Reducers(name, manager=left)
 
 
 def _as(other: ManagerHandler) -> Callable[[ManagerHandler], ManagerHandler]:
@@ -140,6 +155,53 @@ def _stays_confirmed(state: ManagerTask, event: Event) -> Step:
     return replace(state, children=new.children), ()
 
 
+def _confirms_the_first_attempt(rule: ManagerHandler) -> ManagerHandler:
+    """Let the number of the attempt in a confirm have its first value."""
+
+    def run(state: ManagerTask, event: Event) -> Step:
+        new, effects = rule(state, event)
+        return new, tuple(_of_the_first_attempt(effect) for effect in effects)
+
+    return run
+
+
+def _of_the_first_attempt(effect: Effect) -> Effect:
+    if not isinstance(effect, Send) or not isinstance(effect.envelope.body, Confirm):
+        return effect
+    body = effect.envelope.body.model_copy(update={"attempt": 1})
+    return Send(effect.envelope.model_copy(update={"body": body}))
+
+
+def _keeps_no_confirm(rule: ManagerHandler) -> ManagerHandler:
+    """Send the confirm and forget it."""
+
+    def run(state: ManagerTask, event: Event) -> Step:
+        new, effects = rule(state, event)
+        return replace(new, confirm=None), effects
+
+    return run
+
+
+def _lets_the_worker_go(state: ManagerTask, event: Event) -> Step:
+    """Forget, after the end, who did it: the worker that comes back is told to stop, not that it is done."""
+    return replace(state, worker=""), ()
+
+
+def _blames_the_worker(state: ManagerTask, event: Event) -> Step:
+    """Take a lost verifier for a refusal of the work."""
+    return next_attempt(state, ("it was not verified",), event_time(event), needs="redo")
+
+
+def _forgets_that_it_asked(rule: WorkerHandler) -> WorkerHandler:
+    """Do not count the question."""
+
+    def run(state: WorkerTask, event: Event) -> WorkerStep:
+        new, effects = rule(state, event)
+        return replace(new, asks=state.asks), effects
+
+    return run
+
+
 def _begins_again(rule: WorkerHandler) -> WorkerHandler:
     """Start the work whenever the order comes."""
 
@@ -165,38 +227,71 @@ def _forgets_its_report(rule: WorkerHandler) -> WorkerHandler:
 _WORKING = ("assigned", "working")
 
 MUTANTS: tuple[Mutant, ...] = tuple(
-    Mutant(name, says, scenario, make(name))
-    for name, says, scenario, make in (
-        ("believes the worker", "confirms on the report, without a verdict", "three redos",
+    Mutant(name, says, tuple(breaks.split()), scenario, make(name))
+    for name, says, breaks, scenario, make in (
+        ("believes the worker", "confirms on the report, without a verdict",
+         "confirmed_without_pass", "three redos",
          _manager(_as(_believes_the_worker), *((s, "report") for s in _WORKING))),
-        ("takes any verdict", "confirms on a verdict about an earlier attempt", "two faults",
+        ("takes any verdict", "confirms on a verdict about an earlier attempt",
+         "confirmed_without_pass", "two faults",
          _manager(_as(_takes_any_verdict), ("verifying", "late"))),
-        ("keeps passes", "a redo does not void earlier passes", "three redos",
+        ("keeps passes", "a redo does not void earlier passes",
+         "confirmed_without_pass", "three redos",
          _manager(_keeps_passes, ("verifying", "verdict"))),
-        ("takes late reports", "accepts the report of an earlier attempt", "three redos",
+        ("takes late reports", "accepts the report of an earlier attempt",
+         "late_message_counted", "three redos",
          _manager(_as(_takes_late_report), *((s, "late") for s in _WORKING))),
-        ("has no limit", "ignores the limit of attempts", "three redos",
+        ("has no limit", "ignores the limit of attempts",
+         "too_many_attempts", "three redos",
          _manager(_without_limit, ("verifying", "verdict"))),
-        ("has no budget", "orders work that nothing is left for", "budget",
+        ("has no budget", "orders work that nothing is left for",
+         "over_budget", "budget",
          _manager(_without_budget, ("verifying", "verdict"), ("not_done", "redo"), ("not_done", "assign"))),
-        ("overlooks anomalies", "confirms with an open anomaly", "anomalies",
+        ("overlooks anomalies", "confirms with an open anomaly",
+         "confirmed_without_pass", "anomalies",
          _manager(_as(_overlooks_anomalies), ("verifying", "verdict"))),
-        ("forgets children", "confirms a parent before its child", "parent and child",
+        ("forgets children", "confirms a parent before its child",
+         "parent_before_child", "parent and child",
          _manager(_forgets_children, *((s, "report") for s in _WORKING), ("verifying", "verdict"))),
-        ("never repeats", "does not send again what was lost", "three redos",
+        ("never repeats", "does not send again what was lost",
+         "no_end_in_reach", "three redos",
          _manager(_never_repeats, *((s, "tick") for s in _WORKING))),
-        ("verifies twice", "a repeated report starts a second verification", "three redos",
+        ("verifies twice", "a repeated report starts a second verification",
+         "repetition_counted", "three redos",
          _manager(_as(reported), ("verifying", "report"))),
-        ("asks under the old name", "a verdict on other work confirms the person's", "people",
+        ("asks under the old name", "a verdict on other work confirms the person's",
+         "confirmed_without_pass", "people",
          _manager(_asks_under_the_old_name, ("verifying", "take_over"), ("disposing", "take_over"))),
-        ("stays confirmed", "re-opening a child leaves the parent", "parent and child",
+        ("stays confirmed", "re-opening a child leaves the parent",
+         "parent_before_child", "parent and child",
          _manager(_as(_stays_confirmed), ("confirmed", "reopen"))),
-        ("begins again", "starts an attempt's work twice", "three redos",
+        ("confirms the first attempt", "a confirm carries the wrong attempt",
+         "confirm_unlike_the_work", "three redos",
+         _manager(_confirms_the_first_attempt, ("verifying", "verdict"))),
+        ("keeps no confirm", "ends as confirmed with no confirm in hand",
+         "finished_without_confirm", "three redos",
+         _manager(_keeps_no_confirm, ("verifying", "verdict"))),
+        ("lets the worker go", "forgets after the end who did the work",
+         "end_is_not_final", "three redos",
+         _manager(_as(_lets_the_worker_go), ("confirmed", "worker_lost"))),
+        ("knows no repetition", "refuses a verdict that comes a second time",
+         "broke_down", "anomalies",
+         _without(("disposing", "verdict"))),
+        ("blames the worker", "begins a new attempt because the verifier was lost",
+         "outside_the_table", "three redos",
+         _manager(_as(_blames_the_worker), ("verifying", "verifier_lost"))),
+        ("begins again", "starts an attempt's work twice",
+         "work_begun_twice", "three redos",
          _worker(_begins_again, ("working", "repeated"))),
-        ("pretends to work", "goes on after a crash with nothing in hand", "three redos",
+        ("pretends to work", "goes on after a crash with nothing in hand",
+         "work_unlike_status", "three redos",
          _worker(_pretends_to_work, ("working", "worker_lost"))),
-        ("reports once", "a lost report is never sent again", "three redos",
+        ("reports once", "a lost report is never sent again",
+         "no_end_in_reach", "three redos",
          _worker(_forgets_its_report, ("reported", "repeated"), ("reported", "tick"))),
+        ("asks for ever", "does not count its questions",
+         "endless", "questions",
+         _worker(_forgets_that_it_asked, ("working", "ask"))),
     )
 )  # fmt: skip
 """Every planted fault."""

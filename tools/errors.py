@@ -21,7 +21,8 @@ class UnknownTool(ToolError):
     def __init__(self, tool: str, known: tuple[str, ...]) -> None:
         self.tool, self.known = tool, known
         listed = ", ".join(known) or "none"
-        super().__init__(f"There is no tool {tool!r}. Tools of this run: {listed}.")
+        what = f"There is no tool {tool!r}. Tools of this run: {listed}."
+        super().__init__(f"{what} Give the worker that tool, or correct the name.", for_model=what)
 
 
 class InvalidArguments(ToolError):
@@ -29,7 +30,10 @@ class InvalidArguments(ToolError):
 
     def __init__(self, tool: str, problems: str) -> None:
         self.tool, self.problems = tool, problems
-        super().__init__(f"Tool {tool!r} was called with arguments that do not fit its schema: {problems}.")
+        what = f"Tool {tool!r} was called with arguments that do not fit its schema: {problems}."
+        super().__init__(
+            f"{what} Correct the call, or the annotations of the tool's parameters.", for_model=what
+        )
 
 
 class ToolRaised(ToolError):
@@ -37,7 +41,11 @@ class ToolRaised(ToolError):
 
     def __init__(self, tool: str, error: BaseException) -> None:
         self.tool, self.error = tool, f"{type(error).__name__}: {error}"[:300]
-        super().__init__(f"Tool {tool!r} failed with {self.error}")
+        what = f"Tool {tool!r} failed with {self.error}"
+        super().__init__(
+            f"{what.rstrip(' .')}. Correct the tool, or let it raise ToolError with a text for the model.",
+            for_model=what,
+        )
 
 
 class ToolTimeout(ToolError):
@@ -57,7 +65,8 @@ class ToolReturnedWrongType(ToolError):
     def __init__(self, tool: str, problems: str) -> None:
         self.tool, self.problems = tool, problems
         super().__init__(
-            f"Tool {tool!r} returned a value that does not fit its return annotation: {problems}.",
+            f"Tool {tool!r} returned a value that does not fit its return annotation: {problems}. "
+            "Correct the function or its return annotation.",
             for_model=f"Tool {tool!r} is broken: it returned a value of the wrong type. Use another way.",
         )
 
@@ -68,7 +77,7 @@ class ToolDenied(ToolError):
     def __init__(self, tool: str, rule: str) -> None:
         self.tool, self.rule = tool, rule
         super().__init__(
-            f"Tool {tool!r} was refused by {rule}. To permit it, put a rule that allows it before that one.",
+            f"Tool {tool!r} was refused by {rule}. Put a rule that allows it before that one.",
             for_model=f"Tool {tool!r} is not permitted with these arguments in this run. Use another way.",
         )
 
@@ -114,7 +123,7 @@ class OriginBlocked(ToolError):
         self.url, self.allowed = url, allowed
         listed = ", ".join(allowed) or "nothing"
         super().__init__(
-            f"{url!r} is not an allowed origin (allowed: {listed}). To permit it: Browser(allow=[...]).",
+            f"{url!r} is not an allowed origin (allowed: {listed}). Add it to Browser(allow=[...]).",
             for_model=f"{url!r} is outside the sites of this run.",
         )
 
@@ -124,7 +133,8 @@ class SiteUnreachable(ToolError):
 
     def __init__(self, url: str, why: str) -> None:
         self.url, self.why = url, why
-        super().__init__(f"{url!r} cannot be reached: {why}. Check that the site is up, then resume the run.")
+        what = f"{url!r} cannot be reached: {why.rstrip(' .')}."
+        super().__init__(f"{what} Check that the site is up, then resume the run.", for_model=what)
 
 
 class PageUnreadable(ToolError):
@@ -132,4 +142,9 @@ class PageUnreadable(ToolError):
 
     def __init__(self, url: str, why: str) -> None:
         self.url, self.why = url, why
-        super().__init__(f"The page at {url!r} cannot be read: {why[:200]}.")
+        what = f"The page at {url!r} cannot be read: {why[:200].rstrip(' .')}."
+        super().__init__(
+            f"{what} Open it in a browser of your own; a page that replaces the browser's built-ins has to "
+            "be mended, or the work there done by a person.",
+            for_model=what,
+        )

@@ -28,6 +28,7 @@ FINISHED = ("confirmed", "unverified", "failed", "cancelled")
 """What `Journal.set_status` says of runs that cannot be gone on with."""
 
 KINDS = (
+    "sitting",
     "plan",
     "envelope",
     "decision",
@@ -35,8 +36,13 @@ KINDS = (
     "intent_again",
     "outcome",
     "event",
+    "worker_event",
+    "wake",
     "lane",
+    "look",
     "lesson",
+    "lesson_lost",
+    "recall_lost",
     "breakdown",
 )
 """Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""

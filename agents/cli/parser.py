@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..evals.registry import Kind, abouts, taken
+
 EPILOG = """\
 examples:
   punchlist run --demo
@@ -203,34 +205,36 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
+_MEASURING: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("model", MODEL + "; string-match is the baseline", {"metavar": "M"}),
+    ("limit", "at most so many items", {"type": whole, "metavar": "N"}),
+    ("seed", "draws other items (default 0)", {"type": natural, "default": 0, "metavar": "N"}),
+    ("quick", "a small fixed subset", {"action": "store_true"}),
+    ("resume", "keep what was measured before a kill", {"action": "store_true"}),
+    ("shard", "only the K-th of N parts, e.g. 2/4", {"metavar": "K/N"}),
+    ("parallel", "items at once (default 1)", {"type": whole, "default": 1, "metavar": "N"}),
+    ("no-compare", "leave out passes that only compare", {"action": "store_true"}),
+    ("data", "data that is not part of the package", {"metavar": "FILE"}),
+    ("out", "where results are kept (default under .punchlist/)", {"metavar": "FILE"}),
+    ("clone", "repository to clone (default: that of this package)", {"metavar": "DIR"}),
+    ("json", "print one JSON object", {"action": "store_true"}),
+)
+"""Options of eval and bench: name, help, what argparse is told. Help leaves out what a kind never takes."""
+
+
 def _add_figures(commands: Any) -> None:
-    for name, about, word in (
-        ("eval", "measure quality: confirmed and right, accuracy, redos", "shop"),
-        ("bench", "measure speed: first run, decoding, import", "demo"),
-    ):
-        handler = "figures:evaluate" if name == "eval" else "figures:bench"
-        parser = _command(commands, name, about, f"punchlist {name} {word} --quick", handler)
+    kinds: tuple[tuple[Kind, str, str, str], ...] = (
+        ("eval", "measure quality: confirmed and right, accuracy, redos", "shop", "figures:evaluate"),
+        ("bench", "measure speed: first run, decoding, import", "demo", "figures:bench"),
+    )
+    for kind, about, word, handler in kinds:
+        parser = _command(commands, kind, about, f"punchlist {kind} {word} --quick", handler)
+        known = "\n".join(f"  {name:<10} {says}" for name, says in abouts(kind).items())
+        parser.epilog = f"names:\n{known}\n\n{parser.epilog}"
         parser.add_argument("name", metavar="NAME", nargs="?", help="which one; left out, they are listed")
-        parser.add_argument("--model", metavar="M", help=MODEL + "; string-match is the baseline")
-        parser.add_argument("--limit", type=whole, metavar="N", help="at most so many items")
-        parser.add_argument(
-            "--seed", type=natural, default=0, metavar="N", help="draws other items (default 0)"
-        )
-        parser.add_argument("--quick", action="store_true", help="a small fixed subset")
-        parser.add_argument("--resume", action="store_true", help="keep what was measured before a kill")
-        parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts, e.g. 2/4")
-        parser.add_argument(
-            "--parallel", type=whole, default=1, metavar="N", help="items at once (default 1)"
-        )
-        parser.add_argument("--no-compare", action="store_true", help="leave out passes that only compare")
-        parser.add_argument("--data", metavar="FILE", help="data that is not part of the package")
-        parser.add_argument(
-            "--out", metavar="FILE", help="where results are kept (default under .punchlist/)"
-        )
-        parser.add_argument(
-            "--clone", metavar="DIR", help="repository to clone (default: that of this package)"
-        )
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        for name, says, told in _MEASURING:
+            useful = name.removeprefix("no-") in taken(kind)
+            parser.add_argument(f"--{name}", help=says if useful else argparse.SUPPRESS, **told)
 
 
 def _add_journal(commands: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import http.client
 import json
 import shutil
@@ -133,14 +134,26 @@ class DemoShop:
         return {"right": found.right, "reasons": list(found.reasons)}
 
     def __enter__(self) -> Self:
+        kept = self.folder.exists()
         try:
             self._site.start()
-        except OSError as error:
-            raise SettingsError(
+        except (OSError, sqlite3.Error) as error:
+            if not kept:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise SettingsError(self._why_closed(error)) from error
+        return self
+
+    def _why_closed(self, error: OSError | sqlite3.Error) -> str:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            return (
                 f"The shop cannot be opened at {self._site.url}: {error.strerror}. "
                 "Another process has the port: end that one, then resume."
-            ) from error
-        return self
+            )
+        return (
+            f"The shop's state cannot be kept in {str(self.folder)!r}: "
+            f"{getattr(error, 'strerror', None) or error}. "
+            "Make room on its disk and check that you may write there, then give the command again."
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None

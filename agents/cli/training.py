@@ -23,7 +23,8 @@ def train(options: argparse.Namespace) -> int:
     """`punchlist train embedded`."""
     out = Path(options.out)
     check_folder(out, options.resume)
-    from ..training.embedded import check_place, settle, ship, steps_in_all, train_embedded
+    from ..training.embedded import settle, steps_in_all, train_embedded
+    from ..training.shipping import check_place, ship
 
     given = {
         name: getattr(options, name) for name in ("steps", "seed", "batch_tokens", "decay_steps", "start")

@@ -1,5 +1,6 @@
-"""`punchlist bench demo`: what a newcomer waits for.
+"""`punchlist bench demo`: what a newcomer waits for. It keeps no ledger: a run that is killed begins anew.
 
+    clone_seconds         `git clone` of the repository on this machine
     first_run_seconds     `make demo` in a fresh clone, set-up included (downloads depend on line and caches)
     second_run_seconds    the same again, set up already
     import_seconds        `import punchlist` in a fresh interpreter, median of five
@@ -12,21 +13,27 @@ What cannot be measured here is null, and the settings say why. `--quick` leaves
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .harness import Figures, Measuring, median
 from .ledger import EvalError
 from .models import model_mark, open_model
+from .processes import descendants, leftovers
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 3600.0
+"""Seconds that a command may take."""
+
 IMPORT = "import time; t = time.perf_counter(); import punchlist; print(time.perf_counter() - t)"
 OWN_ENVIRONMENT = ("VIRTUAL_ENV", "PYTHONPATH", "VENV", "MAKEFLAGS", "MAKELEVEL")
 """Variables that would tie the clone to the environment that this process runs in."""
@@ -47,11 +54,10 @@ def measure(measuring: Measuring) -> Figures:
     try:
         if measuring.options.quick:
             raise CannotMeasure("left out by --quick: setting up a clone takes minutes")
-        figures |= clone_and_run(measuring, measuring.options.clone or REPOSITORY)
+        for name, seconds in clone_and_run(measuring, measuring.options.clone or REPOSITORY):
+            figures[name] = seconds
     except CannotMeasure as reason:
-        measuring.skipped |= {
-            name: f"{reason}" for name in ("first_run_seconds", "second_run_seconds") if figures[name] is None
-        }
+        measuring.skipped |= {name: f"{reason}" for name, value in figures.items() if value is None}
     measuring.say("import")
     figures["import_seconds"] = import_seconds()
     measuring.say("decoding")
@@ -63,8 +69,10 @@ def measure(measuring: Measuring) -> Figures:
     return figures
 
 
-def clone_and_run(measuring: Measuring, source: Path) -> Figures:
-    """Clone, then `make demo` twice.
+def clone_and_run(
+    measuring: Measuring, source: Path, patience: float = PATIENCE
+) -> Iterator[tuple[str, float]]:
+    """Clone, then `make demo` twice, each for at most `patience` seconds; gives each figure once it is there.
 
     Raises:
         CannotMeasure: No git, no make, no repository there, or the demo does not end well.
@@ -77,35 +85,28 @@ def clone_and_run(measuring: Measuring, source: Path) -> Figures:
     with tempfile.TemporaryDirectory(prefix="punchlist-clone-") as folder:
         clone = Path(folder) / "punchlist"
         measuring.say(f"git clone {source}")
-        taken: Figures = {
-            "clone_seconds": _timed(
-                ["git", "clone", "--quiet", "--no-hardlinks", str(source), str(clone)], Path(folder)
-            )
-        }
+        command = ["git", "clone", "--quiet", "--no-hardlinks", str(source), str(clone)]
+        yield "clone_seconds", _timed(command, Path(folder), patience)
         for name in ("first_run_seconds", "second_run_seconds"):
             measuring.say(f"make demo, {name.partition('_')[0]} time")
-            taken[name] = _timed(["make", "demo"], clone, measuring)
-    return taken
+            yield name, _timed(["make", "demo"], clone, patience, measuring)
 
 
-def _timed(command: list[str], folder: Path, measuring: Measuring | None = None) -> float:
+def _timed(command: list[str], folder: Path, patience: float, measuring: Measuring | None = None) -> float:
     """Wall seconds of a command.
 
     Args:
         measuring: Is told how the demo ended, which may be unverified.
 
     Raises:
-        CannotMeasure: It failed, or took longer than an hour; the end of what it said is in the reason.
+        CannotMeasure: It failed, or took longer than `patience` seconds; the end of what it said is in the
+            reason.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in OWN_ENVIRONMENT}
     began = time.monotonic()
     try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            errors="replace", timeout=PATIENCE, check=False,
-        )  # fmt: skip
+        done = _run(command, folder, patience)
     except subprocess.TimeoutExpired as error:
-        raise CannotMeasure(f"{' '.join(command[:2])!r} did not end in {PATIENCE:g} s") from error
+        raise CannotMeasure(f"{' '.join(command[:2])!r} did not end in {patience:g} s") from error
     seconds = time.monotonic() - began
     unverified = measuring is not None and ENDED_UNVERIFIED.search(done.stderr) is not None
     if done.returncode and not unverified:
@@ -116,6 +117,25 @@ def _timed(command: list[str], folder: Path, measuring: Measuring | None = None)
     if measuring is not None:
         measuring.settings["demo"] = "unverified" if unverified else "confirmed"
     return seconds
+
+
+def _run(command: list[str], folder: Path, patience: float) -> subprocess.CompletedProcess[str]:
+    """Run to the end; what does not end in time, or is interrupted, is killed with all that is below it."""
+    environment = {key: value for key, value in os.environ.items() if key not in OWN_ENVIRONMENT}
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
+    ) as child:  # fmt: skip
+        try:
+            out, err = child.communicate(timeout=patience)
+        except BaseException:
+            # A browser that its driver started has a process group of its own, but the same ancestors.
+            below = descendants(child.pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            asyncio.run(leftovers(below, patience=0))
+            raise
+    return subprocess.CompletedProcess(command, child.returncode, out, err)
 
 
 def import_seconds(repeats: int = 5) -> float | None:

@@ -2,22 +2,23 @@
 
 `accuracy_<role>` is teacher-forced and without a grammar: an answer counts when every token has the highest
 logit given the right ones before it. `accuracy_<role>_grammar` is what a running agent sees: greedy decoding
-under the role's grammar, the whole answer right. Parameters are counted; training figures
-come from `training.json` beside the weights.
+under the role's grammar, the whole answer right. Both are shares of whole answers. `parameters` are counted;
+`training_tokens` and `training_seconds` are sums over the legs that `training.json` beside the weights tells.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..training.documents import ROLES
+from ..training.legs import TOLD, read_legs
 from .harness import Figures, Measuring, wilson
 from .ledger import EvalError, Row
 from .models import EMBEDDED, WEIGHTS, model_mark, open_model
-from .questions import Exam, held_out
+from .questions import Exam, documents, held_out
 
 if TYPE_CHECKING:
     from ...core_model.model import LocalModel
@@ -54,9 +55,8 @@ async def _measure(measuring: Measuring) -> Figures:
     if not isinstance(model, LocalModel):
         raise NotLocal(model.name)
     try:
-        forced: dict[str, float] = {}
         keys = [f"{way}:{role}" for role in ROLES for way in ("forced", "grammar")]
-        await measuring.each(keys, lambda key: _role(model, key, count, forced), _tell)
+        await measuring.each(keys, lambda key: _role(model, key, count), _tell)
         figures = _figures(measuring.ledger().rows)
         figures["parameters"] = sum(weight.numel() for weight in model.engine.model.parameters())
     finally:
@@ -64,19 +64,24 @@ async def _measure(measuring: Measuring) -> Figures:
     return figures | _training(measuring, which)
 
 
-async def _role(model: LocalModel, key: str, count: int, forced: dict[str, float]) -> Row:
-    """One role, one way; `forced` keeps what is measured for all roles in one go."""
-    from ..training.embedded import held_out_accuracy
-
+async def _role(model: LocalModel, key: str, count: int) -> Row:
+    """One role, one way."""
     way, _, role = key.partition(":")
     if way == "grammar":
-        return await _under_grammar(model, list(held_out(role, count)))
-    if not forced:
-        forced |= await asyncio.to_thread(held_out_accuracy, model.engine.model, model.tokenizer, count)
-    return {"accuracy": forced[f"accuracy_{role}"], "right": None, "of": None}
+        hits = await _under_grammar(model, list(held_out(role, count)))
+    else:
+        hits = await asyncio.to_thread(_forced, model, role, count)
+    return {"accuracy": sum(hits) / max(1, len(hits)), "right": sum(hits), "of": len(hits)}
 
 
-async def _under_grammar(model: LocalModel, exams: Sequence[Exam]) -> Row:
+def _forced(model: LocalModel, role: str, count: int) -> list[bool]:
+    from ..training.embedded import answer_hits
+
+    drawn = documents(role, count)
+    return [hit for pieces in drawn for hit in answer_hits(model.engine.model, model.tokenizer, pieces)]
+
+
+async def _under_grammar(model: LocalModel, exams: Sequence[Exam]) -> list[bool]:
     from ...core_model.grammar import Grammar
     from ...core_model.sampling import Sampling
 
@@ -91,13 +96,11 @@ async def _under_grammar(model: LocalModel, exams: Sequence[Exam]) -> Row:
             )
         return made.stop_reason == "stop" and exam.right(made.text)
 
-    hits = await asyncio.gather(*(right(exam) for exam in exams))
-    return {"accuracy": sum(hits) / len(hits), "right": sum(hits), "of": len(hits)}
+    return await asyncio.gather(*(right(exam) for exam in exams))
 
 
 def _tell(row: Row) -> str:
-    counted = f" ({row['right']} of {row['of']})" if row["of"] else ""
-    return f"{row['accuracy']:.3f}{counted}"
+    return f"{row['accuracy']:.3f} ({row['right']} of {row['of']})"
 
 
 def _figures(rows: dict[str, Row]) -> Figures:
@@ -105,20 +108,24 @@ def _figures(rows: dict[str, Row]) -> Figures:
     for key, row in rows.items():
         way, _, role = key.partition(":")
         name = f"accuracy_{role}" + ("_grammar" if way == "grammar" else "")
-        figures[name] = float(str(row["accuracy"]))
-        if row["of"] is not None:
-            low, high = wilson(int(str(row["right"])), int(str(row["of"])))
-            figures |= {f"{name}_low": low, f"{name}_high": high}
+        low, high = wilson(int(str(row["right"])), int(str(row["of"])))
+        figures |= {name: float(str(row["accuracy"])), f"{name}_low": low, f"{name}_high": high}
     return figures
 
 
 def _training(measuring: Measuring, which: str | None) -> Figures:
-    """Tokens and seconds of the training, where the weights say so."""
-    path = WEIGHTS / "training.json"
-    if which not in (None, EMBEDDED) or not path.is_file():
-        why = f"{path.name} is not beside the weights"
+    """Tokens and seconds of all legs of the training, where the weights tell them."""
+    legs = read_legs(WEIGHTS if which is None or which == EMBEDDED else Path(which))
+    if not legs:
+        why = f"{TOLD} is not beside the weights"
         measuring.skipped |= {"training_tokens": why, "training_seconds": why}
         return {"training_tokens": None, "training_seconds": None}
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    measuring.settings["training"] = {key: told.get(key) for key in ("steps", "seed", "command")}
-    return {"training_tokens": told.get("tokens"), "training_seconds": told.get("seconds")}
+    measuring.settings["training"] = {
+        "steps": sum(leg.steps for leg in legs),
+        "commands": [leg.command for leg in legs],
+        "from_fresh_weights": legs[0].start is None,
+    }
+    return {
+        "training_tokens": sum(leg.tokens for leg in legs),
+        "training_seconds": round(sum(leg.seconds for leg in legs), 2),
+    }

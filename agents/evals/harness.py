@@ -1,9 +1,9 @@
-"""What all measurements share: options, registry, results that survive a kill, intervals, the one JSON form.
+"""What all measurements share: options, results that survive a kill, intervals, the one JSON form.
 
     names("eval")                                        # ("shop", "embedded", ...)
     execute("eval", "shop", EvalOptions(limit=5))        # {"name", "figures", "settings", ...}
 
-Every item is a line of a JSONL ledger as soon as it is done, so a measurement that was killed goes on with
+Every item of an eval is a line of a JSONL ledger as soon as it is done, so one that was killed goes on with
 `resume`. Shards keep a ledger each; a run with `resume` and without a shard reads all of them and sums up.
 
 Does not cover: changes of code between a kill and its resume. Only settings and weights are compared.
@@ -24,13 +24,26 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from math import sqrt
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 from pydantic import JsonValue
 
 from .ledger import EvalError, Ledger, Row, settings_mark
+from .registry import ALWAYS, MEASUREMENTS, Kind, Measurement, abouts, names
 
-Kind = Literal["eval", "bench"]
+__all__ = [
+    "MEASUREMENTS",
+    "EvalOptions",
+    "Figures",
+    "Kind",
+    "Measuring",
+    "OptionRefused",
+    "UnknownMeasurement",
+    "abouts",
+    "execute",
+    "names",
+]
+
 Figures = dict[str, float | int | None]
 
 RESULTS = Path(".punchlist") / "measured"
@@ -52,7 +65,11 @@ class OptionRefused(EvalError):
 
     def __init__(self, name: str, option: str, why: str) -> None:
         self.name, self.option = name, option
-        super().__init__(f"{name!r} refuses --{option}: {why}.")
+        super().__init__(f"{name!r} refuses --{_flag(option)}: {why}.")
+
+
+def _flag(option: str) -> str:
+    return "no-compare" if option == "compare" else option
 
 
 def _to_stderr(line: str) -> None:
@@ -71,7 +88,7 @@ class EvalOptions:
         json: The caller prints the object itself; progress goes to stderr in either case.
         shard: "2/4" is the second of four parts of the items.
         data: File or folder of data that is not ours.
-        out: Ledger of results; None: one per settings under `.punchlist/measured/`.
+        out: Ledger of results; None: one per settings under `.punchlist/measured/`. A bench has none.
         resume: Keep what the ledger holds; otherwise it begins anew.
         parallel: Items at once.
         compare: Also make the passes that only compare (without redo, string matching).
@@ -94,76 +111,14 @@ class EvalOptions:
     say: Callable[[str], None] = _to_stderr
 
 
-_ALWAYS = frozenset({"quick", "json", "out", "resume", "say"})
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A row of the registry: the module's `measure` is called with a `Measuring`."""
-
-    kind: Kind
-    name: str
-    about: str
-    module: str
-    takes: frozenset[str]
-
-
-MEASUREMENTS = (
-    Measurement(
-        "eval",
-        "shop",
-        "unseen goals at unseen shops, start to end, judged by the shop's database",
-        "shop",
-        frozenset({"model", "limit", "seed", "shard", "parallel", "compare"}),
-    ),
-    Measurement(
-        "eval",
-        "embedded",
-        "answers of each role on held-out documents, with and without grammar",
-        "embedded",
-        frozenset({"model", "limit", "shard"}),
-    ),
-    Measurement(
-        "eval",
-        "explorer",
-        "every configuration of the protocol, and planted faults",
-        "explorer",
-        frozenset({"limit", "shard"}),
-    ),
-    Measurement(
-        "eval",
-        "kill",
-        "SIGKILL at random moments of the main job, then resume",
-        "kill",
-        frozenset({"model", "limit", "seed", "shard"}),
-    ),
-    Measurement(
-        "bench",
-        "demo",
-        "fresh clone with and without set-up, import, decoding",
-        "demo",
-        frozenset({"model", "clone"}),
-    ),
-)
-
-
-def names(kind: Kind) -> tuple[str, ...]:
-    """The measurements of a kind, in the registry's order."""
-    return tuple(entry.name for entry in MEASUREMENTS if entry.kind == kind)
-
-
-def abouts(kind: Kind) -> dict[str, str]:
-    """One line about each measurement of a kind."""
-    return {entry.name: entry.about for entry in MEASUREMENTS if entry.kind == kind}
-
-
 def execute(kind: Kind, name: str, options: EvalOptions | None = None) -> dict[str, JsonValue]:
     """Measure.
 
     Returns:
         {"name", "figures", "settings", "machine", "seconds"}. A figure that could not be measured is null,
-        and `settings["skipped"]` says why. Beside a rate `x` stand `x_low` and `x_high`, its 95 % Wilson
-        interval.
+        and `settings["skipped"]` says why. Beside every share `x` of whole items (goals, kills, answers)
+        stand `x_low` and `x_high`, its 95 % Wilson interval. Shares of parts of items (steps, fields,
+        actions), means, medians and numbers have none.
 
     Raises:
         UnknownMeasurement, OptionRefused: See there.
@@ -197,10 +152,9 @@ class _Module(Protocol):
 def _refuse_unused(entry: Measurement, options: EvalOptions) -> None:
     for item in fields(options):
         given = getattr(options, item.name) != item.default
-        if given and item.name not in entry.takes | _ALWAYS:
-            raise OptionRefused(
-                entry.name, item.name, f"it takes {', '.join(sorted(entry.takes)) or 'no options'}"
-            )
+        if given and item.name not in entry.takes | ALWAYS | {"say"}:
+            others = sorted(map(_flag, entry.takes | ALWAYS))
+            raise OptionRefused(entry.name, item.name, f"it takes {', '.join(others)}")
     for option, least in (("limit", 1), ("seed", 0), ("parallel", 1)):
         value = getattr(options, option)
         if value is not None and value < least:
@@ -335,10 +289,15 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
 
 
 def rate(name: str, hits: Iterable[bool]) -> Figures:
-    """A rate and its interval as figures; null of nothing."""
+    """A share of whole items, and its interval, as figures; null of nothing."""
     seen = list(hits)
     low, high = wilson(sum(seen), len(seen))
     return {name: sum(seen) / len(seen) if seen else None, f"{name}_low": low, f"{name}_high": high}
+
+
+def share(part: int, whole: int) -> float | None:
+    """The share of parts of items (steps, fields), without an interval; None of nothing."""
+    return part / whole if whole else None
 
 
 def mean(values: Sequence[float]) -> float | None:

@@ -2,14 +2,21 @@
 
 The shop lives in this process, so a kill does not touch it; the run lives in a child (`kill_target`). Each
 goal is first run whole, to learn how many events it has; a kill comes after a random number of them and a
-random while, so that a busy machine does not move all kills to the beginning. Afterwards the shop's database
-is the judge:
+random while, so that a busy machine does not move all kills to the beginning. The first ten kills have the
+demonstration's goal, each ten after them an unseen one of `eval shop`. Afterwards the shop's judge says what
+was done there:
 
-    lost         the run could not be brought to an end; or it says confirmed where the shop has fewer orders;
-                 or the shop has an order that the run neither reports nor calls unknown
-    doubled      the shop has more orders, or a ticket more answers, than the goal asks for
-    unknown      the run ended saying that it cannot be told whether the effect is there; a person must look
-    orphans      trials after which processes of the killed run were still there ten seconds later
+    kills          trials in which the run was killed before it ended; only these count below
+    lost           the run could not be brought to an end; or it says confirmed where the shop has fewer
+                   orders; or the shop has an order that the run neither reports nor calls unknown
+    doubled        the shop has more orders, or a ticket more answers, than the goal asks for
+    unknown        the run ended saying that it cannot be told whether the effect is there; a person must look
+    orphans        trials after which processes of the killed run were still there ten seconds later
+
+These are numbers of kills. Shares of them are `confirmed_right` and `confirmed_wrong` (the run says confirmed
+and the judge agrees, or does not), `unverified`, and `failed` (with those that could not be brought to an
+end); the last two leave out what is `unknown`. `resume_median_seconds` is how long the process took that
+ended the run, from when it was ready.
 """
 
 from __future__ import annotations
@@ -18,12 +25,11 @@ import asyncio
 import contextlib
 import json
 import os
-import sqlite3
 import sys
 import tempfile
 import time
-from collections import Counter
-from contextlib import closing
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -32,10 +38,10 @@ from typing import IO, Any
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from ...examples.site import DEMO_SEED, ShopGoal, Site, demo_goal, goal, judge
-from ...examples.site.store import read_tickets
+from ...examples.site.judge import count_done
 from ...protocols.errors import JournalError
 from ...protocols.journal import Journal
-from .harness import Figures, Measuring, mean, median, rate
+from .harness import Figures, Measuring, median, rate
 from .ledger import EvalError, Row
 from .models import EMBEDDED, model_mark
 from .processes import descendants, leftovers
@@ -200,14 +206,14 @@ class Trial:
             "value": None,
         }
         judged = judge(self.site, self.wanted.expected)
-        numbers, answered_twice = _effects(self.site)
+        done = count_done(self.site)
         unknown = ended["outcome"] != "confirmed" and self.cannot_tell()
         said = json.dumps(ended).lower()
-        unsaid = [number for number in numbers if number.lower() not in said]
+        unsaid = [number for number in done.orders if number.lower() not in said]
         asked = len(self.wanted.expected.orders)
         lost = (
             ended["outcome"] == "none"
-            or (ended["outcome"] == "confirmed" and len(numbers) < asked)
+            or (ended["outcome"] == "confirmed" and len(done.orders) < asked)
             or (ended["outcome"] != "confirmed" and not unknown and bool(unsaid))
         )
         return TrialRow(
@@ -218,7 +224,7 @@ class Trial:
             outcome=ended["outcome"],
             right=judged.right,
             unknown=unknown,
-            doubled=len(numbers) > asked or answered_twice,
+            doubled=len(done.orders) > asked or any(count > 1 for count in done.answers.values()),
             lost=lost,
             orphans=sum(heard.orphans for heard in self.heard if heard.killed),
             reasons=tuple(map(str, ended["reasons"])) or judged.reasons,
@@ -279,20 +285,6 @@ async def _finish(child: asyncio.subprocess.Process, kill: bool) -> int:
     return left
 
 
-def _effects(site: Site) -> tuple[list[str], bool]:
-    """Numbers of the orders on the site, and whether a ticket got more than one answer."""
-    with closing(sqlite3.connect(site.database)) as database:
-        database.row_factory = sqlite3.Row
-
-        def query(text: str, *values: object) -> list[sqlite3.Row]:
-            return database.execute(text, values).fetchall()
-
-        numbers = [str(row["number"]) for row in query("SELECT number FROM orders ORDER BY id")]
-        states = {state.id: state for state in read_tickets(query)}
-    before = {ticket.id: len(ticket.lines) for ticket in site.plan.tickets}
-    return numbers, any(len(states[ticket].lines) > lines + 1 for ticket, lines in before.items())
-
-
 async def trial(wanted: ShopGoal, model: str, kill: Moment | None) -> TrialRow:
     """One goal, killed once (None: not at all), resumed until it ends."""
     with tempfile.TemporaryDirectory(prefix="punchlist-kill-") as folder, Site(wanted.site_seed) as site:
@@ -317,19 +309,20 @@ async def _measure(measuring: Measuring) -> Figures:
     count = measuring.count(USUAL, QUICK)
     measuring.settings |= {"model": model_mark(options.model), "first_goal": goal_seeds(options.seed, 1)[0]}
     offset = Random(f"kills {options.seed}").random()
-    bench = _Bench(measuring, options.model or EMBEDDED)
+    model = options.model or EMBEDDED
+    victims = Victims(measuring, lambda seed: _whole(seed, model))
 
     async def killed(key: str) -> Row:
         number = int(key.partition(":")[2])
-        whole = await bench.victim(number // KILLS_PER_GOAL)
+        whole = await victims.of(number // KILLS_PER_GOAL)
         rng = Random(f"kill {options.seed} {number}")
         share = (offset + number * GOLDEN) % 1
         moment = Moment(int(share * whole.events), rng.uniform(0, 2 * whole.seconds / whole.events))
-        row = await trial(_wanted(whole.seed), bench.model, moment)
+        row = await trial(_wanted(whole.seed), model, moment)
         for _ in range(TRIES):
             if row.killed_at is None:
                 moment = Moment(moment.events // 2, moment.pause)
-                row = await trial(_wanted(whole.seed), bench.model, moment)
+                row = await trial(_wanted(whole.seed), model, moment)
         return row.model_dump(mode="json")
 
     found = await measuring.each([f"kill:{number}" for number in range(count)], killed, _tell)
@@ -337,32 +330,36 @@ async def _measure(measuring: Measuring) -> Figures:
 
 
 @dataclass
-class _Bench:
-    """Chooses the goals that are killed, and learns how long they take."""
+class Victims:
+    """Chooses the goals that are killed, and learns how long they take.
+
+    Attributes:
+        run_whole: Runs the goal of a seed without a kill. Who asks while it runs waits for the same row.
+    """
 
     measuring: Measuring
-    model: str
-    victims: dict[int, TrialRow] = field(default_factory=dict[int, TrialRow])
+    run_whole: Callable[[int], Awaitable[Row]]
+    _turns: defaultdict[int, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
-    async def victim(self, group: int) -> TrialRow:
+    async def of(self, group: int) -> TrialRow:
         """The whole run of the goal of a group of kills.
 
         The first group has the demonstration's goal; each other the first of a few unseen ones that is
         confirmed when nobody disturbs it, or the demonstration's again.
         """
-        if group not in self.victims:
-            begin = (group - 1) * CANDIDATES
-            seeds = goal_seeds(self.measuring.options.seed, begin + CANDIDATES)[begin:] if group else []
-            for seed in [*seeds, DEMO_SEED]:
-                self.victims[group] = row = await self._whole(seed)
-                if row.outcome == "confirmed" and row.right:
-                    break
-        return self.victims[group]
+        begin = (group - 1) * CANDIDATES
+        seeds = goal_seeds(self.measuring.options.seed, begin + CANDIDATES)[begin:] if group else []
+        for seed in seeds:
+            row = await self._whole(seed)
+            if row.outcome == "confirmed" and row.right:
+                return row
+        return await self._whole(DEMO_SEED)
 
     async def _whole(self, seed: int) -> TrialRow:
-        rows = await self.measuring.each(
-            [f"whole:{seed}"], lambda _: _whole(seed, self.model), _tell, sharded=False
-        )
+        async with self._turns[seed]:
+            rows = await self.measuring.each(
+                [f"whole:{seed}"], lambda _: self.run_whole(seed), _tell, sharded=False
+            )
         return TrialRow.model_validate(rows[0])
 
 
@@ -389,8 +386,7 @@ def _figures(rows: list[TrialRow]) -> Figures:
     }
     figures |= rate("confirmed_right", (row.outcome == "confirmed" and row.right for row in killed))
     figures |= rate("confirmed_wrong", (row.outcome == "confirmed" and not row.right for row in killed))
-    outcomes = Counter(row.outcome for row in killed)
-    figures["unverified"] = mean([float(row.outcome == "unverified" and not row.unknown) for row in killed])
-    figures["failed"] = (outcomes["failed"] + outcomes["none"]) / len(killed) if killed else None
+    figures |= rate("unverified", (row.outcome == "unverified" and not row.unknown for row in killed))
+    figures |= rate("failed", (row.outcome in {"failed", "none"} and not row.unknown for row in killed))
     figures["resume_median_seconds"] = median([row.seconds for row in killed])
     return figures

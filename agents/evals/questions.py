@@ -19,7 +19,7 @@ from .. import roles
 from ..roles import Question, ToolCard
 from ..steps import Done, Stage, Step
 from ..training import pages
-from ..training.documents import HELD_OUT, ROLES, role_document
+from ..training.documents import HELD_OUT, ROLES, Piece, role_document
 
 
 class QuestionDrifted(AssertionError):
@@ -38,10 +38,19 @@ class Exam:
     right: Callable[[str], bool]
 
 
+def documents(role: str, count: int) -> Iterator[list[Piece]]:
+    """The first held-out documents of a role, each with all its answers."""
+    return (role_document(role, _rng(role, index)) for index in range(count))
+
+
+def _rng(role: str, index: int) -> Random:
+    return Random((HELD_OUT + ROLES.index(role)) * 1_000_003 + index)
+
+
 def held_out(role: str, count: int) -> Iterator[Exam]:
     """The first answers of `count` held-out documents of a role; of a worker's page, every one of them."""
     for index in range(count):
-        rng = Random((HELD_OUT + ROLES.index(role)) * 1_000_003 + index)
+        rng = _rng(role, index)
         if role == "act":
             sheet = pages.draw(rng)
             view = sheet.view()

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...examples.site import ShopGoal
-from ..checks import days_in, root_words
+from ..checking.checks import root_words
+from ..days import days_in
 from ..roles import PlannedTask
 from ..wording import count_of, fold
 

@@ -1,14 +1,21 @@
 """`punchlist eval shop`: unseen goals at unseen shops, from the sentence to the verdict.
 
 Each goal gets a shop of its own, in this process, and a manager with two workers, a browser and a fresh
-journal; no memory. Whether the goal was truly reached is judged from the shop's database, which nothing else
-reads.
+journal; no memory. Whether the goal was truly reached is judged from the shop's database, which only the shop
+and its judge open.
 
-A goal ends as exactly one of: confirmed_right, confirmed_wrong, unknown (it cannot be told whether something
-irreversible was done), unverified, failed. `step_accuracy` is the share of the steps of all first orders that
-the worker did and the verdict did not refute: what a flaw of the shop undid counts against it.
-`action_accuracy` is the share of browser actions that had an effect. `spec_accuracy` is the share of fields
-that the plan read right, made-up ones counted as wrong; `spec_exact` the share of goals without any mistake.
+    step_accuracy       share of the steps of all first orders that the worker did and the verdict did not
+                        refute: what a flaw of the shop undid counts against it
+    spec_accuracy       share of the fields that the plan read right, made-up ones counted as wrong
+    spec_exact          share of goals whose plan has no mistake
+    action_accuracy     share of browser actions that had an effect
+    goals               goals that were run, of which the shares are
+
+A goal ends as exactly one of `confirmed_right`, `confirmed_wrong`, `unknown` (it cannot be told whether
+something irreversible was done), `unverified` and `failed`. `redos_per_goal`, `tokens_per_goal` and
+`calls_per_goal` (of the model) are means, `median_seconds` is the time from the sentence to the outcome.
+`confirmed_right_no_redo` is the model's share without redo; `string_match_baseline` and
+`string_match_confirmed_wrong` are those of string matching.
 """
 
 from __future__ import annotations
@@ -28,7 +35,7 @@ from ...tools.browser import Browser
 from ..manager import Manager
 from ..roles import read_plan
 from ..worker import Worker
-from .harness import Figures, Measuring, mean, median, rate
+from .harness import Figures, Measuring, mean, median, rate, share
 from .ledger import Row
 from .models import STRING_MATCH, model_mark, open_model
 from .reading import read_right
@@ -37,8 +44,11 @@ from .tally import Tally
 if TYPE_CHECKING:
     from ...core_model.generation import Model
 
-FIRST_GOAL = 20_000
-"""Goals of seed 0 begin here: far from those that anything was tuned on."""
+FOR_DEVELOPMENT = range(100_000)
+"""Seeds of goals that people look at, tests play, and decisions are made on. None of them is measured."""
+
+FIRST_GOAL = 1_000_000
+"""Goals of seed 0 begin here: far from those for development."""
 
 GOALS_APART = 10_000
 USUAL, QUICK = 100, 8
@@ -84,7 +94,7 @@ class GoalRow(BaseModel):
 
 
 def goal_seeds(seed: int, count: int) -> list[int]:
-    """Seeds of goals and shops; those of different `seed` do not meet below 10,000 goals."""
+    """Seeds of unseen goals and their shops; those of two `seed`s do not meet up to `GOALS_APART` goals."""
     first = FIRST_GOAL + seed * GOALS_APART
     return list(range(first, first + count))
 
@@ -217,21 +227,19 @@ def _wrong(row: GoalRow) -> bool:
 
 
 def _figures(rows: Sequence[GoalRow]) -> Figures:
-    figures = rate("confirmed_right", map(_right, rows)) | rate("confirmed_wrong", map(_wrong, rows))
+    figures: Figures = {
+        "step_accuracy": share(sum(row.steps_right for row in rows), sum(row.steps for row in rows)),
+        "spec_accuracy": share(sum(row.fields_right for row in rows), sum(row.fields for row in rows)),
+    }
+    figures |= rate("confirmed_right", map(_right, rows)) | rate("confirmed_wrong", map(_wrong, rows))
     for outcome in ("unverified", "unknown", "failed"):
-        figures[outcome] = mean([row.outcome == outcome for row in rows])
+        figures |= rate(outcome, (row.outcome == outcome for row in rows))
+    figures |= rate("spec_exact", (row.fields_right == row.fields for row in rows))
     return figures | {
         "goals": len(rows),
-        "step_accuracy": _share(sum(row.steps_right for row in rows), sum(row.steps for row in rows)),
-        "action_accuracy": _share(sum(row.actions_right for row in rows), sum(row.actions for row in rows)),
-        "spec_accuracy": _share(sum(row.fields_right for row in rows), sum(row.fields for row in rows)),
-        "spec_exact": mean([row.fields_right == row.fields for row in rows]),
+        "action_accuracy": share(sum(row.actions_right for row in rows), sum(row.actions for row in rows)),
         "redos_per_goal": mean([row.redos for row in rows]),
         "tokens_per_goal": mean([row.tokens for row in rows]),
         "calls_per_goal": mean([row.model_calls for row in rows]),
         "median_seconds": median([row.seconds for row in rows]),
     }
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from ..claims import has_control
+from ..acting.uses import has_control
 from ..steps import Done, Step
 from . import labels, words
 from .sites import Item, Line, Sheet, Site, chrome, elsewhere, fill_step, fill_steps, footer, ok

@@ -13,7 +13,7 @@ from random import Random
 from ...tools.browser.actions import parse_action
 from ...tools.browser.view import View
 from .. import roles
-from ..checks import Page
+from ..checking.checks import Page
 from ..steps import Done, Step
 from ..wording import fold
 from . import cart_pages, checkout_pages, goals, labels, pages, sites, words

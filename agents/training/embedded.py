@@ -1,19 +1,14 @@
 """Train the embedded model: its shape, its tokenizer, its documents as token streams, its held-out accuracy.
 
 `punchlist train embedded` calls `train_embedded`; the same seed gives the same documents in the same order.
-With what it was begun is kept in its folder (`settings.json`), so that it goes on with the same. `ship`
-(`--ship`) puts the checkpoint of a finished one where it is used, with facts and a model card.
+With what it was begun is kept in its folder: `settings.json`, so that it goes on with the same, and
+`origin.json` for what is told when it is shipped (`shipping`).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import platform
-import shlex
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ...core_model.errors import TrainingRefused
 from . import documents
 from .documents import HELD_OUT, ROLES, Piece
+from .legs import keep_origin
 
 if TYPE_CHECKING:
     from ...core_model.config import ModelConfig
@@ -265,14 +261,15 @@ def train_embedded(
     """Train in `out`, or continue what lies there; the checkpoint is `out/model`.
 
     Args:
-        out: Folder of this run: settings, tokenizer, state, log, checkpoint.
+        out: Folder of this run: settings, origin, tokenizer, state, log, checkpoint.
         settings: Of `settle`.
         threads: Of torch; None leaves its default.
         evaluate_steps: How often held-out accuracy is measured.
 
     Raises:
         CoreModelError: `settings.start` holds no checkpoint that can be read.
-        TrainingRefused: The state in `out` is damaged, or of a model of another shape.
+        TrainingRefused: The state in `out` is damaged, or of a model of another shape; or what
+            `settings.start` tells of its training cannot be read.
     """
     from ...core_model.checkpoint import load_checkpoint
     from ...core_model.config import ModelConfig
@@ -288,6 +285,8 @@ def train_embedded(
             remedy = "Begin in another folder, or go on with the version of punchlist that began it."
             raise TrainingRefused(out, "its model has another shape than the embedded one", remedy)
         config = ModelConfig.from_hf(state["shape"])
+    else:
+        keep_origin(out, start)
     (out / KEPT).write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
     plan = TrainConfig(
         steps=settings.steps,
@@ -319,160 +318,3 @@ def _tokenizer(folder: Path, seed: int, start: Path | None, *, going_on: bool) -
     tokenizer = make_tokenizer(seed) if start is None else Tokenizer.load(start)
     tokenizer.save(folder)
     return tokenizer
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is told of a shipped training.
-
-    Attributes:
-        command: What trains one of the same kind.
-        seed: Of the documents and the first weights.
-        steps: Optimizer steps.
-        batch_tokens: Tokens of a step.
-        decay_steps: Length of the final decay of the learning rate.
-        start: Checkpoint with whose weights it began; None for fresh ones.
-        tokens: All that were trained on, prompts and answers.
-        documents: All that were trained on.
-        seconds: Of computing, evaluations left out.
-        parameters: Of the model.
-        vocabulary: Tokens.
-        shape: Of the model.
-        machine: Its processor's architecture.
-        held_out: `held_out_accuracy`, 0 to 1.
-        history: What else is to be said of how these weights came to be.
-    """
-
-    command: str
-    seed: int
-    steps: int
-    batch_tokens: int
-    decay_steps: int
-    start: str | None
-    tokens: int
-    documents: int
-    seconds: float
-    parameters: int
-    vocabulary: int
-    shape: dict[str, int]
-    machine: str
-    held_out: dict[str, float]
-    history: str = ""
-
-
-def ship(run: Path, weights: Path, settings: Settings, *, history: str = "", count: int = 300) -> Facts:
-    """Copy a finished run's checkpoint to `weights`, with the facts of its training and a model card.
-
-    What lay there is replaced after everything was read and written: an interruption leaves it whole.
-
-    Args:
-        run: The folder that `train_embedded` trained in, finished.
-        weights: Where the shipped model lies.
-        settings: That it was trained with.
-        history: A sentence or more for the card on how these weights came to be.
-        count: Held-out documents a role.
-
-    Raises:
-        TrainingRefused: `run` holds no finished training, or `weights` is no place to replace.
-        CoreModelError: The checkpoint cannot be read.
-    """
-    from ...core_model.checkpoint import load_checkpoint, write_manifest
-    from ...core_model.tokenizer import Tokenizer
-
-    check_place(run, weights)
-    last = _last_line(run)
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{weights.name}-", dir=weights.parent) as place:
-        made = Path(place) / "made"
-        shutil.copytree(run / "model", made)
-        model, tokenizer = load_checkpoint(made), Tokenizer.load(made)
-        facts = Facts(
-            command=command_of(replace(settings, steps=int(last["step"]))),
-            seed=settings.seed,
-            steps=int(last["step"]),
-            batch_tokens=settings.batch_tokens,
-            decay_steps=settings.decay_steps,
-            start=settings.start,
-            tokens=int(last["tokens"]),
-            documents=int(last["documents"]),
-            seconds=last["seconds"],
-            parameters=model.config.parameters,
-            vocabulary=tokenizer.vocab_size,
-            shape={name: getattr(model.config, name) for name in SHAPE},
-            machine=platform.machine(),
-            held_out=held_out_accuracy(model, tokenizer, count=count),
-            history=history,
-        )
-        (made / "training.json").write_text(json.dumps(asdict(facts), indent=1) + "\n", encoding="utf-8")
-        (made / "README.md").write_text(model_card(facts), encoding="utf-8")
-        write_manifest(made)
-        if weights.exists():
-            os.replace(weights, Path(place) / "before")
-        os.replace(made, weights)
-    return facts
-
-
-def check_place(run: Path, weights: Path) -> None:
-    """Refuse to ship to where something else than an earlier checkpoint would be lost.
-
-    Raises:
-        TrainingRefused: `weights` is a file, holds other things, or holds the training itself.
-    """
-    remedy = "Name another folder, for example a new one."
-    if weights.exists() and not weights.is_dir():
-        raise TrainingRefused(weights, "it is a file, and a checkpoint is a folder", remedy)
-    if (run / "model").resolve().is_relative_to(weights.resolve()):
-        raise TrainingRefused(weights, "the training itself lies there", remedy)
-    if weights.is_dir() and any(weights.iterdir()) and not (weights / "config.json").exists():
-        raise TrainingRefused(weights, "it holds other things than a checkpoint, which would be lost", remedy)
-
-
-def _last_line(run: Path) -> dict[str, float]:
-    try:
-        lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        last: dict[str, float] = json.loads(lines[-1])
-    except (OSError, ValueError, IndexError) as error:
-        remedy = "Train there first, to the end."
-        raise TrainingRefused(run, "it has no log of a training (log.jsonl)", remedy) from error
-    return last
-
-
-def command_of(settings: Settings) -> str:
-    """The call that trains with these settings."""
-    started = "" if settings.start is None else f" --start {shlex.quote(settings.start)}"
-    return (
-        f"punchlist train embedded --out DIR --steps {settings.steps} --batch-tokens {settings.batch_tokens} "
-        f"--decay-steps {settings.decay_steps} --seed {settings.seed}{started}"
-    )
-
-
-def model_card(facts: Facts) -> str:
-    """The model card as Markdown, every figure and every sentence about this training from `facts`."""
-    figures: dict[str, float] = {
-        "parameters": facts.parameters,
-        "vocabulary": facts.vocabulary,
-        "steps": facts.steps,
-        "batch_tokens": facts.batch_tokens,
-        "decay_steps": facts.decay_steps,
-        "tokens": facts.tokens,
-        "documents": facts.documents,
-        "seconds": facts.seconds,
-        "seed": facts.seed,
-        **facts.shape,
-    }
-    fresh = "It began with fresh weights; curriculum: copying, small pages, everything."
-    further = f"It began with the weights of `{facts.start}`, past the curriculum."
-    words = {
-        "command": facts.command,
-        "machine": facts.machine,
-        "beginning": fresh if facts.start is None else further,
-        "history": f"\n{facts.history}\n" if facts.history else "",
-        "accuracy": "\n".join(
-            f"| {name.removeprefix('accuracy_')} | {value:.3f} |" for name, value in facts.held_out.items()
-        ),
-    }
-    words |= {name: f"{value:,.0f}" for name, value in figures.items()}
-    text = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
-    for name, value in words.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text

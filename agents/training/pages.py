@@ -16,7 +16,8 @@ from random import Random
 
 from ...tools.browser.actions import parse_action
 from ...tools.browser.view import Dialog, View
-from ..claims import may_claim, reasons, usable
+from ..acting.claims import may_claim, reasons
+from ..acting.uses import usable
 from ..steps import Done, Step
 from . import labels, words
 from .cart_pages import cart

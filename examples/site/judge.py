@@ -1,8 +1,8 @@
-"""Says whether a goal was truly reached, from the site's own database and nothing else.
+"""Says whether a goal was truly reached, and what was done, from the site's own database and nothing else.
 
 What it covers: orders, their every detail, every ticket's state and thread. What it does not:
-baskets that were left full, pages that were only looked at, and how an agent went about it. Nobody
-who solves a goal may read this database; otherwise the judgement would mean nothing.
+baskets that were left full, pages that were only looked at, and how an agent went about it. Beside the
+site only this module opens the database: whoever solves a goal must not know what is in it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .goals import Expected, ExpectedOrder, ExpectedTicket
 from .plan import Ticket, draw_plan
 from .server import Site
-from .store import Order, TicketState, read_orders, read_tickets
+from .store import Order, Query, TicketState, read_orders, read_tickets
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,19 @@ class Judgement:
 
     right: bool
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done at a site that cannot be undone, whether or not it was asked for.
+
+    Attributes:
+        orders: The number of every order, oldest first.
+        answers: Id of every ticket -> how many answers it got.
+    """
+
+    orders: tuple[str, ...]
+    answers: dict[int, int]
 
 
 def judge(site: Site | Path, expected: Expected) -> Judgement:
@@ -37,18 +51,32 @@ def judge(site: Site | Path, expected: Expected) -> Judgement:
     path = site.database if isinstance(site, Site) else site
     if not path.exists():
         return Judgement(False, (f"No site has ever run on {str(path)!r}.",))
-    with closing(sqlite3.connect(path)) as database:
-        database.row_factory = sqlite3.Row
-
-        def query(text: str, *values: object) -> list[sqlite3.Row]:
-            return database.execute(text, values).fetchall()
-
+    with _reading(path) as query:
         seed = query("SELECT seed FROM about")[0]["seed"]
         orders = read_orders(query("SELECT * FROM orders ORDER BY id"), query)
         tickets = read_tickets(query)
     reasons, numbers = _judge_orders(orders, expected.orders)
     reasons += _judge_tickets(draw_plan(seed).tickets, tickets, expected.tickets, numbers)
     return Judgement(not reasons, tuple(reasons))
+
+
+def count_done(site: Site) -> Done:
+    """Count the orders and answers at a site that has been started."""
+    with _reading(site.database) as query:
+        orders = tuple(str(row["number"]) for row in query("SELECT number FROM orders ORDER BY id"))
+        tickets = {ticket.id: len(ticket.lines) for ticket in read_tickets(query)}
+    return Done(orders, {ticket.id: tickets[ticket.id] - len(ticket.lines) for ticket in site.plan.tickets})
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[Query]:
+    with closing(sqlite3.connect(path)) as database:
+        database.row_factory = sqlite3.Row
+
+        def query(text: str, *values: object) -> list[sqlite3.Row]:
+            return database.execute(text, values).fetchall()
+
+        yield query
 
 
 def _judge_orders(orders: list[Order], wanted: tuple[ExpectedOrder, ...]) -> tuple[list[str], list[str]]:

@@ -230,14 +230,15 @@ class Site:
 
     @property
     def database(self) -> Path:
-        """The state; only the site and `judge` may read it."""
+        """The state; only the site and the module `judge` open it."""
         return self.folder / f"site-{self.seed}.sqlite3"
 
     def start(self) -> Self:
         """Start serving, on a thread of its own; a second call does nothing.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is taken, or the folder cannot be made.
+            sqlite3.Error: the state cannot be opened: it is no database, or not one of a site.
         """
         if self._server is None:
             self.folder.mkdir(parents=True, exist_ok=True)

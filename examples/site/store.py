@@ -2,7 +2,7 @@
 
 One connection behind one lock: the site is small and every request is a few statements. The file
 outlives the server, so a site that is started again on the same folder goes on where it was.
-Only the site itself and `judge` may read it.
+Only the site itself and the module `judge` open it.
 """
 
 from __future__ import annotations

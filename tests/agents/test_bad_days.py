@@ -1,22 +1,30 @@
 """What goes wrong around a run: no browser, no model, no disk, a person who says no, a second process."""
 
 import asyncio
-from contextlib import aclosing
+import os
+from contextlib import aclosing, suppress
 
 import pytest
 
 from punchlist.agents import Budget, Manager, Worker
+from punchlist.agents.evals.processes import descendants, leftovers
+from punchlist.agents.evals.string_match import string_match_model
 from punchlist.agents.mind import Mind
 from punchlist.agents.run import Run
 from punchlist.agents.testing import ScriptedModel
+from punchlist.agents.worker import NothingToWorkWith
+from punchlist.core_model import load_model
 from punchlist.core_model.errors import NotAModelServer
 from punchlist.core_model.generation import Generation
+from punchlist.examples.site import DEMO_SEED, Site, demo_goal, judge
 from punchlist.memory import StoreUnusable
 from punchlist.protocols import Confirmed, Failed, Unverified
 from punchlist.protocols.errors import JournalFull, RunLocked
 from punchlist.protocols.journal import Journal
-from punchlist.tools import preset
-from punchlist.tools.errors import BrowserMissing
+from punchlist.tools import preset, tool
+from punchlist.tools.browser import Browser
+from punchlist.tools.browser.results import refused
+from punchlist.tools.errors import BrowserMissing, OriginBlocked, PageUnreadable, SiteUnreachable
 
 from .doubles import ORDER_GOAL, ORDER_PLAN, URL, WANTED, PaperShop, knowing
 
@@ -75,6 +83,24 @@ async def test_an_answer_that_was_cut_is_never_used(manager, watch, shop, role):
     assert isinstance(outcome, Unverified)
     assert "was cut" in " ".join(outcome.reasons)
     assert shop.acted == []
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (OriginBlocked("http://other.test/", (URL,)), "Browser(allow"),
+        (PageUnreadable(URL, "odd"), "your own"),
+    ],
+)
+async def test_advice_to_the_operator_never_reaches_the_model(manager, watch, shop, caplog, error, advice):
+    shop.outages, model = [error], ScriptedModel(knowing(ORDER_PLAN))
+
+    outcome, _ = await watch(manager(model, [shop]), ORDER_GOAL)
+
+    assert isinstance(outcome, Confirmed) and len(outcome.punch_list) == 1
+    assert advice in caplog.text
+    assert any("failed : " in question for question in model.asked)
+    assert not any(advice.lower() in question.lower() for question in model.asked)
 
 
 @pytest.mark.parametrize(("agrees", "kind"), [(True, Confirmed), (False, Unverified)])
@@ -164,6 +190,149 @@ async def test_a_used_up_run_goes_on_with_a_larger_budget(manager, watch, shop, 
     assert isinstance(events[-1].outcome, Confirmed) and shop.orders == [WANTED]
 
 
+def status(path):
+    with Journal.open(path, readonly=True) as journal:
+        return journal.runs()[-1].status
+
+
+async def test_workers_with_nothing_to_work_with_are_said_to_need_it_before_the_model_is_asked(
+    manager, watch, tmp_path
+):
+    model = ScriptedModel(knowing(ORDER_PLAN))
+
+    outcome, _ = await watch(manager(model, [], []), ORDER_GOAL)
+
+    assert isinstance(outcome, Failed) and isinstance(outcome.error, NothingToWorkWith)
+    assert "'worker 1, worker 2' has no browser" in str(outcome.error)
+    assert "Give it one: Worker(" in str(outcome.error)
+    assert model.asked == [] and status(tmp_path / "run.db") == "paused"
+
+
+async def test_a_run_that_is_resumed_without_a_browser_waits_for_one(manager, watch, shop, tmp_path):
+    @tool(effect="read")
+    def stock(item: str) -> int:
+        """Units of an item in stock."""
+        return 12
+
+    await watch(manager(knowing(ORDER_PLAN), [shop], steps=2), ORDER_GOAL)
+
+    *_, ended = [event async for event in manager(knowing(ORDER_PLAN), [stock]).resume(tmp_path / "run.db")]
+    *_, again = [event async for event in manager(knowing(ORDER_PLAN), [shop]).resume(tmp_path / "run.db")]
+
+    assert isinstance(ended.outcome, Failed) and isinstance(ended.outcome.error, NothingToWorkWith)
+    assert isinstance(again.outcome, Confirmed) and shop.orders == [WANTED]
+
+
+class SilentShop(PaperShop):
+    """Its pages can be looked at; what is done there finds nobody until `awake`."""
+
+    awake = False
+
+    async def open(self, *where):
+        tab = await super().open(*where)
+        if not self.awake:
+            tab.act = self.silence
+        return tab
+
+    async def silence(self, action):
+        return refused("unreachable", f"{URL}/basket does not answer")
+
+
+@pytest.mark.parametrize("redos", [0, 2])
+async def test_a_site_that_is_silent_to_the_last_attempt_pauses_the_run(manager, watch, tmp_path, redos):
+    """It says nothing about the work: with the site back, the attempt is made again."""
+    shop = SilentShop()
+
+    outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop], redos=redos), ORDER_GOAL)
+    paused = status(tmp_path / "run.db")
+    shop.awake = True
+    *_, ended = [event async for event in manager(knowing(ORDER_PLAN), [shop]).resume(tmp_path / "run.db")]
+
+    assert isinstance(outcome, Failed) and isinstance(outcome.error, SiteUnreachable)
+    assert "basket does not answer" in str(outcome.error) and paused == "paused"
+    assert len(outcome.punch_list) == redos
+    assert isinstance(ended.outcome, Confirmed) and shop.orders == [WANTED]
+
+
+class Door:
+    """Stands before a site, lets so many connections through, and drops those after them."""
+
+    def __init__(self, site, left):
+        self.left, self._port = left, site.port
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._let_through, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+
+    async def _let_through(self, visitor, to_visitor):
+        self.left -= 1
+        if self.left >= 0:
+            site, to_site = await asyncio.open_connection("127.0.0.1", self._port)
+            await asyncio.gather(pour(visitor, to_site), pour(site, to_visitor))
+        to_visitor.close()
+
+
+async def pour(source, sink):
+    """Hand on everything, then close."""
+    with suppress(OSError):
+        while data := await source.read(65_536):
+            sink.write(data)
+            await sink.drain()
+    sink.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("requests", [1, 8, 20])
+async def test_a_site_that_drops_connections_in_the_middle_pauses_the_run(tmp_path, requests):
+    model, path, wanted = string_match_model(), tmp_path / "run.db", demo_goal()
+    with Site(DEMO_SEED, flaws=()) as site:
+        async with Door(site, requests) as door, asyncio.timeout(120):
+            async with Browser(allow=[door.url]) as browser:
+                manager = Manager(model, [Worker("one", model, [browser])], journal=path)
+
+                outcome = await manager.run(wanted.text)
+                paused, door.left, children = status(path), 10_000, descendants(os.getpid())
+                *_, ended = [event async for event in manager.resume(path)]
+            left = await leftovers(children)
+
+        assert isinstance(outcome, Failed) and isinstance(outcome.error, SiteUnreachable)
+        assert (paused, left) == ("paused", 0)
+        assert isinstance(ended.outcome, Confirmed) and judge(site, wanted.expected).right
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    model = load_model()
+    yield model
+    model.engine.close()
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Write a poem about the sea.",
+        "Book a flight from Paris to Rome for Ada Lovelace on 3 May.",
+        "Translate 'good morning' into French.",
+        "How many people live in Japan?",
+        "xq zzv 7 blorp !! ;;",
+        "...",
+    ],
+)
+async def test_the_embedded_model_touches_nothing_for_a_goal_outside_of_what_it_knows(
+    embedded, watch, shop, tmp_path, goal
+):
+    manager = Manager(embedded, [Worker("one", embedded, [shop])], journal=tmp_path / "run.db")
+
+    outcome, _ = await watch(manager, goal)
+
+    assert isinstance(outcome, Unverified) and outcome.reasons
+    assert shop.visits == [] and outcome.cost.steps == 0
+
+
 def test_a_worker_has_one_browser():
     with pytest.raises(ValueError, match="2 browsers"):
         Worker("one", ScriptedModel([]), [PaperShop(), PaperShop()])
@@ -195,3 +364,19 @@ async def test_a_lesson_that_cannot_be_kept_leaves_the_confirm_as_it_is(manager,
     with Journal.open(tmp_path / "run.db", readonly=True) as journal:
         [lost] = journal.rows(outcome.run, kinds=("lesson_lost",))
     assert isinstance(outcome, Confirmed) and "input/output error" in lost.body
+
+
+class UnreadableMemory(BrokenMemory):
+    """Its disk is gone when something is to be recalled, too."""
+
+    async def recall(self, *_, **__):
+        raise StoreUnusable("/memory", "input/output error")
+
+
+async def test_a_run_whose_lessons_cannot_be_recalled_goes_on_without_them(manager, watch, shop, tmp_path):
+    outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop], memory=UnreadableMemory()), ORDER_GOAL)
+
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        lost = list(journal.rows(outcome.run, kinds=("recall_lost",)))
+    assert isinstance(outcome, Confirmed) and shop.orders == [WANTED]
+    assert lost and all("input/output error" in row.body for row in lost)

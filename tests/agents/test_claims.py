@@ -2,7 +2,9 @@
 
 import pytest
 
-from punchlist.agents.claims import may_claim, may_select, may_use, reasons, related, usable
+from punchlist.agents.acting.claims import may_claim, reasons
+from punchlist.agents.acting.rows import related
+from punchlist.agents.acting.uses import may_select, may_use, usable
 from punchlist.agents.steps import Done, Step
 from punchlist.tools.browser.view import Element, View
 

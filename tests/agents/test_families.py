@@ -2,10 +2,10 @@
 
 import pytest
 
-from punchlist.agents.checks import Page
-from punchlist.agents.criteria import REPORTED
+from punchlist.agents.checking.checks import Page
+from punchlist.agents.checking.criteria import REPORTED
 from punchlist.agents.families import FAMILIES, UnknownFamily, jobs_of
-from punchlist.agents.planning import doubts
+from punchlist.agents.planning.doubts import doubts
 from punchlist.agents.roles import PlannedTask, read_plan
 from punchlist.protocols import ToolCheck
 from punchlist.tools.browser.view import Element, View
@@ -296,6 +296,60 @@ def test_an_answer_that_was_typed_and_not_sent_does_not_count():
     said = next(each for each in work.spec.criteria if each.name.startswith("2"))
 
     assert said.find(Page.of(typed).as_json()).outcome == "fail"
+
+
+def told(answer, *returned):
+    """Whether an answer counts as what these calls returned."""
+    goal = "How many mugs are in stock?"
+    work = jobs(goal, "task use\ntext how many mugs are in stock ?\nend")["1.use"].make({})
+    [criterion] = work.spec.criteria
+    return criterion.find({"answer": answer, "returned": list(returned)}).outcome
+
+
+@pytest.mark.parametrize(
+    ("answer", "returned"),
+    [
+        ("12", "12"),
+        ("-5", "-5"),
+        ("12", "There are 12 in stock"),
+        ("green", '{"colour": "green", "count": 5}'),
+        ("5", '{"colour": "green", "count": 5}'),
+        ("lamp", '["mug", "lamp"]'),
+        ("4711", "order no 4711 is placed"),
+        ("not in stock", "mugs are not in stock"),
+        ("mugs : 12", '{"mugs": 12}'),
+    ],
+)
+def test_an_answer_is_a_value_or_words_that_a_tool_returned(answer, returned):
+    spelled = answer.replace(" : ", '": ')
+
+    assert told(spelled, "nothing", returned) == "pass"
+
+
+@pytest.mark.parametrize(
+    ("answer", "returned"),
+    [
+        ("5", "-5"),
+        ("5", '{"degrees": -5}'),
+        ("1", "12"),
+        ("200", "1,200"),
+        ("1", "1,200"),
+        ("stock", "not in stock"),
+        ("in stock", "it isn't in stock"),
+        ("stock", "out of stock"),
+        ("13", "12"),
+    ],
+)
+def test_a_part_of_a_number_or_the_opposite_is_no_answer(answer, returned):
+    assert told(answer, returned) == "fail"
+
+
+def test_a_label_without_its_value_cannot_be_told():
+    assert told("in stock", '{"in stock": false}') == "cannot_check"
+
+
+def test_a_text_that_is_too_deep_to_read_is_no_reason_to_break_down():
+    assert told("12", "[" * 100_000) == "fail"
 
 
 def test_every_family_has_an_example_that_it_could_do():

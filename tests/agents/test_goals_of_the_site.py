@@ -5,10 +5,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from punchlist.agents.checks import Page
-from punchlist.agents.criteria import REPORTED
+from punchlist.agents.checking.checks import Page
+from punchlist.agents.checking.criteria import REPORTED
 from punchlist.agents.families import jobs_of
-from punchlist.agents.planning import doubts
+from punchlist.agents.planning.doubts import doubts
 from punchlist.agents.roles import Field, PlannedTask, ask_plan, read_plan, write_plan
 from punchlist.agents.wording import Span
 from punchlist.core_model.grammar import Grammar

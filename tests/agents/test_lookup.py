@@ -2,7 +2,7 @@
 
 import pytest
 
-from punchlist.agents.lookup import CannotTell, Found, find_order
+from punchlist.agents.checking.lookup import CannotTell, Found, find_order
 from punchlist.tools.browser.results import ActionResult, refused
 from punchlist.tools.browser.view import Element, View
 

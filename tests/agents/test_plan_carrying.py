@@ -2,7 +2,7 @@
 
 import pytest
 
-from punchlist.agents.carrying import carried
+from punchlist.agents.planning.carrying import carried
 from punchlist.agents.wording import words
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from punchlist.agents.planning import doubts
+from punchlist.agents.planning.doubts import doubts
 from punchlist.agents.roles import ask_plan, read_plan
 from punchlist.core_model.grammar import Grammar
 

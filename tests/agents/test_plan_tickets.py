@@ -2,7 +2,7 @@
 
 import pytest
 
-from punchlist.agents.planning import doubts
+from punchlist.agents.planning.doubts import doubts
 from punchlist.agents.roles import read_plan
 
 ORDER = "task order\ncount 2\nitem green mugs\nname ada lovelace\n"

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from punchlist.agents.planning import CARRIERS, doubts, uncovered
+from punchlist.agents.planning.doubts import CARRIERS, doubts, uncovered
 from punchlist.agents.roles import ask_plan, read_plan, write_plan
 from punchlist.agents.training.goals import draw
 from punchlist.agents.wording import fold, words

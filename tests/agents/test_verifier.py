@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from punchlist.agents.budget import Budget
-from punchlist.agents.criteria import look_for_reported
+from punchlist.agents.checking.criteria import look_for_reported
 from punchlist.agents.mind import Mind, Truncated
 from punchlist.agents.testing import ScriptedModel
 from punchlist.agents.verifier import SURE, Verifier

@@ -5,12 +5,14 @@ import resource
 import signal
 import socket
 import sqlite3
+import sys
 import threading
 from contextlib import contextmanager
 
 import pytest
 
 from punchlist.agents.cli.edge import USAGE
+from punchlist.core_model.model import EMBEDDED
 from punchlist.protocols.journal import Journal
 
 GOAL = "Order 2 green mugs for Ada Lovelace, express, deliver on 3 May."
@@ -57,6 +59,7 @@ def test_settings_that_cannot_be_are_refused(punchlist, arguments, says):
         ("nowhere", "no such folder"),
         ("empty", "config.json"),
         ("corrupt", "sha256"),
+        ("weightless", "Only safetensors are read"),
         ("URL", "OpenAI-compatible"),
         ("http://127.0.0.1:1/v1", "All connection attempts failed. Start the server"),
         ("http://127.0.0.1:99999/v1", "port 99999"),
@@ -70,7 +73,9 @@ def test_a_model_that_cannot_be_opened_is_refused(punchlist, shop, tmp_path, mod
     (tmp_path / "corrupt" / "config.json").write_text("{}")
     listed = {"config.json": {"bytes": 2, "sha256": "0" * 64}}
     (tmp_path / "corrupt" / "manifest.json").write_text(json.dumps({"version": 1, "files": listed}))
-    given = model in ("nowhere", "empty", "corrupt")
+    (tmp_path / "weightless").mkdir()
+    (tmp_path / "weightless" / "config.json").write_text((EMBEDDED / "config.json").read_text())
+    given = model in ("nowhere", "empty", "corrupt", "weightless")
     source = str(tmp_path / model) if given else shop.url if model == "URL" else model
 
     ended = punchlist("run", GOAL, "--site", shop.url, "--memory", "none", "--model", source, model=None)
@@ -141,10 +146,12 @@ def files_end_at(size):
     """No file of this process may grow beyond `size` bytes, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    caching, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a cut one would break later imports
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
+        sys.dont_write_bytecode = caching
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
 
@@ -162,6 +169,15 @@ def test_a_full_disk_stops_the_run_and_no_way_is_named_that_leads_nowhere(punchl
     assert "No space left" in ended.out
     assert f"punchlist resume {path}" not in ended.out
     assert "Traceback" not in ended.err
+
+
+def test_a_demo_whose_shop_finds_the_disk_full_says_so_and_leaves_nothing(punchlist, tmp_path):
+    with files_end_at(1_000):
+        ended = punchlist("run", "--demo", "--memory", "none")
+
+    assert ended.code == USAGE
+    assert "Make room on its disk" in sentence(ended)
+    assert list((tmp_path / ".punchlist" / "demo").iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ["--json", "--events"])

@@ -8,7 +8,9 @@ import pytest
 
 from punchlist.agents.cli.board import Board, TaskLine
 from punchlist.agents.cli.edge import DONE, FAILED, UNVERIFIED
+from punchlist.agents.cli.journals import KINDS
 from punchlist.agents.cli.report import Ending
+from punchlist.protocols.journal import Journal
 from punchlist.protocols.outcome import Unverified
 
 GOAL = "Order 1 green mug for Ada Lovelace, express, deliver on 3 May."
@@ -97,3 +99,5 @@ def test_the_demo_ends_confirmed_and_the_shop_holds_exactly_what_was_asked_for(p
     assert [bool(item["mended"]) for item in told["punch_list"]] == [True]
     assert {"planned", "said", "stood", "looked", "acted", "thought"} <= {event["event"] for event in events}
     assert list((tmp_path / ".punchlist" / "demo").iterdir()) == []
+    with Journal.open(told["journal"], readonly=True) as journal:
+        assert {row.kind for row in journal.rows(told["run"])} <= set(KINDS)

@@ -146,6 +146,15 @@ def test_an_absent_shard_is_named(folder: Path) -> None:
         load_checkpoint(folder)
 
 
+def test_a_folder_with_a_config_and_no_weights_says_what_is_read(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name != "config.json":
+            path.unlink()
+
+    with pytest.raises(MissingWeights, match="Only safetensors are read"):
+        load_checkpoint(folder)
+
+
 def test_an_absent_tensor_is_named(folder: Path) -> None:
     (folder / "manifest.json").unlink()
     config = json.loads((folder / "config.json").read_text())

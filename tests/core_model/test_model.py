@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -211,6 +212,30 @@ def test_a_hub_name_without_network_says_so(monkeypatch: pytest.MonkeyPatch, tmp
 
     with pytest.raises(HubUnavailable, match="nobody/nothing"):
         load_model("nobody/nothing")
+
+
+async def test_a_hub_name_opens_what_its_patterns_fetch(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+
+    def fetch(name: str, *, allow_patterns: list[str]) -> str:
+        assert name == "somebody/tiny"
+        for path in (path for pattern in allow_patterns for path in folder.glob(pattern)):
+            shutil.copy(path, fetched)
+        return str(fetched)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+
+    opened = load_model("somebody/tiny", seed=3)
+    made = await opened.generate(MESSAGES, sampling=WARM)
+    await opened.aclose()
+
+    local = load_model(folder, seed=3)
+    assert opened.name == "somebody/tiny"
+    assert made.text == (await local.generate(MESSAGES, sampling=WARM)).text
+    await local.aclose()
 
 
 def test_embedded_weights_that_are_not_installed_are_named(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from punchlist.agents.evals import embedded
 from punchlist.agents.evals.embedded import NotLocal
 from punchlist.agents.evals.harness import EvalOptions, execute
 from punchlist.agents.evals.models import STRING_MATCH
@@ -68,7 +69,7 @@ def test_a_question_that_agents_ask_otherwise_than_it_was_trained_is_noticed():
         rebuild("reflect", "stage cart\nwhat went wrong : the count\nlesson:")
 
 
-def test_every_role_is_measured_both_ways_and_what_is_not_known_is_said(untrained, tmp_path):
+def test_every_role_is_measured_both_ways_and_what_is_not_known_is_said(untrained, tmp_path, unexplained):
     options = EvalOptions(model=str(untrained), limit=1, out=tmp_path / "x.jsonl", say=silent)
 
     made = execute("eval", "embedded", options)
@@ -76,7 +77,10 @@ def test_every_role_is_measured_both_ways_and_what_is_not_known_is_said(untraine
     figures = made["figures"]
     wanted = {f"accuracy_{role}{way}" for role in ROLES for way in ("", "_grammar")}
     assert wanted <= set(figures)
-    assert all(0 <= figures[name] <= 1 for name in wanted)
+    assert all(
+        0 <= figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"] <= 1 for name in wanted
+    )
+    assert unexplained(embedded, figures) == set()
     assert figures["parameters"] > 0
     assert figures["training_tokens"] is None
     assert set(made["settings"]["skipped"]) == {"training_tokens", "training_seconds"}

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from punchlist.agents.evals import harness
+from punchlist.agents.cli import main
+from punchlist.agents.evals import explorer, harness
 from punchlist.agents.evals.harness import EvalOptions, Measuring, OptionRefused, UnknownMeasurement, execute
 from punchlist.agents.evals.ledger import EvalError, Ledger, LedgerDamaged, LedgerInUse, LedgerMismatch
 
@@ -48,6 +50,27 @@ def test_an_unknown_measurement_is_answered_with_the_known_ones():
 def test_an_option_that_means_nothing_here_is_refused_not_ignored():
     with pytest.raises(OptionRefused, match=r"'explorer' refuses --model"):
         execute("eval", "explorer", EvalOptions(model="string-match", say=silent))
+    with pytest.raises(OptionRefused, match=r"'kill' refuses --no-compare: it takes json, limit, .*parallel"):
+        execute("eval", "kill", EvalOptions(compare=False, say=silent))
+
+
+@pytest.mark.parametrize("given", [{"resume": True}, {"out": Path("x.jsonl")}], ids=str)
+def test_a_measurement_without_a_ledger_refuses_the_options_of_one(given):
+    with pytest.raises(OptionRefused, match="'demo' refuses"):
+        execute("bench", "demo", EvalOptions(**given, say=silent))
+
+
+@pytest.mark.parametrize(
+    ("kind", "others"), [("eval", ["data", "clone"]), ("bench", ["resume", "seed", "out"])]
+)
+def test_help_lists_the_measurements_and_only_options_that_one_of_them_takes(kind, others, capsys):
+    with pytest.raises(SystemExit):
+        main([kind, "--help"])
+
+    text = capsys.readouterr().out
+    assert all(f"  {name}" in text and about in text for name, about in harness.abouts(kind).items())
+    assert [option for option in others if f"--{option}" in text] == []
+    assert all(f"--{option}" in text for option in ("json", "quick", "model"))
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "half", "1/0"])
@@ -178,7 +201,7 @@ def test_a_rate_of_nothing_is_null_not_zero():
     assert harness.rate("x", []) == {"x": None, "x_low": 0.0, "x_high": 1.0}
 
 
-def test_every_measurement_speaks_the_one_json_form(tmp_path):
+def test_every_measurement_speaks_the_one_json_form(tmp_path, unexplained):
     found = execute("eval", "explorer", EvalOptions(limit=1, out=tmp_path / "x.jsonl", say=silent))
 
     assert list(found) == ["name", "figures", "settings", "machine", "seconds"]
@@ -186,3 +209,5 @@ def test_every_measurement_speaks_the_one_json_form(tmp_path):
     assert {"configurations", "planted", "found", "seconds"} <= set(found["figures"])
     assert found["figures"]["planted"] == found["figures"]["found"] == 1
     assert found["figures"]["violations"] == 0
+    assert found["figures"]["configurations_two_workers"] == found["figures"]["configurations"] > 1000
+    assert unexplained(explorer, found["figures"]) == set()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from punchlist.agents.evals import kill, shop
 from punchlist.agents.evals.harness import EvalOptions, execute
 from punchlist.agents.evals.kill import Moment, trial
 from punchlist.agents.evals.kill_target import holds_run
@@ -23,14 +24,17 @@ def silent(line):
 
 
 @pytest.mark.browser
-def test_one_goal_gives_every_fixed_figure_and_one_of_five_ends(tmp_path):
+def test_one_goal_gives_every_fixed_figure_and_one_of_five_ends(tmp_path, unexplained):
     options = EvalOptions(model=STRING_MATCH, limit=1, compare=False, out=tmp_path / "x.jsonl", say=silent)
 
     figures = execute("eval", "shop", options)["figures"]
 
     assert set(figures) >= FIXED
+    assert list(figures)[:2] == ["step_accuracy", "spec_accuracy"]
     assert figures["goals"] == 1
     assert sum(figures[end] for end in ENDS) == 1
+    assert {f"{share}_{end}" for share in (*ENDS, "spec_exact") for end in ("low", "high")} <= set(figures)
+    assert unexplained(shop, figures) == set()
 
 
 @pytest.mark.browser
@@ -69,7 +73,7 @@ async def test_a_run_that_is_killed_while_it_shops_ends_right_and_leaves_no_proc
 
 @pytest.mark.browser
 @pytest.mark.long
-def test_kills_are_counted_and_written_down_one_by_one(tmp_path):
+def test_kills_are_counted_and_written_down_one_by_one(tmp_path, unexplained):
     path = tmp_path / "kills.jsonl"
 
     figures = execute("eval", "kill", EvalOptions(model=STRING_MATCH, limit=1, out=path, say=silent))[
@@ -79,15 +83,20 @@ def test_kills_are_counted_and_written_down_one_by_one(tmp_path):
     keys = [json.loads(line).get("key") for line in path.read_text().splitlines()]
     assert keys[1:] == ["whole:92", "kill:0"]
     assert (figures["kills"], figures["lost"], figures["doubled"], figures["orphans"]) == (1, 0, 0, 0)
+    assert {"unverified_low", "failed_high"} <= set(figures)
+    assert unexplained(kill, figures) == set()
 
 
 @pytest.mark.browser
 @pytest.mark.long
 def test_a_hundred_kills_lose_nothing_and_double_nothing(tmp_path):
     """The stand-in thinks, since what is held here is the journal's promise, not the model's skill."""
-    options = EvalOptions(model=STRING_MATCH, out=tmp_path / "kills.jsonl", say=silent)
+    options = EvalOptions(model=STRING_MATCH, out=tmp_path / "kills.jsonl", parallel=2, say=silent)
 
     figures = execute("eval", "kill", options)["figures"]
 
+    print(f"{figures['unknown']} of {figures['kills']} kills leave a person to look what was done")
     assert figures["kills"] >= 95
     assert [figures[name] for name in ("lost", "doubled", "orphans", "confirmed_wrong")] == [0, 0, 0, 0]
+    shares = sum(figures[name] for name in ("confirmed_right", "unverified", "failed"))
+    assert figures["unknown"] == pytest.approx(figures["kills"] * (1 - shares), abs=0.1)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from punchlist.examples.site import Expected, Site, demo_goal, draw_plan, goal, judge
+from punchlist.examples.site.judge import count_done
 
 DEMO = demo_goal()
 (ORDER,) = DEMO.expected.orders
@@ -131,3 +132,14 @@ def test_a_stopped_site_can_still_be_judged(site, visitor):
 
 def test_a_site_that_never_ran_is_wrong(tmp_path):
     assert not judge(Site(1, folder=tmp_path), Expected()).right
+
+
+def test_what_was_done_is_counted_whether_or_not_it_was_asked_for(site, visitor):
+    numbers = (visitor.order(ORDER), visitor.order(replace(ORDER, name="Ada Whitlock")))
+    for text in numbers:
+        close(visitor, TICKET.ticket, text)
+
+    done = count_done(site)
+
+    assert done.orders == numbers
+    assert {ticket: answers for ticket, answers in done.answers.items() if answers} == {TICKET.ticket: 2}

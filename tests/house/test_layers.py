@@ -77,7 +77,7 @@ def test_only_agents_reach_the_example_site(tree):
     wrong = [
         f"{path}:{line}"
         for path in tree.modules()
-        if path.parts[0] == "agents" and path.parts[1] not in {"cli", "cli.py", "evals", "demo.py"}
+        if path.parts[0] == "agents" and path.parts[1] not in {"cli", "evals"}
         for line, target, _ in imported_modules(path, tree.parse(path))
         if target.split(".")[0] == "examples"
     ]

@@ -24,7 +24,8 @@ def test_the_program_in_the_readme_runs(tree, run_python, tmp_path):
     programs = blocks(tree, "python")
 
     assert len(programs) == 1
-    run_python("-c", programs[0], cwd=tmp_path, timeout=240)
+    said = run_python("-c", programs[0], cwd=tmp_path, timeout=240)
+    assert said.splitlines()[0] == "14 in stock, says stock"
 
 
 def test_the_commands_are_those_of_the_program(tree, run_python, tmp_path):

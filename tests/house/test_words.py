@@ -12,14 +12,20 @@ PRIVATE = [
     r"\bissue #?" + r"\d",
     r"\blent mach" + "ine",
     "/tmp" + "/build",
+    r"(?<!\w)\.lib" + r"rary\b",
+    r"\b(design|sty" + r"le)\.md\b",
 ]
+ABSOLUTE = r"(?<![\w.:/])/(tmp|home|root|work|var|mnt|opt|Users)/"
+WEIGHTS = ("core_model", "weights")
+TABLES = {"tokenizer.json", "model.safetensors.index.json"}
+"""Files of weights that a program wrote for programs: names of tensors, pieces of words."""
 
 
 def hits(tree, pattern):
     return [
         f"{path}:{number}: {line.strip()[:100]}"
         for path in tree.files()
-        if path.suffix in TEXT and path.name != "LICENSE" and path.parts[:2] != ("core_model", "weights")
+        if path.suffix in TEXT and path.name not in {"LICENSE", *TABLES}
         for number, line in enumerate(tree.text(path).splitlines(), 1)
         if re.search(pattern, line)
     ]
@@ -31,6 +37,21 @@ def test_nothing_is_left_for_later(tree):
 
 def test_nothing_names_the_place_where_it_was_made(tree):
     assert hits(tree, "|".join(PRIVATE)) == []
+
+
+def test_what_is_shipped_with_the_weights_names_no_folder_of_a_machine(tree):
+    read = [path for path in tree.files() if path.parts[:2] == WEIGHTS and path.name not in TABLES]
+
+    found = [
+        f"{path}: {line}"
+        for path in read
+        if path.suffix in TEXT
+        for line in tree.text(path).splitlines()
+        if re.search(ABSOLUTE, line)
+    ]
+
+    assert {"README.md", "training.json", "manifest.json", "config.json"} <= {path.name for path in read}
+    assert found == []
 
 
 def test_no_safety_feature_rests_on_an_assert(tree):
@@ -51,4 +72,5 @@ def test_the_search_sees_a_planted_word(tmp_path):
 
     assert re.search("|".join(UNFINISHED), planted)
     assert re.search("|".join(PRIVATE), planted)
+    assert re.search("|".join(PRIVATE), "see sty" + "le.md") and re.search(ABSOLUTE, "began in /t" + "mp/w")
     assert Path(__file__).name not in planted

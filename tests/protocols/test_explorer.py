@@ -8,6 +8,9 @@ from punchlist.protocols.explorer import BIG, INVARIANTS, SCENARIOS, Bounds, exp
 from punchlist.protocols.mutants import MUTANTS, Mutant
 from punchlist.protocols.states import state_table
 
+OF_THE_WALK = {"too_large"}
+"""Not about reducers: it says that the walk was cut off. Narrow bounds break it, in a test of its own."""
+
 README = Path(__file__).parents[2] / "protocols" / "README.md"
 
 
@@ -26,11 +29,18 @@ def test_it_holds_in_the_larger_worlds(name: str) -> None:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_every_planted_fault_is_found_with_the_steps_that_lead_to_it(mutant: Mutant) -> None:
-    found = explore({**SCENARIOS, **BIG}[mutant.scenario], mutant.reducers, stop_at_first=True)
+def test_of_every_planted_fault_exactly_what_it_breaks_is_found(mutant: Mutant) -> None:
+    found = explore({**SCENARIOS, **BIG}[mutant.scenario], mutant.reducers)
 
-    assert found.violations, f"the explorer does not see that the reducer {mutant.says}"
-    assert all(violation.invariant in INVARIANTS and violation.trace for violation in found.violations)
+    assert {violation.invariant for violation in found.violations} == set(mutant.breaks), mutant.says
+    assert all(violation.trace for violation in found.violations), "the steps that lead there are missing"
+
+
+def test_every_invariant_is_broken_by_a_planted_fault() -> None:
+    """An invariant that nothing has ever broken may be one that cannot be."""
+    broken = {invariant for mutant in MUTANTS for invariant in mutant.breaks}
+
+    assert broken == set(INVARIANTS) - OF_THE_WALK
 
 
 def test_the_exploration_says_so_when_it_is_not_complete() -> None:

@@ -93,7 +93,7 @@ def test_arguments_that_do_not_fit_are_refused_with_the_reason(args):
     with pytest.raises(InvalidArguments, match="'stock' was called with arguments that do not fit") as caught:
         stock.validate(args)
 
-    assert str(caught.value).endswith(caught.value.problems + ".") and caught.value.problems
+    assert caught.value.problems and caught.value.for_model.endswith(caught.value.problems + ".")
 
 
 @pytest.mark.parametrize("value", ["5", 5.5, None, [5]])

@@ -8,19 +8,35 @@ Does not cover: pages that show ticket and state in no labelled row; then it can
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..protocols.spec import Criterion
-from ..tools.browser.view import View
+from ...protocols.spec import Criterion
+from ...tools.browser.view import View
+from ..steps import Stage, Step
+from ..wording import words
 from . import checks
 from .checks import Page
 from .criteria import look
-from .steps import Stage, Step
-from .wording import words
 
 VOICE_WORDS = 4
 """Words that a voice may have that stands before a reply in one run of text."""
+
+
+SUBJECT = frozenset("subject about title topic regarding re summary concern".split())
+"""Words of labels of what a ticket is about."""
+
+SUGGESTED = frozenset(
+    "suggested suggestion suggestions draft drafts template templates proposed canned preview".split()
+)
+"""Words of labels of replies that were not sent."""
+
+TITLE_PARTS = re.compile(r"\s[-–—|·•:]\s|:\s|[#\[(]\s*\d+[\])]?")
+"""What stands between a subject and the rest of a page's title."""
+
+NUMBERED = re.compile(r"^(?:ticket|case|request)\s*(?:no\.?\s*)?#?\d+\s*[:–-]\s*", re.IGNORECASE)
+"""What stands before a subject in a heading."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +101,23 @@ class Ticket:
         rows = [(*row[:1], *_told(page, row[1:])) for row in page.rows]
         shown = checks.shows_name(replace(page, rows=tuple(row for row in rows if len(row) < 3)), self.name)
         told = replace(page, rows=tuple(_told(page, row) for row in page.rows))
-        return checks.shows_text(told, self.about) if shown is True and self.about else shown
+        return shows_subject(told, self.about) if shown is True and self.about else shown
 
     def is_said(self, page: Page) -> bool | str | None:
         """Whether the answer stands in the thread once (not merely in a field that was not sent).
 
         It is a cell of its own or follows a voice, and the row does not name the customer. Where the words
-        stand in another way it cannot be told whose they are.
+        stand in another way it cannot be told whose they are. What is only suggested is not said.
         """
         unsent = {checks.plain(value) for role, _, value in page.fields if role == "textbox"}
-        rows = [_told(page, row) for row in page.rows]
+        rows = [row for row in (_told(page, row) for row in page.rows) if row]
         voiced = any(len(row) == 1 and self._speaks(row[0]) for row in rows)
-        found = [
-            self._answers([cell for cell in row if checks.plain(cell) not in unsent], voiced) for row in rows
-        ]
+        found: list[bool | None] = []
+        suggested = False
+        for row in rows:
+            answer = self._answers([cell for cell in row if checks.plain(cell) not in unsent], voiced)
+            suggested = len(row) == 1 and (suggested or _heads_suggestions(row[0]))
+            found.append(None if answer and suggested else answer)
         if found.count(True) > 1:
             return "it stands there more than once"
         if True in found:
@@ -117,6 +136,8 @@ class Ticket:
             return False
         others = {word for cell in cells if cell != hit for word in words(cell)}
         voice = words(hit)[: -len(words(self.text))] if checks.plain(hit).endswith(f" {said}") else []
+        if {*voice, *others} & SUGGESTED:
+            return False
         if {*voice, *others} & {*words(self.name), *checks.NUMBERED}:
             return None
         if checks.plain(hit) == said:
@@ -153,3 +174,31 @@ class Ticket:
 def _told(page: Page, cells: Sequence[str]) -> tuple[str, ...]:
     """The cells that say something, and are not there to be clicked."""
     return tuple(cell for cell in cells if cell not in page.links)
+
+
+def shows_subject(page: Page, about: str) -> bool | str | None:
+    """Whether a ticket's page is about this: its title, a line of its own, or a row of the subject says so.
+
+    It must be the whole subject, apart from small words. A row about the subject that says something else
+    speaks against it; what a message mentions proves nothing.
+    """
+    wanted = _gist(about)
+    if not wanted:
+        return None
+    told = [values for label, values in checks.facts(page) if SUBJECT & set(words(label))]
+    rows = {_gist(value) for values in told for value in values}
+    heads = {_gist(NUMBERED.sub("", row[0])) for row in page.rows if len(row) == 1}
+    heads |= {_gist(part) for part in TITLE_PARTS.split(page.title)}
+    if wanted in rows or (wanted in heads and not rows):
+        return True
+    mentioned = checks.shows_text(page, about) is True or checks.has_words(page.title, about)
+    return None if mentioned else "not on the page"
+
+
+def _gist(text: str) -> str:
+    return " ".join(word for word in checks.plain(text).split() if word not in {*checks.SMALL, "re", "fwd"})
+
+
+def _heads_suggestions(text: str) -> bool:
+    """Whether a line is a heading above replies that could be sent."""
+    return len(words(text)) <= VOICE_WORDS and bool(SUGGESTED & set(words(text)))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
-from ..protocols.spec import ToolCall, ToolCheck
+from ...protocols.spec import ToolCall, ToolCheck
 from .checks import Page
 
 LOOK = "look"

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..wording import CARRIERS, FUNCTION, Span, places, tokens
 from .carrying import carried, titled
 from .order_doubts import BEHIND, order_doubts
 from .reading import Field, PlannedTask
+from .sense_doubts import sense_doubts
 from .ticket_doubts import CLOSING, NEGATIONS, STAYING, ticket_doubts
-from .wording import CARRIERS, FUNCTION, Span, places, tokens
 
 __all__ = ["CARRIERS", "READINGS", "READING_WARMTH", "GoalNotUnderstood", "doubts", "uncovered"]
 
@@ -36,8 +37,10 @@ class GoalNotUnderstood(Exception):
 
 def doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
     """Why a plan may have misread its goal; empty when nothing speaks against it."""
-    found = order_doubts(goal, tasks)
+    found = sense_doubts(goal, tasks) + order_doubts(goal, tasks)
     found += ticket_doubts(goal, tasks)
+    if len({task.kind == "use" for task in tasks}) > 1:
+        found.append("The plan gives the whole goal to tools, and parts of it to the browser as well.")
     found += _twice(tasks)
     found += _cut_short(goal, tasks)
     left = uncovered(goal, tasks)
@@ -101,11 +104,12 @@ def _beside(name: Span, goal: str, fields: Sequence[Field]) -> list[str]:
 
 def uncovered(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
     """Words of the goal that carry meaning and stand in no field, in order."""
-    taken = [(item.span.start, item.span.end) for task in tasks for item in task.fields]
+    read = [task for task in tasks if task.kind != "use"] or tasks
+    taken = [(item.span.start, item.span.end) for task in read for item in task.fields]
     said = tokens(goal)
     low = [token.text.lower() for token in said]
     tickets = [task for task in tasks if task.kind == "ticket"]
-    spared: set[str] = set()
+    spared: set[str] = set(STAYING) if any(task.close for task in tickets) else set()
     if any(not task.close for task in tickets):
         spared |= CLOSING | STAYING
     if any(not task.values("text") and task.number_of is None for task in tickets):
@@ -115,5 +119,13 @@ def uncovered(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
         for place, (word, carries) in enumerate(zip(low, carried(goal), strict=True))
         if not carries
         and not any(start <= said[place].start and said[place].end <= end for start, end in taken)
-        and not (word in NEGATIONS and spared & set(low[place + 1 : place + 5]))
+        and not (word in NEGATIONS and _governed(low, place) in spared)
     ]
+
+
+def _governed(said: Sequence[str], place: int) -> str:
+    """The word that a negation speaks of: the first behind it that is neither a function word nor a mark."""
+    behind = place + 1
+    while behind < len(said) and said[behind] in FUNCTION | {"need", "want"}:
+        behind += 1
+    return said[behind] if behind < len(said) else ""

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
+from ..wording import FUNCTION, Span, count_of, tokens, words
 from .carrying import ENDS, titled
-from .families import Order
 from .reading import BEHIND, MEASURES, NOUNS, WEEKDAYS, Field, PlannedTask
-from .wording import FUNCTION, Span, count_of, tokens, words
 
 JOINING = frozenset(": and plus".split())
 STOPS = frozenset(". ; ! ?".split())
@@ -58,9 +57,9 @@ def order_doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
 
 def _lines(goal: str, task: PlannedTask) -> list[str]:
     """Counts that are none or not right before their things; things that go on; two orders in one."""
-    order, counts = Order.of(task), task.values("count")
+    counts = task.values("count")
     found: list[str] = []
-    if not order.items or len(counts) != len(task.values("item")):
+    if not counts or len(counts) != len(task.values("item")):
         found.append("The order has no items that go with counts.")
     found += [f"{text!r} is not a number of things." for text in counts if (count_of(text) or 0) < 1]
     for count, item in pairwise(task.fields):

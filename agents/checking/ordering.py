@@ -12,15 +12,15 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from ..protocols.spec import Criterion
-from ..tools.browser.view import TEXT_ROLES, View
-from . import checks
-from .checks import Page
-from .claims import holds_value
+from ...protocols.spec import Criterion
+from ...tools.browser.view import TEXT_ROLES, View
+from ..planning.reading import PlannedTask
+from ..steps import Step
+from ..wording import count_of, words
+from . import checks, extras
+from .checks import NOT, Page, holds_value, root_words
 from .criteria import Expect, look
-from .roles import PlannedTask
-from .steps import Step
-from .wording import count_of, words
+from .options import KINDS, shows_option
 
 
 @dataclass
@@ -42,7 +42,10 @@ class Form:
         return False
 
     def only_asked(self, result: Any, options: Sequence[str]) -> bool | str | None:
-        """Whether every choice that the form holds goes back to a word of the goal; an undone one is none."""
+        """Whether every choice that the form holds goes back to a word of the goal; an undone one is none.
+
+        A choice that stood there before counts where it costs something, or is an insurance or the like.
+        """
         reported: dict[str, Any] = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
         changes: list[dict[str, str]] = reported.get("changes", [])
         typed: dict[str, str] = {}
@@ -50,12 +53,13 @@ class Form:
             role, name = key
             if role in TEXT_ROLES and typed.setdefault(text, name) != name:
                 return f"typed {text!r} into {name!r} as well"
-            if role == "select" and not _asked(text, options):
+            if role == "select" and not extras.is_asked(text, options):
                 return f"chose {text!r}, which the goal does not say"
-            agreed = set(words(name)) & AGREED
-            if role in ("radio", "checkbox") and not agreed and not _asked(name, options):
+            plain = extras.is_mere(name, extras.AGREED) or extras.is_asked(name, options)
+            if role in ("radio", "checkbox") and not plain:
                 return f"ticked {name!r}, which the goal does not say"
-        return True
+        found = [_preset(role, name, text, options) for (role, name), text in self.last.items()]
+        return next((extra for extra in found if isinstance(extra, str)), None if None in found else True)
 
     def _standing(self, changes: Sequence[dict[str, str]]) -> dict[tuple[str, str], str]:
         """What was changed and is so still, and every tick that is on, by role and name."""
@@ -69,12 +73,35 @@ class Form:
         return found | dict.fromkeys(ticks, "on")
 
 
-AGREED = checks.CONSENT | {"same", "billing", "remember", "save"}
-"""Words of ticks that choose nothing: consent, and what goes on as before."""
+def _preset(role: str, name: str, value: str, options: Sequence[str]) -> bool | str | None:
+    """Whether what a radio or select holds costs nothing, was asked for, or must be chosen in every order.
+
+    That is how it is delivered and paid. Of another choice with a price it cannot be told.
+    """
+    if role not in ("radio", "select") or (role == "radio" and value != "on"):
+        return True
+    chosen, about = (name, name) if role == "radio" else (value, f"{name} {value}")
+    paid = extras.costs(chosen)
+    if extras.is_asked(about, options) or (not paid and _declines(chosen)):
+        return True
+    if extras.is_extra(about):
+        return f"{chosen!r} is chosen, which the goal does not say"
+    needed = any(root_words(about) & kind.options or set(words(about)) & kind.labels for kind in KINDS)
+    return True if not paid or needed or set(words(about)) & CARRIERS else None
 
 
-def _asked(text: str, options: Sequence[str]) -> bool:
-    return any(checks.root_words(option) <= checks.root_words(text) for option in options)
+def _declines(chosen: str) -> bool:
+    """Whether a choice that costs nothing chooses nothing: it says no, is free, or asks to choose."""
+    said = [word for word in words(chosen) if word[0].isalnum()]
+    free = extras.PRICE.search(chosen) is not None
+    return free or not said or said[0] in DECLINED or said[1:3] in (["do", "not"], ["don", "t"])
+
+
+DECLINED = NOT | frozenset("please choose select pick decline 0".split())
+"""First words of a choice that chooses nothing."""
+
+CARRIERS = frozenset("dhl ups dpd gls fedex usps evri hermes mail tracked day days".split())
+"""Words of ways of delivery that have a price in most shops."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +159,7 @@ def _view_holds(view: View, step: Step, form: Form) -> bool:
     """Whether a field or choice of the page is already as the step wants it."""
     form.see(view)
     fields = Page("", "", "", (), Page.of(view).fields)
-    return (
-        holds_value(fields, step.spans[0]) if step.spans else checks.shows_option(fields, step.text) is True
-    )
+    return holds_value(fields, step.spans[0]) if step.spans else shows_option(fields, step.text) is True
 
 
 NOT_ASKED = "not asked for"
@@ -147,7 +172,8 @@ def item_criteria(order: Order, lane: str) -> list[Criterion]:
         look(f"{step.part} : {step.text}", lane, partial(checks.holds_item, name=name, count=count))
         for step, (name, count) in zip(order.steps(), order.items, strict=True)
     ]
-    return [*found, look(NOT_ASKED, lane, partial(checks.holds_nothing_else, names=names))]
+    nothing_else = partial(extras.holds_nothing_else, names=names, options=order.options)
+    return [*found, look(NOT_ASKED, lane, nothing_else)]
 
 
 def field_criteria(order: Order, lane: str, *, again: bool, offset: int = 0) -> list[Criterion]:
@@ -160,9 +186,8 @@ def field_criteria(order: Order, lane: str, *, again: bool, offset: int = 0) -> 
         elif step.text.startswith("date : "):
             expect = partial(checks.shows_day, said=order.date)
         else:
-            expect = partial(checks.shows_option, said=step.text)
+            expect = partial(shows_option, said=step.text)
         found.append(look(f"{step.part + offset} : {step.text}", lane, expect, again=again))
-    return [
-        *found,
-        look("option " + NOT_ASKED, lane, partial(checks.nothing_unasked, said=order.options), again=again),
-    ]
+    names = [name for name, _ in order.items]
+    nothing_unasked = partial(extras.nothing_unasked, said=order.options, names=names)
+    return [*found, look("option " + NOT_ASKED, lane, nothing_unasked, again=again)]

@@ -1,8 +1,9 @@
-"""Programmatic checks of a page: is the order in it, nothing else, the right person, day, options and number.
+"""Programmatic checks of a page: its rows and fields, the lines of an order, person, day, number, state.
 
 Every check works on a `Page`, what a verifier's own look returned, and answers True, a sentence (a fail), or
-None (cannot say). They hold the words of the page against the words of the goal: stems must agree as sets, so
-"Large green mug" is not "green mugs".
+None (cannot say). They hold the words of the page against the words of the goal: a thing must have the same
+words, so "Large green mug" is not "green mugs". Options are checked in `options`, what nobody asked for in
+`extras`.
 
 What proves anything is a row with a label (`Delivery | Express`, `Delivery: Express`) or a field of a form. A
 link or a sentence that only mentions what was said proves nothing, and where rows contradict one another the
@@ -15,50 +16,41 @@ thing next to its label: then the answer is None, and the task ends unverified r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
-from ..tools.browser.view import Element, View
-from .wording import fold, stems, words
+from ...tools.browser.view import TEXT_ROLES, Element, View
+from ..days import DAY, days_in
+from ..wording import fold, stem, stems, words
 
-MONEY = re.compile(r"[£$€]\s?\d|\d\s?(?:€|eur|usd|gbp)\b|\d+[.,]\d\d\b", re.IGNORECASE)
+MONEY = re.compile(r"[£$€]\s?\d|\d\s?(?:€|(?:eur|usd|gbp)\b)|\d+[.,]\d\d\b", re.IGNORECASE)
 COUNT = re.compile(r"^(?:x\s*|×\s*)?(\d{1,4})(?:\s*(?:x|×|pcs?|pieces?|units?|items?))?$", re.IGNORECASE)
-MONTHS: tuple[str, ...] = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())
-MONTH = (
-    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t|tember)?|oct(?:ober)?"
-    "|nov(?:ember)?|dec(?:ember)?"
-)
-DAY = re.compile(
-    r"\b(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)\b"
-    rf"|\b(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<n2>{MONTH})\b\.?(?:,?\s+(?P<y2>\d{{4}}))?\b"
-    rf"|\b(?P<n3>{MONTH})\b\.?\s+(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<y3>\d{{4}}))?\b",
-    re.IGNORECASE,
-)
 LABEL = re.compile(r"^([^:]*[^:\d\s])\s*:\s*(\S.*)$")
 """A label and its value in one text; a time of the day is neither."""
 
 NOT = frozenset("no off none not false without never except nor".split())
-NO = NOT | frozenset("0 – -".split())
-YES = frozenset("yes on true ✓ ✔ included added".split())
-OFFER = frozenset("upgrade available unavailable recommended instead try sold also like".split())
-"""Words of what could be chosen, and was not."""
 
 REMARK = frozenset(
     "note notes message comment comments remark remarks instruction instructions reply answer write".split()
 )
 """Words of labels behind which anything may stand."""
 
-CONSENT = frozenset("agree accept terms conditions term condition".split())
-PLAIN = CONSENT | frozenset(
-    "tax vat shipping delivery postage price subtotal total stock available paid confirmed".split()
-)
-"""Words of labels that say yes about every order."""
-
 PERSON = frozenset(
-    "name recipient customer addressee receiver consignee client buyer person requester".split()
+    "name recipient customer addressee receiver consignee client buyer person requester reporter".split()
 )
 NO_PERSON = frozenset("product article item shop store company brand user username file card".split())
+STAFF = frozenset(
+    """agent agents assignee assigned handler handled owner operator staff clerk representative responsible
+    supervisor manager support team technician cc bcc copied watcher watchers follower followers
+    escalated forwarded answered resolved solved signed logged""".split()
+)
+"""Words of labels of who deals with something or only looks on: a name behind them is not whose it is."""
+
+AUTHORS = frozenset("written asked opened ordered bought placed raised reported submitted requested".split())
+"""Words before `by` in labels of whose something is; of others that end so, whoever did some work."""
+
 ARRIVAL = frozenset(
     "deliver delivers delivery delivered arrive arrives arrival arriving due eta expected".split()
 )
@@ -68,15 +60,41 @@ ELSE = frozenset(
 )
 """Words of labels of dates on which nothing arrives."""
 
+LEAVES = frozenset("dispatch dispatches dispatched dispatching shipped sent posted".split())
+"""Words about a day on which something goes off, whatever else its label says."""
+
+VAGUE = NOT | frozenset("earliest latest before after until till from".split())
+"""Words before a date that make it another day than the one on which something arrives."""
+
 NUMBERED = frozenset("order number no nr reference ref confirmation id".split())
+AROUND = frozenset(
+    """your this our my the a an is of for s given new last latest previous placed received purchase sales
+    shop online web booking code""".split()
+)
+"""Words that may stand with one of those in the label of an order's number."""
+
+NAMING = frozenset("number nr reference ref confirmation".split())
+TOWARDS = frozenset("to at in from of".split())
+"""Words before the number of a place or of something else."""
+
+COUNTED = frozenset("items pieces goods units points packages lines total value weight".split())
+"""Words of labels of what an order has a number of."""
+
 FOREIGN = frozenset(
-    """call ring phone tel telephone fax customer account invoice payment tracking parcel vat article item
-    product sku card voucher""".split()
+    """call ring phone tel telephone fax mobile customer account member invoice payment tracking parcel vat
+    article item product sku card voucher postcode zip postal plz address house street""".split()
 )
 """Words of labels of numbers that are not an order's."""
 
-MOST_WORDS = 7
-"""A text of more words is a sentence about options in general, not a chosen one."""
+IDLE = frozenset("a an the and".split())
+"""Words that make no difference in the name of a thing."""
+
+MARKS = frozenset("+#%°")
+APART = re.compile(r"[,;()\[\]–—|]|\s-\s")
+"""What sets parts of a name apart."""
+
+MOST_PARTS = 4
+"""Parts of a name that are tried in every order."""
 
 SMALL = frozenset("a an the of as in on it up to for with and please by at".split())
 CLOSED_WORDS = frozenset("closed resolved solved".split())
@@ -155,7 +173,7 @@ def facts(page: Page) -> list[Fact]:
     found: list[Fact] = []
     ticks = {f"{name}: {value}" for role, name, value in page.fields if role in ("checkbox", "radio")}
     for row in page.rows:
-        if not row or row[0] in page.links or row[0] in ticks or _is_order_line(row):
+        if not row or row[0] in page.links or row[0] in ticks or is_order_line(row):
             continue
         label, *values = row
         values = [value for value in values if value.strip() and value not in (*page.links, *ticks)]
@@ -166,20 +184,22 @@ def facts(page: Page) -> list[Fact]:
     return found
 
 
-def _typed(page: Page, *roles: str) -> list[Fact]:
+def typed(page: Page, *roles: str) -> list[Fact]:
     """What the fields of these roles hold, by their names."""
     return [(name, (value,)) for role, name, value in page.fields if role in roles and value.strip()]
 
 
-def _is_order_line(row: tuple[str, ...]) -> bool:
-    return bool(_counts(row) and _names(row)) and any(MONEY.search(cell) for cell in row)
+def is_order_line(row: tuple[str, ...]) -> bool:
+    """Whether a row has a name, a whole number and a price."""
+    return bool(_counts(row) and names_in(row)) and any(MONEY.search(cell) for cell in row)
 
 
 def _counts(row: tuple[str, ...]) -> set[int]:
     return {int(match.group(1)) for cell in row if (match := COUNT.match(cell.strip()))}
 
 
-def _names(row: tuple[str, ...]) -> list[str]:
+def names_in(row: tuple[str, ...]) -> list[str]:
+    """The cells of a row that are words, and neither prices nor counts."""
     return [
         cell
         for cell in row
@@ -192,17 +212,34 @@ def order_lines(page: Page) -> list[tuple[str, int | None]]:
 
     The count is None where a row has two whole numbers that differ.
     """
-    rows = [(_names(row)[0], _counts(row)) for row in page.rows if _is_order_line(row)]
+    rows = [(names_in(row)[0], _counts(row)) for row in page.rows if is_order_line(row)]
     return [(name, next(iter(counts)) if len(counts) == 1 else None) for name, counts in rows]
 
 
 def same_thing(left: str, right: str) -> bool:
-    """Whether two names have the same words, apart from endings, order, case and small words."""
-    return root_words(left) == root_words(right) and bool(root_words(left))
+    """Whether two names are of one thing: the same words in the same order, one or many, in any case.
+
+    Articles and `and` do not count. Parts that are set apart may
+    change places: `Mug, green` is a `green mug`.
+    """
+    return bool(_orders_of(left) & _orders_of(right))
+
+
+def _orders_of(name: str) -> set[tuple[str, ...]]:
+    """The words of a name in each order in which its parts may stand; no `()`."""
+    parts = [part for part in map(_thing_words, APART.split(name)) if part]
+    orders = permutations(parts) if len(parts) <= MOST_PARTS else [tuple(parts)]
+    return {tuple(word for part in order for word in part) for order in orders if order}
+
+
+def _thing_words(text: str) -> list[str]:
+    """The words of a thing's name, and marks that are no punctuation (`C++`, `C#`)."""
+    said = [stem(word) for word in words(text) if word[0].isalnum() or word in MARKS]
+    return [word for word in said if word not in IDLE]
 
 
 def root_words(text: str) -> set[str]:
-    """The words of a text without endings and small words."""
+    """The words of an option's name without endings and small words."""
     return {root(word) for word in stems(text) if word not in SMALL}
 
 
@@ -219,7 +256,7 @@ def holds_item(page: Page, name: str, count: int) -> bool | str | None:
     """Whether the page has exactly one line for `name`, with `count`."""
     lines = order_lines(page)
     hits = [number for shown, number in lines if same_thing(shown, name)]
-    if not lines and not _reads_empty(page):
+    if not lines and not reads_empty(page):
         return None
     if not hits:
         return "not on the page"
@@ -230,54 +267,51 @@ def holds_item(page: Page, name: str, count: int) -> bool | str | None:
     return True if hits[0] == count else f"the page shows {hits[0]}"
 
 
-def _reads_empty(page: Page) -> bool:
+def reads_empty(page: Page) -> bool:
+    """Whether a page says somewhere that there is nothing."""
     return any({"nothing", "empty", "no"} & set(words(cell)) for row in page.rows for cell in row)
 
 
-def holds_nothing_else(page: Page, names: Sequence[str]) -> bool | str | None:
-    """Whether every line of the order is one of `names`."""
-    lines = order_lines(page)
-    strangers = [shown for shown, _ in lines if not any(same_thing(shown, name) for name in names)]
-    if strangers:
-        return ", ".join(strangers)
-    return True if lines or _reads_empty(page) else None
-
-
-def days_in(text: str) -> list[tuple[int, int, int | None]]:
-    """Every date in a text as (day, month, year or None)."""
-    found: list[tuple[int, int, int | None]] = []
-    for match in DAY.finditer(text):
-        if match["y"]:
-            found.append((int(match["d"]), int(match["m"]), int(match["y"])))
-            continue
-        parts = ("n2", "d2", "y2") if match["n2"] else ("n3", "d3", "y3")
-        name, number, year = (match[part] for part in parts)
-        found.append((int(number), MONTHS.index(name[:3].lower()) + 1, int(year) if year else None))
-    return found
+def holds_value(page: Page, said: str) -> bool:
+    """Whether a field of the page holds what was said, dates in any notation."""
+    day = days_in(said)
+    return any(
+        fold(value) == fold(said) or (bool(day) and [hit[:2] for hit in days_in(value)] == [day[0][:2]])
+        for role, _, value in page.fields
+        if role in TEXT_ROLES and role != "searchbox"
+    )
 
 
 def shows_day(page: Page, said: str) -> bool | str | None:
     """Whether the day on which something arrives is the one that was said (the year too if it was said).
 
-    Rows about delivery or arrival count; where there are none, rows about no other day. All must agree.
+    Rows about delivery or arrival count; where there are none, rows about no other day. All must agree. The
+    earliest day, the last one, and one on which something is not there or only sent off prove nothing.
     """
     wanted = days_in(said)
     if len(wanted) != 1:
         return None
-    dated = [
-        (set(words(label)), hit)
-        for label, values in [*facts(page), *_typed(page, "date", "textbox")]
-        if not set(words(label)) & REMARK
-        for hit in days_in(" ".join(values))
-    ]
-    shown = [hit for label, hit in dated if label & ARRIVAL]
-    shown = shown or [hit for label, hit in dated if not label & ELSE]
+    dated = [(about, hit) for about, hit in _dated(page) if not about & (VAGUE | LEAVES)]
+    shown = [hit for about, hit in dated if about & ARRIVAL]
+    shown = shown or [hit for about, hit in dated if not about & ELSE]
     hits = [_same_day(hit, wanted[0]) for hit in shown]
     if not any(hits):
         about = [hit for row in page.rows for cell in row for hit in days_in(cell)]
         loose = not shown and any(_same_day(hit, wanted[0]) for hit in about)
         return None if loose else "not on the page"
     return True if all(hits) and len({year for _, _, year in shown if year}) < 2 else None
+
+
+def _dated(page: Page) -> list[tuple[set[str], tuple[int, int, int | None]]]:
+    """Every date behind a label or in a field, with the words before it."""
+    found: list[tuple[set[str], tuple[int, int, int | None]]] = []
+    for label, values in [*facts(page), *typed(page, "date", "textbox")]:
+        text = " ".join(values)
+        first = DAY.search(text)
+        if first and not set(words(label)) & REMARK:
+            about = {*words(label), *words(text[: first.start()])}
+            found += [(about, hit) for hit in days_in(text)]
+    return found
 
 
 def _same_day(shown: tuple[int, int, int | None], wanted: tuple[int, int, int | None]) -> bool:
@@ -301,9 +335,12 @@ def plain(text: str) -> str:
 
 
 def shows_name(page: Page, name: str) -> bool | str | None:
-    """Whether a labelled row or a field holds this name, alone or before a comma, and none another's."""
-    told = [*facts(page), *_typed(page, "textbox")]
-    values = [value for label, values in told for value in values if not set(words(label)) & REMARK]
+    """Whether a labelled row or a field holds this name, alone or before a comma, and none another's.
+
+    A name behind a label about who deals with something proves nothing.
+    """
+    told = [*facts(page), *typed(page, "textbox")]
+    values = [value for label, values in told for value in values if not _about_others(label)]
     if any(_head(value) == plain(name) for value in values):
         others = [other for other in persons(page) if _head(other) != plain(name)]
         return None if others else True
@@ -314,87 +351,28 @@ def shows_name(page: Page, name: str) -> bool | str | None:
 
 def persons(page: Page) -> list[str]:
     """Every name that stands in a row or field about a person."""
-    told = [*facts(page), *_typed(page, "textbox")]
-    found = [value for label, values in told if _about_a_person(label) for value in values[:1]]
+    told = [*facts(page), *typed(page, "textbox")]
+    found = [value for label, values in told if about_a_person(label) for value in values[:1]]
     return [value for value in found if not any(char.isdigit() for char in value)]
 
 
-def _about_a_person(label: str) -> bool:
+def about_a_person(label: str) -> bool:
+    """Whether a person stands behind a label whose something is."""
     said = words(label.rstrip(" :"))
-    written = said[-1:] == ["by"] and bool({"written", "asked", "opened"} & set(said))
+    written = said[-1:] == ["by"] and bool(AUTHORS & set(said))
     named = bool(PERSON & set(said)) or said[-1:] in (["to"], ["for"], ["from"]) or written
-    return named and not (NO_PERSON | REMARK) & set(said)
+    return named and not NO_PERSON & set(said) and not _about_others(label)
+
+
+def _about_others(label: str) -> bool:
+    """Whether anything may stand behind a label, or somebody whose it is not."""
+    said = words(label.rstrip(" :"))
+    worked = said[-1:] == ["by"] and len(said) > 1 and not {*AUTHORS, "sent"} & set(said)
+    return worked or bool((REMARK | STAFF) & set(said))
 
 
 def _head(value: str) -> str:
     return plain(re.split(r"[,;(<]", value)[0])
-
-
-def shows_option(page: Page, said: str) -> bool | str | None:
-    """Whether an option is chosen: it stands as a value, or as a label whose value says yes.
-
-    In a form: the chosen option of a select, or a radio or checkbox that is on.
-    """
-    wanted = root_words(said)
-    if not wanted:
-        return None
-    told = [*facts(page), *_typed(page, "select")]
-    found = {_chosen(fact, wanted) for fact in told}
-    states = {
-        value
-        for role, name, value in page.fields
-        if role in ("checkbox", "radio") and wanted <= root_words(name)
-    }
-    found |= {"yes"} if "on" in states else {"no"} if states else set()
-    if "yes" in found:
-        return None if "no" in found or _disagree(told, wanted) else True
-    if "no" in found:
-        return "not on the page"
-    lone = [row[0] for row in page.rows if len(row) == 1 and row[0] not in page.links]
-    mentioned = any(wanted <= root_words(text) and len(words(text)) <= MOST_WORDS for text in lone)
-    return None if "maybe" in found or mentioned else "not on the page"
-
-
-def _chosen(fact: Fact, wanted: set[str]) -> str:
-    """What a labelled row says of an option: yes, no, maybe, or nothing."""
-    label, values = fact
-    if set(words(label)) & REMARK:
-        return ""
-    if any(wanted <= root_words(value) for value in values):
-        bare = [re.sub(r"\([^)]*\)", " ", value) for value in values]
-        parts = [part for value in bare for part in (*re.split("[,;]", value), value)]
-        named = next((part for part in parts if wanted <= root_words(part)), "")
-        clear = bool(named) and not {*words(named), *words(label)} & (NOT | OFFER)
-        return "yes" if clear and all(len(words(value)) <= MOST_WORDS for value in bare) else "maybe"
-    said = set(words(" ".join(values)))
-    if not wanted <= root_words(label):
-        return ""
-    return "no" if said & NO else "yes" if said & YES else "maybe"
-
-
-def _disagree(told: Sequence[Fact], wanted: set[str]) -> bool:
-    """Whether rows of one label say that this is chosen, and that something else is."""
-    labels = [fold(label) for label, values in told if any(wanted <= root_words(value) for value in values)]
-    others = [
-        fold(label) for label, values in told if not any(wanted <= root_words(value) for value in values)
-    ]
-    return bool(set(labels) & set(others))
-
-
-def nothing_unasked(page: Page, said: Iterable[str]) -> bool | str:
-    """Whether every row and checkbox that says yes is about something that was asked for."""
-    asked = [root_words(item) for item in said]
-    ticks = [(name, (value,)) for role, name, value in page.fields if role == "checkbox"]
-    for label, values in [*facts(page), *ticks]:
-        value = {word for word in words(" ".join(values)) if word not in ".,!"}
-        if (
-            value
-            and value <= YES
-            and not set(words(label)) & PLAIN
-            and not any(item <= root_words(label) for item in asked)
-        ):
-            return fold(label)
-    return True
 
 
 def numbers_in(text: str) -> list[str]:
@@ -414,23 +392,59 @@ def numbers_in(text: str) -> list[str]:
 
 
 def shows_number(page: Page, number: str) -> bool | str | None:
-    """Whether this is the order's number: it stands in a cell of its own, or next to a label that says so.
+    """Whether this is the order's number: alone in a row of one cell, or next to a label that says so.
 
-    Numbers of other things (telephones, customers, invoices) do not count; of two order numbers none is sure.
+    Numbers of other things (telephones, customers, postcodes) do not count; of two of orders none is sure.
     """
+    wanted = plain(number)
+    if not wanted:
+        return "not on the page"
     shown: set[str] = set()
-    alone = False
+    alone = mentioned = False
     for row in page.rows:
         cells = [cell for cell in row if cell not in page.links]
-        said = set(words(" ".join(cells)))
-        if said & FOREIGN or _is_order_line(row):
+        if not cells or set(words(" ".join(cells))) & FOREIGN or is_order_line(row):
             continue
-        alone = alone or any(plain(cell) == plain(number) for cell in cells)
-        if said & NUMBERED:
-            shown |= {word for cell in cells for word in numbers_in(cell)}
-    if fold(number) in shown or (alone and plain(number)):
-        return True if shown <= {fold(number)} else None
-    return "not on the page"
+        shown |= _order_numbers(cells, wanted)
+        alone = alone or (len(row) == 1 and plain(row[0]) == wanted)
+        mentioned = mentioned or any(has_words(cell, number) for cell in cells)
+    if wanted in shown or (alone and not shown):
+        return True if shown <= {wanted} else None
+    return None if mentioned and not shown else "not on the page"
+
+
+def _order_numbers(cells: Sequence[str], wanted: str) -> set[str]:
+    """What a row gives as an order's number: behind such a label, or in a text behind a word for it."""
+    found = {number for cell in cells for number in _spoken_numbers(cell)}
+    label, *values = cells
+    if not values and (match := LABEL.match(label.strip())):
+        label, values = match[1], [match[2]]
+    said = {word for word in words(label) if word.isalpha()}
+    surely = {"order"} < said & NUMBERED and not said & COUNTED
+    if not surely and not (said & NUMBERED and said <= NUMBERED | AROUND):
+        return found
+    for value in values:
+        bare = " ".join(word for word in plain(value).split() if word not in NUMBERED)
+        short = bare.isalnum() and said & NUMBERED != {"order"} and any(char.isdigit() for char in bare)
+        if wanted in (bare, plain(value)):
+            found.add(wanted)
+        else:
+            found |= {bare} if short and not MONEY.search(value) else set(numbers_in(value))
+    return found
+
+
+def _spoken_numbers(text: str) -> set[str]:
+    """Numbers that a sentence gives right behind a word for an order's number (`your order no. 4711`).
+
+    Behind words that mean nothing but a number, up to two others may stand between.
+    """
+    said = [word for word in words(text) if word[0].isalnum() and word != "is"]
+    found: set[str] = set()
+    for number in numbers_in(text):
+        before = said[: said.index(number)][-3:] if number in said else []
+        near = bool(NAMING & set(before)) and not TOWARDS & set(before)
+        found |= {number} if near or NUMBERED & set(before[-1:]) else set()
+    return found
 
 
 def state_of(text: str) -> str:

@@ -1,8 +1,9 @@
 """The planner's role: reading typed tasks out of a goal. Its prompt, its grammar and its parser.
 
 The grammar is made anew for every goal. An order is read from left to right, each field a span behind the
-one before it, and only words that carry a sentence can be passed over: a plan that leaves out a word with a
-meaning, says one twice or swaps counts cannot be decoded. What the words mean is the model's to say.
+one before it, and inside of it only words that carry a sentence can be passed over: such a word is not left
+out or said twice, and counts are not swapped. What the words mean is the model's to say; what a whole plan
+leaves out is for `doubts` to find.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..tools.browser.actions import span_terminal
+from ...tools.browser.actions import span_terminal
+from ..days import DAY, MONTH
+from ..question import Question, any_of
+from ..wording import FUNCTION, Span, count_of, fold, locate, places, tokens
 from .carrying import begins, carried, glued, titled
-from .checks import DAY, MONTH
-from .question import Question, any_of
-from .wording import FUNCTION, Span, count_of, fold, locate, places, tokens
 
 ORDER_FIELDS = ("count", "item", "name", "option", "date")
 TICKET_FIELDS = ("name", "about", "text")
@@ -174,7 +175,16 @@ class Heard:
 
     def _names(self, place: int) -> bool:
         word = self.words[place]
+        if self._is_small_name(place):
+            return True
         return not (self.passed(place) or self.dated[place] or word[0].isdigit())
+
+    def _is_small_name(self, place: int) -> bool:
+        """Whether a function word is written like a name, beside another: `An Nguyen`, `John Do`."""
+        if self.words[place] not in FUNCTION - LINKS or not self.capital[place] or self.begins[place]:
+            return False
+        beside = [near for near in (place - 1, place + 1) if 0 <= near < len(self.words)]
+        return self.tells and any(self.capital[near] and not self.passed(near) for near in beside)
 
     def things_at(self, begin: int) -> Iterable[tuple[int, str]]:
         """Runs that can be a thing: no function word at an end, no day, and nothing of its name behind.
@@ -214,11 +224,11 @@ class Heard:
                 yield size, run
 
     def counts_at(self, place: int) -> bool:
-        """Whether a word is a number that can count things: no day behind its month (`august 24`)."""
-        before = self.words[max(0, place - 2) : place]
-        month = bool(before) and re.fullmatch(MONTH, before[-1]) is not None
-        day = month and not (len(before) > 1 and (before[0][0].isdigit() or before[0] == "of"))
-        return count_of(self.words[place]) is not None and not day
+        """Whether a word is a number that can count things: no day (`august 24`), price, or size of a pack."""
+        far, near = ["", "", *self.words[:place]][-2:]
+        day = re.fullmatch(MONTH, near) is not None and not (far[:1].isdigit() or far == "of")
+        described = near in ("a", "an") or near in MONEY or (near == "of" and far in PACKS)
+        return count_of(self.words[place]) is not None and not day and not described
 
     def ties_at(self, place: int) -> bool:
         """Whether what stands here can only belong to the order before it: `, gift wrapped .`
@@ -248,7 +258,8 @@ MEASURES = frozenset("x units pieces pairs".split())
 
 NOUNS = frozenset(
     """
-    account address article case cases charge date day delivery desk form goods house item job mark matter
+    account address article can case cases charge date day delivery desk form goods house item job mark matter
+    pack
     message minute moment number option order orders parcel person piece pieces place post present quote
     reference remark reply request result service shipment speed state subject support task text thing
     things ticket tickets unit units way word words
@@ -259,9 +270,16 @@ NOUNS = frozenset(
 BEHIND = frozenset("delivery shipping speed service payment post mail courier".split())
 """Words behind an option that show it to be one."""
 
+MONEY = frozenset("$£€#")
+
+PACKS = frozenset("pack packs set sets box boxes case cases bag bags bundle bundles".split())
+
 TIMES = frozenset("day days hour hours week weeks month months minute minutes".split())
 
 WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+
+LINKS = frozenset("a the and or for from to of on onto in into with without via by at per i".split())
+"""Function words that are no names, whatever their capitals."""
 
 PARTICLES = frozenset("van von de der den del della di da la le zu bin al ter".split())
 """Small words inside of names."""

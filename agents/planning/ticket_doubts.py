@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..wording import Span, tokens, words
 from .reading import QUOTED, PlannedTask
-from .wording import Span, tokens, words
 
 NOUNS = frozenset("ticket tickets case cases request requests".split())
 DESKS = frozenset("desk helpdesk support question questions".split())
@@ -36,10 +36,14 @@ TELLING = frozenset(
     quote reply replies replying respond say saying send sending state tell telling write writing
     """.split()
 )
+ANSWERING = frozenset("answer reply respond comment write".split())
+"""Verbs that ask for an answer."""
+
 SUBJECTS = frozenset("about on titled called named subject regarding concerning".split())
 SAYERS = frozenset("with saying say says reply text words writing write them her him :".split())
 UNQUOTED = SAYERS | frozenset("that answer , telling".split())
 """What can stand right before words to send that are not in quotes."""
+RANKS = {"first": 0, "second": 1, "third": 2, "last": -1}
 BREAKS = frozenset(". ; ! ? : , and then but".split())
 POSSESSIVES = frozenset("her his their hers theirs she he they customer person".split())
 
@@ -98,9 +102,10 @@ def ticket_doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
     tickets = [task for task in tasks if task.kind == "ticket"]
     found = [problem for task in tickets for problem in _one(goal, said, task)]
     found += _speaks_of(said, tickets) + _numbers(said, tasks) + _quotes(goal, tasks)
-    found += _twice(tickets)
+    found += _twice(tickets) + _unanswered(said, tickets) + _of_one(said, tickets)
     anchors = _anchors(said, tasks)
     if len(anchors) == len(tickets) and not found:
+        found += _nearest(tasks, anchors)
         found += _closed(said, anchors) + _given(goal, said, anchors)
     return found
 
@@ -122,13 +127,29 @@ def _one(goal: str, said: Said, task: PlannedTask) -> list[str]:
             found.append(f"{item.span.text!r} does not read like the subject of a ticket.")
         if item.key == "text" and before in SUBJECTS:
             found.append(f"{item.span.text!r} is a subject, and read as words to send.")
-        if item.key == "text" and not _is_quoted(goal, item.span):
-            behind = (words(goal[item.span.end :]) or ["."])[0]
-            if before not in UNQUOTED or (behind[0].isalnum() and behind not in BREAKS):
-                found.append(f"{item.span.text!r} does not read like words to send.")
+        loose = item.key == "text" and not _is_quoted(goal, item.span)
+        if loose and not _reads_whole(goal, item.span, before):
+            found.append(f"{item.span.text!r} does not read like words to send.")
     if not said.any_of(NOUNS | DESKS | TELLING):
         found.append("The goal speaks of no ticket.")
     return found
+
+
+def _reads_whole(goal: str, span: Span, before: str) -> bool:
+    """Whether words to send that are not in quotes begin behind a word of saying, and end with the sentence.
+
+    Behind `her` or `that` they are only whole where these stand behind such a word themselves; behind them
+    another task may follow (`and close it`).
+    """
+    led, behind = words(goal[: span.start])[-2:], words(goal[span.end :])[:2]
+    if before in ("her", "him", "them", "that") and len(led) > 1:
+        whole = led[0] in TELLING | SAYERS or (before == "that" and led[0] in ("customer", "it"))
+    else:
+        whole = before in UNQUOTED
+    if behind and behind[0] in ("and", "then", "but", ","):
+        following = behind[1] if len(behind) > 1 else "."
+        return whole and following in CLOSING | STAYING | TELLING | {"then", "and", "do", "please", "mark"}
+    return whole and not (behind and behind[0][0].isalnum() and behind[0] not in BREAKS)
 
 
 def _is_quoted(goal: str, span: Span) -> bool:
@@ -178,6 +199,9 @@ def _numbers(said: Said, tasks: Sequence[PlannedTask]) -> list[str]:
         found.append(f"The goal speaks of a {said.word(told[0])}, and no part of the plan tells one.")
     if quoting and not told:
         found.append("The plan tells an order's number, and the goal speaks of none.")
+    orders = [task for task in tasks if task.kind == "order"]
+    ranks = [place for place in said.any_of(frozenset(RANKS)) if said.word(place + 1) == "order"]
+    rank = RANKS[said.word(ranks[0])] if len(ranks) == 1 else None
     for index, task in enumerate(tasks, 1):
         if task.number_of is None:
             continue
@@ -187,6 +211,8 @@ def _numbers(said: Said, tasks: Sequence[PlannedTask]) -> list[str]:
                 f"Task {index} quotes the number of task {task.number_of}, which is no order before it."
             )
             continue
+        if rank is not None and orders and source is not orders[rank if rank < len(orders) else -1]:
+            found.append(f"Task {index} quotes the number of another order than the goal says.")
         mine = [each for each in tasks if each.kind == "order" and _named(each) == _named(task)]
         if mine and source not in mine:
             found.append(f"Task {index} quotes the number of an order for somebody else.")
@@ -226,6 +252,31 @@ def _twice(tickets: Sequence[PlannedTask]) -> list[str]:
     ]
 
 
+def _unanswered(said: Said, tickets: Sequence[PlannedTask]) -> list[str]:
+    """Answers that are asked for where no part of the plan has one."""
+    if not tickets or any(task.values("text") or task.number_of for task in tickets):
+        return []
+    asked = [
+        place
+        for place in said.any_of(ANSWERING)
+        if said.word(place - 1) in BREAKS | {"", "please"} and said.word(place + 1) not in ("", ".", ",")
+    ]
+    return [f"The goal says {said.word(asked[0])!r}, and no part of the plan answers." for _ in asked[:1]]
+
+
+def _of_one(said: Said, tickets: Sequence[PlannedTask]) -> list[str]:
+    """Several tickets that are spoken of at once, where the plan has one."""
+    several = [
+        place
+        for place in said.any_of(frozenset({"both", "all"}))
+        if MANY & {said.word(place + step) for step in (1, 2, 3)}
+    ]
+    named = bool(tickets) and any(task.values("about") for task in tickets)
+    if len(tickets) != 1 or named or not several:
+        return []
+    return ["The goal speaks of several tickets, and the plan has one."]
+
+
 def _anchors(said: Said, tasks: Sequence[PlannedTask]) -> list[tuple[int, PlannedTask]]:
     """Where the goal speaks of each ticket, in order: its customer's name, or `her` for one who orders."""
     ordering = [
@@ -253,6 +304,18 @@ def _anchors(said: Said, tasks: Sequence[PlannedTask]) -> list[tuple[int, Planne
     return sorted(found, key=lambda pair: pair[0])
 
 
+def _nearest(tasks: Sequence[PlannedTask], anchors: Sequence[tuple[int, PlannedTask]]) -> list[str]:
+    """Tickets of `her` that are read as of somebody else than the person who was named last before."""
+    named = [item.span for task in tasks for item in task.fields if item.key == "name"]
+    found: list[str] = []
+    for start, task in anchors:
+        own = next(item.span for item in task.fields if item.key == "name")
+        before = [span for span in named if span.end <= start]
+        if start != own.start and before and max(before, key=lambda span: span.start).text != own.text:
+            found.append(f"The ticket is read as of {own.text!r}, who was not named last before it.")
+    return found
+
+
 def _mentions(said: Said) -> list[Mention]:
     """Every word that says of a ticket that it be closed, or stay open."""
     found: list[Mention] = []
@@ -262,8 +325,9 @@ def _mentions(said: Said) -> list[Mention]:
             found.append(Mention(token.start, place, not NEGATIONS & set(near[:3])))
         if word == "open" and said.word(place + 1) not in NOUNS:
             staying = [back for back in range(1, 6) if said.word(place - back) in STAYING]
-            if staying and not NEGATIONS & set(said.before(place - staying[0], 3)):
-                found.append(Mention(token.start, place, False))
+            if staying:
+                negated = bool(NEGATIONS & set(said.before(place - staying[0], 3)))
+                found.append(Mention(token.start, place, negated))
     return found
 
 
@@ -287,8 +351,8 @@ def _closed(said: Said, anchors: Sequence[tuple[int, PlannedTask]]) -> list[str]
         return []
     closing = any(each.closes for each in mentions)
     if _speaks_of_all(said, mentions):
-        done = any(task.close for _, task in anchors)
-        return [] if done is closing else ["The plan closes what the goal does not, or the reverse."]
+        done = {task.close for _, task in anchors}
+        return [] if done == {closing} else ["The plan closes what the goal does not, or the reverse."]
     verdicts: list[set[bool]] = [set() for _ in anchors]
     starts = [start for start, _ in anchors]
     for each in mentions:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from .wording import CARRIERS, FUNCTION, NUMBER_WORDS, Span, tokens
+from ..wording import CARRIERS, FUNCTION, NUMBER_WORDS, Span, tokens
 
 APOSTROPHES = ("'", "’")
 ENDS = frozenset(".;:!?")

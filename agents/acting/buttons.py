@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .steps import Step
-from .wording import words
+from ..steps import Step
+from ..wording import words
 
 ANSWERING = frozenset("reply answer send post submit respond".split())
 CLOSING = frozenset("close closed closes resolve resolved solve solved".split())

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
-from ..tools.browser.actions import Action
-from ..tools.browser.view import Element, View
-from . import checks
+from ...tools.browser.actions import Action
+from ...tools.browser.view import Element, View
+from ..wording import fold, stems, words
+from . import checks, extras
 from .checks import Page
-from .wording import fold, stems, words
 
 if TYPE_CHECKING:
-    from ..tools.browser import Browser, BrowserSession
+    from ...tools.browser import Browser, BrowserSession
 
 LANE = "lookup"
 BUDGET = 20_000
@@ -188,7 +188,9 @@ def matches(page: Page, facts: Mapping[str, JsonValue]) -> bool:
         else []
     )
     right = all(checks.holds_item(page, name, int(str(count))) is True for name, count in listed)
-    right = right and checks.holds_nothing_else(page, [name for name, _ in listed]) is True
+    options = facts.get("options")
+    asked = [str(option) for option in options] if isinstance(options, list) else []
+    right = right and extras.holds_nothing_else(page, [name for name, _ in listed], asked) is True
     date = str(facts.get("date", ""))
     return (
         right

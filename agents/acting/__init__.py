@@ -1,0 +1,1 @@
+"""What a worker may do and claim on a page in a step."""

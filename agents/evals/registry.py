@@ -1,0 +1,83 @@
+"""What can be measured, and which options each measurement takes; loads nothing, so that `--help` can ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["eval", "bench"]
+
+ALWAYS = frozenset({"quick", "json"})
+"""Options that every measurement takes."""
+
+LEDGER = frozenset({"out", "resume"})
+"""Options of a measurement that keeps a ledger."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A row of the registry: the module's `measure` is called with a `Measuring`.
+
+    Attributes:
+        takes: Names of `EvalOptions` beside `ALWAYS`.
+    """
+
+    kind: Kind
+    name: str
+    about: str
+    module: str
+    takes: frozenset[str]
+
+
+MEASUREMENTS = (
+    Measurement(
+        "eval",
+        "shop",
+        "unseen goals at unseen shops, start to end, judged by the shop's database",
+        "shop",
+        LEDGER | {"model", "limit", "seed", "shard", "parallel", "compare"},
+    ),
+    Measurement(
+        "eval",
+        "embedded",
+        "answers of each role on held-out documents, with and without grammar",
+        "embedded",
+        LEDGER | {"model", "limit", "shard"},
+    ),
+    Measurement(
+        "eval",
+        "explorer",
+        "every configuration of the protocol, and planted faults",
+        "explorer",
+        LEDGER | {"limit", "shard"},
+    ),
+    Measurement(
+        "eval",
+        "kill",
+        "SIGKILL at random moments of the main job, then resume",
+        "kill",
+        LEDGER | {"model", "limit", "seed", "shard", "parallel"},
+    ),
+    Measurement(
+        "bench",
+        "demo",
+        "fresh clone with and without set-up, import, decoding",
+        "demo",
+        frozenset({"model", "clone"}),
+    ),
+)
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """The measurements of a kind, in the registry's order."""
+    return tuple(entry.name for entry in MEASUREMENTS if entry.kind == kind)
+
+
+def abouts(kind: Kind) -> dict[str, str]:
+    """One line about each measurement of a kind."""
+    return {entry.name: entry.about for entry in MEASUREMENTS if entry.kind == kind}
+
+
+def taken(kind: Kind) -> frozenset[str]:
+    """Options that some measurement of a kind takes."""
+    return ALWAYS.union(*(entry.takes for entry in MEASUREMENTS if entry.kind == kind))
