@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+
 from pydantic import JsonValue
 
 from ..protocols.journal import Journal, Row

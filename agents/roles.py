@@ -15,7 +15,8 @@ from itertools import combinations, permutations
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
 from ..tools.browser.view import TEXT_ROLES, Element, View
-from .acting import claims, rows, uses
+from .acting import claims, uses
+from .acting.rows import at_its_page, concerns, lists_person
 from .days import days_in
 from .planning.reading import Field, PlannedTask, ask_plan, read_plan, write_plan
 from .question import Question, any_of, choices
@@ -134,7 +135,7 @@ def handles(view: View, step: Step) -> dict[str, int]:
     first text of the row goes before it (`oak tray / view`), and what is still the same is counted
     (`view 2`). A model that copies words finds its target by them; a number it would have to look up.
     """
-    lines = [line for line in view.lines if rows.concerns(line, step)]
+    lines = [line for line in view.lines if concerns(line, step)]
     rows = [(line, part) for line in lines for part in line if isinstance(part, Element)]
     names = [fold(part.name) or part.role for _, part in rows]
     found: dict[str, int] = {}
@@ -167,12 +168,12 @@ def page_text(view: View, step: Step) -> str:
     rows = [f"page {view.path.lower()} : {fold(view.title)}"]
     if view.dialog is not None:
         return f"{rows[0]}\ndialog {view.dialog.kind} : {fold(view.dialog.message)}"
-    others = [line for line in view.lines if not rows.concerns(line, step)]
+    others = [line for line in view.lines if not concerns(line, step)]
     for line in view.lines:
         if others and line is others[0]:
             cells = " | ".join(fold(part if isinstance(part, str) else part.name) for part in line)
             rows.append(f"- {len(others)} others : {cells}")
-        if not rows.concerns(line, step):
+        if not concerns(line, step):
             continue
         text = " | ".join(fold(part) if isinstance(part, str) else _element_text(part) for part in line)
         rows.append(text if isinstance(line[0], Element) else f"- {text}")
@@ -209,7 +210,7 @@ def ask_act(
 def told_here(view: View, step: Step) -> Step:
     """A step as it is said on this page: the subject of a ticket only where it tells tickets apart."""
     head, _, about = step.text.partition(" about ")
-    apart = not about or step.verb != "open ticket" or rows.lists_person(view, step)
+    apart = not about or step.verb != "open ticket" or lists_person(view, step)
     return step if apart else replace(step, text=head)
 
 
@@ -247,7 +248,7 @@ def act_grammar(view: View, history: Sequence[Done], step: Step, spent: Collecti
             if item.role == "select" and options:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
         stays = uses.has_control(view, step) or bool(uses.shown_there(view, step))
-        stays = stays or rows.at_its_page(view, step)
+        stays = stays or at_its_page(view, step)
         moves = MOVES[:1] if stays else MOVES
         rules += [json.dumps(move.lower()) for move in moves if move not in spent]
         answers = answers_of(view) if step.verb == "place" else ()

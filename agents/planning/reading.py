@@ -224,7 +224,7 @@ class Heard:
                 yield size, run
 
     def counts_at(self, place: int) -> bool:
-        """Whether a word is a number that can count things: no day (`august 24`), price, or size of a pack."""
+        """Whether a word is a number that can count things: no day (`august 24`), price, size of a pack."""
         far, near = ["", "", *self.words[:place]][-2:]
         day = re.fullmatch(MONTH, near) is not None and not (far[:1].isdigit() or far == "of")
         described = near in ("a", "an") or near in MONEY or (near == "of" and far in PACKS)

@@ -20,8 +20,8 @@ def refused(goal, plan):
     ("goal", "plan"),
     [
         (
-            'Order 2 mugs for Ada Lovelace, not express; leave her ticket open and answer it with "on its way".',
-            f"{MUGS}option express\n{TICKET}text on its way\nend",
+            'Order 2 mugs for Ada Lovelace, not express; leave her ticket open and answer it with "sent".',
+            f"{MUGS}option express\n{TICKET}text sent\nend",
         ),
         (
             "Order 2 mugs for Ada Lovelace without wrapping in response to her ticket and close it.",
