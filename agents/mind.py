@@ -31,7 +31,6 @@ class Truncated(Exception):
 
     def __init__(self, role: str, tokens: int) -> None:
         self.role, self.tokens = role, tokens
-        self.for_model = "The answer was cut before it was whole, and is not used."
         super().__init__(
             f"The answer of role {role!r} was cut after {tokens} tokens and is not used. "
             "Use a larger model: load_model(...), or --model on the command line."

@@ -397,8 +397,7 @@ class Run:
             raise  # nothing that a redo could mend: the run stops here and can be resumed
         except (ToolError, Truncated) as error:
             await worker.drop(drive.job.lane)
-            log.warning("%s: %s", drive.job.title, error)  # the redo's prompt gets the text for models only
-            body = FailedMessage(error=type(error).__name__, message=error.for_model)
+            body = FailedMessage(error=type(error).__name__, message=str(error))
         await self._feed_worker(drive, name, draft(drive.workers[name], body, time.time()), lane)
 
     async def _snapshot(self, drive: Drive, worker: Worker, lane: Lane) -> None:

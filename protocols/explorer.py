@@ -217,7 +217,21 @@ class _Walk:
                     gone += 1
                     ready.append(source)
         if gone < size and not self.found:
-            self.blame("endless", next(number for number in range(size) if waits[number]))
+            self.blame("endless", self._on_a_circle(waits))
+
+    def _on_a_circle(self, waits: array[int]) -> int:
+        """A configuration that comes again: of those that stayed, each has a move to another that did."""
+        onward = {
+            source: target
+            for source, target, beat in zip(self.sources, self.targets, self.beats, strict=True)
+            if not beat and waits[source] and waits[target]
+        }
+        seen: set[int] = set()
+        number = next(iter(onward))
+        while number not in seen:
+            seen.add(number)
+            number = onward[number]
+        return number
 
 
 def explore(

@@ -92,14 +92,15 @@ async def test_an_answer_that_was_cut_is_never_used(manager, watch, shop, role):
         (PageUnreadable(URL, "odd"), "your own"),
     ],
 )
-async def test_advice_to_the_operator_never_reaches_the_model(manager, watch, shop, caplog, error, advice):
+async def test_advice_is_on_the_operators_list_and_never_reaches_the_model(
+    manager, watch, shop, error, advice
+):
     shop.outages, model = [error], ScriptedModel(knowing(ORDER_PLAN))
 
     outcome, _ = await watch(manager(model, [shop]), ORDER_GOAL)
 
-    assert isinstance(outcome, Confirmed) and len(outcome.punch_list) == 1
-    assert advice in caplog.text
-    assert any("failed : " in question for question in model.asked)
+    assert isinstance(outcome, Confirmed)
+    assert [advice in item.why for item in outcome.punch_list] == [True]
     assert not any(advice.lower() in question.lower() for question in model.asked)
 
 
@@ -318,7 +319,7 @@ def embedded():
         "Book a flight from Paris to Rome for Ada Lovelace on 3 May.",
         "Translate 'good morning' into French.",
         "How many people live in Japan?",
-        "xq zzv 7 blorp !! ;;",
+        "xq zzv blorp !! ;;",
         "...",
     ],
 )
