@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -56,7 +57,7 @@ from .lessons import Lessons, site_of
 from .looking import look
 from .mind import Mind, Truncated
 from .placed import already_placed
-from .planning.doubts import READING_WARMTH, READINGS, GoalNotUnderstood, doubts
+from .planning.doubts import READINGS, GoalNotUnderstood, doubts, reading_warmth
 from .roles import PlannedTask
 from .steps import Step
 from .verifier import Verifier
@@ -144,12 +145,14 @@ class Run:
             raise NothingToWorkWith(", ".join(worker.name for worker in self.workers), "browser and no tools")
         kinds = [kind for need in needs for kind in KINDS_OF[need]]
         answer, tasks = "", ()
+        question, heard = roles.ask_plan(self.goal, kinds), Counter[str]()
         for attempt in range(1, READINGS + 1):
-            question = roles.ask_plan(self.goal, kinds)
-            answer = await self.mind.ask(question, attempt=attempt, warmest=READING_WARMTH)
+            again = heard.total() - len(heard)  # a model that says the same again is asked more warmly
+            answer = await self.mind.ask(question, attempt=attempt, warmest=reading_warmth(again))
             tasks = roles.read_plan(answer, self.goal)
             if not self._doubts(tasks):
                 break
+            heard[answer] += 1
         self._refuse_doubtful(tasks)
         self.journal.append("plan", answer, run=self.run)
         return jobs_of(tasks)

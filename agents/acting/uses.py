@@ -15,6 +15,7 @@ from functools import cached_property
 from ...tools.browser.view import Element, Line, View
 from ..checking import checks
 from ..checking.checks import Page
+from ..checking.extras import is_mere
 from ..days import days_in
 from ..steps import Step
 from ..wording import fold, words
@@ -139,7 +140,7 @@ def may_use(element: Element, step: Step) -> bool:
     if element.role == "radio":
         return step.verb == "choose" and related(step.text, element.name)
     if element.role == "checkbox":
-        asked = element.value == "off" and bool(CONSENT & set(words(element.name)))
+        asked = element.value == "off" and is_mere(element.name, CONSENT)
         consent = step.verb == "review" and asked
         return consent or (step.verb == "choose" and related(step.text, element.name))
     if element.role == "date":

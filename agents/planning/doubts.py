@@ -20,19 +20,24 @@ from .reading import Field, PlannedTask
 from .sense_doubts import sense_doubts
 from .ticket_doubts import CLOSING, NEGATIONS, STAYING, ticket_doubts
 
-__all__ = ["CARRIERS", "READINGS", "READING_WARMTH", "GoalNotUnderstood", "doubts", "uncovered"]
+__all__ = ["CARRIERS", "READINGS", "GoalNotUnderstood", "doubts", "reading_warmth", "uncovered"]
 
 READINGS = 60
 """Times that a goal is read before a doubtful plan is given up: reading costs little and touches nothing."""
 
-READING_WARMTH = 1.0
-"""Highest temperature at which a goal is read again."""
+WARMTH, WARMER, WARMEST = 1.0, 0.1, 2.0
+"""Highest temperature at which a goal is read again; what each reading heard before adds; the most."""
 
 ANSWERS = frozenset("answer reply replying response respond answering".split())
 
 
 class GoalNotUnderstood(Exception):
     """The planner cannot read a task that it knows out of the goal, or the plan is doubtful."""
+
+
+def reading_warmth(again: int) -> float:
+    """Highest temperature of the next reading, after so many that only said again what was heard before."""
+    return min(WARMEST, WARMTH + WARMER * again)
 
 
 def doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
@@ -66,7 +71,12 @@ def _cut_short(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
     fields = [item for task in tasks for item in task.fields]
     names = [item.span for item in fields if item.key == "name"]
     found: list[str] = []
+    told = not titled(tokens(goal)) and any(
+        len(name.text.split()) > 1 and _has_capitals(name) for name in names
+    )
     for name in names:
+        if told and " " not in name.text and name.text[0].islower():
+            found.append(f"{name.text!r} is not written like the other names.")
         longer = [
             place for other in names if len(other.text) > len(name.text) for place in places(other.text, goal)
         ]
@@ -75,6 +85,10 @@ def _cut_short(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
             found.append(f"{name.text!r} is only a part of a name.")
         found += [f"{name.text!r} is cut off from {word!r}." for word in _beside(name, goal, fields)]
     return found
+
+
+def _has_capitals(name: Span) -> bool:
+    return all(word[0].isupper() for word in name.text.split())
 
 
 def _beside(name: Span, goal: str, fields: Sequence[Field]) -> list[str]:

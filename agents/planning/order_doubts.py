@@ -34,8 +34,10 @@ ASKING = frozenset(
 )
 """Verbs that ask for something to be done: no option begins with one."""
 
-WANTING = frozenset("asked wanted wants needs requested wrote".split())
-"""What somebody did who is named right before."""
+WANTING = frozenset(
+    "asked wanted wants needs requested wrote is has would should must shall gets orders receives".split()
+)
+"""What somebody does who is named right before."""
 
 PERSONS = frozenset("her him she he them they same hers his theirs person customer".split())
 """Words that speak of somebody who was named before."""
@@ -72,6 +74,13 @@ def _lines(goal: str, task: PlannedTask) -> list[str]:
         for item in task.fields
         if item.key == "item" and (behind := words(goal[item.span.end :])[:1]) and behind[0] in NOUNS
     ]
+    found += [
+        f"{item.span.text!r} is cut off from {option.span.text!r}."
+        for item, option in pairwise(task.fields)
+        if (item.key, option.key) == ("item", "option")
+        and not words(goal[item.span.end : option.span.start])
+        and not BEHIND & set(words(goal[option.span.end :])[:1])
+    ]
     items = [item.span for item in task.fields if item.key == "item"]
     for one, other in pairwise(items):
         between = words(goal[one.end : other.start])
@@ -99,7 +108,11 @@ def _options(goal: str, task: PlannedTask) -> list[str]:
             continue
         if titled(said) or not all(part[0].isupper() for part in parts[:2]):
             continue
-        person = before in ("for", "to") or behind == ["'s"] or (before in ENDS and len(parts) > 1)
+        person = (
+            before in ORDERING | {"for", "to", "give"}
+            or behind == ["'s"]
+            or (before in ENDS and len(parts) > 1)
+        )
         if person and parts[0].lower() not in WEEKDAYS and not set(behind) & BEHIND:
             found.append(f"{item.span.text!r} reads like a name, not like an option.")
     return found

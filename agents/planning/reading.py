@@ -64,7 +64,7 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     counted = any(count_of(word) is not None for word in heard.words)
     quoted = [text.strip() for text in re.findall(r'(?<!\w)["“] (.+?) ["”]', folded)]
     aside = re.sub(r'(?<!\w)["“] .+? ["”]', " ", folded)
-    called = [run for place in range(len(heard.words)) for _, run in heard.names_at(place)]
+    called = [run for place in range(len(heard.words)) for run in heard.persons_at(place)]
     outside = [run for run in called if f" {run} " in f" {aside} "]
     names = list(dict.fromkeys(outside or called))
     tasks: list[str] = []
@@ -158,6 +158,32 @@ class Heard:
             if not self.tells or self._whole(begin, begin + size - 1):
                 yield size, run
 
+    def persons_at(self, begin: int) -> Iterable[str]:
+        """Names that can be spoken of away from where they stand: no part of a thing, and not cut short.
+
+        What follows a count is a thing; `fox's ticket` and `ticket of fox` take the words before as well.
+        """
+        counted = any(
+            self.counts_at(place)
+            and not self.dated[place]
+            and all(self._names(at) for at in range(place + 1, begin))
+            for place in range(max(0, begin - 4), begin)
+        )
+        led = (
+            begin > 1
+            and self._names(begin - 1)
+            and self.words[begin - 2] in ("of", "from", "by", "for", "to")
+        )
+        for size, run in self.names_at(begin):
+            end = begin + size
+            before = begin > 0 and self._names(begin - 1) and self._is_owner(end)
+            behind = end < len(self.words) and self._names(end) and self._is_owner(end + 1)
+            if not (counted or led or before or behind):
+                yield run
+
+    def _is_owner(self, place: int) -> bool:
+        return place < len(self.words) and self.words[place] in ("'s", "’s")
+
     def _whole(self, first: int, last: int) -> bool:
         small = not any(self.capital[first + 1 : last + 1])
         if not self.capital[first] or (self.begins[first] and small):
@@ -220,7 +246,13 @@ class Heard:
                 self.words[at] in ("to", "for") and self.words[at + 1] not in FUNCTION
                 for at in range(begin, end - 1)
             )
-            if not (any(self.dated[begin:end]) or trails or things or goes or self._breaks_off(begin, end)):
+            cut = self.tells and any(
+                self._is_named(inner) and self._is_named(outer)
+                for inner, outer in ((begin, begin - 1), (end - 1, end))
+                if outer >= 0
+            )
+            dated = any(self.dated[begin:end])
+            if not (dated or trails or things or goes or cut or self._breaks_off(begin, end)):
                 yield size, run
 
     def counts_at(self, place: int) -> bool:

@@ -105,7 +105,7 @@ def ticket_doubts(goal: str, tasks: Sequence[PlannedTask]) -> list[str]:
     found += _twice(tickets) + _unanswered(said, tickets) + _of_one(said, tickets)
     anchors = _anchors(said, tasks)
     if len(anchors) == len(tickets) and not found:
-        found += _nearest(tasks, anchors)
+        found += _nearest(tasks, anchors) + _subjects(anchors) + _hers(said, tasks)
         found += _closed(said, anchors) + _given(goal, said, anchors)
     return found
 
@@ -314,6 +314,38 @@ def _nearest(tasks: Sequence[PlannedTask], anchors: Sequence[tuple[int, PlannedT
         if start != own.start and before and max(before, key=lambda span: span.start).text != own.text:
             found.append(f"The ticket is read as of {own.text!r}, who was not named last before it.")
     return found
+
+
+def _subjects(anchors: Sequence[tuple[int, PlannedTask]]) -> list[str]:
+    """Subjects that are given to a ticket though another one stands between."""
+    found: list[str] = []
+    for start, task in anchors:
+        for about in (item.span.start for item in task.fields if item.key == "about"):
+            low, high = sorted((start, about))
+            if any(low < other < high for other, _ in anchors):
+                found.append("The subject is given to another ticket than the goal gives it to.")
+    return found
+
+
+def _hers(said: Said, tasks: Sequence[PlannedTask]) -> list[str]:
+    """`Her ticket` where no ticket of the plan is hers."""
+    spoken = [
+        place
+        for place in said.any_of(frozenset({"her", "his", "their"}))
+        for step in (1, 2, 3, 4)
+        if said.word(place + step) in NOUNS
+        and not any(said.word(place + near) in BREAKS | {"", "in"} for near in range(1, step))
+    ]
+    named = [item.span for task in tasks for item in task.fields if item.key == "name"]
+    theirs = {name.lower() for task in tasks if task.kind == "ticket" for name in task.values("name")}
+    before = [
+        max(behind, key=lambda span: span.start).text.lower()
+        for place in spoken
+        if (behind := [span for span in named if span.end <= said.words[place].start])
+    ]
+    if not before or theirs & set(before):
+        return []
+    return [f"The goal says {said.word(spoken[0])!r} of a ticket, and no ticket of the plan is theirs."]
 
 
 def _mentions(said: Said) -> list[Mention]:

@@ -41,5 +41,5 @@ def field(key: str, text: str) -> Field:
 
 
 def titled(name: Sequence[str], rng: Random) -> str:
-    """A name as one text, mostly with capitals."""
-    return " ".join(name).title() if rng.random() < 0.8 else " ".join(name)
+    """A name as one text, mostly with capitals; a single name always has one."""
+    return " ".join(name).title() if len(name) == 1 or rng.random() < 0.8 else " ".join(name)

@@ -116,3 +116,37 @@ def test_counts_and_days_stand_side_by_side():
     goal = "On 3 May 2 mugs for Ida Fox, 24 hour delivery."
 
     assert can_say(goal, ORDER.format("date 3 may\ncount 2\nitem mugs\nname ida fox\noption 24 hour"))
+
+
+@pytest.mark.parametrize(
+    ("goal", "plan"),
+    [
+        (
+            "Buy 1 plum apron with rail delivery for Ida Fox.",
+            "task order\ncount 1\nitem plum\noption apron\noption rail\nname ida fox\nend",
+        ),
+        (
+            "Buy 2 mugs for Ida Fox on 3 May, rail. Leo Fry asked for it: close the customer's ticket.",
+            "task order\ncount 2\nitem mugs\nname ida fox\ndate 3 may\noption rail\noption leo\noption fry\n"
+            "task ticket\nname ida fox\nclose\nend",
+        ),
+        (
+            'Buy 2 mugs for Ida Fox; then close her ticket. Close Leo Fry\'s ticket about "a leg" with "ok".',
+            "task order\ncount 2\nitem mugs\nname ida fox\ntask ticket\nname ida fox\nabout a leg\nclose\n"
+            "task ticket\nname leo fry\ntext ok\nclose\nend",
+        ),
+        (
+            "Ida Fox gets 2 mugs; then close her ticket. Put in an order for Leo Stone: 3 jugs.",
+            "task order\nname ida fox\ncount 2\nitem mugs\ntask ticket\nname leo stone\nclose\n"
+            "task order\nname leo stone\ncount 3\nitem jugs\nend",
+        ),
+        (
+            "Buy 2 oak trays for Ida Fox, then close her ticket.",
+            "task order\ncount 2\nitem oak trays\nname ida fox\ntask ticket\nname oak trays\nclose\nend",
+        ),
+        ("close the ticket of ida fox.", "task ticket\nname fox\nclose\nend"),
+        ("close ida fox's ticket.", "task ticket\nname ida\nclose\nend"),
+    ],
+)
+def test_parts_of_names_and_things_that_were_taken_elsewhere_are_refused(goal, plan):
+    assert not can_say(goal, plan) or doubts(goal, read_plan(plan, goal))

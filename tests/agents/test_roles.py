@@ -201,10 +201,38 @@ def test_an_order_number_is_copied_from_the_page_and_only_when_placing():
     place = Step("place")
     placed = View("http://shop/", "/order", "Thanks", (("Your order number", "T-1742"), ("To pay", "£12.50")))
 
-    assert accepts(roles.ask_act(placed, [], place), "done t-1742")
-    assert not accepts(roles.ask_act(placed, [], place), "done 12.50")
+    pressed = [Done("click buy now", "ok")]
+
+    assert accepts(roles.ask_act(placed, pressed, place), "done t-1742")
+    assert not accepts(roles.ask_act(placed, [], place), "done t-1742"), "nothing was pressed"
+    assert not accepts(roles.ask_act(placed, pressed, place), "done 12.50")
     assert not accepts(roles.ask_act(SHOP, [], FILL), "done t-17")
     assert roles.read_act("done t-1742", placed, place).text == "T-1742"
+
+
+@pytest.mark.parametrize(
+    ("task", "right", "wrong"),
+    [
+        (
+            "How many green mugs are in stock?",
+            "green mugs",
+            ("stock", "green mugs are in stock", "many green mugs"),
+        ),
+        ("Count the oak trays", "oak trays", ("the oak trays", "oak")),
+        ('Look up "in stock".', "in stock", ('"',)),
+    ],
+)
+def test_an_argument_says_more_than_the_tool_and_breaks_off_before_no_word(task, right, wrong):
+    question = roles.ask_use([ToolCard("stock", "Units of an item.", ("item",))], [], task)
+
+    assert accepts(question, f"call stock\nitem {right}\nend")
+    assert not any(accepts(question, f"call stock\nitem {text}\nend") for text in wrong)
+
+
+def test_two_arguments_may_stand_side_by_side():
+    question = roles.ask_use([ToolCard("convert", "Convert.", ("amount", "unit"))], [], "Convert 3 miles")
+
+    assert accepts(question, "call convert\namount 3\nunit miles\nend")
 
 
 def test_while_a_dialog_waits_nothing_else_can_be_done():
