@@ -248,7 +248,7 @@ def act_grammar(view: View, history: Sequence[Done], step: Step, spent: Collecti
             if item.role == "select" and options:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
         stays = uses.has_control(view, step) or bool(uses.shown_there(view, step))
-        stays = stays or at_its_page(view, step)
+        stays = stays or at_its_page(view, step) or claims.is_at_ticket(view, step)
         moves = MOVES[:1] if stays else MOVES
         rules += [json.dumps(move.lower()) for move in moves if move not in spent]
         answers = answers_of(view) if step.verb == "place" else ()

@@ -12,9 +12,12 @@ from ...tools.browser.view import Element, View
 from ..checking import checks
 from ..checking.checks import Page, holds_value
 from ..steps import Done, Step
+from ..wording import fold, words
 from .rows import (
+    at_its_page,
     goes_on,
     is_form,
+    is_product,
     is_record,
     is_summary,
     lists_person,
@@ -25,7 +28,7 @@ from .rows import (
     subject_of,
     text_of,
 )
-from .uses import LOOKING, has_control, usable
+from .uses import CARTS, LOOKING, has_control, usable
 
 LEAVING = "not found"
 """The reason that may be given wherever the page does not show what the step is about."""
@@ -39,7 +42,8 @@ def reasons(view: View, history: Sequence[Done], step: Step) -> tuple[str, ...]:
     the page.
     """
     found: list[str] = []
-    if not _shows(view, step) and not (step.verb in LOOKING and goes_on(view)):
+    there = at_its_page(view, step) or (step.verb in LOOKING and goes_on(view))
+    if not there and not _shows(view, step):
         found.append(LEAVING)
     if sum(item.result == "no effect" and item.action.startswith("click") for item in history) > 1:
         found.append("nothing happens")
@@ -85,7 +89,8 @@ def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
             for item in history
         )
     if step.verb == "open cart":
-        return bool(checks.order_lines(page)) or any(value.isdigit() for _, _, value in page.fields)
+        rows = bool(checks.order_lines(page)) or any(value.isdigit() for _, _, value in page.fields)
+        return rows or _is_empty_cart(history)
     if step.verb == "set":
         count, _, name = step.text.partition(" x ")
         found = checks.holds_item(page, name, int(count))
@@ -112,6 +117,25 @@ def may_claim(view: View, history: Sequence[Done], step: Step) -> bool:
     return True
 
 
+def is_at_ticket(view: View, step: Step) -> bool:
+    """Whether a page is that of the open ticket which a step opens: there it stays."""
+    if step.verb != "open ticket" or not may_claim(view, (), step):
+        return False
+    page = Page.of(view)
+    about = step.text.partition(" about ")[2]
+    titled = not about or fold(about) in fold(f"{view.title} {page.text()}")
+    return titled and checks.ticket_is_closed(page) == "no"
+
+
+def _is_empty_cart(history: Sequence[Done]) -> bool:
+    """Whether what is called a cart was opened, and nothing came into it while the page was given time."""
+    latest = [(item.action.partition(" ")[0], item) for item in history[-2:]]
+    if len(latest) < 2 or latest[1][0] != "wait" or latest[1][1].result != "no effect":
+        return False
+    verb, opened = latest[0]
+    return verb == "click" and opened.result.startswith("ok") and bool(CARTS & set(words(opened.action)))
+
+
 def serves(action: Action, view: View, step: Step) -> bool:
     """Whether an action could have done what the step is about.
 
@@ -125,7 +149,9 @@ def serves(action: Action, view: View, step: Step) -> bool:
         return False
     subject = subject_of(step)
     row = next((line for line in view.lines if element in line), ())
-    return mentions(text_of(row), subject) or mentions(f"{view.title} {Page.of(view).text()}", subject)
+    page = Page.of(view)
+    own = mentions(view.title, subject) or (is_product(page) and mentions(page.text(), subject))
+    return own or mentions(text_of(row), subject)
 
 
 def is_chosen(page: Page, said: str) -> bool:

@@ -318,7 +318,7 @@ def _too_early(scene: Scene, line: Line, thing: Element) -> bool:
 def _search(scene: Scene, line: Line, thing: Element) -> bool:
     """A search in a step that looks for nothing, or on the very page of the thing."""
     if thing.number in scene.searching:
-        return scene.step.verb not in LOOKING
+        return scene.own or scene.step.verb not in LOOKING
     return scene.own and thing.role == "searchbox"
 
 

@@ -44,10 +44,10 @@ from .tally import Tally
 if TYPE_CHECKING:
     from ...core_model.generation import Model
 
-FOR_DEVELOPMENT = range(100_000)
+FOR_DEVELOPMENT = range(2_000_000)
 """Seeds of goals that people look at, tests play, and decisions are made on. None of them is measured."""
 
-FIRST_GOAL = 1_000_000
+FIRST_GOAL = 2_000_000
 """Goals of seed 0 begin here: far from those for development."""
 
 GOALS_APART = 10_000

@@ -75,8 +75,14 @@ def ask_plan(goal: str, kinds: Sequence[str]) -> Question:
     if "ticket" in kinds and names:
         tasks.append("ticket")
         quote = f'" " ({any_of(quoted)})' if quoted else "SPAN"
+        asker = "" if quoted else heard.asker()
+        owners = [asker] if asker else names
+        told = heard.told()
+        early = [name for name in owners if f" {name} " in f" {told} "]
+        said = f'"name " ({any_of(owners)}) "\\n" about? text?'
+        numbered = f' | "name " ({any_of(early)}) "\\n" about? number' if early else ""
         rules.append(
-            f'ticket: "task ticket\\n" "name " ({any_of(names)}) "\\n" about? (text | number)? "close\\n"?\n'
+            f'ticket: "task ticket\\n" ({said}{numbered}) "close\\n"?\n'
             f'about: "about" {quote} "\\n"\n'
             f'text: "text" {quote} "\\n"\nnumber: "number " ("1" | "2" | "3") "\\n"'
         )
@@ -180,6 +186,40 @@ class Heard:
             behind = end < len(self.words) and self._names(end) and self._is_owner(end + 1)
             if not (counted or led or before or behind):
                 yield run
+
+    def asker(self) -> str:
+        """Who asked for an order, in a sentence that goes on with the only ticket of the goal; else empty.
+
+        `Ida Fox asked for it: answer that customer's ticket with the number`: no ticket is anybody else's.
+        """
+        if sum(word in TICKETS for word in self.words) != 1:
+            return ""
+        for place in (at for at in range(len(self.words)) if self.begins[at]):
+            end = next((at for at in range(place, len(self.words)) if not self._names(at)), len(self.words))
+            rest = self.words[end:]
+            sentence = rest[
+                : next((at for at, word in enumerate(rest) if word in (".", "!", "?")), len(rest))
+            ]
+            counted = any(self.counts_at(at) for at in range(end, end + len(sentence)))
+            asks = sentence[:1] in (("asked",), ("wanted",), ("requested",)) and not counted
+            if end > place and asks and TICKETS & set(sentence):
+                return " ".join(self.words[place:end])
+        return ""
+
+    def told(self) -> str:
+        """The words up to the end of the last sentence that speaks of a number, quotes left out; else empty.
+
+        Who is told an order's number is named by then.
+        """
+        inside, end = False, 0
+        free: list[str] = []
+        for word in self.words:
+            inside = inside != (word in ('"', "“", "”"))
+            free.append("" if inside else word)
+        for place, word in enumerate(free):
+            if word in NUMBERS:
+                end = next((at for at in range(place, len(free)) if free[at] in (".", "!", "?")), len(free))
+        return " ".join(word for word in free[:end] if word)
 
     def _is_owner(self, place: int) -> bool:
         return place < len(self.words) and self.words[place] in ("'s", "’s")
@@ -309,6 +349,10 @@ PACKS = frozenset("pack packs set sets box boxes case cases bag bags bundle bund
 TIMES = frozenset("day days hour hours week weeks month months minute minutes".split())
 
 WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+
+NUMBERS = frozenset("number numbers reference".split())
+
+TICKETS = frozenset("ticket tickets case cases request requests".split())
 
 LINKS = frozenset("a the and or for from to of on onto in into with without via by at per i".split())
 """Function words that are no names, whatever their capitals."""

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..wording import Span, tokens, words
-from .reading import QUOTED, PlannedTask
+from .reading import NUMBERS, QUOTED, PlannedTask
 
 NOUNS = frozenset("ticket tickets case cases request requests".split())
 DESKS = frozenset("desk helpdesk support question questions".split())
 MANY = frozenset("tickets cases requests".split())
-NUMBERS = frozenset("number numbers reference".split())
 CLOSING = frozenset(
     """
     close closed closes closing resolve resolved resolves resolving solve solved solves solving settle
@@ -121,7 +120,9 @@ def _one(goal: str, said: Said, task: PlannedTask) -> list[str]:
         found.append("The ticket has more than one answer or subject.")
     for item in task.fields:
         before = _leading(goal, item.span)
-        if item.key == "about" and before in SAYERS:
+        names = [field.span for field in task.fields if field.key == "name"]
+        told = any(not goal[name.end : item.span.start].strip(' "“') for name in names)
+        if item.key == "about" and (before in SAYERS or told):
             found.append(f"{item.span.text!r} is said, and read as the subject of a ticket.")
         if item.key == "about" and before not in SUBJECTS and not _is_quoted(goal, item.span):
             found.append(f"{item.span.text!r} does not read like the subject of a ticket.")
@@ -331,7 +332,7 @@ def _hers(said: Said, tasks: Sequence[PlannedTask]) -> list[str]:
     """`Her ticket` where no ticket of the plan is hers."""
     spoken = [
         place
-        for place in said.any_of(frozenset({"her", "his", "their"}))
+        for place in said.any_of(frozenset({"her", "his", "their", "has", "have"}))
         for step in (1, 2, 3, 4)
         if said.word(place + step) in NOUNS
         and not any(said.word(place + near) in BREAKS | {"", "in"} for near in range(1, step))
