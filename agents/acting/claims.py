@@ -28,7 +28,7 @@ from .rows import (
     subject_of,
     text_of,
 )
-from .uses import CARTS, LOOKING, has_control, usable
+from .uses import CARTS, LOOKING, has_control, shown_there, usable
 
 LEAVING = "not found"
 """The reason that may be given wherever the page does not show what the step is about."""
@@ -150,7 +150,8 @@ def serves(action: Action, view: View, step: Step) -> bool:
     subject = subject_of(step)
     row = next((line for line in view.lines if element in line), ())
     page = Page.of(view)
-    own = mentions(view.title, subject) or (is_product(page) and mentions(page.text(), subject))
+    titled = mentions(view.title, subject) and not shown_there(view, step)
+    own = titled or (is_product(page) and mentions(page.text(), subject))
     return own or mentions(text_of(row), subject)
 
 

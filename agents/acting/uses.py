@@ -304,7 +304,8 @@ def _way_off(scene: Scene, line: Line, thing: Element) -> bool:
     """A way to elsewhere while the page has what the step needs: a field, a row, a thing of that name."""
     if scene.held and thing.role in ("button", "link", "other"):
         return True
-    if scene.leads and thing.number not in scene.leads and not presses(thing, scene.view):
+    near = presses(thing, scene.view) and mentions(text_of(line), scene.subject)
+    if scene.leads and thing.number not in scene.leads and not near:
         return True
     form = scene.step.verb == "review" and scene.form
     return (form or scene.own or scene.counted) and thing.role == "link"
