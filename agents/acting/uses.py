@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...tools.browser.view import Element, Line, View
-from ..checking import checks
+from ..checking import checks, extras
 from ..checking.checks import Page
-from ..checking.extras import is_mere
 from ..days import days_in
 from ..steps import Step
 from ..wording import fold, words
@@ -40,7 +39,7 @@ LOOKING = ("add", "open ticket")
 """Verbs of steps that may look for something with a search box."""
 
 
-CONSENT = frozenset("agree accept terms conditions term condition read".split())
+CONSENT = extras.CONSENT | {"read"}
 """Words of a checkbox that must be ticked to go on."""
 
 
@@ -140,7 +139,7 @@ def may_use(element: Element, step: Step) -> bool:
     if element.role == "radio":
         return step.verb == "choose" and related(step.text, element.name)
     if element.role == "checkbox":
-        asked = element.value == "off" and is_mere(element.name, CONSENT)
+        asked = element.value == "off" and extras.is_mere(element.name, CONSENT)
         consent = step.verb == "review" and asked
         return consent or (step.verb == "choose" and related(step.text, element.name))
     if element.role == "date":

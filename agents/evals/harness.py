@@ -12,8 +12,6 @@ Does not cover: changes of code between a kill and its resume. Only settings and
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
 import re
 import statistics
 import sys
@@ -21,13 +19,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from math import sqrt
 from pathlib import Path
 from typing import Protocol, cast
 
 from pydantic import JsonValue
 
+from ..machine import machine
 from .ledger import EvalError, Ledger, Row, settings_mark
 from .registry import ALWAYS, MEASUREMENTS, Kind, Measurement, abouts, names
 
@@ -308,32 +306,3 @@ def mean(values: Sequence[float]) -> float | None:
 def median(values: Sequence[float]) -> float | None:
     """The median; None of nothing."""
     return statistics.median(values) if values else None
-
-
-def machine() -> dict[str, JsonValue]:
-    """Where it was measured."""
-    return {
-        "cpu": _cpu(),
-        "cores": os.cpu_count() or 1,
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "torch": _version("torch"),
-        "playwright": _version("playwright"),
-    }
-
-
-def _cpu() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor()
-    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return found[1].strip() if found else platform.machine()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

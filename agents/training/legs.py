@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ...core_model.errors import TrainingRefused
-from ..evals.harness import machine
+from ..machine import machine
 
 TOLD = "training.json"
 """Name of the facts beside shipped weights."""

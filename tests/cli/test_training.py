@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from punchlist.agents.cli.edge import DONE, USAGE
-from punchlist.agents.evals.harness import machine
+from punchlist.agents.machine import machine
 from punchlist.agents.training import embedded, shipping
 from punchlist.agents.training.embedded import Settings, settle, steps_in_all
 from punchlist.agents.training.legs import read_legs, weights_sha256
