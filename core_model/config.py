@@ -1,59 +1,107 @@
-"""The shape of a Llama-type decoder, read from and written to a Hugging Face `config.json`.
+"""The shape of a transformer, read from and written to a Hugging Face `config.json`.
 
-Covers `llama`, `mistral` (without a sliding window), `qwen2` (biases on q, k, v) and `qwen3` (RMSNorm on
-each query and key head). Does not cover mixtures of experts, sliding windows, or rotary scaling other than
-`default`, `linear` and `llama3`: those are refused with `UnknownCheckpoint`, never approximated.
+One description for every family: the decoders `llama`, `mistral`, `qwen2`, `qwen3` (RMSNorm, rotary
+positions, SwiGLU), their mixtures of experts `mixtral` and `qwen3_moe`, `gpt2` (LayerNorm, learned positions,
+GELU), the encoder `bert`, and `marian`, the encoder-decoder of Vaswani et al. 2017 (post-norm, sinusoidal
+positions).
+
+What it does not cover is refused with `UnknownCheckpoint`, never approximated: rotary scaling other than
+`default`, `linear`, `llama3` and `yarn`, quantised weights, activations and attention variants that are not
+listed.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal
 
-from .errors import UnknownCheckpoint
+from .config_json import CLASSES, Activation, read_fields, write_fields
+from .config_json import read_settings as read_settings
+from .config_json import token_ids as token_ids
+from .errors import NotSupported, UnknownCheckpoint
 
-MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3")
-_CLASSES = {
-    "llama": "LlamaForCausalLM",
-    "mistral": "MistralForCausalLM",
-    "qwen2": "Qwen2ForCausalLM",
-    "qwen3": "Qwen3ForCausalLM",
-}
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of a checkpoint.
-
-    Raises:
-        UnknownCheckpoint: It is damaged or something else.
-    """
-    remedy = "Correct it, or fetch or copy the checkpoint again."
-    try:
-        found: object = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UnknownCheckpoint(path, f"it is not JSON ({error})", remedy) from error
-    if not isinstance(found, dict):
-        raise UnknownCheckpoint(path, "it is not a JSON object", remedy)
-    return cast("dict[str, Any]", found)
+MODEL_TYPES = tuple(CLASSES)
 
 
 @dataclass(frozen=True)
 class RopeScaling:
-    """How rotary frequencies are stretched for a longer context; `kind` is default, linear or llama3."""
+    """How rotary frequencies are stretched for a longer context.
+
+    Attributes:
+        kind: default, linear (Chen et al. 2023, arXiv:2306.15595), llama3 (the Llama 3.1 release) or yarn
+            (Peng et al. 2023, arXiv:2309.00071).
+        factor: How much longer the context is.
+        low_freq_factor, high_freq_factor: llama3: turns within the original context up to which a frequency
+            is divided by `factor`, and from which it is kept.
+        original_context: Tokens of the context that the model was trained with.
+        attention_factor: yarn: what queries and keys are multiplied by.
+        beta_fast, beta_slow: yarn: turns within the original context from which a frequency is kept, and up
+            to which it is divided by `factor`.
+        truncate: yarn: whether the dimensions between which it changes are whole numbers.
+    """
 
     kind: str = "default"
     factor: float = 1.0
     low_freq_factor: float = 1.0
     high_freq_factor: float = 4.0
     original_context: int = 8192
+    attention_factor: float = 1.0
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    truncate: bool = True
+
+
+@dataclass(frozen=True)
+class Experts:
+    """A mixture of experts instead of one feed-forward network (Shazeer et al. 2017, arXiv:1701.06538).
+
+    Attributes:
+        count: Experts in a layer.
+        chosen: How many of them compute each token, 1 to `count`.
+        intermediate_size: Width of one expert.
+        normalise: Whether the weights of the chosen experts are scaled to sum 1.
+        dense_layers: Layers that have an ordinary feed-forward network all the same, ascending.
+    """
+
+    count: int
+    chosen: int
+    intermediate_size: int
+    normalise: bool = True
+    dense_layers: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.chosen <= self.count:
+            raise ValueError(f"num_experts_per_tok {self.chosen!r} must be in 1 to {self.count}.")
+        if self.intermediate_size < 1:
+            raise ValueError(f"intermediate size {self.intermediate_size!r} of experts must be at least 1.")
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of the decoder. `context_length` is the longest sequence in tokens that it may be given."""
+    """Sizes and kinds of the blocks. `context_length` is the longest sequence in tokens that it may be given.
+
+    The defaults are those of a Llama-type decoder (`llama_type`).
+
+    Attributes:
+        qkv_bias, output_bias, mlp_bias: Which products have biases; `output_bias` is that of attention.
+        qk_norm: Whether each query and key head is normed (RMSNorm) before rotation.
+        norm: RMSNorm or LayerNorm.
+        pre_norm: Whether norms stand before attention and feed-forward, or after the addition.
+        positions: rotary turns queries and keys; learned and sinusoidal are added to the embedding.
+        activation, gated: Of the feed-forward network; gated with silu is SwiGLU.
+        causal: Whether a token sees only itself and what precedes it. False makes an encoder.
+        embedding_scale: Factor of token embeddings.
+        embedding_norm: Whether the sum of embeddings is normed.
+        token_types: Rows of the token type table (BERT), 0 for none; only type 0 is used.
+        sliding_window: Tokens that a query sees, itself included; None for all. See `window`.
+        full_layers: Layers without the sliding window, ascending.
+        experts: Mixture of experts, None for none.
+        encoder: The encoder whose states this decoder reads through cross-attention, None for none.
+        share_embeddings: Whether `encoder` has the same token embeddings.
+        start_token_id: What a decoder with an encoder begins with.
+    """
 
     vocab_size: int
     hidden_size: int
@@ -73,25 +121,90 @@ class ModelConfig:
     bos_token_id: int | None = None
     eos_token_ids: tuple[int, ...] = ()
     pad_token_id: int | None = None
+    output_bias: bool = False
+    mlp_bias: bool = False
+    norm: Literal["rms", "layer"] = "rms"
+    pre_norm: bool = True
+    positions: Literal["rotary", "learned", "sinusoidal"] = "rotary"
+    activation: Activation = "silu"
+    gated: bool = True
+    causal: bool = True
+    embedding_scale: float = 1.0
+    embedding_norm: bool = False
+    token_types: int = 0
+    sliding_window: int | None = None
+    full_layers: tuple[int, ...] = ()
+    experts: Experts | None = None
+    encoder: ModelConfig | None = None
+    share_embeddings: bool = False
+    start_token_id: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "num_kv_heads", "head_dim"):
+        sizes = ("vocab_size", "hidden_size", "num_layers", "num_heads", "num_kv_heads", "head_dim")
+        for name in (*sizes, "intermediate_size", "context_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)!r} must be at least 1.")
         if self.num_heads % self.num_kv_heads:
             raise ValueError(
                 f"num_heads {self.num_heads!r} must be a multiple of num_kv_heads {self.num_kv_heads!r}."
             )
-        if self.head_dim % 2:
+        if self.positions == "rotary" and self.head_dim % 2:
             raise ValueError(f"head_dim {self.head_dim!r} must be even: rotary positions turn pairs.")
+        if self.positions == "sinusoidal" and self.hidden_size % 2:
+            raise ValueError(f"hidden_size {self.hidden_size!r} must be even: sines and cosines are halves.")
+        if self.sliding_window is not None and self.sliding_window < 1:
+            raise ValueError(f"sliding_window {self.sliding_window!r} must be at least 1, or None.")
+        if self.encoder is not None and self.encoder.hidden_size != self.hidden_size:
+            raise ValueError(
+                f"hidden_size {self.hidden_size!r} must be that of the encoder, {self.encoder.hidden_size!r}."
+            )
+
+    @property
+    def llama_type(self) -> bool:
+        """Whether it is a dense decoder of RMSNorm, rotary positions and SwiGLU without biases there.
+
+        Biases of q, k and v, normed query and key heads, and sliding windows may be there. What is written
+        for such decoders only (`native`, `gpu`) asks this, and so yarn, which scales too, is left out.
+        """
+        blocks = (self.norm, self.positions, self.activation) == ("rms", "rotary", "silu")
+        plain = self.embedding_scale == self.rope_scaling.attention_factor == 1.0
+        plain = plain and not self.embedding_norm and not self.token_types
+        biased = self.output_bias or self.mlp_bias
+        decoder = self.causal and self.encoder is None and self.experts is None
+        return blocks and plain and decoder and self.gated and self.pre_norm and not biased
+
+    def window(self, layer: int) -> int | None:
+        """Tokens that a query of `layer` sees, itself included; None where it sees all before it.
+
+        Source: Beltagy et al. 2020, arXiv:2004.05150.
+        """
+        return None if layer in self.full_layers else self.sliding_window
+
+    def is_sparse(self, layer: int) -> bool:
+        """Whether `layer` has a mixture of experts."""
+        return self.experts is not None and layer not in self.experts.dense_layers
 
     @property
     def parameters(self) -> int:
-        """Number of weights, tied embeddings counted once."""
+        """Number of weights, tied embeddings counted once, those of `encoder` included."""
         d, q, kv = self.hidden_size, self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim
-        layer = d * (q + 2 * kv) + q * d + 3 * d * self.intermediate_size + 2 * d
-        layer += (q + 2 * kv) * self.qkv_bias + 2 * self.head_dim * self.qk_norm
-        return self.num_layers * layer + d + self.vocab_size * d * (1 if self.tie_embeddings else 2)
+        norm = 2 * d if self.norm == "layer" else d
+        attention = d * (q + 2 * kv) + (q + 2 * kv) * self.qkv_bias + q * d + d * self.output_bias
+        attention += 2 * self.head_dim * self.qk_norm
+        layer = attention + 2 * norm + (0 if self.encoder is None else attention + norm)
+        total = self.num_layers * layer + norm * (self.pre_norm + self.embedding_norm)
+        for number in range(self.num_layers):
+            if self.experts is not None and self.is_sparse(number):
+                total += self.experts.count * (d + 3 * d * self.experts.intermediate_size)
+            else:
+                products = 3 if self.gated else 2
+                biases = (products - 1) * self.intermediate_size + d
+                total += products * d * self.intermediate_size + biases * self.mlp_bias
+        total += self.context_length * d * (self.positions == "learned") + self.token_types * d
+        total += self.vocab_size * d * (1 if self.tie_embeddings or not self.causal else 2)
+        if self.encoder is not None:
+            total += self.encoder.parameters - self.vocab_size * d * self.share_embeddings
+        return total
 
     @classmethod
     def from_hf(cls, hf: Mapping[str, Any], source: object = "config.json") -> ModelConfig:
@@ -107,72 +220,29 @@ class ModelConfig:
                 f"model_type is {kind!r}",
                 f"Supported are {', '.join(MODEL_TYPES)}; serve others with vLLM or Ollama and pass the URL.",
             )
-        if hf.get("hidden_act", "silu") != "silu":
-            raise UnknownCheckpoint(
-                source, f"hidden_act is {hf['hidden_act']!r}", "Only 'silu' is supported."
-            )
-        context = int(hf.get("max_position_embeddings", 2048))
-        window = hf.get("sliding_window")
-        windowed = kind == "mistral" or bool(hf.get("use_sliding_window", False))
-        if windowed and window is not None and int(window) < context:
-            context = int(window)  # within one window, sliding and full attention are the same
-        heads, hidden = int(hf["num_attention_heads"]), int(hf["hidden_size"])
-        theta, scaling = _read_rope(hf, source)
-        return cls(
-            vocab_size=int(hf["vocab_size"]),
-            hidden_size=hidden,
-            num_layers=int(hf["num_hidden_layers"]),
-            num_heads=heads,
-            num_kv_heads=int(hf.get("num_key_value_heads") or heads),
-            head_dim=int(hf.get("head_dim") or hidden // heads),
-            intermediate_size=int(hf["intermediate_size"]),
-            context_length=context,
-            rope_theta=theta,
-            rope_scaling=scaling,
-            norm_eps=float(hf.get("rms_norm_eps", 1e-6)),
-            tie_embeddings=bool(hf.get("tie_word_embeddings", False)),
-            qkv_bias=kind == "qwen2" or bool(hf.get("attention_bias", False)),
-            qk_norm=kind == "qwen3",
-            model_type=kind,
-            bos_token_id=hf.get("bos_token_id"),
-            eos_token_ids=token_ids(hf.get("eos_token_id")),
-            pad_token_id=hf.get("pad_token_id"),
-        )
+        fields = read_fields(hf, source)
+        if (scaling := fields.pop("rope_scaling", None)) is not None:
+            fields["rope_scaling"] = RopeScaling(**scaling)
+        if (experts := fields.pop("experts", None)) is not None:
+            fields["experts"] = Experts(**experts)
+        if (encoder := fields.pop("encoder", None)) is not None:
+            fields["encoder"] = cls(**encoder)
+        return cls(**fields)
 
     def to_hf(self) -> dict[str, Any]:
-        """The mapping that Hugging Face loaders read as `config.json`."""
-        rope: dict[str, Any] = {"rope_type": self.rope_scaling.kind, "rope_theta": self.rope_theta}
-        if self.rope_scaling.kind != "default":
-            rope["factor"] = self.rope_scaling.factor
-        if self.rope_scaling.kind == "llama3":
-            rope["low_freq_factor"] = self.rope_scaling.low_freq_factor
-            rope["high_freq_factor"] = self.rope_scaling.high_freq_factor
-            rope["original_max_position_embeddings"] = self.rope_scaling.original_context
-        eos = list(self.eos_token_ids)
-        hf: dict[str, Any] = {
-            "architectures": [_CLASSES[self.model_type]],
-            "model_type": self.model_type,
-            "vocab_size": self.vocab_size,
-            "hidden_size": self.hidden_size,
-            "num_hidden_layers": self.num_layers,
-            "num_attention_heads": self.num_heads,
-            "num_key_value_heads": self.num_kv_heads,
-            "head_dim": self.head_dim,
-            "intermediate_size": self.intermediate_size,
-            "max_position_embeddings": self.context_length,
-            "rope_theta": self.rope_theta,  # read by transformers 4
-            "rope_parameters": rope,  # read by transformers 5
-            "rms_norm_eps": self.norm_eps,
-            "tie_word_embeddings": self.tie_embeddings,
-            "attention_bias": self.qkv_bias,
-            "hidden_act": "silu",
-            "torch_dtype": "bfloat16",
-            "bos_token_id": self.bos_token_id,
-            "eos_token_id": None if not eos else eos[0] if len(eos) == 1 else eos,
-            "pad_token_id": self.pad_token_id,
-        }
-        if self.rope_scaling.kind != "default":
-            hf["rope_scaling"] = rope
+        """The mapping that Hugging Face loaders read as `config.json`.
+
+        Raises:
+            NotSupported: An encoder or an encoder-decoder, which are only read, or a combination that the
+                family named by `model_type` does not have.
+        """
+        if not self.causal or self.encoder is not None:
+            raise NotSupported(self.model_type, "be written", "Keep the folder that it was read from.")
+        hf = write_fields(self)
+        if ModelConfig.from_hf(hf) != self:
+            raise NotSupported(
+                self.model_type, f"be written: {self!r} has blocks of another family", "Change model_type."
+            )
         return hf
 
     @classmethod
@@ -190,33 +260,3 @@ class ModelConfig:
         except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
             remedy = "Correct it, or fetch or copy the checkpoint again."
             raise UnknownCheckpoint(path, f"its values do not make a model ({error})", remedy) from error
-
-
-def token_ids(named: object) -> tuple[int, ...]:
-    """What Hugging Face files name as end tokens: one id, several, or None.
-
-    Raises:
-        TypeError: It is something else.
-    """
-    ids = cast("list[object]", named) if isinstance(named, list) else [] if named is None else [named]
-    found = tuple(each for each in ids if isinstance(each, int))
-    if len(found) < len(ids):
-        raise TypeError(f"eos_token_id is {named!r}, no token id")
-    return found
-
-
-def _read_rope(hf: Mapping[str, Any], source: object) -> tuple[float, RopeScaling]:
-    new: Mapping[str, Any] = hf.get("rope_parameters") or {}
-    old: Mapping[str, Any] = hf.get("rope_scaling") or {}
-    rope = {**old, **new}
-    theta = float(rope.get("rope_theta") or hf.get("rope_theta") or 10_000.0)
-    kind = str(rope.get("rope_type") or rope.get("type") or "default")
-    if kind not in ("default", "linear", "llama3"):
-        raise UnknownCheckpoint(source, f"rope_type is {kind!r}", "Supported are default, linear and llama3.")
-    return theta, RopeScaling(
-        kind=kind,
-        factor=float(rope.get("factor", 1.0)),
-        low_freq_factor=float(rope.get("low_freq_factor", 1.0)),
-        high_freq_factor=float(rope.get("high_freq_factor", 4.0)),
-        original_context=int(rope.get("original_max_position_embeddings", 8192)),
-    )

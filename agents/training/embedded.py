@@ -123,7 +123,7 @@ def answer_hits(model: Transformer, tokenizer: Tokenizer, pieces: Sequence[Piece
     tokens = torch.tensor(ids)
     kept = torch.tensor(keep)
     with torch.no_grad():
-        attend = DocumentAttention([len(ids)], kept)
+        attend = DocumentAttention([len(ids)], kept, window=model.config.window)
         hidden = model.hidden(tokens, torch.arange(len(ids)), attend, kept, torch.float32)
         best = model.logits(hidden).argmax(-1)  # (kept,)
     hits: list[bool] = []

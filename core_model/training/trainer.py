@@ -269,7 +269,7 @@ class _Trainer:
 
 
 def make_optimizers(config: TrainConfig, model: Transformer) -> list[torch.optim.Optimizer]:
-    """Muon for matrices inside layers and AdamW for embeddings, head and norms; or AdamW for all.
+    """Muon for matrices inside layers and AdamW for embeddings, head, norms and experts; or AdamW for all.
 
     Weight decay is decoupled and spares vectors. Each group keeps its full learning rate in `full_rate`.
     """
@@ -277,6 +277,7 @@ def make_optimizers(config: TrainConfig, model: Transformer) -> list[torch.optim
         raise ValueError(f"optimizer is {config.optimizer!r}; choose 'muon' or 'adamw'.")
     matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and ".layers." in name]
     tables = [p for name, p in model.named_parameters() if p.dim() == 2 and ".layers." not in name]
+    tables += [p for p in model.parameters() if p.dim() > 2]  # all experts of a layer in one tensor
     vectors = [p for p in model.parameters() if p.dim() < 2]
     rate, decay = config.other_rate, config.weight_decay
     groups: list[dict[str, Any]] = [
@@ -343,7 +344,7 @@ def make_batch(documents: Callable[[int], Document], first: int, batch_tokens: i
 
 def batch_loss(model: Transformer, batch: _Batch, dtype: torch.dtype) -> Tensor:
     """Weighted mean cross entropy in nats over the counted tokens, a float32 scalar."""
-    attend = DocumentAttention(batch.lengths, batch.keep)
+    attend = DocumentAttention(batch.lengths, batch.keep, window=model.config.window)
     hidden = model.hidden(batch.tokens, batch.positions, attend, batch.keep, dtype)
     losses = F.cross_entropy(model.logits(hidden).float(), batch.targets, reduction="none")
     return (losses * batch.weights).sum() / batch.weights.sum()

@@ -6,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from punchlist.core_model.kv_cache import CacheAttention, Entry, KVCache
 from punchlist.core_model.transformer import DocumentAttention, RMSNorm, Transformer, causal_attention
 
 LENGTHS = [5, 1, 9]
@@ -38,25 +37,6 @@ def test_wanted_rows_are_the_rows_of_the_whole(transformer: Transformer) -> None
     torch.testing.assert_close(some, whole[keep], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("first", [1, 7, 19])
-def test_a_cache_changes_nothing(transformer: Transformer, first: int) -> None:
-    tokens = [token * 31 % 300 for token in range(20)]
-    cache = KVCache(transformer.config, 1)
-
-    rows: list[torch.Tensor] = []
-    for part in [tokens[:first], *([token] for token in tokens[first:])]:
-        places = list(range(cache.length, cache.length + len(part)))
-        cache.reserve(cache.length + len(part))
-        entry = Entry(cache, part, places, len(part))
-        attend = CacheAttention([entry], transformer.config.num_layers - 1)
-        hidden = transformer.hidden(torch.tensor(part), torch.tensor(places), attend)
-        cache.advance(len(part))
-        rows.append(transformer.logits(hidden))
-
-    plain = transformer(torch.tensor([tokens]))[0]
-    torch.testing.assert_close(torch.cat(rows), plain, atol=1e-4, rtol=1e-4)
-
-
 @pytest.mark.parametrize("queries", [1, 4, 12])
 def test_attention_is_the_reference_attention(queries: int, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
@@ -69,7 +49,7 @@ def test_attention_is_the_reference_attention(queries: int, monkeypatch: pytest.
     wide = (x.repeat_interleave(3, dim=1).transpose(0, 1) for x in (k, v))
     expected = F.scaled_dot_product_attention(q.transpose(0, 1), *wide, attn_mask=mask).transpose(0, 1)
     torch.testing.assert_close(packed, expected, atol=1e-5, rtol=1e-5)
-    monkeypatch.setattr("punchlist.core_model.transformer._LARGE", 0)
+    monkeypatch.setattr("punchlist.core_model.attention._LARGE", 0)
     torch.testing.assert_close(causal_attention(q, k, v), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -83,15 +63,3 @@ def test_the_norm_has_the_gradient_of_the_reference() -> None:
 
     theirs = torch.autograd.grad(F.rms_norm(x, (16,), norm.weight, 1e-5), (x, norm.weight), upstream)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
-
-
-def test_a_fork_of_a_cache_is_independent(transformer: Transformer) -> None:
-    cache = KVCache(transformer.config, 4)
-    cache.slab.fill_(1.0)
-    cache.advance(4)
-
-    fork = cache.fork(3)
-    fork.slab.zero_()
-
-    assert (cache.length, fork.length) == (4, 3)
-    assert bool((cache.slab == 1).all())
