@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .capabilities import Capabilities as Capabilities
     from .chat_template import Message as Message
+    from .encoder import SentenceEncoder as SentenceEncoder
+    from .encoder_decoder import EncoderDecoder as EncoderDecoder
     from .engine import Engine as Engine
     from .generation import Delta as Delta
     from .generation import Generation as Generation
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
     from .model import load_model as load_model
     from .remote import RemoteModel as RemoteModel
     from .sampling import Sampling as Sampling
+    from .sequence import Sequence as Sequence
 
 __all__ = [
     "Capabilities",
     "Delta",
+    "EncoderDecoder",
     "Engine",
     "Generation",
     "Grammar",
@@ -35,6 +39,8 @@ __all__ = [
     "ModelUsage",
     "RemoteModel",
     "Sampling",
+    "SentenceEncoder",
+    "Sequence",
     "load_model",
     "normalise",
 ]
@@ -42,6 +48,7 @@ __all__ = [
 _WHERE = {
     "Capabilities": "capabilities",
     "Message": "chat_template",
+    "EncoderDecoder": "encoder_decoder",
     "Engine": "engine",
     "Delta": "generation",
     "Generation": "generation",
@@ -53,6 +60,8 @@ _WHERE = {
     "load_model": "model",
     "RemoteModel": "remote",
     "Sampling": "sampling",
+    "SentenceEncoder": "encoder",
+    "Sequence": "sequence",
 }
 
 

@@ -1,14 +1,13 @@
 """Batched generation and scoring with one model, on one worker thread.
 
-Requests from any thread join the batch between two steps (continuous batching): each step is one forward pass
-over the newest tokens of every running request together with a slice of the prompts still being read. Every
-request has its own cache and its own random numbers, so in float32 its tokens do not depend on what shares
-the batch, and its log-probabilities do so by less than 1e-4.
+Requests from any thread join the batch between two steps: each step is one forward pass over the newest
+tokens of every running request together with a slice of the prompts still being read. Keys and values lie in
+pages that sequences share; a prompt that begins like one computed before takes over its pages.
 
-A prompt that begins like one computed before takes over its keys and values; requests that begin alike and
-arrive together wait for the first of them.
+Every request has its own random numbers, so in float32 on a CPU its tokens do not depend on what shares its
+batch, on whether its beginning was known, or on whether it was forked or sent again.
 
-What it does not cover: several processes, and requests that together need more memory than there is.
+What it does not cover: several processes, and models that do not fit one device.
 """
 
 from __future__ import annotations
@@ -16,45 +15,35 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections import deque
+from collections.abc import Callable
 from collections.abc import Sequence as Tokens
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from concurrent.futures import Future, wait
+from pathlib import Path
+from typing import Any, Unpack
 
-import numpy as np
 import torch
 
-from .errors import CoreModelError, EngineClosed, PromptTooLong, SequenceBusy
+from .backend import choose_decoder
+from .errors import AdapterRefused, EngineClosed, PromptTooLong
 from .grammar import Grammar, GrammarCompiler
-from .jobs import GenerateJob, Job, OnToken, Output, ReadJob, ScoreJob
-from .kv_cache import CacheAttention, Entry, KVCache
-from .packed import PackedTransformer
-from .prefix import SHORTEST, PrefixStore, common_length
+from .jobs import EmbedJob, GenerateJob, Job, OnToken, Output, ReadJob, ScoreJob
+from .kv_cache import Cache, PagePool
+from .lora import Adapter
 from .sampling import Sampling
+from .scheduler import Scheduler
+from .sequence import Sequence
+from .settings import EngineSettings, Usage, check_settings, page_count
+from .speculative import Drafter, linear_costs
+from .step import Stepper
 from .tokenizer import Tokenizer
 from .transformer import Transformer
 
-_WORTH_THREADS = 1 << 26  # multiplications in a step, about a millisecond of one core
-_SHORT = 16  # tokens: a job with no more to compute is part of every step
+_HEAVY = 50_000_000
+"""Parameters from which on reading the weights, not computing, takes the time of a pass over a few tokens."""
 
-
-@dataclass
-class Usage:
-    """Counters since the engine was made; `forward_seconds` is time in forward passes and sampling."""
-
-    prompt_tokens: int = 0
-    reused_tokens: int = 0
-    computed_tokens: int = 0
-    output_tokens: int = 0
-    forced_tokens: int = 0
-    forward_passes: int = 0
-    forward_seconds: float = 0.0
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Output tokens per second of engine time, prompts included; 0 before any."""
-        return self.output_tokens / self.forward_seconds if self.forward_seconds else 0.0
+_GUESS_COST = 0.07
+"""What a guessed token adds to such a pass, in passes over one token."""
 
 
 class Engine:
@@ -66,9 +55,8 @@ class Engine:
         tokenizer: Tokenizer,
         *,
         eos_ids: Tokens[int] = (),
-        max_batch: int = 32,
-        step_tokens: int = 1024,
-        prefix_bytes: int = 128_000_000,
+        release: bool = False,
+        **settings: Unpack[EngineSettings],
     ) -> None:
         """Wrap a loaded model.
 
@@ -76,35 +64,68 @@ class Engine:
             model: On its device, in the dtype to compute in; its weights must not change any more.
             tokenizer: Its tokenizer, for grammars and stop texts.
             eos_ids: Tokens that end a generation; those of config and tokenizer when empty.
-            max_batch: Requests that run at once; further ones wait in order of arrival.
-            step_tokens: Prompt tokens computed in one step at most.
-            prefix_bytes: Memory for caches of finished prompts.
+            release: The model's own weights may be freed once they are packed for the backend.
+            settings: See `EngineSettings`.
+
+        Raises:
+            NotSupported, NativeUnavailable: this backend or kind of weights cannot be had here.
+            CacheFull: the memory for keys and values cannot be reserved.
+            ValueError: a setting is unknown or below 1.
         """
+        check_settings(settings)
         self.model, self.tokenizer, self.config = model, tokenizer, model.config
         weight = model.model.embed_tokens.weight
         self.dtype, self.device = weight.dtype, str(weight.device)
         known = [*model.config.eos_token_ids, *([] if tokenizer.eos_id is None else [tokenizer.eos_id])]
         self.eos_ids = frozenset(eos_ids or known)
         self.usage = Usage()
-        self._parameters = model.config.parameters
-        self._packed = PackedTransformer(model)
-        self._max_batch, self._step_tokens = max_batch, step_tokens
-        self._prefixes = PrefixStore(prefix_bytes)
-        self._condition = threading.Condition()
-        self._waiting: list[Job[Any]] = []
-        self._active: list[Job[Any]] = []
+        max_batch = settings.get("max_batch", 32)
+        self._prefix_cache = settings.get("prefix_cache", True)
+        self._fast_forward = settings.get("fast_forward", True)
+        speculates = settings.get("speculate", True) and self.config.parameters >= _HEAVY
+        self._guesses = linear_costs(_GUESS_COST) if speculates else None
+        self.decoder, self.backend, kv_dtype = choose_decoder(model, settings, release=release)
+        pages = page_count(self.config, kv_dtype, settings.get("kv_bytes"), max_batch, self.device)
+        self.pool = PagePool(self.config, pages, kv_dtype, self.device)
+        self.lock = threading.RLock()
+        self._condition = threading.Condition(self.lock)
+        self._ended: list[Job[Any]] = []
+        self._cancelled: list[Job[Any]] = []
+        self._errands: deque[tuple[Callable[[], None], Future[None]]] = deque()
+        self._scheduler = Scheduler(
+            self.pool,
+            max_batch,
+            settings.get("step_tokens", 512),
+            self._prefix_cache,
+            self._ended.append,
+        )
+        self._stepper = Stepper(
+            self.decoder, self.pool, self.config.parameters, lambda rows: self.compiler.masks(rows)
+        )
         self._closed = False
         self._thread: threading.Thread | None = None
         self._compiler: GrammarCompiler | None = None
+        self._compiling = threading.Lock()
 
-    def open(self, tokens: Tokens[int]) -> Sequence:
+    def open(self, tokens: Tokens[int], *, adapter: str | None = None) -> Sequence:
         """Read `tokens` (at least one) and keep their cache for what follows."""
-        self.check_room(len(tokens))
-        sequence = Sequence(self, list(tokens), KVCache(self.config, 1, self.dtype, self.device))
+        self.check_tokens(tokens)
+        self._check_adapter(adapter)
+        with self.lock:
+            cache = self._fresh_cache(adapter)
+        sequence = Sequence(self, list(tokens), cache, adapter)
         if len(tokens) > 1:
-            job = ReadJob(list(tokens), None)
-            self.submit(job)
-            sequence.cache = job.future.result()
+            job = ReadJob(sequence.tokens, cache, adapter)
+            try:
+                self.submit(job)
+                job.future.result()
+            except BaseException:
+                job.cancel()
+                if job.on_cancel is not None:  # it was submitted
+                    wait([job.future])
+                with self.lock:
+                    cache.release()
+                raise
         return sequence
 
     def start(
@@ -115,14 +136,21 @@ class Engine:
         on_token: OnToken | None = None,
         *,
         ignore_end: bool = False,
+        adapter: str | None = None,
     ) -> GenerateJob:
         """Start generating after `tokens`; `job.future` gives the `Output`, `job.cancel()` ends it early.
 
         With `ignore_end` an end token does not end it, as measurements need.
         """
-        job = self.generate_job(list(tokens), None, sampling or Sampling(), grammar, on_token)
-        if ignore_end:
-            job.eos_ids = frozenset()
+        job = self.generate_job(
+            list(tokens),
+            None,
+            sampling or Sampling(),
+            grammar,
+            on_token,
+            adapter=adapter,
+            ignore_end=ignore_end,
+        )
         self.submit(job)
         return job
 
@@ -132,15 +160,80 @@ class Engine:
         """`start`, and wait for it."""
         return self.start(tokens, sampling, grammar).future.result()
 
-    def start_score(self, tokens: Tokens[int], continuations: Tokens[Tokens[int]]) -> ScoreJob:
+    def start_score(
+        self, tokens: Tokens[int], continuations: Tokens[Tokens[int]], *, adapter: str | None = None
+    ) -> ScoreJob:
         """Start scoring; `job.future` gives the log-probability (nats) of each continuation."""
-        job = self.score_job(list(tokens), None, continuations)
+        job = self.score_job(list(tokens), None, continuations, adapter)
         self.submit(job)
         return job
 
     def score(self, tokens: Tokens[int], continuations: Tokens[Tokens[int]]) -> list[float]:
         """`start_score`, and wait for it."""
         return self.start_score(tokens, continuations).future.result()
+
+    def embed(self, texts: Tokens[Tokens[int]]) -> list[list[float]]:
+        """One vector per text: the mean of its final hidden states, scaled to length 1.
+
+        Args:
+            texts: Token ids, each at least one.
+
+        Returns:
+            (len(texts), hidden_size).
+        """
+        return [job.future.result() for job in self.start_embed(texts)]
+
+    def start_embed(self, texts: Tokens[Tokens[int]]) -> list[EmbedJob]:
+        """Start `embed`; each job's `future` gives one vector."""
+        for tokens in texts:
+            self.check_tokens(tokens)
+        jobs = [EmbedJob(list(tokens)) for tokens in texts]
+        for job in jobs:
+            self.submit(job)
+        return jobs
+
+    def load_adapter(self, name: str, folder: Path | str) -> None:
+        """Load a LoRA adapter, which requests then name as `adapter`. Returns when it can be used.
+
+        Raises:
+            AdapterRefused: it cannot be used with this model, or the name is taken.
+        """
+        self.add_adapter(Adapter.load(name, folder, self.model))
+
+    def add_adapter(self, adapter: Adapter) -> None:
+        """`load_adapter` for one that is in memory."""
+
+        def add() -> None:
+            if adapter.name in self._stepper.adapters:
+                why = "an adapter of this name is loaded"
+                raise AdapterRefused(adapter.name, why, "Choose another name.")
+            self.decoder.add_adapter(adapter)
+            self._stepper.adapters[adapter.name] = len(self._stepper.adapters)
+
+        self._between_steps(add)
+
+    @property
+    def adapters(self) -> list[str]:
+        """Names of the loaded adapters."""
+        return [name for name in self._stepper.adapters if name is not None]
+
+    def check_tokens(self, tokens: Tokens[int], room: int = 0) -> None:
+        """Raise unless `tokens` are of the vocabulary, and they and `room` more fit the context.
+
+        Raises:
+            ValueError: there are none, or one is outside of the vocabulary.
+            PromptTooLong: they do not fit.
+        """
+        self.check_room(len(tokens), room)
+        self.check_vocabulary(tokens)
+
+    def check_vocabulary(self, tokens: Tokens[int]) -> None:
+        """Raise ValueError for a token outside of the vocabulary."""
+        if tokens and not (min(tokens) >= 0 and max(tokens) < self.config.vocab_size):
+            wrong = next(token for token in tokens if not 0 <= token < self.config.vocab_size)
+            raise ValueError(
+                f"The token {wrong!r} is outside of the vocabulary, 0 to {self.config.vocab_size - 1}."
+            )
 
     def check_room(self, tokens: int, room: int = 0) -> None:
         """Raise PromptTooLong unless `tokens` and `room` more fit the context; ValueError for none."""
@@ -151,15 +244,19 @@ class Engine:
 
     def submit(self, job: Job[Any]) -> None:
         """Queue a job; raises EngineClosed after `close`."""
+        self._check_adapter(job.adapter)
         with self._condition:
-            if self._closed:
-                raise EngineClosed
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="punchlist-engine", daemon=True)
-                self._thread.start()
-                atexit.register(self.close)  # a thread inside torch at interpreter exit aborts the process
-            self._waiting.append(job)
+            self._run()
+            job.on_cancel = self._cancel
+            self._scheduler.add(job)
+            if job.cancelled:
+                self._cancelled.append(job)
             self._condition.notify()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no requests any more: it was closed, or its thread broke down."""
+        return self._closed
 
     def close(self) -> None:
         """End the thread; requests under way fail with EngineClosed. Closing twice is fine."""
@@ -170,264 +267,185 @@ class Engine:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
+    @property
+    def queued(self) -> int:
+        """Requests that wait for a place in the batch."""
+        with self.lock:
+            return self._scheduler.waits
+
+    @property
+    def running(self) -> int:
+        """Requests in the batch."""
+        with self.lock:
+            return len(self._scheduler.active)
+
     def generate_job(
         self,
         tokens: list[int],
-        cache: KVCache | None,
+        cache: Cache | None,
         sampling: Sampling,
         grammar: Grammar | None,
         on_token: OnToken | None,
+        *,
+        adapter: str | None = None,
+        begun: int = 0,
+        ignore_end: bool = False,
     ) -> GenerateJob:
-        self.check_room(len(tokens), 1)
+        """A job that is not submitted yet; arguments as in `start` and `Sequence.start`."""
+        self.check_tokens(tokens, 1)
+        sampling.check_vocabulary(self.config.vocab_size)
+        limit = min(sampling.max_tokens, self.config.context_length - len(tokens))
+        state = None if grammar is None else self.compiler.start(grammar, limit)
+        if not 0 <= begun <= len(tokens):
+            raise ValueError(f"begun is {begun!r}; choose 0 to {len(tokens)}, the sequence's tokens.")
+        if state is not None and begun:
+            if state.reserve:
+                raise ValueError(
+                    "A text with a way out cannot be gone on with: it may have to be taken back."
+                )
+            state.take(tokens[-begun:])
         return GenerateJob(
             tokens,
             cache,
             sampling=sampling,
-            state=None if grammar is None else self.compiler.start(grammar),
-            limit=min(sampling.max_tokens, self.config.context_length - len(tokens)),
-            eos_ids=self.eos_ids,
+            state=state,
+            limit=limit,
+            eos_ids=frozenset() if ignore_end else self.eos_ids,
             decode=self.tokenizer.decode,
             on_token=on_token,
+            adapter=adapter,
+            fast_forward=self._fast_forward,
+            drafter=None if self._guesses is None else Drafter(self._guesses),
         )
 
     def score_job(
-        self, tokens: list[int], cache: KVCache | None, continuations: Tokens[Tokens[int]]
+        self, tokens: list[int], cache: Cache | None, continuations: Tokens[Tokens[int]], adapter: str | None
     ) -> ScoreJob:
+        """A job that is not submitted yet; arguments as in `start_score`."""
         if not continuations or not all(len(each) for each in continuations):
             raise ValueError("Every continuation to score needs at least one token.")
-        self.check_room(len(tokens), max(len(each) for each in continuations))
-        return ScoreJob(tokens, cache, [list(each) for each in continuations])
+        self.check_tokens(tokens, max(len(each) for each in continuations))
+        for each in continuations:
+            self.check_tokens(each)
+        return ScoreJob(tokens, cache, [list(each) for each in continuations], adapter)
 
     @property
     def compiler(self) -> GrammarCompiler:
         """The grammar compiler of this model's vocabulary, made at first use."""
-        with self._condition:
+        with self._compiling:  # not the engine's lock: it takes up to seconds for a large vocabulary
             if self._compiler is None:
                 eos = sorted(self.eos_ids)
                 self._compiler = GrammarCompiler(self.tokenizer, self.config.vocab_size, eos)
             return self._compiler
 
+    def _check_adapter(self, adapter: str | None) -> None:
+        if adapter is not None and adapter not in self._stepper.adapters:
+            why = f"none of this name is loaded, only {self.adapters}"
+            raise AdapterRefused(adapter, why, "Load it with Engine.load_adapter.")
+
+    def _fresh_cache(self, adapter: str | None) -> Cache:
+        return Cache(self.pool, shared=self._prefix_cache, root=self.pool.tree.root_of(adapter))
+
+    def _run(self) -> None:
+        """Start the worker thread unless it runs; the lock is held."""
+        if self._closed:
+            raise EngineClosed
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="punchlist-engine", daemon=True)
+            self._thread.start()
+            atexit.register(self.close)  # a thread inside torch at interpreter exit aborts the process
+
+    def _between_steps(self, act: Callable[[], None]) -> None:
+        """Have the worker thread do something while no step is computed, and wait for it."""
+        done: Future[None] = Future()
+        with self._condition:
+            self._run()
+            self._errands.append((act, done))
+            self._condition.notify()
+        done.result()
+
+    def _cancel(self, job: Job[Any]) -> None:
+        with self._condition:
+            self._cancelled.append(job)
+            self._condition.notify()
+
     def _work(self) -> None:
         error: BaseException = EngineClosed()
         try:
             with torch.inference_mode():
-                while self._admit():
+                while self._wait():
                     self._step()
         except BaseException as failure:
             error = failure
             raise
         finally:  # whatever ended the thread, nobody may wait for it forever
-            with self._condition:
+            with self.lock:
                 self._closed = True
-                left = [*self._active, *self._waiting]
-                self._active, self._waiting = [], []
-            for job in left:
-                job.error = error
-                self._end(job)
-            self._prefixes.clear()
+                for job in self._scheduler.everything():
+                    job.error = error
+                    self._scheduler.finish(job)
+                for _, done in self._errands:
+                    done.set_exception(error)
+            self._stepper.close()
+            self._deliver()
 
-    def _admit(self) -> bool:
-        """Wait for something to do, then move waiting jobs into the batch; False when closed."""
+    def _wait(self) -> bool:
+        """Wait for something to do; False when closed."""
         with self._condition:
-            while not (self._waiting or self._active or self._closed):
+            scheduler = self._scheduler
+            while not (
+                scheduler.waiting or scheduler.active or self._cancelled or self._errands or self._closed
+            ):
                 self._condition.wait()
-            if self._closed:
-                return False
-            waiting, self._waiting = self._waiting, []
-        later: list[Job[Any]] = []
-        for job in waiting:
-            if job.cancelled:
-                job.interrupt()
-                self._end(job)
-            elif len(self._active) >= self._max_batch or not self._give_cache(job):
-                later.append(job)
-            elif isinstance(job, GenerateJob) and job.ended_early():
-                self._end(job)
-            else:
-                self._active.append(job)
-        with self._condition:
-            self._waiting = later + self._waiting
-        return True
-
-    def _give_cache(self, job: Job[Any]) -> bool:
-        """Find the longest computed beginning; False when another job is about to compute a longer one."""
-        if job.cache is not None:
-            job.begin(job.cache)
-            return True
-        tokens = np.asarray(job.tokens, np.int64)
-        length, source = self._prefixes.longest(tokens)
-        for other in self._active:
-            if other.cache is None:
-                continue
-            shared = common_length(tokens, np.asarray(other.tokens[: other.prompt_tokens], np.int64))
-            computed = min(shared, other.cache.length)
-            if shared - 1 > max(length, computed) + SHORTEST:
-                return False
-            if computed > max(length, SHORTEST):
-                length, source = computed, other.cache
-        if source is None:
-            job.begin(KVCache(self.config, len(tokens) + 32, self.dtype, self.device))
-        else:
-            job.begin(source.fork(length, len(tokens) - length + 32))
-        return True
+            return not self._closed
 
     def _step(self) -> None:
         started = time.monotonic()
-        for job in [job for job in self._active if job.cancelled]:
-            job.interrupt()
-            self._end(job)
-        planned: list[tuple[Job[Any], Entry]] = []
-        budget = self._step_tokens
-        for job in self._active:
-            if job.cache is None or (job.pending > _SHORT and budget <= 0):
-                continue
-            entry = job.plan(job.cache, _SHORT if job.pending <= _SHORT else budget)
-            budget -= 0 if len(entry.tokens) <= _SHORT else len(entry.tokens)
-            planned.append((job, entry))
-        if not planned:
-            return
-        logits = self._forward([entry for _, entry in planned])
-        for (job, entry), rows in zip(
-            planned, torch.split(logits, [entry.wanted for _, entry in planned]), strict=True
-        ):
-            if entry.hidden is None:
-                entry.cache.advance(len(entry.tokens))
+        while self._errands:
+            act, done = self._errands.popleft()
             try:
-                over = job.take(rows)
-            except CoreModelError as error:  # of this request alone: a grammar that became too complex
-                job.error, over = error, True
-            if over:
-                self._end(job)
-        self.usage.forward_passes += 1
-        self.usage.computed_tokens += sum(len(entry.tokens) for _, entry in planned)
-        self.usage.forward_seconds += time.monotonic() - started
+                act()
+            except BaseException as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+        with self.lock:
+            for job in self._cancelled:
+                self._scheduler.interrupt(job)
+            self._cancelled.clear()
+            planned = self._scheduler.plan()
+        if planned:
+            outcomes = self._stepper.compute(planned)
+            with self.lock:
+                for outcome in outcomes:
+                    if self._stepper.settle(outcome):
+                        self._scheduler.finish(outcome.job)
+                    else:
+                        self._scheduler.read(outcome.job)
+            for outcome in outcomes:
+                outcome.job.tell()
+            self.usage.forward_passes += 1
+            self.usage.computed_tokens += sum(len(part.tokens) for _, parts in planned for part in parts)
+            self.usage.preemptions = self._scheduler.preemptions
+            self.usage.forward_seconds += time.monotonic() - started
+        self._deliver()
 
-    def _forward(self, entries: list[Entry]) -> torch.Tensor:
-        """Logits (sum of wanted, vocab) float32 on the CPU."""
-        flat = [token for entry in entries for token in entry.tokens]
-        places = [place for entry in entries for place in entry.positions]
-        wanted = sum(entry.wanted for entry in entries)
-        keep: torch.Tensor | None = None
-        if wanted < len(flat):
-            rows: list[int] = []
-            end = 0
-            for entry in entries:
-                end += len(entry.tokens)
-                rows.extend(range(end - entry.wanted, end))
-            keep = torch.tensor(rows, dtype=torch.int64, device=self.device)
-        tokens = torch.tensor(flat, device=self.device)
-        positions = torch.tensor(places, device=self.device)
-        attend = CacheAttention(entries, self.config.num_layers - 1)
-        with self._threads_for(len(flat)):
-            hidden = self._packed.hidden(tokens, positions, attend, keep)
-            return self._packed.logits(hidden).float().cpu()
+    def _deliver(self) -> None:
+        """Hand out what has ended, outside of the lock."""
+        ended = list(self._ended)
+        self._ended.clear()
+        for job in ended:
+            self._count(job)
+            job.tell()
+            if job.on_end is not None:
+                job.on_end()
+            job.deliver()
 
-    @contextmanager
-    def _threads_for(self, tokens: int) -> Generator[None]:
-        """One thread for a small step on a CPU: several wait for each other longer than they compute."""
-        if self.device != "cpu" or tokens * self._parameters > _WORTH_THREADS:
-            yield
-            return
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
-
-    def _end(self, job: Job[Any]) -> None:
-        if job in self._active:
-            self._active.remove(job)
+    def _count(self, job: Job[Any]) -> None:
         if isinstance(job, GenerateJob):
             self.usage.output_tokens += len(job.tokens) - job.prompt_tokens
             self.usage.forced_tokens += job.forced_tokens
+            self.usage.drafted_tokens += job.drafted_tokens
+            self.usage.accepted_tokens += job.accepted_tokens
         self.usage.prompt_tokens += job.prompt_tokens
-        self.usage.reused_tokens += job.reused_tokens
-        if job.owned and job.cache is not None and not isinstance(job, ReadJob):
-            self._prefixes.put(job.tokens, job.cache)
-        if job.on_end is not None:
-            job.on_end()
-        job.deliver()
-
-
-class Sequence:
-    """Tokens with their cache, kept between requests, one request at a time. Made by `Engine.open`."""
-
-    def __init__(self, engine: Engine, tokens: list[int], cache: KVCache) -> None:
-        self.engine, self.tokens, self.cache = engine, tokens, cache
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def extend(self, tokens: Tokens[int]) -> None:
-        """Put tokens behind the sequence; they are computed with the next request."""
-        release = self._claim()
-        try:
-            self.engine.check_room(len(self.tokens) + len(tokens))
-            self.tokens.extend(tokens)
-        finally:
-            release()
-
-    def fork(self, count: int) -> list[Sequence]:
-        """`count` independent sequences that go on from here; what is computed is copied."""
-        release = self._claim()
-        job = ReadJob(self.tokens, self.cache)
-        if job.pending:
-            self._submit(job, release)
-            job.future.result()
-            release = self._claim()
-        try:
-            return [Sequence(self.engine, list(self.tokens), self.cache.fork()) for _ in range(count)]
-        finally:
-            release()
-
-    def start(
-        self,
-        sampling: Sampling | None = None,
-        grammar: Grammar | None = None,
-        on_token: OnToken | None = None,
-    ) -> GenerateJob:
-        """Start generating; the sequence grows by what comes out. `job.future` gives the `Output`."""
-        release = self._claim()
-        try:
-            make = self.engine.generate_job
-            job = make(self.tokens, self.cache, sampling or Sampling(), grammar, on_token)
-        except BaseException:
-            release()
-            raise
-        self._submit(job, release)
-        return job
-
-    def generate(self, sampling: Sampling | None = None, grammar: Grammar | None = None) -> Output:
-        """`start`, and wait for it."""
-        return self.start(sampling, grammar).future.result()
-
-    def score(self, continuations: Tokens[Tokens[int]]) -> list[float]:
-        """Log-probability (nats) of each continuation after the sequence, which stays as it is."""
-        release = self._claim()
-        try:
-            job = self.engine.score_job(self.tokens, self.cache, continuations)
-        except BaseException:
-            release()
-            raise
-        self._submit(job, release)
-        return job.future.result()
-
-    def close(self) -> None:
-        """Give the memory back; further requests raise EngineClosed."""
-        self._closed = True
-        self.cache = KVCache(self.engine.config, 1, self.engine.dtype, self.engine.device)
-
-    def _submit(self, job: Job[Any], release: Callable[[], None]) -> None:
-        job.on_end = release
-        try:
-            self.engine.submit(job)
-        except BaseException:
-            release()
-            raise
-
-    def _claim(self) -> Callable[[], None]:
-        if self._closed:
-            raise EngineClosed
-        if not self._lock.acquire(blocking=False):
-            raise SequenceBusy
-        return self._lock.release
+        self.usage.reused_tokens += job.reused_tokens or 0

@@ -145,3 +145,108 @@ class HubUnavailable(CoreModelError):
             f"The hub model {name!r} could not be fetched: {why.rstrip(' .')}. Connect to the network once, "
             "or give a folder that holds the checkpoint."
         )
+
+
+class CacheFull(CoreModelError):
+    """There is not enough memory for the keys and values of a request; the engine goes on serving others."""
+
+    def __init__(self, tokens: int, needed: int) -> None:
+        self.tokens, self.needed = tokens, needed
+        super().__init__(
+            f"The key-value cache holds {tokens} tokens and has no room"
+            + (f" for {needed} more" if needed else "")
+            + ". Close sequences that are no longer needed, shorten the prompt, or give the engine more "
+            "memory (kv_bytes)."
+        )
+
+
+class OutOfMemory(CoreModelError):
+    """A step needed more memory than there is; only this request failed, others go on."""
+
+    def __init__(self, tokens: int) -> None:
+        self.tokens = tokens
+        super().__init__(
+            f"There is not enough memory to compute a request of {tokens} tokens. Send a shorter one, or "
+            "give the engine smaller steps (step_tokens), a smaller batch (max_batch) or cache (kv_bytes)."
+        )
+
+
+class NumericalError(CoreModelError):
+    """The model computed something that is not a number; nothing of that step was used.
+
+    `layer` is the first layer (from 0) whose output was not finite, None where only the scores were seen.
+    """
+
+    def __init__(self, layer: int | None) -> None:
+        self.layer = layer
+        where = "its scores" if layer is None else f"the output of layer {layer}"
+        super().__init__(
+            f"The model's numbers are not finite in {where}: the weights are damaged, or too large for this "
+            "dtype. Check the checkpoint, or load it with dtype='float32'."
+        )
+
+
+class NativeUnavailable(CoreModelError):
+    """The native decoder cannot be built or loaded on this machine."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        self.why, self.remedy = why, remedy
+        super().__init__(f"The native decoder is not available: {why.rstrip(' .')}. {remedy}")
+
+
+class InvalidSampling(CoreModelError, ValueError):
+    """A setting of `Sampling` that means nothing."""
+
+    def __init__(self, setting: str, value: object, must: str) -> None:
+        self.setting, self.value = setting, value
+        super().__init__(f"{setting} is {value!r}; it must be {must}.")
+
+
+class NothingAllowed(CoreModelError):
+    """A grammar leaves no token to choose, although its text is not over; only this request ends."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The grammar allows no token of this model here: its texts need bytes that the vocabulary does "
+            "not have. Widen the grammar, or use a tokenizer that has a token for every byte."
+        )
+
+
+class NoRoomToClose(CoreModelError):
+    """The token limit is smaller than the grammar's way out; nothing was generated."""
+
+    def __init__(self, limit: int, needed: int) -> None:
+        self.limit, self.needed = limit, needed
+        super().__init__(
+            f"The limit is {limit} tokens, but the grammar's way out needs {needed}. Raise max_tokens, or "
+            "shorten the prompt where the context is full."
+        )
+
+
+class GpuUnavailable(CoreModelError):
+    """The GPU path cannot be used here; nothing was loaded onto a device."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        self.why = why
+        super().__init__(f"The GPU cannot be used: {why.rstrip(' .')}. {remedy}")
+
+
+class AdapterRefused(CoreModelError):
+    """A LoRA adapter that cannot be used with this model; nothing was changed."""
+
+    def __init__(
+        self, source: object, why: str, remedy: str = "Save it with peft as plain LoRA for this model."
+    ) -> None:
+        self.source, self.why = str(source), why
+        super().__init__(f"The adapter {str(source)!r} cannot be used: {why}. {remedy}")
+
+
+class VocabularyMismatch(CoreModelError):
+    """A tokenizer that has ids for which the model has no embedding."""
+
+    def __init__(self, source: object, tokens: int, rows: int) -> None:
+        self.source, self.tokens, self.rows = source, tokens, rows
+        super().__init__(
+            f"The tokenizer of {str(source)!r} has {tokens} ids, the embedding of the model {rows} rows. "
+            "Take the tokenizer that the model was trained with, or enlarge the embedding and train it."
+        )

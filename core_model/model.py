@@ -7,19 +7,22 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import torch
 
 from .capabilities import Capabilities
 from .chat_template import ChatTemplate, Message
-from .checkpoint import load_checkpoint
+from .checkpoint import check_vocabulary, load_checkpoint
 from .config import read_settings, token_ids
+from .detokenizer import GrowingDeltas, cut_place
 from .engine import Engine
 from .errors import HubUnavailable, MissingWeights, UnknownCheckpoint
 from .generation import Delta, Generation, Model, ModelUsage
 from .grammar import Grammar
 from .jobs import Output
 from .sampling import Sampling
+from .settings import EngineSettings
 from .tokenizer import Tokenizer
 from .transformer import Transformer
 
@@ -27,6 +30,7 @@ EMBEDDED = Path(__file__).parent / "weights"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_FILES = ("config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json")
 _HUB_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+_HUB_ENCODER = ("modules.json", "sentence_bert_config.json", "*/config.json")
 _GREEDY = Sampling()
 
 
@@ -41,11 +45,21 @@ class LocalModel:
         *,
         eos_ids: Sequence[int] = (),
         seed: int = 0,
+        folder: Path | None = None,
+        release: bool = False,
+        **engine: Unpack[EngineSettings],
     ):
-        """Wrap a loaded model; `seed` is mixed into the seed of every request."""
-        self.name = name
+        """Wrap a loaded model.
+
+        Args:
+            seed: Mixed into the seed of every request.
+            folder: Where it was loaded from.
+            release: The engine may free the module's weights once it has packed its own.
+            engine: Settings of the `Engine`.
+        """
+        self.name, self.folder = name, folder
         self.tokenizer = tokenizer
-        self.engine = Engine(model, tokenizer, eos_ids=eos_ids)
+        self.engine = Engine(model, tokenizer, eos_ids=eos_ids, release=release, **engine)
         self.context_length = model.config.context_length
         self.capabilities = Capabilities(
             grammar=True, logprobs=True, score=True, fork=True, seed=True, token_counts=True
@@ -103,14 +117,14 @@ class LocalModel:
             lambda ids, logprobs: post((ids, logprobs)),
         )
         job.future.add_done_callback(lambda _: post(None))
-        text = _GrowingText(self.tokenizer, sampling.stop)
+        text = GrowingDeltas(self.tokenizer, sampling.stop)
         try:
             while (item := await arrived.get()) is not None:
                 delta = text.add(*item)
                 if delta is not None:
                     yield delta
             generation = self._generation(job.future.result(), sampling)
-            if (rest := text.finish(generation.text)) is not None:
+            if (rest := text.finish()) is not None:
                 yield rest
             yield generation
         finally:
@@ -153,47 +167,14 @@ class LocalModel:
         )
 
 
-def cut_place(text: str, stops: Sequence[str]) -> int:
-    """Where the first of `stops` begins in `text`; its length when none is in it."""
-    return min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))
-
-
-class _GrowingText:
-    """Text of tokens as they arrive: whole characters only, and nothing that may turn out a stop text."""
-
-    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
-        self._tokenizer = tokenizer
-        self._stops = stops
-        self._held = max((len(stop) for stop in stops), default=1) - 1
-        self._ids: list[int] = []
-        self._shown = 0
-        self._logprob: float | None = None
-
-    def add(self, ids: Sequence[int], logprobs: Sequence[float | None]) -> Delta | None:
-        self._ids += ids
-        for value in logprobs:
-            if value is not None:
-                self._logprob = value + (self._logprob or 0.0)
-        text = self._tokenizer.decode(self._ids).rstrip("\ufffd")
-        return self._show(text, min(len(text) - self._held, cut_place(text, self._stops)))
-
-    def finish(self, text: str) -> Delta | None:
-        return self._show(text, len(text))
-
-    def _show(self, text: str, end: int) -> Delta | None:
-        if end <= self._shown:
-            return None
-        delta = Delta(text[self._shown : end], self._logprob)
-        self._shown, self._logprob = end, None
-        return delta
-
-
 def load_model(
     source: str | Path | None = None,
     *,
     device: str | None = None,
     dtype: str | torch.dtype | None = None,
     seed: int = 0,
+    progress: Progress | None = None,
+    **engine: Unpack[EngineSettings],
 ) -> Model:
     """Open a model.
 
@@ -202,8 +183,11 @@ def load_model(
             or the URL of an OpenAI-compatible server, with "#name" behind it where it serves several models.
         device: For a local model: "cpu", "cuda", "mps"; None takes cuda where there is one, for the embedded
             model always cpu.
-        dtype: For a local model; None computes in float32 on a cpu and in bfloat16 elsewhere.
+        dtype: For a local model; None computes in float32 on a cpu, and in bfloat16 elsewhere or where
+            `weights` are smaller.
         seed: Mixed into the seed of every request.
+        progress: Called with (bytes read, bytes in all) while a local model is read.
+        engine: Settings of the local model's `Engine`, for example `weights="int8"`.
 
     Raises:
         MissingWeights, CorruptWeights, UnknownCheckpoint: the folder does not hold a usable checkpoint, or
@@ -214,12 +198,23 @@ def load_model(
         if not (EMBEDDED / "config.json").is_file():
             remedy = "Reinstall punchlist, or name a checkpoint folder, a hub model or a server URL."
             raise MissingWeights(EMBEDDED, "the embedded model is not installed", remedy)
-        return open_folder(EMBEDDED, "embedded", device or "cpu", dtype, seed)
-    text = str(source)
-    if re.match(r"https?:", text):
+        return open_folder(EMBEDDED, "embedded", device or "cpu", dtype, seed, **engine)
+    if re.match(r"https?:", str(source)):
         from .remote import RemoteModel
 
-        return RemoteModel(text, seed=seed)
+        return RemoteModel(str(source), seed=seed)
+    folder = resolve(source)
+    name = str(source) if folder != Path(source).expanduser() else folder.resolve().name
+    return open_folder(folder, name, device, dtype, seed, progress, **engine)
+
+
+def resolve(source: str | Path) -> Path:
+    """The folder of a checkpoint: the one that is named, or that of a hub name, fetched once.
+
+    Raises:
+        UnknownCheckpoint: it is neither.
+        HubUnavailable: the hub name could not be fetched.
+    """
     try:
         folder = Path(source).expanduser()
     except RuntimeError as error:
@@ -227,14 +222,20 @@ def load_model(
             source, "there is no such user", "Write the folder's path in full."
         ) from error
     if folder.is_dir():
-        return open_folder(folder, folder.resolve().name, device, dtype, seed)
+        return folder
     if isinstance(source, str) and _HUB_NAME.fullmatch(source):
-        return open_folder(_fetch(source), source, device, dtype, seed)
+        return _fetch(source)
     raise UnknownCheckpoint(source, "there is no such folder", "Give a folder, 'owner/name' or a server URL.")
 
 
 def open_folder(
-    folder: Path, name: str, device: str | None, dtype: str | torch.dtype | None, seed: int
+    folder: Path,
+    name: str,
+    device: str | None,
+    dtype: str | torch.dtype | None,
+    seed: int,
+    progress: Progress | None = None,
+    **engine: Unpack[EngineSettings],
 ) -> LocalModel:
     """Open a checkpoint folder as a `LocalModel`; see `load_model`."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -244,10 +245,13 @@ def open_folder(
             raise ValueError(f"dtype is {dtype!r}; choose float32, bfloat16 or float16.")
         dtype = named
     if dtype is None:
-        dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    model = load_checkpoint(folder, dtype=dtype, device=device)
+        whole = device == "cpu" and engine.get("weights") in (None, "float32")
+        dtype = torch.float32 if whole else torch.bfloat16
+    model = load_checkpoint(folder, dtype=dtype, device=device, progress=progress)
     tokenizer = Tokenizer.load(folder)
-    return LocalModel(name, model, tokenizer, eos_ids=_end_tokens(folder, model, tokenizer), seed=seed)
+    check_vocabulary(model.config, tokenizer, folder)
+    ends = _end_tokens(folder, model, tokenizer)
+    return LocalModel(name, model, tokenizer, eos_ids=ends, seed=seed, folder=folder, release=True, **engine)
 
 
 def _end_tokens(folder: Path, model: Transformer, tokenizer: Tokenizer) -> list[int]:
@@ -271,6 +275,6 @@ def _fetch(name: str) -> Path:
     except ImportError as error:
         raise HubUnavailable(name, "the package huggingface_hub is not installed") from error
     try:
-        return Path(snapshot_download(name, allow_patterns=[*_HUB_FILES, *_HUB_TOKENIZER]))
+        return Path(snapshot_download(name, allow_patterns=[*_HUB_FILES, *_HUB_TOKENIZER, *_HUB_ENCODER]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise HubUnavailable(name, f"{type(error).__name__}: {str(error).splitlines()[0]}") from error

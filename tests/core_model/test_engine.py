@@ -6,16 +6,19 @@ import itertools
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 
+from punchlist.core_model.backend import Backend
+from punchlist.core_model.config import ModelConfig
 from punchlist.core_model.engine import Engine
 from punchlist.core_model.errors import (
     EngineClosed,
     InvalidGrammar,
+    NumericalError,
     PromptTooLong,
-    RequestCancelled,
     SequenceBusy,
 )
 from punchlist.core_model.grammar import Grammar
@@ -188,17 +191,6 @@ def test_cancelling_returns_what_is_there(engine: Engine) -> None:
     assert 0 < len(output.token_ids) < 230
 
 
-def test_a_cancelled_score_fails(engine: Engine) -> None:
-    busy = engine.start(PROMPT, Sampling(max_tokens=100), ignore_end=True)
-    job = engine.start_score([*PROMPT, 3], [[4]])
-    job.cancel()
-
-    outcome = job.future.exception(5)
-
-    assert outcome is None or isinstance(outcome, RequestCancelled)  # it may have been faster
-    busy.cancel()
-
-
 def test_generation_ends_at_the_context_limit(engine: Engine) -> None:
     prompt = (PROMPT * 12)[:250]
 
@@ -238,10 +230,10 @@ def test_a_request_that_fails_on_the_way_fails_alone(engine: Engine, monkeypatch
     sound = engine.start(PROMPT, Sampling(max_tokens=50), ignore_end=True)
     broken = engine.generate_job(list(PROMPT), None, WARM, None, None)
 
-    def grow_too_complex(logits: torch.Tensor) -> bool:
+    def grow_too_complex(*chosen: object) -> bool:
         raise InvalidGrammar("start: a", "too many items")
 
-    monkeypatch.setattr(broken, "take", grow_too_complex)
+    monkeypatch.setattr(broken, "accept", grow_too_complex)
     engine.submit(broken)
 
     assert isinstance(broken.future.exception(5), InvalidGrammar)
@@ -250,8 +242,8 @@ def test_a_request_that_fails_on_the_way_fails_alone(engine: Engine, monkeypatch
 
 def test_many_clients_get_what_each_would_get_alone(transformer: Transformer, tokenizer: Tokenizer) -> None:
     """Random prompts that partly begin alike, random settings, some cancelled, from several threads."""
-    busy = Engine(transformer, tokenizer, max_batch=4, step_tokens=40, prefix_bytes=200_000)
-    alone = Engine(transformer, tokenizer, max_batch=1, prefix_bytes=0)
+    busy = Engine(transformer, tokenizer, max_batch=4, step_tokens=40, kv_bytes=2_000_000)
+    alone = Engine(transformer, tokenizer, max_batch=1, prefix_cache=False)
     different: list[tuple[Output, Output]] = []
 
     def client(number: int) -> None:
@@ -280,3 +272,98 @@ def test_many_clients_get_what_each_would_get_alone(transformer: Transformer, to
     assert not any(thread.is_alive() for thread in threads)
     assert different == []
     assert busy.usage.reused_tokens > 0
+
+
+def test_a_fork_in_the_middle_of_a_message_goes_on_with_its_grammar(engine: Engine) -> None:
+    grammar = Grammar.regex("[a-z]{4}[0-9]{6}")
+    sequence = engine.open(PROMPT)
+    whole = sequence.generate(Sampling(max_tokens=40), grammar)
+    half = len(whole.token_ids) // 2
+
+    fork = sequence.fork(at=len(PROMPT) + half)[0]
+    rest = fork.generate(Sampling(max_tokens=40), grammar, begun=half)
+
+    assert rest.token_ids == whole.token_ids[half:]
+
+
+def test_a_running_sequence_can_be_forked_at_any_of_its_tokens(engine: Engine) -> None:
+    sequence = engine.open(PROMPT)
+    begun = threading.Event()
+    job = sequence.start(Sampling(max_tokens=100), on_token=lambda *_: begun.set(), ignore_end=True)
+    assert begun.wait(5)
+
+    fork = sequence.fork(at=len(PROMPT) - 3)[0]
+    output = fork.start(Sampling(max_tokens=8), ignore_end=True).future.result(5)
+
+    job.future.result(5)
+    expected = engine.start(PROMPT[:-3], Sampling(max_tokens=8), ignore_end=True).future.result(5)
+    assert output.token_ids == expected.token_ids
+
+
+@pytest.mark.parametrize("at", [0, len(PROMPT) + 1])
+def test_a_fork_outside_of_the_sequence_is_refused(engine: Engine, at: int) -> None:
+    with pytest.raises(ValueError, match="at is"):
+        engine.open(PROMPT).fork(at=at)
+
+
+@pytest.mark.parametrize("token", [-1, 10**6])
+def test_a_token_outside_of_the_vocabulary_is_refused(engine: Engine, token: int) -> None:
+    for wrong in ([*PROMPT, token], [token]):
+        with pytest.raises(ValueError, match="outside of the vocabulary"):
+            engine.start(wrong)
+        with pytest.raises(ValueError, match="outside of the vocabulary"):
+            engine.open(wrong)
+    with pytest.raises(ValueError, match="outside of the vocabulary"):
+        engine.score(PROMPT, [[5], [token]])
+
+
+def test_the_way_out_is_taken_before_the_tokens_run_out(engine: Engine) -> None:
+    grammar = Grammar.regex("[a-z]{60}").closing(Grammar.choices(["stop here"]))
+    shown: list[int] = []
+    sequence = engine.open(PROMPT)
+
+    job = sequence.start(Sampling(max_tokens=30), grammar, lambda ids, logprobs: shown.extend(ids))
+    output = job.future.result(5)
+
+    assert engine.tokenizer.decode(output.token_ids) == "stop here"
+    assert (output.stop_reason, output.closed_early) == ("stop", True)
+    assert shown == list(output.token_ids)
+    assert sequence.tokens == [*PROMPT, *output.token_ids]
+    assert close(sequence.generate(WARM), engine.generate(sequence.tokens[: len(PROMPT) + len(shown)], WARM))
+
+
+def test_the_likeliest_tokens_are_told_where_they_are_asked_for(engine: Engine) -> None:
+    output = engine.start(PROMPT, Sampling(max_tokens=4, top_logprobs=3), ignore_end=True).future.result(5)
+
+    assert [len(row) for row in output.top_logprobs] == [3] * 4
+    assert [row[0][0] for row in output.top_logprobs] == list(output.token_ids)
+
+
+def test_weights_that_are_no_numbers_fail_the_request_and_not_the_engine(
+    config: ModelConfig, tokenizer: Tokenizer
+) -> None:
+    broken = Transformer(replace(config, tie_embeddings=False))
+    broken.initialise(7)
+    broken.requires_grad_(False).model.embed_tokens.weight[77] = float("nan")
+    engine = Engine(broken, tokenizer, backend="reference")
+    jobs = [engine.start([5, 6, token], Sampling(max_tokens=1)) for token in (7, 77, 8)]
+
+    errors = [job.future.exception(5) for job in jobs]
+
+    engine.close()
+    assert [type(error) for error in errors] == [type(None), NumericalError, type(None)]
+
+
+@pytest.mark.parametrize("backend", ["reference", "native"])
+def test_the_layer_that_broke_is_named(config: ModelConfig, tokenizer: Tokenizer, backend: Backend) -> None:
+    broken = Transformer(config)
+    broken.initialise(7)
+    broken.requires_grad_(False)
+    dict(broken.named_parameters())["model.layers.1.mlp.up_proj.weight"][3, 3] = float("inf")
+    engine = Engine(broken, tokenizer, backend=backend)
+
+    error = engine.start(PROMPT).future.exception(5)
+
+    engine.close()
+    assert isinstance(error, NumericalError)
+    assert error.layer == 1
