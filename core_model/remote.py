@@ -21,13 +21,16 @@ from typing import Any, cast
 import httpx
 
 from .capabilities import Capabilities
-from .chat_template import Message
+from .chat_template import Message, ToolCall
 from .errors import MalformedOutput, NotAModelServer, NotSupported, RemoteError, UnknownCheckpoint
 from .generation import Delta, Generation, ModelUsage, StopReason
 from .grammar import Grammar
 from .sampling import Sampling
 
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_NO_LIST = frozenset({404, 405, 500, 501})
+"""What servers that do not list their models answer; `transformers serve` 500 where it has no hub cache."""
+
 _GREEDY = Sampling()
 _SILENT = Capabilities()
 
@@ -108,7 +111,7 @@ class RemoteModel:
         try:
             await self._find_model()
         except RemoteError as error:
-            if not (self.name and error.status in (404, 405)):  # not every server lists its models
+            if not (self.name and error.status in _NO_LIST):
                 raise
         finally:
             self._retry = patient
@@ -149,7 +152,13 @@ class RemoteModel:
     async def stream(
         self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
     ) -> AsyncGenerator[Delta | Generation, None]:
-        """`generate`, piece by piece. With a grammar nothing appears before the answer is validated."""
+        """`generate`, piece by piece. With a grammar nothing appears before the answer is validated.
+
+        Raises:
+            RemoteError: what `generate` raises it for; or the stream broke off, or ended with an error. The
+                pieces that came before are then no answer.
+            NotAModelServer: what answers is something else.
+        """
         if grammar is not None:
             generation = await self.generate(messages, sampling=sampling, grammar=grammar)
             yield Delta(generation.text, None)
@@ -165,7 +174,7 @@ class RemoteModel:
         try:
             async for line in response.aiter_lines():
                 if line.startswith("data:") and line[5:].strip() not in ("", "[DONE]"):
-                    delta = collected.add(self._json(line[5:]))
+                    delta = self._add(collected, line[5:])
                     if delta is not None:
                         yield delta
         except httpx.HTTPError as error:
@@ -175,6 +184,9 @@ class RemoteModel:
             await response.aclose()
         if not collected.seen:
             raise NotAModelServer(self.url, "the answer was no stream of completion chunks")
+        if not collected.finished:
+            why = "the stream broke off: it ended before the answer was said to be finished"
+            raise RemoteError(self.url, why, "Send the request again.")
         generation = collected.generation(time.monotonic() - started)
         self._count(generation, collected.output_tokens)
         yield generation
@@ -206,17 +218,29 @@ class RemoteModel:
                 raise
             del body["response_format"]  # the server does not know it: the answer is validated all the same
             response = await self._send("POST", "/chat/completions", body)
-        answer = self._json(response.text)
         collected = _Collected()
-        try:
-            collected.add(answer)
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise NotAModelServer(self.url, f"the answer has no choices: {response.text[:200]!r}") from error
+        self._add(collected, response.text)
         if not collected.seen:
             raise NotAModelServer(self.url, f"the answer has no choices: {response.text[:200]!r}")
         generation = collected.generation(time.monotonic() - started)
         self._count(generation, collected.output_tokens)
         return generation
+
+    def _add(self, collected: _Collected, text: str) -> Delta | None:
+        """Take a completion or a chunk of one.
+
+        Raises:
+            RemoteError: it tells an error.
+            NotAModelServer: it is something else.
+        """
+        answer = self._json(text)
+        if answer.get("error"):
+            why = f"it ended the answer with the error {str(answer['error'])[:300]!r}"
+            raise RemoteError(self.url, why, "Send the request again.")
+        try:
+            return collected.add(answer)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+            raise NotAModelServer(self.url, f"this is no completion: {text.strip()[:200]!r}") from error
 
     async def _body(
         self, messages: Sequence[Message], sampling: Sampling, grammar: Grammar | None
@@ -225,7 +249,7 @@ class RemoteModel:
             await self._find_model()
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": [dict(message) for message in messages],
+            "messages": [_on_the_wire(message) for message in messages],
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
@@ -237,6 +261,14 @@ class RemoteModel:
             body["top_k"] = sampling.top_k
         if sampling.min_p:
             body["min_p"] = sampling.min_p
+        if sampling.presence_penalty:
+            body["presence_penalty"] = sampling.presence_penalty
+        if sampling.frequency_penalty:
+            body["frequency_penalty"] = sampling.frequency_penalty
+        if sampling.repetition_penalty != 1:
+            body["repetition_penalty"] = sampling.repetition_penalty
+        if sampling.logit_bias:
+            body["logit_bias"] = {str(token): bias for token, bias in dict(sampling.logit_bias).items()}
         if self.capabilities.logprobs:
             body["logprobs"] = True
         if grammar is not None and grammar.kind == "schema":
@@ -302,7 +334,7 @@ class RemoteModel:
     def _json(self, text: str) -> dict[str, Any]:
         try:
             value: object = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise NotAModelServer(self.url, f"the answer is not JSON: {text[:200]!r}") from error
         if not isinstance(value, dict):
             raise NotAModelServer(self.url, f"the answer is not a JSON object: {text[:200]!r}")
@@ -328,7 +360,7 @@ class _Collected:
     """Puts a whole completion, or its chunks, together."""
 
     def __init__(self) -> None:
-        self.seen = False
+        self.seen = self.finished = False
         self.output_tokens = 0
         self._texts: list[str] = []
         self._logprobs: list[float | None] = []
@@ -345,6 +377,7 @@ class _Collected:
         self.seen = True
         choice = choices[0]
         said: dict[str, Any] = choice.get("delta") or choice.get("message") or {}
+        self.finished = self.finished or bool(choice.get("finish_reason"))
         if choice.get("finish_reason") == "length":
             self._stop_reason = "length"
         told: dict[str, Any] = choice.get("logprobs") or {}
@@ -398,6 +431,22 @@ def _checked(address: str) -> httpx.URL:
             address, why, "Give a server's base URL, for example http://127.0.0.1:8000/v1."
         )
     return url
+
+
+def _on_the_wire(message: Message) -> dict[str, Any]:
+    """A message as OpenAI's interface has it: arguments of calls are JSON text."""
+    told: dict[str, Any] = dict(message)
+    if calls := message.get("tool_calls"):
+        told["tool_calls"] = [
+            {**call, "type": "function", "function": _function_on_the_wire(call)} for call in calls
+        ]
+    return told
+
+
+def _function_on_the_wire(call: ToolCall) -> dict[str, Any]:
+    arguments = call["function"]["arguments"]
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return {"name": call["function"]["name"], "arguments": text}
 
 
 def _asked_wait(response: httpx.Response, otherwise: float) -> float:

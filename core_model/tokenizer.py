@@ -9,7 +9,7 @@ Loading accepts any fast tokenizer of the `tokenizers` library, whatever its own
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,11 +17,13 @@ from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trai
 from tokenizers import Tokenizer as FastTokenizer
 
 from .config import read_settings
+from .detokenizer import Detokenizer, detokenizers, token_bytes
 from .errors import UnknownCheckpoint
 
 BOS, EOS, PAD = "<|bos|>", "<|eos|>", "<|pad|>"
 SYSTEM, USER, ASSISTANT, END = "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
 SPECIAL_TOKENS = (PAD, BOS, EOS, SYSTEM, USER, ASSISTANT, END)
+_BEFORE = "\ue000<before>\ue001"
 SPLIT = r"\n|\p{N}| ?\p{L}+| ?[^\s\p{L}\p{N}]+|[^\S\n]+(?!\S)|[^\S\n]+"
 
 
@@ -32,6 +34,9 @@ class Tokenizer:
         self.fast = fast
         self.settings = settings
         self._literal: FastTokenizer | None = None
+        self._literal_after: FastTokenizer | None = None
+        self._detokenizers: Callable[[], Detokenizer] | None = None
+        self._token_bytes: Callable[[int], bytes] | None = None
         self.bos_id = self._special("bos_token")
         self.eos_id = self._special("eos_token")
         self.pad_id = self._special("pad_token")
@@ -48,10 +53,18 @@ class Tokenizer:
         return self.fast.get_vocab_size(with_added_tokens=True)
 
     @property
+    def chat_templates(self) -> dict[str, str]:
+        """Jinja sources that render messages, by name: "default", where the folder has one "tool_use"."""
+        given: object = self.settings.get("chat_template")
+        if isinstance(given, str):
+            return {"default": given}
+        listed = cast("list[dict[str, Any]]", given) if isinstance(given, list) else []
+        return {str(each.get("name")): str(each.get("template")) for each in listed}
+
+    @property
     def chat_template(self) -> str | None:
         """The jinja source that renders messages, None when the folder has none."""
-        template = self.settings.get("chat_template")
-        return template if isinstance(template, str) else None
+        return self.chat_templates.get("default")
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
@@ -63,13 +76,23 @@ class Tokenizer:
         """Ids of `text`, without beginning or end token. Special tokens written in the text are parsed."""
         return self.fast.encode(text, add_special_tokens=False).ids
 
-    def encode_literal(self, text: str) -> list[int]:
-        """Ids of `text` as plain characters: special tokens written in it have no meaning."""
+    def encode_literal(self, text: str, *, at_start: bool = True) -> list[int]:
+        """Ids of `text` as plain characters: added tokens written in it have no meaning.
+
+        With `at_start` false it is encoded as what follows an added token, so that no space is put before it
+        where the tokenizer does so at the beginning of a text only.
+        """
         if self._literal is None:
-            literal = FastTokenizer.from_str(self.fast.to_str())
-            literal.encode_special_tokens = True
-            self._literal = literal
-        return self._literal.encode(text, add_special_tokens=False).ids
+            spec: dict[str, Any] = json.loads(self.fast.to_str())
+            spec["added_tokens"], spec["post_processor"] = [], None
+            self._literal = FastTokenizer.from_str(json.dumps(spec))
+        if at_start or not text or _BEFORE in text:
+            return self._literal.encode(text, add_special_tokens=False).ids
+        if self._literal_after is None:
+            self._literal_after = FastTokenizer.from_str(self._literal.to_str())
+            before = AddedToken(_BEFORE, special=True, normalized=False)
+            self._literal_after.add_special_tokens([before])  # pyright: ignore[reportUnknownMemberType]
+        return self._literal_after.encode(_BEFORE + text, add_special_tokens=False).ids[1:]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """`encode` of many texts, faster."""
@@ -78,6 +101,18 @@ class Tokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids; special tokens are left out, broken UTF-8 becomes U+FFFD."""
         return self.fast.decode(list(ids), skip_special_tokens=True)
+
+    def token_bytes(self, token: int) -> bytes:
+        """What a token adds to a text that has begun, maybe part of a character; a special one its name."""
+        if self._token_bytes is None:
+            self._token_bytes = token_bytes(self)
+        return self._token_bytes(token)
+
+    def detokenizer(self) -> Detokenizer:
+        """What turns tokens into text as they arrive; its pieces together are `decode` of all tokens."""
+        if self._detokenizers is None:
+            self._detokenizers = detokenizers(self)
+        return self._detokenizers()
 
     def id_of(self, token: str) -> int:
         """Id of a token by its exact text. Raises KeyError when there is none."""

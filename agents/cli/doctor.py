@@ -77,6 +77,18 @@ def torch() -> str:
     return f"{library.__version__}, CPU with {library.get_num_threads()} threads"
 
 
+def native() -> str:
+    """Whether the native decoder can be compiled here; if not, plain torch computes: no failure."""
+    from ...core_model.errors import NativeUnavailable
+    from ...core_model.native.build import find_compiler, load_library
+
+    try:
+        load_library()
+    except NativeUnavailable as error:
+        return f"models run on plain torch, several times slower: {error.why}. {error.remedy}"
+    return f"decoder compiled with {find_compiler()}"
+
+
 def browser() -> str:
     """Path and version of the browser."""
     path = find_browser()
@@ -149,6 +161,7 @@ def journal() -> str:
 CHECKS: dict[str, Callable[[], str]] = {
     "python": python,
     "torch": torch,
+    "native": native,
     "browser": browser,
     "page": page,
     "embedder": embedder,

@@ -48,6 +48,11 @@ def options_of(options: argparse.Namespace) -> EvalOptions:
         parallel=options.parallel,
         compare=not options.no_compare,
         clone=_path(options.clone),
+        shape=options.shape,
+        threads=options.threads,
+        only=options.only,
+        repeats=options.repeats,
+        report=_path(options.report),
     )
 
 

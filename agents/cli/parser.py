@@ -51,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_figures(commands)
     _add_journal(commands)
     _add_site(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -217,6 +218,11 @@ _MEASURING: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("data", "data that is not part of the package", {"metavar": "FILE"}),
     ("out", "where results are kept (default under .punchlist/)", {"metavar": "FILE"}),
     ("clone", "repository to clone (default: that of this package)", {"metavar": "DIR"}),
+    ("shape", "qwen2.5-0.5b, llama-3.2-1b or tiny (default: the first two)", {"metavar": "S"}),
+    ("threads", "threads to compute with (default: all cores)", {"type": whole, "metavar": "T"}),
+    ("only", "parts of it, separated by commas", {"metavar": "A,B"}),
+    ("repeats", "turns of each part", {"type": whole, "metavar": "N"}),
+    ("report", "folder to write a report into", {"metavar": "DIR"}),
     ("json", "print one JSON object", {"action": "store_true"}),
 )
 """Options of eval and bench: name, help, what argparse is told. Help leaves out what a kind never takes."""
@@ -267,3 +273,39 @@ def _add_site(commands: Any) -> None:
         "--folder", metavar="DIR", help="where to keep its state (default: forgotten at the end)"
     )
     parser.add_argument("--json", action="store_true", help="print address and goal as one JSON object")
+
+
+def _add_serve(commands: Any) -> None:
+    about = "serve a model to OpenAI's clients until Ctrl-C"
+    example = "punchlist serve --port 8080\n  punchlist serve models/qwen3 --name qwen --weights int8"
+    parser = _command(commands, "serve", about, example, "serving:serve")
+    model = "checkpoint folder or hub name (default: the embedded model)"
+    parser.add_argument("model", nargs="?", metavar="MODEL", help=model)
+    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address (default 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=port, default=8000, metavar="N", help="0 takes a free one (default 8000)"
+    )
+    parser.add_argument(
+        "--api-key",
+        metavar="KEY",
+        help="what clients must send; better in the environment, as PUNCHLIST_API_KEY",
+    )
+    parser.add_argument("--name", metavar="NAME", help="what clients call the model (default: its own name)")
+    parser.add_argument(
+        "--weights",
+        choices=("float32", "bfloat16", "int8", "fp8"),
+        help="what the weights are kept as (default: float32 on a CPU, bfloat16 on a GPU)",
+    )
+    parser.add_argument(
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="a LoRA adapter that clients may name as the model; may be given several times",
+    )
+    parser.add_argument(
+        "--max-body", type=whole, default=4_000_000, metavar="BYTES", help="of a request (default 4000000)"
+    )
+    parser.add_argument(
+        "--max-queue", type=natural, default=512, metavar="N", help="requests that may wait (default 512)"
+    )

@@ -18,6 +18,7 @@ COMMANDS = (
     "journal list",
     "journal show",
     "site",
+    "serve",
 )
 
 

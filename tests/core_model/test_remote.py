@@ -36,6 +36,15 @@ def refuse(status: int, message: str) -> tuple[int, str]:
     return status, json.dumps({"error": {"message": message}})
 
 
+def said(text: str, **more: Any) -> dict[str, Any]:
+    """A chunk of a stream."""
+    return {"choices": [{"delta": {"content": text}} | more]}
+
+
+def stream(*chunks: dict[str, Any]) -> tuple[int, str]:
+    return 200, "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+
+
 @dataclass
 class ScriptedServer:
     """Answers POSTs with its replies in turn, the last one again and again, and keeps what it was sent."""
@@ -267,17 +276,66 @@ async def test_a_server_without_response_format_is_asked_without(
 
 
 async def test_a_stream_arrives_in_pieces(remote: RemoteModel, server: ScriptedServer) -> None:
-    chunks = [{"choices": [{"delta": {"content": text}}]} for text in ("th", "ree")]
-    chunks.append({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}})
-    server.replies = [
-        (200, "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n")
-    ]
+    usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}}
+    server.replies = [stream(said("th"), said("ree", finish_reason="length"), usage)]
 
     items = [item async for item in remote.stream(ASK)]
 
     assert [item.text for item in items if isinstance(item, Delta)] == ["th", "ree"]
     assert isinstance(items[-1], Generation)
-    assert (items[-1].text, items[-1].prompt_tokens) == ("three", 7)
+    assert (items[-1].text, items[-1].prompt_tokens, items[-1].truncated) == ("three", 7, True)
+
+
+@pytest.mark.parametrize(
+    ("events", "named"),
+    [
+        ([{"error": {"message": "out of memory"}}], "out of memory"),
+        ([{"error": "out of memory"}, said("ree", finish_reason="stop")], "out of memory"),
+        ([], "broke off"),
+        ([{"choices": [], "usage": {"prompt_tokens": 7}}], "broke off"),
+    ],
+    ids=["error", "error in the midst", "no end", "usage only"],
+)
+async def test_a_stream_that_does_not_reach_its_end_is_no_answer(
+    remote: RemoteModel, server: ScriptedServer, events: list[dict[str, Any]], named: str
+) -> None:
+    server.replies = [stream(said("th"), *events)]
+    items: list[Delta | Generation] = []
+
+    with pytest.raises(RemoteError, match=named):
+        async for item in remote.stream(ASK):
+            items.append(item)
+
+    assert [item.text for item in items] == ["th"]
+    assert remote.usage.requests == 0
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        said("ree", logprobs={"content": [{"token": "ree"}]}),
+        said("ree", logprobs={"content": [{"token": "ree", "logprob": "much"}]}),
+        {"choices": [{"delta": "ree"}]},
+        {"choices": ["ree"]},
+        {"choices": [], "usage": {"prompt_tokens": "seven"}},
+    ],
+    ids=["no logprob", "logprob of words", "text for a delta", "text for a choice", "usage of words"],
+)
+async def test_a_malformed_chunk_is_told_as_what_a_model_server_does_not_say(
+    remote: RemoteModel, server: ScriptedServer, event: dict[str, Any]
+) -> None:
+    server.replies = [stream(said("th"), event)]
+
+    with pytest.raises(NotAModelServer, match="no completion"):
+        _ = [item async for item in remote.stream(ASK)]
+
+
+async def test_an_error_in_place_of_an_answer_is_told(remote: RemoteModel, server: ScriptedServer) -> None:
+    server.replies = [refuse(200, "out of memory")]
+
+    with pytest.raises(RemoteError, match="out of memory") as caught:
+        await remote.generate(ASK)
+    assert not isinstance(caught.value, NotAModelServer)
 
 
 async def test_a_stream_that_is_none_is_refused(remote: RemoteModel, server: ScriptedServer) -> None:
