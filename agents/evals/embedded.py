@@ -58,7 +58,7 @@ async def _measure(measuring: Measuring) -> Figures:
         keys = [f"{way}:{role}" for role in ROLES for way in ("forced", "grammar")]
         await measuring.each(keys, lambda key: _role(model, key, count), _tell)
         figures = _figures(measuring.ledger().rows)
-        figures["parameters"] = sum(weight.numel() for weight in model.engine.model.parameters())
+        figures["parameters"] = model.engine.config.parameters
     finally:
         await model.aclose()
     return figures | _training(measuring, which)
@@ -75,10 +75,14 @@ async def _role(model: LocalModel, key: str, count: int) -> Row:
 
 
 def _forced(model: LocalModel, role: str, count: int) -> list[bool]:
+    from ...core_model.checkpoint import load_checkpoint
     from ..training.embedded import answer_hits
 
+    if model.folder is None:
+        raise NotLocal(model.name)
+    transformer = load_checkpoint(model.folder)  # the engine keeps its weights in another form
     drawn = documents(role, count)
-    return [hit for pieces in drawn for hit in answer_hits(model.engine.model, model.tokenizer, pieces)]
+    return [hit for pieces in drawn for hit in answer_hits(transformer, model.tokenizer, pieces)]
 
 
 async def _under_grammar(model: LocalModel, exams: Sequence[Exam]) -> list[bool]:

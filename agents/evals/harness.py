@@ -91,6 +91,11 @@ class EvalOptions:
         parallel: Items at once.
         compare: Also make the passes that only compare (without redo, string matching).
         clone: Repository to clone; None: the one this package lies in.
+        shape: Which model's sizes; None is the measurement's own choice.
+        threads: Threads to compute with; None takes all cores.
+        only: Parts of the measurement, separated by commas; None is all of them.
+        repeats: Turns of each part; None is the measurement's own.
+        report: Folder to write a report into; None writes none.
         say: Takes each line of progress.
     """
 
@@ -106,6 +111,11 @@ class EvalOptions:
     parallel: int = 1
     compare: bool = True
     clone: Path | None = None
+    shape: str | None = None
+    threads: int | None = None
+    only: str | None = None
+    repeats: int | None = None
+    report: Path | None = None
     say: Callable[[str], None] = _to_stderr
 
 
@@ -135,12 +145,17 @@ def execute(kind: Kind, name: str, options: EvalOptions | None = None) -> dict[s
     return {
         "name": name,
         "figures": {
-            key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()
+            key: rounded(value) if isinstance(value, float) else value for key, value in figures.items()
         },
         "settings": settings,
         "machine": machine(),
         "seconds": round(time.monotonic() - began, 3),
     }
+
+
+def rounded(value: float) -> float:
+    """Four digits behind the point; below a tenth three that count, since a fork takes microseconds."""
+    return round(value, 4) if abs(value) >= 0.1 else float(f"{value:.3g}")
 
 
 class _Module(Protocol):
@@ -153,7 +168,7 @@ def _refuse_unused(entry: Measurement, options: EvalOptions) -> None:
         if given and item.name not in entry.takes | ALWAYS | {"say"}:
             others = sorted(map(_flag, entry.takes | ALWAYS))
             raise OptionRefused(entry.name, item.name, f"it takes {', '.join(others)}")
-    for option, least in (("limit", 1), ("seed", 0), ("parallel", 1)):
+    for option, least in (("limit", 1), ("seed", 0), ("parallel", 1), ("threads", 1), ("repeats", 1)):
         value = getattr(options, option)
         if value is not None and value < least:
             raise OptionRefused(entry.name, option, f"{value} is below {least}")

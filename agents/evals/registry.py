@@ -59,6 +59,27 @@ MEASUREMENTS = (
         LEDGER | {"model", "limit", "seed", "shard", "parallel"},
     ),
     Measurement(
+        "eval",
+        "json_schema",
+        "JSON schemas that grammars enforce, by a test suite (--data FOLDER)",
+        "json_schema",
+        frozenset({"data", "limit"}),
+    ),
+    Measurement(
+        "bench",
+        "engine",
+        "speed of the engine beside transformers and llama.cpp, in one run",
+        "engine",
+        frozenset({"data", "shape", "threads", "only", "repeats", "report"}),
+    ),
+    Measurement(
+        "bench",
+        "engine-gpu",
+        "the engine's GPU path at the shape of an 8B model, on a CUDA device",
+        "engine_gpu",
+        frozenset(),
+    ),
+    Measurement(
         "bench",
         "demo",
         "fresh clone with and without set-up, import, decoding",

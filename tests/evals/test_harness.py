@@ -61,7 +61,7 @@ def test_a_measurement_without_a_ledger_refuses_the_options_of_one(given):
 
 
 @pytest.mark.parametrize(
-    ("kind", "others"), [("eval", ["data", "clone"]), ("bench", ["resume", "seed", "out"])]
+    ("kind", "others"), [("eval", ["clone", "report"]), ("bench", ["resume", "seed", "out"])]
 )
 def test_help_lists_the_measurements_and_only_options_that_one_of_them_takes(kind, others, capsys):
     with pytest.raises(SystemExit):
