@@ -1,8 +1,10 @@
 # What a fresh clone needs: `make demo` or `make test`. Both set up first; a second call does not.
 # Settings: PYTHON=python3.12  VENV=.venv  TORCH_INDEX=https://download.pytorch.org/whl/cpu
+#           JSON_SCHEMA_SUITE=DIR (for check-all: tests/draft2020-12 of json-schema-org/JSON-Schema-Test-Suite)
 VENV ?= .venv
 PYTHON ?=
 TORCH_INDEX ?=
+JSON_SCHEMA_SUITE ?=
 STAMP = $(VENV)/.setup-done
 BIN = $(VENV)/bin
 UNVERIFIED = Everything is set up and the demo ran to its end: the order was not verified (exit code 3), as said above.
@@ -34,5 +36,5 @@ types: $(STAMP) ## pyright, strict on the five packages
 	PATH="$$($(BIN)/python -c '$(DRIVER)'):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
 		$(BIN)/pyright --pythonpath $(BIN)/python
 
-check-all: test ## lint, types, tests, then the checks that take minutes
-	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m long -o faulthandler_timeout=3600
+check-all: test ## lint, types, tests, then what takes minutes (JSON_SCHEMA_SUITE=DIR: that suite too)
+	JSON_SCHEMA_SUITE='$(JSON_SCHEMA_SUITE)' REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m long -o faulthandler_timeout=3600
