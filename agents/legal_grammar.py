@@ -10,6 +10,9 @@ et al. 2024, arXiv:2408.02442). Instead of a message the model may always say th
 `{"reasoning": ..., "decision": {"kind": "cannot_comply", "reason": ...}}`. That is also the grammar's way out
 when the token limit comes near, with `CUT` as its reason: a message is never cut, and none is made up.
 
+Whom it is for: agents whose model writes messages of the protocol itself. None of the built-in roles does:
+they ask their models narrower questions, and the runtime makes the messages of the answers.
+
 What it promises: an illegal kind, a task in which the role may say nothing, a tool, evidence, criterion or
 anomaly that is not there, and an assign of another spec than the task's cannot be written. `resolve` is left
 out as long as there is no evidence to bring.

@@ -60,6 +60,7 @@ def choose_decoder(
             max_batch=settings.get("max_batch", 32),
             max_pages=pages,
             deterministic=settings.get("deterministic", False),
+            release=release,
         )
         return gpu, "gpu", gpu.dtype
     if device == "cpu" and backend in ("auto", "native") and weights != "fp8":

@@ -190,10 +190,11 @@ class GrammarCompiler:
         """A fresh matcher, compiled at most once as long as it is among the last `KEPT`."""
         with self._lock:
             known = self._compiled.pop(grammar.compiled, None)
-            if known is None:
-                known = LLMatcher(self._tokenizer, grammar.compiled, log_level=0, limits=_QUIET)
-                if known.is_error():
-                    raise InvalidGrammar(str(grammar.source), known.get_error())
+        if known is None:  # without the lock: a large grammar takes its time
+            known = LLMatcher(self._tokenizer, grammar.compiled, log_level=0, limits=_QUIET)
+            if known.is_error():
+                raise InvalidGrammar(str(grammar.source), known.get_error())
+        with self._lock:
             self._compiled[grammar.compiled] = known
             while len(self._compiled) > self.KEPT:
                 del self._compiled[next(iter(self._compiled))]

@@ -13,7 +13,7 @@ import torch
 
 from .capabilities import Capabilities
 from .chat_template import ChatTemplate, Message
-from .checkpoint import check_vocabulary, load_checkpoint
+from .checkpoint import Progress, check_vocabulary, load_checkpoint
 from .config import read_settings, token_ids
 from .detokenizer import GrowingDeltas, cut_place
 from .engine import Engine

@@ -87,7 +87,7 @@ class Sampling:
             ("min_p", 0 <= self.min_p < 1, "in [0, 1)"),
             ("max_tokens", self.max_tokens >= 1, "1 or more"),
             ("stop", "" not in self.stop, "texts of at least one character"),
-            ("repetition_penalty", 0 < self.repetition_penalty < math.inf, "above 0; 1 changes nothing"),
+            ("repetition_penalty", 0 < self.repetition_penalty <= 100, "above 0, at most 100"),
             ("presence_penalty", -2 <= self.presence_penalty <= 2, "in [-2, 2]"),
             ("frequency_penalty", -2 <= self.frequency_penalty <= 2, "in [-2, 2]"),
             (

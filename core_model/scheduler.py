@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .batch import PAGE
-from .errors import CacheFull
+from .errors import CacheFull, CoreModelError
 from .jobs import Job, Part
 from .kv_cache import Cache, PagePool, common_length
 
@@ -130,10 +130,13 @@ class Scheduler:
                     job.cache = None
                 return  # it begins when others have ended
             self.waiting.popleft()
-            if job.ended_early():
+            self.active.append(job)
+            try:
+                over = job.ended_early()
+            except CoreModelError as error:  # of this request alone: its grammar became too complex
+                job.error, over = error, True
+            if over:
                 self.finish(job)
-            else:
-                self.active.append(job)
 
     def _fresh(self, job: Job[Any]) -> Cache:
         return Cache(self.pool, shared=self._prefix_cache, root=self.pool.tree.root_of(job.adapter))

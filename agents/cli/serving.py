@@ -87,7 +87,7 @@ def _opened_model(
         model = options.open_model(options.model)
     else:
         chosen: EngineSettings = {} if options.weights is None else {"weights": options.weights}
-        model = load_model(options.model, **chosen)
+        model = load_model(options.model, progress=_tell_reading, **chosen)
     if not isinstance(model, LocalModel):
         raise SettingsError(
             f"{options.model!r} is no model of this machine. Name a checkpoint folder or a hub model."
@@ -117,6 +117,12 @@ def _opened_encoder(options: argparse.Namespace) -> ServedEncoder | None:
         )
     name = folder.resolve().name if Path(options.model).expanduser().is_dir() else options.model
     return ServedEncoder(name, SentenceEncoder.load(folder))
+
+
+def _tell_reading(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done >= total else ""
+        print(f"\rRead {done / 1e9:.2f} of {total / 1e9:.2f} GB", end=end, file=sys.stderr, flush=True)
 
 
 def _announce(url: str, name: str, key: str | None) -> None:

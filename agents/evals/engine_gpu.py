@@ -66,8 +66,7 @@ def measure(measuring: Measuring) -> Figures:
 
     quick = measuring.options.quick
     measuring.settings |= {"device": torch.cuda.get_device_name(device), "torch": torch.__version__}
-    steps = 16 if quick else 64
-    rate = copy_rate()
+    steps, rate = 16 if quick else 64, copy_rate()
     figures: Figures = {"copy_gbps": rate / 1e9}
     for thousand in QUICK_THOUSANDS if quick else THOUSANDS:
         figures[f"attention_speedup_{thousand}k"] = attention_speedup(thousand * 1024)
@@ -78,7 +77,6 @@ def measure(measuring: Measuring) -> Figures:
     work = Work("tot", "tree", 1000, 20 if quick else 60, breadth=5, depth=2 if quick else 3)
     figures["tot_fork_vs_resend"] = tree_gain(random_model(shape()), work)
     _free()
-    measuring.say("the tree of thought is done")
     theirs, why = None, "left out by --quick"
     if not quick:
         try:
@@ -172,8 +170,7 @@ def random_decoder() -> tuple[CudaDecoder, Tensor, Tensor]:
     start = config.num_layers, pages, config.num_kv_heads
     keys = torch.empty(*start, config.head_dim, PAGE, dtype=torch.bfloat16, device="cuda").normal_()
     values = torch.empty(*start, PAGE, config.head_dim, dtype=torch.bfloat16, device="cuda").normal_()
-    decoder = CudaDecoder(model, max_batch=SEQUENCES, max_pages=PROMPT // PAGE, release=True)
-    return decoder, keys, values
+    return CudaDecoder(model, max_batch=SEQUENCES, max_pages=PROMPT // PAGE, release=True), keys, values
 
 
 def random_model(config: ModelConfig, device: str = "cuda") -> Transformer:
@@ -230,16 +227,16 @@ class OnGpu(Ours):
 
     def __init__(self, model: Transformer, backend: Backend) -> None:
         super().__init__()
-        self._model, self._backend = model, backend
+        self._model = model
+        self._asked: EngineSettings = {"backend": backend, "speculate": False}
         self._engine = self._open()
 
     def _open(self, *, prefix_cache: bool = True, fast_forward: bool = True) -> Engine:
         from ...core_model.engine import Engine
         from ...core_model.tokenizer import Tokenizer
 
-        tokenizer, kind = Tokenizer.train(["the stand-in of a tokenizer"], 300), self._backend
-        asked: EngineSettings = {"prefix_cache": prefix_cache, "fast_forward": fast_forward}
-        return Engine(self._model, tokenizer, backend=kind, speculate=False, **asked)
+        asked = self._asked | {"prefix_cache": prefix_cache, "fast_forward": fast_forward}
+        return Engine(self._model, Tokenizer.train(["the stand-in of a tokenizer"], 300), **asked)
 
 
 def tree_gain(model: Transformer, work: Work, repeats: int = 3, backend: Backend = "gpu") -> float:

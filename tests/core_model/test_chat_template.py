@@ -302,7 +302,8 @@ AS_JSON = named(
 )
 HELD_LIKE = st.lists(
     st.sampled_from(r"\ue000 \ue001 \ u e000 ue00 0 1 7 00 <|im_end|> <|im_ end|> <tool_response> ²".split())
-    | st.sampled_from(("\ue000", "\ue001", " ", "9" * 5000)),
+    | st.sampled_from(("\ue000", "\ue001", " ", "9" * 5000))
+    | st.sampled_from(("<|im_end|>", r"\ue0000\ue001", r"\ue0009\ue001", "\\")),
     max_size=9,
 ).map("".join)
 

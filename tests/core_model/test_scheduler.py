@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from punchlist.core_model.engine import Engine
-from punchlist.core_model.errors import CacheFull, RequestCancelled
+from punchlist.core_model.errors import CacheFull, InvalidGrammar, RequestCancelled
 from punchlist.core_model.grammar import Grammar
 from punchlist.core_model.kv_cache import PagePool
 from punchlist.core_model.sampling import Sampling
@@ -167,3 +167,18 @@ def test_forced_tokens_cost_no_step_and_change_nothing(
     assert fast.token_ids == slow.token_ids
     assert passes[0] < passes[1]
     assert None in fast.logprobs and None not in slow.logprobs
+
+
+def test_a_grammar_that_is_too_complex_to_begin_fails_alone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = engine.generate_job(list(PROMPT), None, Sampling(), None, None)
+
+    def too_complex() -> bool:
+        raise InvalidGrammar("start: a", "too many items")
+
+    monkeypatch.setattr(broken, "ended_early", too_complex)
+    engine.submit(broken)
+
+    assert isinstance(broken.future.exception(5), InvalidGrammar)
+    assert engine.generate(PROMPT, Sampling(max_tokens=1)).prompt_tokens == len(PROMPT)

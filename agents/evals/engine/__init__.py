@@ -20,8 +20,11 @@ fastest of its ways (settings.ways), and is left out where it does not compute t
     tot_fork_vs_resend                     ours alone: sending every prompt again, without prefix cache, by
                                            forking
     fork4k_seconds                         forking a sequence of 4,000 tokens
-    embedded_b1_vs_hf, embedded_b16_vs_hf  the embedded model, one and 16 sequences, ours in float32: ours
-                                           under the grammar of a typed message, `transformers` without
+    embedded_b1_vs_hf, embedded_b16_vs_hf  the embedded model, one and 16 sequences: ours under the grammar of
+                                           a typed message, in bfloat16, `transformers` without, in whichever
+                                           of bfloat16 and float32 is faster
+    embedded_b1_float32_vs_hf, embedded_b16_float32_vs_hf
+                                           the same with ours in float32, its default
     forced_tokens_gain                     typed messages of the protocol: seconds without by seconds with
                                            tokens that the grammar forces
     lora_merged_vs_bare, lora_loaded_vs_bare

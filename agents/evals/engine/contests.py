@@ -78,8 +78,16 @@ def embedded_contests(quick: bool) -> tuple[Contest, ...]:
     found: list[Contest] = []
     for batch in (1, 16):
         work = Work(f"embedded_b{batch}", "constrained", 128, tokens, batch)
-        both = (Entrant("ours", OURS_FLOAT32), Entrant("hf", HF_ANY))
-        found.append(Contest(work, both, repeats, {f"{work.name}_vs_hf": ("hf", "ours")}))
+        three = (
+            Entrant("ours", OURS_BFLOAT16),
+            Entrant("ours_float32", OURS_FLOAT32),
+            Entrant("hf", HF_ANY),
+        )
+        ratios = {
+            f"{work.name}_vs_hf": ("hf", "ours"),
+            f"{work.name}_float32_vs_hf": ("hf", "ours_float32"),
+        }
+        found.append(Contest(work, three, repeats, ratios))
     typed = Work("forced_tokens", "typed", 128, 200)
     both = (Entrant("ours", OURS_FLOAT32), Entrant("plain", OURS_FLOAT32, "typed_plain"))
     return (*found, Contest(typed, both, repeats, {"forced_tokens_gain": ("plain", "ours")}))
