@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from .lora import Adapter
     from .settings import EngineSettings
     from .transformer import Transformer
-
-Weights = Literal["float32", "bfloat16", "int8", "fp8"]
-Backend = Literal["auto", "native", "gpu", "reference"]
 
 _log = logging.getLogger(__name__)
 

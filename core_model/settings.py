@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import torch
 
@@ -11,8 +11,10 @@ from .batch import PAGE
 from .kv_cache import PagePool
 
 if TYPE_CHECKING:
-    from .backend import Backend, Weights
     from .config import ModelConfig
+
+Weights = Literal["float32", "bfloat16", "int8", "fp8"]
+Backend = Literal["auto", "native", "gpu", "reference"]
 
 
 @dataclass

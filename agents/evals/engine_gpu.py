@@ -35,11 +35,10 @@ from .ledger import EvalError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...core_model.backend import Backend
     from ...core_model.config import ModelConfig
     from ...core_model.engine import Engine
     from ...core_model.gpu.decoder import CudaDecoder
-    from ...core_model.settings import EngineSettings
+    from ...core_model.settings import Backend, EngineSettings
     from ...core_model.transformer import Transformer
 
 SEQUENCES, CONTEXT, PROMPT, SHORT = 32, 4096, 8192, 128

@@ -7,6 +7,7 @@ symmetric with one scale per output column (largest absolute weight / 127).
 
 from __future__ import annotations
 
+import ctypes
 import math
 import mmap
 from dataclasses import dataclass
@@ -122,6 +123,7 @@ def pack(model: Transformer, weights: str = "float32", *, release: bool = False)
             layers.append(_pack_layer(cast("Block", block), weights, shelf))
             if release:
                 _empty(block)
+                _give_back()
         table = model.model.embed_tokens.weight.detach()
         head = table if model.lm_head is None else model.lm_head.weight.detach()
         packed_head = pack_matrix(head, None, weights, shelf)
@@ -129,6 +131,13 @@ def pack(model: Transformer, weights: str = "float32", *, release: bool = False)
             _empty(model.lm_head)
         table = (table if table.dtype == torch.bfloat16 else table.float()).contiguous()
         return PackedModel(weights, layers, packed_head, table, _norm(model.model.norm))
+
+
+def _give_back() -> None:
+    """Have the C library return freed memory to the system: the packed weights lie in memory of another kind."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+    if trim is not None:
+        trim(0)
 
 
 def pack_matrix(weight: Tensor, bias: Tensor | None, kind: str, shelf: _Shelf | None = None) -> PackedMatrix:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from punchlist.core_model.backend import Backend, Weights
 from punchlist.core_model.config import ModelConfig
 from punchlist.core_model.engine import Engine
 from punchlist.core_model.grammar import Grammar
 from punchlist.core_model.jobs import Output
 from punchlist.core_model.sampling import Sampling
+from punchlist.core_model.settings import Backend, Weights
 from punchlist.core_model.tokenizer import Tokenizer
 from punchlist.core_model.transformer import Transformer
 

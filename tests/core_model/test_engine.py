@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from punchlist.core_model.backend import Backend
 from punchlist.core_model.config import ModelConfig
 from punchlist.core_model.engine import Engine
 from punchlist.core_model.errors import (
@@ -24,6 +23,7 @@ from punchlist.core_model.errors import (
 from punchlist.core_model.grammar import Grammar
 from punchlist.core_model.jobs import Output
 from punchlist.core_model.sampling import Sampling
+from punchlist.core_model.settings import Backend
 from punchlist.core_model.tokenizer import Tokenizer
 from punchlist.core_model.transformer import Transformer
 

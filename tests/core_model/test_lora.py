@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from punchlist.core_model.backend import Backend
 from punchlist.core_model.config import ModelConfig
 from punchlist.core_model.engine import Engine
 from punchlist.core_model.errors import AdapterRefused
 from punchlist.core_model.lora import Adapter
 from punchlist.core_model.sampling import Sampling
+from punchlist.core_model.settings import Backend
 from punchlist.core_model.tokenizer import Tokenizer
 from punchlist.core_model.transformer import Transformer
 

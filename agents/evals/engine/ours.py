@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from ....core_model.backend import Weights
 from ....core_model.checkpoint import load_checkpoint
 from ....core_model.engine import Engine, Sequence
 from ....core_model.grammar import Grammar
 from ....core_model.jobs import Output
 from ....core_model.sampling import Sampling
+from ....core_model.settings import Weights
 from ....core_model.tokenizer import Tokenizer
 from .typed import endless, messages
 from .work import CONTINUATIONS, FORKS, PartyError, Work, fresh, prompt
