@@ -134,7 +134,7 @@ def pack(model: Transformer, weights: str = "float32", *, release: bool = False)
 
 
 def _give_back() -> None:
-    """Have the C library return freed memory to the system: the packed weights lie in memory of another kind."""
+    """Have the C library return freed memory to the system: packed weights lie in memory of another kind."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
     if trim is not None:
         trim(0)
