@@ -167,7 +167,7 @@ def test_what_was_written_moves_the_state_machine() -> None:
     assert legal_grammar([TASK], "manager", LIVE).accepts(text)
 
     said = read_legal(text)
-    moved, _ = advance(TASK, draft(TASK, said.message, 1.0, recipient="w"))  # type: ignore[call-overload]
+    moved, _ = advance(TASK, draft(TASK, said.message, 1.0, recipient="w"))
 
     assert (said.reasoning, said.task, moved.status) == ("so it is", "t1", "assigned")
 

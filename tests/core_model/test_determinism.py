@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Unpack
 
 import pytest
 
@@ -11,7 +12,7 @@ from punchlist.core_model.engine import Engine
 from punchlist.core_model.grammar import Grammar
 from punchlist.core_model.jobs import Output
 from punchlist.core_model.sampling import Sampling
-from punchlist.core_model.settings import Backend, Weights
+from punchlist.core_model.settings import Backend, EngineSettings, Weights
 from punchlist.core_model.tokenizer import Tokenizer
 from punchlist.core_model.transformer import Transformer
 
@@ -73,8 +74,8 @@ def test_tokens_are_the_same_however_a_request_is_run(
 ) -> None:
     backend, weights = kind
 
-    def make(**settings: object) -> Engine:
-        return Engine(shaped, tokenizer, backend=backend, weights=weights, **settings)  # type: ignore[arg-type]
+    def make(**settings: Unpack[EngineSettings]) -> Engine:
+        return Engine(shaped, tokenizer, **{"backend": backend, "weights": weights, **settings})
 
     plain = make(prefix_cache=False, max_batch=1, speculate=False, step_tokens=512)
     expected = run(plain, sampling, at_once=False)

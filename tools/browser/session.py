@@ -94,7 +94,7 @@ class BrowserSession:
         return await self.act(Action("goto", None, url))
 
     async def new_tab_view(self, url: str, budget: int | None = None, patience: float = 0.0) -> View:
-        """Look at `url` in a tab of its own, with this session's cookies; the current tab is not disturbed.
+        """Look at `url` in a tab of its own, with the same cookies; the current tab is not disturbed.
 
         Args:
             url: Address, relative ones to the current page.
