@@ -61,8 +61,8 @@ class Budget:
         """Add to what is used."""
         self.cost = self.cost + Cost(tokens, model_calls, tool_calls, steps, redos)
 
-    def check(self) -> None:
-        """Refuse to go on when a limit is reached.
+    def check(self, *, model_calls: int = 0) -> None:
+        """Refuse to go on when a limit is reached, or would be exceeded by so many `model_calls`.
 
         Raises:
             BudgetExhausted: Names the limit.
@@ -70,7 +70,7 @@ class Budget:
         cost = self.total()
         used = {
             "tokens": (cost.tokens, self.tokens),
-            "model calls": (cost.model_calls, self.model_calls),
+            "model calls": (cost.model_calls + max(0, model_calls - 1), self.model_calls),
             "steps": (cost.steps, self.steps),
             "seconds": (cost.seconds, self.seconds),
         }
@@ -97,6 +97,12 @@ def used(journal: Journal, run: str) -> Cost:
 def _cost_of(row: Row) -> Cost:
     """What one row says was used, beside time."""
     body: dict[str, JsonValue] = row.body if isinstance(row.body, dict) else {}
+    if row.kind == "thought":
+        return Cost(
+            tokens=_whole(body.get("read")) + _whole(body.get("tokens")),
+            model_calls=int("name" not in body),
+            tool_calls=int("name" in body),
+        )
     if row.kind == "decision":
         return Cost(tokens=_whole(body.get("prompt_tokens")) + _whole(body.get("tokens")), model_calls=1)
     if row.kind in ("intent", "intent_again"):

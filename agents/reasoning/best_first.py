@@ -1,0 +1,76 @@
+"""Best first: always the most promising open state, wherever it is in the tree."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import Any
+
+from .evaluators import Evaluator
+from .problem import Problem
+from .proposers import Proposer
+from .search import EXHAUSTED, SOLVED, Growth, Result, check_least, to_the_end
+from .thinking import Thinking
+from .tree import Node
+
+
+@dataclass(frozen=True)
+class BestFirst:
+    """Expands the open state with the highest value; of equal ones the deeper, then the older.
+
+    Attributes:
+        width: Thoughts of each state.
+        depth: How deep.
+        at_once: States that are expanded together, so that the model gets batches.
+        most: States that are expanded in all.
+        enough: A final state with this value ends the search.
+    """
+
+    width: int = 8
+    depth: int = 8
+    at_once: int = 1
+    most: int = 1_000_000
+    enough: float = 1.0
+    name: str = "best-first"
+
+    def __post_init__(self) -> None:
+        for what in ("width", "depth", "most"):
+            check_least(what, getattr(self, what), 0)
+        check_least("at_once", self.at_once, 1)
+
+    async def run(
+        self, problem: Problem[Any, Any], proposer: Proposer, evaluator: Evaluator, thinking: Thinking
+    ) -> Result:
+        """See `Search`."""
+        growth = Growth(problem, proposer, evaluator, thinking, enough=self.enough)
+        return await to_the_end(growth, self._grow(growth))
+
+    async def _grow(self, growth: Growth) -> str:
+        root = growth.begin(
+            self.name, width=self.width, depth=self.depth, at_once=self.at_once, most=self.most
+        )
+        if root.terminal is not None:
+            await growth.score([root])
+            return SOLVED if growth.solved([root]) else EXHAUSTED
+        waiting: list[tuple[float, int, int, Node]] = [(0.0, 0, 0, root)]
+        expanded = made = 0
+        while waiting:
+            if expanded >= self.most:
+                return "budget.expansions"
+            count = min(self.at_once, self.most - expanded, len(waiting))
+            going = [heapq.heappop(waiting)[3] for _ in range(count)]
+            expanded += len(going)
+            families = await growth.expand(going, self.width) if self.width else []
+            children = [child for family in families for child in family]
+            await growth.score(children)
+            if growth.solved(children):
+                return SOLVED
+            for child in children:
+                made += 1
+                if child.terminal is not None:
+                    continue
+                if child.depth >= self.depth:
+                    growth.close(child, "pruned", f"depth {child.depth} is the limit")
+                    continue
+                heapq.heappush(waiting, (-child.value, -child.depth, made, child))
+        return EXHAUSTED

@@ -1,0 +1,120 @@
+"""Whole answers side by side: best-of-n, and self-consistency by a vote over the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .evaluators import Evaluator
+from .problem import Problem
+from .proposers import Proposer
+from .search import COMPLETE, NO_THOUGHTS, SOLVED, Growth, Result, check_least, to_the_end
+from .thinking import Thinking
+from .tree import Kind, Node, Score
+
+
+@dataclass(frozen=True)
+class BestOfN:
+    """`samples` walks to the end, none of them judged on the way; the evaluator then ranks their ends.
+
+    Attributes:
+        samples: Walks.
+        depth: Most thoughts of each.
+        enough: A final state with this value counts as solved.
+    """
+
+    samples: int = 8
+    depth: int = 16
+    enough: float = 1.0
+    name: str = "best-of-n"
+
+    def __post_init__(self) -> None:
+        for what in ("samples", "depth"):
+            check_least(what, getattr(self, what), 0)
+
+    async def run(
+        self, problem: Problem[Any, Any], proposer: Proposer, evaluator: Evaluator, thinking: Thinking
+    ) -> Result:
+        """See `Search`."""
+        growth = Growth(problem, proposer, evaluator, thinking, merge=False, enough=self.enough)
+        return await to_the_end(growth, self._grow(growth))
+
+    async def _grow(self, growth: Growth) -> str:
+        growth.begin(self.name, samples=self.samples, depth=self.depth)
+        ends = await walk(growth, self.samples, self.depth)
+        await growth.score(ends)
+        return SOLVED if growth.solved(ends) else COMPLETE if ends else NO_THOUGHTS
+
+
+@dataclass(frozen=True)
+class SelfConsistency:
+    """`samples` walks to the end; the answer that most of them give, of equal ones the first.
+
+    A node's value is the share of the votes that its answer got. It says nothing where answers are not few
+    and discrete (equations, code): use `BestOfN` with a check there. The evaluator is not asked.
+    Source: Wang et al. 2022, arXiv:2203.11171.
+
+    Attributes:
+        samples: Walks.
+        depth: Most thoughts of each.
+        normalise: Makes equal answers equal texts; None leaves an answer out of the vote.
+        enough: The share of the votes from which on it counts as solved.
+    """
+
+    samples: int = 16
+    depth: int = 16
+    normalise: Callable[[str], str | None] = str.strip
+    enough: float = 0.5
+    name: str = "self-consistency"
+
+    def __post_init__(self) -> None:
+        for what in ("samples", "depth"):
+            check_least(what, getattr(self, what), 0)
+
+    async def run(
+        self, problem: Problem[Any, Any], proposer: Proposer, evaluator: Evaluator, thinking: Thinking
+    ) -> Result:
+        """See `Search`."""
+        growth = Growth(problem, proposer, _Votes(self.normalise), thinking, merge=False, enough=self.enough)
+        return await to_the_end(growth, self._grow(growth))
+
+    async def _grow(self, growth: Growth) -> str:
+        growth.begin(self.name, samples=self.samples, depth=self.depth)
+        ends = await walk(growth, self.samples, self.depth)
+        await growth.score(ends)
+        return SOLVED if growth.solved(ends) else COMPLETE if ends else NO_THOUGHTS
+
+
+@dataclass(frozen=True)
+class _Votes:
+    """The share of final states that give the same answer."""
+
+    normalise: Callable[[str], str | None]
+    kind: Kind = "model"
+
+    async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
+        """All ends of a search at once: they are the voters."""
+        votes = [None if node.answer is None else self.normalise(node.answer) for node in nodes]
+        cast = [vote for vote in votes if vote is not None]
+        return [
+            Score(0.0, samples=0, detail="no vote")
+            if vote is None
+            else Score(cast.count(vote) / len(cast), samples=len(cast), detail=f"{cast.count(vote)} votes")
+            for vote in votes
+        ]
+
+
+async def walk(growth: Growth, samples: int, depth: int) -> list[Node]:
+    """Independent walks from the root, all a step further in each batch; the final states they reach."""
+    if growth.tree.root.terminal is not None:
+        return [growth.tree.root]
+    going = await growth.spread(samples) if samples and depth else []
+    ends: list[Node] = []
+    while going:
+        ends += [node for node in going if node.terminal is not None]
+        going = [node for node in going if node.terminal is None]
+        if not going or going[0].depth >= depth:
+            break
+        going = [child for family in await growth.expand(going, 1) for child in family]
+    return ends

@@ -1,0 +1,272 @@
+"""What all searches share: the tree while it grows, the best of it, and why a search stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from ...protocols.outcome import Cost
+from ..budget import BudgetExhausted
+from .evaluators import Evaluator
+from .problem import Problem, Rejected
+from .proposers import Proposer
+from .thinking import Interrupted, Thinking
+from .trace import Trace
+from .tree import Node, Score, Thought, Tree
+
+SOLVED = "solved"
+COMPLETE = "complete"
+EXHAUSTED = "exhausted"
+NO_THOUGHTS = "no thoughts"
+INTERRUPTED = "interrupted"
+"""Why a search stopped: a final state is good enough; it did all it was to do; nothing is left to try; the
+proposer has nothing (legal) to say; somebody stopped it. A limit is named: "budget.tokens"."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search or a loop came to. There always is one, whatever ended it.
+
+    Attributes:
+        best: The best final state; where there is none the most promising node, at worst the root.
+        ranked: All final states and scored nodes, best first.
+        stop_reason: See `SOLVED` and its neighbours.
+        usage: Tokens and calls of this search, answers on record included.
+        tree: Every node.
+        trace: What happened, with prompts and answers.
+    """
+
+    best: Node
+    ranked: tuple[Node, ...]
+    stop_reason: str
+    usage: Cost
+    tree: Tree
+    trace: Trace
+
+    @property
+    def answer(self) -> str | None:
+        """The best final state's answer; None where no state was final."""
+        return self.best.answer
+
+    @property
+    def solved(self) -> bool:
+        """Whether it stopped because an answer was good enough."""
+        return self.stop_reason == SOLVED
+
+    def finals(self, most: int) -> list[Node]:
+        """The best `most` final states with different answers."""
+        found: dict[str, Node] = {}
+        for node in self.ranked:
+            if node.answer is not None:
+                found.setdefault(node.answer, node)
+        return list(found.values())[:most]
+
+
+class Search(Protocol):
+    """An order in which a tree is grown."""
+
+    name: str
+
+    async def run(
+        self, problem: Problem[Any, Any], proposer: Proposer, evaluator: Evaluator, thinking: Thinking
+    ) -> Result:
+        """Search until something ends it.
+
+        Raises:
+            CoreModelError: The model failed. A spent budget or a stop is no error: the result tells it.
+            TraceDiverged: It is resumed with something else than it was begun with.
+        """
+        ...
+
+
+class SearchRefused(ValueError):
+    """A search was set up in a way that cannot work."""
+
+    def __init__(self, what: str, value: object, remedy: str) -> None:
+        self.what, self.value = what, value
+        super().__init__(f"{what} is {value!r}. {remedy}")
+
+
+def check_least(what: str, value: float, least: float) -> None:
+    """Raise `SearchRefused` for a number below `least` or not a number."""
+    if not value >= least:
+        raise SearchRefused(what, value, f"Choose at least {least:g}.")
+
+
+class Growth:
+    """A tree that grows: proposes, applies, merges and scores in batches, and records it all.
+
+    Args:
+        merge: Of open nodes with one key only the first is gone on with.
+        enough: A final state with this value ends the search.
+    """
+
+    def __init__(
+        self,
+        problem: Problem[Any, Any],
+        proposer: Proposer,
+        evaluator: Evaluator,
+        thinking: Thinking,
+        *,
+        merge: bool = True,
+        enough: float = 1.0,
+    ) -> None:
+        self.problem, self.proposer, self.evaluator = problem, proposer, evaluator
+        self.thinking, self.merge, self.enough = thinking, merge, enough
+        state = problem.initial()
+        root = Node("", None, state, terminal=problem.terminal(state))
+        self.tree = Tree(root)
+        self._known: dict[Hashable, Node] = {problem.key(state): root}
+        self._answers: dict[str, Node] = {}
+        self._used = thinking.used
+
+    def begin(self, name: str, **settings: int | float | bool) -> Node:
+        """Record how the search is set up; returns the root."""
+        root = self.tree.root
+        self.thinking.tell(
+            "began",
+            search=name,
+            settings=dict(settings),
+            proposer=type(self.proposer).__name__,
+            evaluator=type(self.evaluator).__name__,
+            kind=self.evaluator.kind,
+            state=str(root.state),
+        )
+        if root.terminal is not None:
+            root.status = "final"
+        return root
+
+    async def expand(self, nodes: Sequence[Node], width: int) -> list[list[Node]]:
+        """Propose up to `width` thoughts for each node, as one batch; the children that can be gone on with.
+
+        Every thought becomes a node; what is illegal or leads to a state that is known is closed at once,
+        with the reason.
+        """
+        proposed = await self.proposer.propose(nodes, width, self.thinking)
+        if len(proposed) != len(nodes):
+            remedy = "A proposer returns one list of thoughts for each node that it was given."
+            raise SearchRefused("the number of lists that were proposed", len(proposed), remedy)
+        return [self.add(node, thoughts[:width]) for node, thoughts in zip(nodes, proposed, strict=True)]
+
+    async def spread(self, count: int) -> list[Node]:
+        """`count` independent first thoughts below the root, equal ones too."""
+        root = self.tree.root
+        lanes = [Node(f"~{place}", None, root.state) for place in range(count)]
+        proposed = await self.proposer.propose(lanes, 1, self.thinking)
+        return self.add(root, [thought for thoughts in proposed for thought in thoughts[:1]])
+
+    def add(self, node: Node, thoughts: Sequence[Thought]) -> list[Node]:
+        """The children of `node` by these thoughts that can be gone on with; `node` is dead without any."""
+        node.status = "expanded"
+        children = [child for thought in thoughts if (child := self._child(node, thought)) is not None]
+        if not children:
+            self.close(node, "dead", "no thought led on" if thoughts else "no thoughts")
+        return children
+
+    def _child(self, node: Node, thought: Thought) -> Node | None:
+        made = self.problem.apply(node.state, thought.action)
+        if isinstance(made, Rejected):
+            self._tell_node(self.tree.add(node, thought, node.state, None, "dead", made.why))
+            return None
+        terminal = self.problem.terminal(made)
+        if terminal is not None:
+            child = self.tree.add(node, thought, made, terminal, "final", "")
+            twin = self._answers.setdefault(terminal.answer, child)
+            if twin is not child and self.merge:
+                child.status, child.why = "pruned", f"the answer of {twin.id or 'the root'}"
+            self._tell_node(child)
+            return None if child.status == "pruned" else child
+        key = self.problem.key(made)
+        twin = self._known.get(key) if self.merge else None
+        if twin is not None:
+            why = f"the state of {twin.id or 'the root'}"
+            self._tell_node(self.tree.add(node, thought, made, None, "pruned", why))
+            return None
+        child = self.tree.add(node, thought, made, None, "open", "")
+        self._known[key] = child
+        self._tell_node(child)
+        return child
+
+    def _tell_node(self, node: Node) -> None:
+        thought = node.thought
+        self.thinking.tell(
+            "node",
+            node.id,
+            text="" if thought is None else thought.text,
+            logprob=None if thought is None else thought.logprob,
+            state=str(node.state),
+            status=node.status,
+            why=node.why,
+            answer=node.answer,
+        )
+
+    async def score(self, nodes: Sequence[Node]) -> None:
+        """Give a score to all that have none, as one batch. What is no number counts as 0, and says so."""
+        todo = [node for node in nodes if node.score is None]
+        if not todo:
+            return
+        scores = await self.evaluator.score(todo, self.thinking)
+        if len(scores) != len(todo):
+            remedy = "An evaluator returns one score for each node that it was given."
+            raise SearchRefused("the number of scores", len(scores), remedy)
+        for node, score in zip(todo, scores, strict=True):
+            node.score = _in_range(score)
+            self.thinking.tell(
+                "scored",
+                node.id,
+                value=node.score.value,
+                kind=node.score.kind,
+                samples=node.score.samples,
+                detail=node.score.detail,
+            )
+
+    def close(self, node: Node, status: str, why: str) -> None:
+        """Go on with `node` no more: "pruned" or "dead", and why."""
+        node.status, node.why = ("dead" if status == "dead" else "pruned"), why
+        self.thinking.tell("closed", node.id, status=node.status, why=why)
+
+    def solved(self, nodes: Sequence[Node]) -> bool:
+        """Whether one of them is final and good enough."""
+        return any(node.terminal is not None and node.value >= self.enough for node in nodes)
+
+    def result(self, reason: str) -> Result:
+        """The best so far, and why no more was done."""
+        ranked = self.tree.ranked()
+        best = ranked[0] if ranked else self.tree.root
+        used = self.thinking.used
+        self.thinking.tell("stopped", best.id, reason=reason, answer=best.answer, value=best.value)
+        usage = replace(
+            used,
+            tokens=used.tokens - self._used.tokens,
+            model_calls=used.model_calls - self._used.model_calls,
+            tool_calls=used.tool_calls - self._used.tool_calls,
+        )
+        return Result(best, tuple(ranked), reason, usage, self.tree, self.thinking.trace)
+
+
+async def to_the_end(growth: Growth, work: Any) -> Result:
+    """Carry a search out: the result with the reason that it returns, or with what stopped it.
+
+    Args:
+        work: A coroutine that grows the tree and returns the reason why it stopped.
+    """
+    try:
+        reason = await work
+    except BudgetExhausted as error:
+        reason = f"budget.{error.what.replace(' ', '_')}"
+    except Interrupted:
+        reason = INTERRUPTED
+    return growth.result(reason)
+
+
+def _in_range(score: Score) -> Score:
+    if not math.isfinite(score.value):
+        return replace(score, value=0.0, detail=f"{score.value} counts as 0. {score.detail}".strip())
+    if not 0.0 <= score.value <= 1.0:
+        value = min(1.0, max(0.0, score.value))
+        return replace(
+            score, value=value, detail=f"{score.value:g} is outside of 0..1. {score.detail}".strip()
+        )
+    return score

@@ -1,0 +1,139 @@
+"""The tree that a search grows: nodes with the thought that led there, their score, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .problem import Terminal
+
+Kind = Literal["oracle", "environment", "tool", "model"]
+"""Who says how good a state is. An oracle knows the solution: what it says is refused by `punchlist eval`."""
+
+Status = Literal["open", "expanded", "pruned", "dead", "final"]
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What a proposer says could be done in a state.
+
+    Attributes:
+        action: What `Problem.apply` takes.
+        text: The thought in words, as the model said it.
+        logprob: Natural log of its probability where it is known.
+    """
+
+    action: Any
+    text: str
+    logprob: float | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good a state is.
+
+    Attributes:
+        value: In 0..1.
+        kind: Who says so.
+        samples: How many answers it rests on.
+        detail: In words, for whoever looks at the tree.
+    """
+
+    value: float
+    kind: Kind = "model"
+    samples: int = 1
+    detail: str = ""
+
+
+@dataclass(eq=False)
+class Node:
+    """A state in the tree.
+
+    Attributes:
+        id: Its place: "" is the root, "2.0" the first child of the third child of the root.
+        why: Why it was pruned or is dead.
+    """
+
+    id: str
+    parent: Node | None
+    state: Any
+    thought: Thought | None = None
+    terminal: Terminal | None = None
+    score: Score | None = None
+    status: Status = "open"
+    why: str = ""
+    children: list[Node] = field(default_factory=list["Node"])
+
+    @property
+    def depth(self) -> int:
+        """Thoughts from the root."""
+        return 0 if not self.id else self.id.count(".") + 1
+
+    @property
+    def value(self) -> float:
+        """The score's value; 0 where it was not scored."""
+        return 0.0 if self.score is None else self.score.value
+
+    @property
+    def answer(self) -> str | None:
+        """The answer of a final state."""
+        return None if self.terminal is None else self.terminal.answer
+
+    def path(self) -> list[Node]:
+        """From the root to here."""
+        found: list[Node] = []
+        node: Node | None = self
+        while node is not None:
+            found.append(node)
+            node = node.parent
+        return found[::-1]
+
+    def texts(self) -> list[str]:
+        """The thoughts from the root to here."""
+        return [node.thought.text for node in self.path() if node.thought is not None]
+
+
+class Tree:
+    """All nodes of a search, in the order in which they were made; the root is the first."""
+
+    def __init__(self, root: Node) -> None:
+        self.nodes = [root]
+
+    @property
+    def root(self) -> Node:
+        """Where the search began."""
+        return self.nodes[0]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def add(
+        self, parent: Node, thought: Thought, state: Any, terminal: Terminal | None, status: Status, why: str
+    ) -> Node:
+        """A new child of `parent`."""
+        place = len(parent.children)
+        node = Node(
+            f"{parent.id}.{place}" if parent.id else str(place),
+            parent,
+            state,
+            thought,
+            terminal,
+            status=status,
+            why=why,
+        )
+        parent.children.append(node)
+        self.nodes.append(node)
+        return node
+
+    def ranked(self) -> list[Node]:
+        """Final states, the best first, then others that were scored, the best first; ties as they came."""
+        final = [node for node in self.nodes if node.terminal is not None and node.status != "pruned"]
+        final += [node for node in self.nodes if node.terminal is not None and node.status == "pruned"]
+        rest = [node for node in self.nodes if node.terminal is None and node.score is not None]
+        return sorted(final, key=lambda node: -node.value) + sorted(
+            rest, key=lambda node: (-node.value, -node.depth)
+        )
