@@ -103,7 +103,7 @@ def _cost_of(row: Row) -> Cost:
             model_calls=int("name" not in body),
             tool_calls=int("name" in body),
         )
-    if row.kind == "decision":
+    if row.kind == "decision" and "strategy" not in body:  # its thoughts are counted one by one
         return Cost(tokens=_whole(body.get("prompt_tokens")) + _whole(body.get("tokens")), model_calls=1)
     if row.kind in ("intent", "intent_again"):
         return Cost(tool_calls=1, steps=1)

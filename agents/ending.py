@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Any, cast
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from ..core_model.errors import RemoteError
-from ..protocols.outcome import Failed, PunchItem, Unverified
+from ..protocols.messages import Confirm, Evidence
+from ..protocols.outcome import Confirmed, Failed, PunchItem, Unverified
 from ..protocols.tasks import Flaw, ManagerTask
 from ..tools.errors import BrowserMissing, SiteUnreachable
 from .budget import BudgetExhausted
@@ -49,7 +50,7 @@ def gathered(jobs: Sequence[Job], results: Results) -> dict[str, JsonValue]:
             orders.append(plain)
         elif job.id.endswith(".ticket"):
             tickets.append(plain)
-        elif job.id.endswith(".use"):
+        elif job.id.endswith((".use", ".think")):
             value |= plain
     if orders and isinstance(orders[0], dict):
         value |= orders[0]
@@ -99,3 +100,22 @@ def open_reasons(jobs: Iterable[Job], states: dict[str, ManagerTask]) -> list[st
         ]
         reasons += [f"{job.title}: {reason}" for reason in dict.fromkeys(why)]
     return reasons
+
+
+def as_expected(
+    value: dict[str, JsonValue],
+    expect: type[BaseModel] | None,
+    evidence: tuple[Evidence, ...],
+    confirm: Confirm | None,
+) -> Confirmed[Any] | Unverified:
+    """Confirmed results as the model that the user expects; unverified where they do not make one."""
+    if expect is None:
+        return Confirmed(value, evidence, confirm=confirm)
+    try:
+        return Confirmed(expect.model_validate(value), evidence, confirm=confirm)
+    except ValidationError as error:
+        missing = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
+        )
+        why = f"The confirmed results do not make a {expect.__name__}: {missing}"
+        return Unverified(value, (why,), evidence=evidence)

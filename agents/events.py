@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ..protocols.messages import Envelope
 from ..protocols.outcome import Confirmed, Failed, Unverified
 from ..tools.browser.view import View
+from .reasoning.trace import TraceEvent
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,14 @@ class Thought:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """Something happened in a search for the answer to a question of a task; see `reasoning.trace`."""
+
+    task: str
+    event: TraceEvent
+
+
+@dataclass(frozen=True)
 class Recalled:
     """A lesson from memory goes into a plan."""
 
@@ -93,4 +102,4 @@ class Ended:
     outcome: Confirmed[object] | Unverified | Failed
 
 
-Event = Planned | Said | Stood | Looked | Acted | Thought | Recalled | Learned | Ended
+Event = Planned | Said | Stood | Looked | Acted | Thought | Searched | Recalled | Learned | Ended

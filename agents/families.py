@@ -76,7 +76,7 @@ class Job:
         lane: Jobs of one lane share a browsing session, one after another.
         after: Jobs whose confirmed results it needs.
         make: Builds stage and spec out of those results.
-        needs: What a worker must have: `browser` or `tools`.
+        needs: What a worker must have: `browser`, `tools` or `strategy`.
         irreversible: Its last step cannot be undone; before another attempt the world is asked first.
     """
 
@@ -186,6 +186,22 @@ def use_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[Jo
         return Work(Stage("use", (Step("use", text, (text,), 1),)), Spec(criteria), {"task": text})
 
     return [Job(f"{index}.use", text, f"use-{index}", (), work, needs="tools")]
+
+
+THINK = "think"
+"""Stage, and end of the id, of a job that a worker does by thinking alone."""
+
+
+def think_job(goal: str, criteria: Sequence[Criterion] = ()) -> Job:
+    """The whole goal as one question to a worker that thinks; without criteria the model is the judge."""
+
+    def work(_: Results) -> Work:
+        spec = Spec(
+            [*criteria] or [Judge(f"the answer to this is right: {goal}", name="the answer is right")]
+        )
+        return Work(Stage(THINK, (Step(THINK, goal, (goal,), 1),)), spec, {"question": goal})
+
+    return Job(f"1.{THINK}", goal, THINK, (), work, needs="strategy")
 
 
 def _from_tool(result: Any) -> bool | str | None:

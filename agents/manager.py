@@ -24,11 +24,13 @@ from ..protocols.errors import ProtocolError
 from ..protocols.journal import Journal, RunInfo
 from ..protocols.messages import new_id
 from ..protocols.outcome import Confirmed, Failed, Unverified
+from ..protocols.spec import Criterion
 from ..tools.errors import ToolError
 from ..tools.permissions import Policy, preset
 from .budget import SITTING, Budget, used
 from .events import Ended, Event
 from .mind import Mind
+from .reasoning.strategy import Strategy, strategy_named
 from .run import Run
 from .worker import Worker
 
@@ -55,6 +57,17 @@ class ResultModelMissing(ValueError):
         )
 
 
+class SpecMissing(ValueError):
+    """A run that was begun with criteria of the user is to be resumed without them."""
+
+    def __init__(self, run: str, criteria: Sequence[str]) -> None:
+        self.run, self.criteria = run, tuple(criteria)
+        super().__init__(
+            f"Run {run!r} was begun with a spec ({'; '.join(criteria)}). Resume it with that: "
+            "resume(..., spec=[...])."
+        )
+
+
 class UnknownRun(LookupError):
     """A journal holds no run of that name."""
 
@@ -72,6 +85,7 @@ class Manager:
         memory: Lessons of mended tasks are kept there and recalled at similar ones; None keeps none.
         journal: File of the journal; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
+        strategy: How it thinks over its questions, by name or as an object; None: one answer a question.
         redos: Attempts of a task beyond the first; a resumed run keeps those that it was begun with.
         tokens, steps, seconds: Budget of a whole run, its interrupted parts included; None is no limit.
         extra: Recorded with the run's settings, for whoever resumes it.
@@ -88,6 +102,7 @@ class Manager:
         memory: Memory | None = None,
         journal: Path | str | None = None,
         policy: Policy | None = None,
+        strategy: str | Strategy | None = None,
         redos: int = 2,
         tokens: int | None = None,
         steps: int | None = None,
@@ -100,26 +115,37 @@ class Manager:
         self.model, self.workers, self.memory = model, list(workers), memory
         self.journal = None if journal is None else Path(journal)
         self.policy = policy or preset("unattended")
+        self.strategy = None if strategy is None else strategy_named(strategy)
         self.redos, self.tokens, self.steps, self.seconds = redos, tokens, steps, seconds
         self.extra = dict(extra or {})
 
     async def run(
-        self, goal: str, expect: type[BaseModel] | None = None
+        self, goal: str, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
     ) -> Confirmed[Any] | Unverified | Failed:
-        """Get a goal done; with `expect` the result is an instance of that model."""
-        return await _last(self.stream(goal, expect))
+        """Get a goal done; with `expect` the result is an instance of that model.
+
+        Args:
+            spec: What the answer of workers that only think is held against; empty, the model judges it.
+                Goals for workers with tools bring their own.
+        """
+        return await _last(self.stream(goal, expect, spec=spec))
 
     def run_sync(
-        self, goal: str, expect: type[BaseModel] | None = None
+        self, goal: str, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
     ) -> Confirmed[Any] | Unverified | Failed:
         """`run`, for programs without an event loop; ends the workers' browsers."""
-        return asyncio.run(self._and_close(self.stream(goal, expect)))
+        return asyncio.run(self._and_close(self.stream(goal, expect, spec=spec)))
 
     def resume_sync(
-        self, path: Path | str, run: str | None = None, *, expect: type[BaseModel] | None = None
+        self,
+        path: Path | str,
+        run: str | None = None,
+        *,
+        expect: type[BaseModel] | None = None,
+        spec: Sequence[Criterion] = (),
     ) -> Confirmed[Any] | Unverified | Failed:
         """`resume` to its outcome, for programs without an event loop; ends the workers' browsers."""
-        return asyncio.run(self._and_close(self.resume(path, run, expect=expect)))
+        return asyncio.run(self._and_close(self.resume(path, run, expect=expect, spec=spec)))
 
     async def _and_close(self, events: AsyncIterator[Event]) -> Confirmed[Any] | Unverified | Failed:
         try:
@@ -127,7 +153,9 @@ class Manager:
         finally:
             await self.close()
 
-    async def stream(self, goal: str, expect: type[BaseModel] | None = None) -> AsyncIterator[Event]:
+    async def stream(
+        self, goal: str, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
+    ) -> AsyncIterator[Event]:
         """The run as events, the outcome last.
 
         Raises:
@@ -140,13 +168,20 @@ class Manager:
         run = new_id()
         path = self.journal or Path(RUNS) / f"{run}.db"
         with Journal.open(path) as journal:
-            journal.begin(run, goal, self._settings(expect))
-            async with contextlib.aclosing(self._events(run, goal, expect, self.redos, journal)) as events:
+            journal.begin(run, goal, self._settings(expect, spec))
+            async with contextlib.aclosing(
+                self._events(run, goal, expect, self.redos, journal, spec)
+            ) as events:
                 async for event in events:
                     yield event
 
     async def resume(
-        self, path: Path | str, run: str | None = None, *, expect: type[BaseModel] | None = None
+        self,
+        path: Path | str,
+        run: str | None = None,
+        *,
+        expect: type[BaseModel] | None = None,
+        spec: Sequence[Criterion] = (),
     ) -> AsyncIterator[Event]:
         """Go on with a run that was interrupted; what is recorded is not done again.
 
@@ -154,10 +189,12 @@ class Manager:
             path: The journal.
             run: Which run of it; None: the last one.
             expect: The model of the result, where the run was begun with one.
+            spec: The criteria, where it was begun with any.
 
         Raises:
             UnknownRun: It is not there.
             ResultModelMissing: It was begun with a model for its result, and `expect` names none.
+            SpecMissing: It was begun with criteria, and `spec` has none.
             JournalError: The journal is missing, damaged, of another version, or in use.
         """
         with Journal.open(path, create=False) as journal:
@@ -169,21 +206,30 @@ class Manager:
             expected = info.settings.get("expect")
             if isinstance(expected, str) and expect is None:
                 raise ResultModelMissing(info.run, expected)
+            criteria = info.settings.get("spec")
+            if isinstance(criteria, list) and criteria and not spec:
+                raise SpecMissing(info.run, [str(name) for name in criteria])
             journal.set_status(info.run, "running")
             redos = _redos(info, self.redos)
             async with contextlib.aclosing(
-                self._events(info.run, info.goal, expect, redos, journal)
+                self._events(info.run, info.goal, expect, redos, journal, spec)
             ) as events:
                 async for event in events:
                     yield event
 
     async def _events(
-        self, run: str, goal: str, expect: type[BaseModel] | None, redos: int, journal: Journal
+        self,
+        run: str,
+        goal: str,
+        expect: type[BaseModel] | None,
+        redos: int,
+        journal: Journal,
+        spec: Sequence[Criterion],
     ) -> AsyncGenerator[Event, None]:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         budget = Budget(tokens=self.tokens, steps=self.steps, seconds=self.seconds, cost=used(journal, run))
         journal.append(SITTING, {"pid": os.getpid()}, run=run)
-        mind = Mind(self.model, budget, journal, run, queue.put_nowait)
+        mind = Mind(self.model, budget, journal, run, queue.put_nowait, self.strategy)
         work = Run(
             run,
             goal,
@@ -192,6 +238,7 @@ class Manager:
             self.policy,
             memory=self.memory,
             expect=expect,
+            spec=spec,
             redos=redos,
             show=queue.put_nowait,
         )
@@ -206,11 +253,13 @@ class Manager:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def _settings(self, expect: type[BaseModel] | None) -> dict[str, JsonValue]:
+    def _settings(self, expect: type[BaseModel] | None, spec: Sequence[Criterion]) -> dict[str, JsonValue]:
         return {
+            "spec": [criterion.name for criterion in spec],
             "expect": None if expect is None else expect.__name__,
             "workers": [worker.name for worker in self.workers],
             "model": self.model.name,
+            "strategy": None if self.strategy is None else self.strategy.name,
             "redos": self.redos,
             "pid": os.getpid(),
             **self.extra,

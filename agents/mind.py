@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from ..protocols.journal import Journal
+from ..protocols.messages import Evidence, Report
 from .budget import Budget
-from .events import Event, Thought
+from .events import Event, Searched, Thought
+from .reasoning.problem import Task
+from .reasoning.search import Result
+from .reasoning.strategy import Strategy, strategy_named
+from .reasoning.thinking import Thinking
+from .reasoning.trace import Trace
 from .roles import JUDGEMENTS, Question
 
 if TYPE_CHECKING:
@@ -37,6 +44,18 @@ class Truncated(Exception):
         )
 
 
+class NoAnswer(Truncated):
+    """A strategy came to no answer that can be used."""
+
+    def __init__(self, role: str, why: str) -> None:
+        self.role, self.tokens, self.why = role, 0, why
+        Exception.__init__(
+            self,
+            f"Thinking about a question of role {role!r} came to no answer: {why}. "
+            "Give it a larger budget, another strategy or a larger model.",
+        )
+
+
 @dataclass(frozen=True)
 class Mind:
     """A model with the run's meter, record and audience around it."""
@@ -46,6 +65,11 @@ class Mind:
     journal: Journal
     run: str
     show: Callable[[Event], None]
+    strategy: Strategy | None = None
+
+    def by(self, strategy: Strategy) -> Mind:
+        """The same, thinking over its questions by a strategy."""
+        return replace(self, strategy=strategy)
 
     async def ask(
         self, question: Question, *, task: str = "", attempt: int = 0, warmest: float = WARMEST
@@ -63,6 +87,10 @@ class Mind:
         from ..core_model.sampling import Sampling
 
         self.budget.check()
+        if self.strategy is not None:
+            about = Task(question.text, question.system(), Grammar.lark(question.grammar))
+            found = await self._think(self.strategy, about, question.role, task, attempt)
+            return self._legal(question, found)
         messages = _messages(question)
         warmth = min(warmest, WARMER * (attempt - 1)) if attempt > 1 else 0.0
         sampling = Sampling(temperature=warmth, seed=attempt, max_tokens=ANSWER_TOKENS)
@@ -97,6 +125,62 @@ class Mind:
         prompt = self.model.count_tokens(question.text)
         self._count(question.role, JUDGEMENTS[best], prompt, 0, 0.0, confidence, task, attempt)
         return JUDGEMENTS[best], confidence
+
+    async def think_through(self, question: str, feedback: str, task: str, attempt: int) -> Report:
+        """A worker's report on a question that it answers by thinking alone.
+
+        Raises:
+            BudgetExhausted: With no answer so far.
+            NoAnswer: The strategy came to none.
+        """
+        strategy = self.strategy or strategy_named("direct")
+        about = Task(question, feedback=feedback, lessons=(feedback,) if feedback else ())
+        found = await self._think(strategy, about, "think", task, attempt)
+        answer = self._answer("think", found)
+        steps = "\n".join(found.best.texts())
+        result: dict[str, JsonValue] = {
+            "answer": answer,
+            "strategy": strategy.name,
+            "stopped": found.stop_reason,
+        }
+        shown = Evidence(id=f"{self.run}/{task}/{attempt}/thoughts", tool=strategy.name, summary=steps[-200:])
+        return Report(result=result, evidence=(shown,))
+
+    async def _think(self, strategy: Strategy, about: Task, role: str, task: str, attempt: int) -> Result:
+        """Let a strategy think, in a record of its own for each question of an attempt."""
+        mark = hashlib.sha256(f"{role}\n{about.question}".encode("utf-8", "replace")).hexdigest()[:12]
+        trace = Trace(self.journal, self.run, f"{task}#{mark}", attempt)
+        trace.listeners.append(lambda event: self.show(Searched(task, event)))
+        door = Thinking(self.model, self.budget, trace, seed=attempt)
+        try:
+            found = await strategy.solve(about, door)
+        finally:
+            await door.aclose()
+        body: dict[str, JsonValue] = {
+            "role": role,
+            "answer": found.answer,
+            "confidence": found.best.value,
+            "strategy": strategy.name,
+            "stopped": found.stop_reason,
+        }
+        self.journal.append("decision", body, run=self.run, task=task, attempt=attempt)
+        self.show(Thought(role, found.answer or "", 0, found.usage.tokens, 0.0, found.best.value))
+        return found
+
+    def _answer(self, role: str, found: Result) -> str:
+        if found.answer is None:
+            self.budget.check()
+            raise NoAnswer(role, found.stop_reason)
+        return found.answer
+
+    def _legal(self, question: Question, found: Result) -> str:
+        """An answer that a question's grammar allows."""
+        from ..core_model.grammar import Grammar
+
+        answer = self._answer(question.role, found)
+        if not Grammar.lark(question.grammar).accepts(answer):
+            raise NoAnswer(question.role, f"it says {answer[:80]!r}, which is not one of the legal answers")
+        return answer
 
     def _count(
         self,

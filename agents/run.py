@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue
 
 from ..core_model.errors import CoreModelError
 from ..protocols.errors import JournalError
@@ -26,6 +26,7 @@ from ..protocols.journal import Journal
 from ..protocols.messages import Assign, Envelope, Redo, Report, Verdict, Verify, new_id
 from ..protocols.messages import Failed as FailedMessage
 from ..protocols.outcome import Confirmed, Failed, Unverified
+from ..protocols.spec import Criterion
 from ..protocols.states import advance, draft, dump_event, wake
 from ..protocols.tasks import (
     TERMINAL,
@@ -49,9 +50,18 @@ from . import roles
 from .budget import BudgetExhausted
 from .checking.lookup import CannotTell
 from .drive import Drive, replay
-from .ending import RESUMABLE, broken_off, first_error, gathered, latest_flaws, open_reasons, punch_items
+from .ending import (
+    RESUMABLE,
+    as_expected,
+    broken_off,
+    first_error,
+    gathered,
+    latest_flaws,
+    open_reasons,
+    punch_items,
+)
 from .events import Event, Learned, Planned, Recalled, Said, Stood
-from .families import Job, jobs_of
+from .families import THINK, Job, jobs_of, think_job
 from .lanes import Lane, Lanes
 from .lessons import Lessons, site_of
 from .looking import look
@@ -87,11 +97,12 @@ class Run:
         *,
         memory: Memory | None = None,
         expect: type[BaseModel] | None = None,
+        spec: Sequence[Criterion] = (),
         redos: int = 2,
         show: Callable[[Event], None],
     ) -> None:
         self.run, self.goal, self.workers = run, goal, list(workers)
-        self.mind, self.policy, self.expect = mind, policy, expect
+        self.mind, self.policy, self.expect, self.spec = mind, policy, expect, spec
         self.lessons = None if memory is None else Lessons(memory, run, site_of(workers))
         self.journal: Journal = mind.journal
         self.limits, self.patience = Limits(attempts=redos + 1), Patience()
@@ -138,11 +149,12 @@ class Run:
     async def _plan(self) -> list[Job]:
         """Read tasks out of the goal, or take the plan that is in the journal."""
         recorded = next((row.body for row in self.journal.rows(self.run, kinds=("plan",))), None)
+        if recorded == THINK or not any(worker.browser or worker.functions for worker in self.workers):
+            self.journal.append("plan", THINK, run=self.run)
+            return [think_job(self.goal, self.spec)]
         if isinstance(recorded, str):
             return jobs_of(roles.read_plan(recorded, self.goal))
         needs = dict.fromkeys(need for worker in self.workers for need in KINDS_OF if worker.has(need))
-        if not needs:
-            raise NothingToWorkWith(", ".join(worker.name for worker in self.workers), "browser and no tools")
         kinds = [kind for need in needs for kind in KINDS_OF[need]]
         answer, tasks = "", ()
         question, heard = roles.ask_plan(self.goal, kinds), Counter[str]()
@@ -306,7 +318,7 @@ class Run:
             for flaw in latest_flaws(drive.state)
         ]
         worker = await self.lanes.book(drive.job, lane)
-        if effect.what == "redo" and failed:
+        if effect.what == "redo" and failed and drive.work.stage.name != THINK:
             await self._reflect(drive, failed)
         notes: list[str] = []
         if self.lessons is not None:
@@ -329,7 +341,7 @@ class Run:
     async def _steps(self, drive: Drive, notes: Sequence[str], failed: Sequence[str]) -> tuple[Step, ...]:
         """The plan of an attempt; before a cart is mended it is looked at, so that nothing is added twice."""
         stage = drive.work.stage
-        if stage.name == "use" or not stage.parts:
+        if stage.name in ("use", THINK) or not stage.parts:
             return stage.parts or stage.last
         answer = await self.mind.ask(
             roles.ask_steps(stage, notes, failed), task=drive.job.id, attempt=drive.state.attempt
@@ -384,6 +396,7 @@ class Run:
                     drive.job.irreversible,
                     lane.storage,
                     lane.url,
+                    start.order.body.feedback if isinstance(start.order.body, Redo) else "",
                 )
                 report = await worker.perform(order, self.mind, self.policy)
             await self._snapshot(drive, worker, lane)
@@ -483,16 +496,4 @@ class Run:
             return Unverified(dict(self.results), tuple(reasons), evidence=evidence)
         value = gathered(jobs, self.results)
         confirm = self.drives[jobs[-1].id].state.confirm
-        if self.expect is None:
-            return Confirmed(value, evidence, confirm=confirm)
-        try:
-            return Confirmed(self.expect.model_validate(value), evidence, confirm=confirm)
-        except ValidationError as error:
-            missing = "; ".join(
-                f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
-            )
-            return Unverified(
-                value,
-                (f"The confirmed results do not make a {self.expect.__name__}: {missing}",),
-                evidence=evidence,
-            )
+        return as_expected(value, self.expect, evidence, confirm)

@@ -30,6 +30,7 @@ from . import roles
 from .acting import claims, rows
 from .events import Acted, Looked
 from .mind import Mind
+from .reasoning.strategy import Strategy, strategy_named
 from .roles import CLICKABLE, ToolCard
 from .steps import Done, Stage, Step
 
@@ -94,7 +95,8 @@ class NothingToWorkWith(ValueError):
     def __init__(self, worker: str, needs: str) -> None:
         super().__init__(
             f"Worker {worker!r} has no {needs}. "
-            "Give it one: Worker(..., tools=[Browser(allow=[url])]) or your own @tool functions."
+            "Give it one: Worker(..., tools=[Browser(allow=[url])]), your own @tool functions, or a way to "
+            'think: Worker(..., strategy="chain-of-thought").'
         )
 
 
@@ -110,6 +112,7 @@ class Assignment:
         irreversible: Clicks of this stage cannot be undone.
         storage: Cookies to begin with when the lane has no live session.
         url: Where to begin then; None: the browser's first allowed address.
+        feedback: In a redo, what the attempt before was refused for.
     """
 
     run: str
@@ -121,6 +124,7 @@ class Assignment:
     irreversible: bool = False
     storage: Mapping[str, Any] | None = None
     url: str | None = None
+    feedback: str = ""
 
 
 @dataclass
@@ -168,12 +172,25 @@ class Worker:
         model: Anything that `load_model` gives.
         tools: A `Browser`, and functions decorated with `@tool`.
         about: One line about what it is good at.
+        strategy: How it thinks, by name or as an object (`agents.reasoning`); None: one answer a question.
+            A worker without tools answers the goal by thinking alone.
+
+    Raises:
+        UnknownStrategy: There is none of that name.
+        ValueError: It was given two browsers.
     """
 
     def __init__(
-        self, name: str, model: Model, tools: Sequence[Browser | AnyTool] = (), about: str = ""
+        self,
+        name: str,
+        model: Model,
+        tools: Sequence[Browser | AnyTool] = (),
+        about: str = "",
+        *,
+        strategy: str | Strategy | None = None,
     ) -> None:
         self.name, self.model, self.about = name, model, about
+        self.strategy = None if strategy is None else strategy_named(strategy)
         self.functions: tuple[AnyTool, ...] = tuple(item for item in tools if isinstance(item, Tool))
         browsers = [item for item in tools if not isinstance(item, Tool)]
         if len(browsers) > 1:
@@ -186,8 +203,9 @@ class Worker:
         self._changes: dict[str, dict[str, dict[str, JsonValue]]] = {}
 
     def has(self, needs: str) -> bool:
-        """Whether it can do jobs that need `browser` or `tools`."""
-        return self.browser is not None if needs == "browser" else bool(self.functions)
+        """Whether it can do jobs that need a `browser`, `tools` or a `strategy`."""
+        thinks = self.strategy is not None
+        return {"browser": self.browser is not None, "tools": bool(self.functions), "strategy": thinks}[needs]
 
     async def session(self, order: Assignment) -> BrowserSession:
         """The lane's live session, or a fresh one with the stored cookies."""
@@ -222,6 +240,9 @@ class Worker:
             EffectUnknown: A call with an effect was begun, and it is not known whether it took effect.
             BudgetExhausted, ToolError, CoreModelError: The attempt broke down.
         """
+        mind = mind if self.strategy is None else mind.by(self.strategy)
+        if order.stage.name == "think":
+            return await mind.think_through(order.steps[0].text, order.feedback, order.task, order.attempt)
         attempt = Attempt(order, mind, Executor(policy, mind.journal, [*self._door(order), *self.functions]))
         if order.stage.name == "use":
             return await self._use(attempt)

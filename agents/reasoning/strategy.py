@@ -180,5 +180,5 @@ def stop_on_interrupt(door: Thinking) -> None:
         door.stop()
         loop.remove_signal_handler(signal.SIGINT)
 
-    with suppress(NotImplementedError, ValueError, RuntimeError):  # no main thread, or no such signals here
+    with suppress(ValueError, RuntimeError):  # no main thread, or no such signals here
         loop.add_signal_handler(signal.SIGINT, stop)

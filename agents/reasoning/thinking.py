@@ -166,7 +166,7 @@ class Thinking:
 
     @property
     def prefilled_tokens(self) -> int:
-        """Prompt tokens that were computed for generated answers in this process, as far as the model tells."""
+        """Prompt tokens that were computed for answers in this process, as far as the model tells."""
         return self._shared.prefilled
 
     # --- asking -----------------------------------------------------------------------
