@@ -15,6 +15,7 @@ from ..core_model.chat_template import Message
 from ..core_model.generation import Delta, Generation, ModelUsage
 from ..core_model.grammar import Grammar
 from ..core_model.sampling import Sampling
+from ..core_model.thread import ResentThread
 
 PLAIN = Sampling()
 
@@ -56,7 +57,7 @@ class ScriptedModel:
         Raises:
             ScriptExhausted: There is none.
         """
-        text = messages[-1]["content"]
+        text = question_text(messages)
         self.asked.append(text)
         if self._answer is not None:
             return answered(self._answer(text), text)
@@ -74,8 +75,12 @@ class ScriptedModel:
 
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[float]:
         """The scripted scores."""
-        self.asked.append(messages[-1]["content"])
+        self.asked.append(question_text(messages))
         return [self._scores.get(item, -10.0) for item in continuations]
+
+    async def open(self, messages: Sequence[Message]) -> ResentThread:
+        """A thread of this model: it is asked the question with what it has said so far behind it."""
+        return ResentThread(self, messages, continues=True)
 
     def count_tokens(self, text: str) -> int:
         """Words."""
@@ -112,7 +117,7 @@ class WorstCaseModel(ScriptedModel):
         self, messages: Sequence[Message], *, sampling: Sampling = PLAIN, grammar: Grammar | None = None
     ) -> Generation:
         """A random answer of the grammar's language; without a grammar, random words."""
-        text = messages[-1]["content"]
+        text = question_text(messages)
         self.asked.append(text)
         if grammar is None:
             return answered(" ".join(self._random.choices(text.split() or ["?"], k=5)), text)
@@ -145,6 +150,12 @@ def sample(grammar: Grammar, rng: random.Random, longest: int = 200) -> str:
         found.append(chosen)
         matcher.consume_token(chosen)
     return found.decode("utf-8", errors="replace")
+
+
+def question_text(messages: Sequence[Message]) -> str:
+    """The last message's text; what the assistant has begun to say comes behind the one before it."""
+    begun = messages[-1]["role"] == "assistant" and len(messages) > 1
+    return "".join(message["content"] for message in messages[-2 if begun else -1 :])
 
 
 def answered(answer: str, question: str) -> Generation:

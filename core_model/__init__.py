@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .generation import Generation as Generation
     from .generation import Model as Model
     from .generation import ModelUsage as ModelUsage
+    from .generation import Thread as Thread
     from .generation import normalise as normalise
     from .grammar import Grammar as Grammar
     from .model import LocalModel as LocalModel
@@ -41,6 +42,7 @@ __all__ = [
     "Sampling",
     "SentenceEncoder",
     "Sequence",
+    "Thread",
     "load_model",
     "normalise",
 ]
@@ -54,6 +56,7 @@ _WHERE = {
     "Generation": "generation",
     "Model": "generation",
     "ModelUsage": "generation",
+    "Thread": "generation",
     "normalise": "generation",
     "Grammar": "grammar",
     "LocalModel": "model",

@@ -25,7 +25,7 @@ from typing import Any, Unpack
 import torch
 
 from .backend import choose_decoder
-from .errors import AdapterRefused, EngineClosed, PromptTooLong
+from .errors import AdapterRefused, EngineClosed, PromptTooLong, SequenceBusy
 from .grammar import Grammar, GrammarCompiler
 from .jobs import EmbedJob, GenerateJob, Job, OnToken, Output, ReadJob, ScoreJob
 from .kv_cache import Cache, PagePool
@@ -92,6 +92,7 @@ class Engine:
         self._ended: list[Job[Any]] = []
         self._cancelled: list[Job[Any]] = []
         self._errands: deque[tuple[Callable[[], None], Future[None]]] = deque()
+        self._discarded: deque[Sequence] = deque()
         self._scheduler = Scheduler(
             self.pool,
             max_batch,
@@ -107,14 +108,17 @@ class Engine:
         self._compiler: GrammarCompiler | None = None
         self._compiling = threading.Lock()
 
-    def open(self, tokens: Tokens[int], *, adapter: str | None = None) -> Sequence:
-        """Read `tokens` (at least one) and keep their cache for what follows."""
+    def open(self, tokens: Tokens[int], *, adapter: str | None = None, read: bool = True) -> Sequence:
+        """Read `tokens` (at least one) and keep their cache for what follows.
+
+        Without `read` nothing is waited for: they are computed with the first request.
+        """
         self.check_tokens(tokens)
         self._check_adapter(adapter)
         with self.lock:
             cache = self._fresh_cache(adapter)
         sequence = Sequence(self, list(tokens), cache, adapter)
-        if len(tokens) > 1:
+        if read and len(tokens) > 1:
             job = ReadJob(sequence.tokens, cache, adapter)
             try:
                 self.submit(job)
@@ -127,6 +131,13 @@ class Engine:
                     cache.release()
                 raise
         return sequence
+
+    def discard(self, sequence: Sequence) -> None:
+        """Close a sequence before the next step in which it is idle.
+
+        It takes no lock and raises nothing, so a finalizer may call it, whatever it interrupts.
+        """
+        self._discarded.append(sequence)
 
     def start(
         self,
@@ -413,6 +424,7 @@ class Engine:
             for job in self._cancelled:
                 self._scheduler.interrupt(job)
             self._cancelled.clear()
+            self._close_discarded()
             planned = self._scheduler.plan()
         if planned:
             outcomes = self._stepper.compute(planned)
@@ -429,6 +441,14 @@ class Engine:
             self.usage.preemptions = self._scheduler.preemptions
             self.usage.forward_seconds += time.monotonic() - started
         self._deliver()
+
+    def _close_discarded(self) -> None:
+        for _ in range(len(self._discarded)):
+            sequence = self._discarded.popleft()
+            try:
+                sequence.close()
+            except SequenceBusy:  # its cancelled request has not been delivered yet
+                self._discarded.append(sequence)
 
     def _deliver(self) -> None:
         """Hand out what has ended, outside of the lock."""

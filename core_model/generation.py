@@ -1,4 +1,4 @@
-"""The face that every model has, and what it gives back."""
+"""The face that every model has, that of a conversation with it, and what they give back."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Generation:
         prompt_tokens: Tokens of the prompt.
         seconds: From request to end, waiting included.
         untold_tokens: Number of generated tokens that are not in `token_ids`: a server only counts them.
+        reused_tokens: Tokens of the prompt that were known and not computed again; 0 where nobody tells.
     """
 
     text: str
@@ -46,6 +47,12 @@ class Generation:
     prompt_tokens: int
     seconds: float
     untold_tokens: int = 0
+    reused_tokens: int = 0
+
+    @property
+    def prefilled_tokens(self) -> int:
+        """Tokens of the prompt that were computed for this answer."""
+        return self.prompt_tokens - self.reused_tokens
 
     @property
     def output_tokens(self) -> int:
@@ -65,17 +72,70 @@ class Generation:
 
 @dataclass
 class ModelUsage:
-    """Counters of a model since it was made; `seconds` is time spent on requests (engine time if local)."""
+    """Counters of a model since it was made; `seconds` is time spent on requests (engine time if local).
+
+    Of the prompt tokens, `reused_tokens` were known and not computed again, as far as that is told.
+    """
 
     requests: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
+    reused_tokens: int = 0
 
     @property
     def tokens_per_second(self) -> float:
         """Output tokens per second of work, prompts included; 0 before any."""
         return self.output_tokens / self.seconds if self.seconds else 0.0
+
+
+class Thread(Protocol):
+    """A conversation in which the assistant is speaking; it can be forked at every point of its turn.
+
+    One request at a time: further ones wait. A request that is cancelled or fails leaves it as it was.
+    """
+
+    @property
+    def text(self) -> str:
+        """What the assistant has said so far in this turn; "" at first."""
+        ...
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens before the assistant's turn, exact or an estimate as `capabilities.token_counts` says."""
+        ...
+
+    @property
+    def prefilled_tokens(self) -> int:
+        """Tokens computed for this thread beside those it generated: its share of the prompt, texts, scores.
+
+        What was known already counts nothing: a fork begins at 0, and what its trunk had not computed yet is
+        computed by the first fork and counted there.
+        """
+        ...
+
+    async def fork(self, count: int = 1) -> list[Thread]:
+        """`count` independent threads that go on from here."""
+        ...
+
+    async def extend(self, text: str) -> None:
+        """Put `text` behind what the assistant has said."""
+        ...
+
+    async def generate(self, *, sampling: Sampling = ..., grammar: Grammar | None = None) -> Generation:
+        """Have the assistant go on; the thread grows by the text that comes out.
+
+        `grammar` is that of the new text alone.
+        """
+        ...
+
+    async def score(self, continuations: Sequence[str]) -> list[float]:
+        """Log-probability (nats) of each continuation of the assistant's turn; the thread stays as it is."""
+        ...
+
+    async def close(self) -> None:
+        """Free what it holds, after a request under way. Closing twice is fine; forks live on."""
+        ...
 
 
 class Model(Protocol):
@@ -104,6 +164,10 @@ class Model(Protocol):
 
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[float]:
         """Log-probability (nats) of each continuation as the answer's beginning, in one batched pass."""
+        ...
+
+    async def open(self, messages: Sequence[Message]) -> Thread:
+        """Begin the assistant's turn after `messages`, as what can be forked. Close it after use."""
         ...
 
     def count_tokens(self, text: str) -> int:

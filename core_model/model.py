@@ -23,6 +23,7 @@ from .grammar import Grammar
 from .jobs import Output
 from .sampling import Sampling
 from .settings import EngineSettings
+from .thread import LocalThread, SpeechEncoder
 from .tokenizer import Tokenizer
 from .transformer import Transformer
 
@@ -64,6 +65,7 @@ class LocalModel:
         self.capabilities = Capabilities(
             grammar=True, logprobs=True, score=True, fork=True, seed=True, token_counts=True
         )
+        self.speech = SpeechEncoder(tokenizer)
         self._template = ChatTemplate(tokenizer)
         self._seed = seed
         self._requests = 0
@@ -73,7 +75,11 @@ class LocalModel:
         """Tokens and engine seconds so far."""
         counted = self.engine.usage
         return ModelUsage(
-            self._requests, counted.prompt_tokens, counted.output_tokens, counted.forward_seconds
+            self._requests,
+            counted.prompt_tokens,
+            counted.output_tokens,
+            counted.forward_seconds,
+            counted.reused_tokens,
         )
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
@@ -89,20 +95,18 @@ class LocalModel:
             PromptTooLong: they do not fit the context.
             InvalidGrammar: `grammar` cannot be compiled, or becomes too complex on the way.
         """
-        self._requests += 1
-        job = self.engine.start(self.encode(messages), self._seeded(sampling), grammar)
+        job = self.engine.start(self.encode(messages), self.begin(sampling), grammar)
         try:
             output = await asyncio.wrap_future(job.future)
         except asyncio.CancelledError:
             job.cancel()
             raise
-        return self._generation(output, sampling)
+        return self.generation(output, self._cut(output, sampling))
 
     async def stream(
         self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
     ) -> AsyncGenerator[Delta | Generation, None]:
         """`generate`, piece by piece; the last item is the whole `Generation`. Leaving the loop cancels."""
-        self._requests += 1
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[tuple[list[int], list[float | None]] | None] = asyncio.Queue()
 
@@ -112,7 +116,7 @@ class LocalModel:
 
         job = self.engine.start(
             self.encode(messages),
-            self._seeded(sampling),
+            self.begin(sampling),
             grammar,
             lambda ids, logprobs: post((ids, logprobs)),
         )
@@ -123,7 +127,8 @@ class LocalModel:
                 delta = text.add(*item)
                 if delta is not None:
                     yield delta
-            generation = self._generation(job.future.result(), sampling)
+            output = job.future.result()
+            generation = self.generation(output, self._cut(output, sampling))
             if (rest := text.finish()) is not None:
                 yield rest
             yield generation
@@ -136,13 +141,25 @@ class LocalModel:
         `generation.normalise` turns them into probabilities among each other. A continuation that begins
         another is never less likely than it: end both alike where that matters.
         """
-        self._requests += 1
+        self.begin(_GREEDY)
         job = self.engine.start_score(self.encode(messages), self.tokenizer.encode_batch(continuations))
         try:
             return await asyncio.wrap_future(job.future)
         except asyncio.CancelledError:
             job.cancel()
             raise
+
+    async def open(self, messages: Sequence[Message], *, resends: bool = False) -> LocalThread:
+        """Begin the assistant's turn after `messages`; they are computed with the first request.
+
+        Args:
+            resends: See `LocalThread`: without the gain of forks, to measure it.
+
+        Raises:
+            PromptTooLong: they do not fit the context.
+        """
+        tokens = self.encode(messages)
+        return LocalThread(self, self.engine.open(tokens, read=False), len(tokens), resends=resends)
 
     def count_tokens(self, text: str) -> int:
         """Exact number of tokens of `text`."""
@@ -152,19 +169,26 @@ class LocalModel:
         """End the engine; requests under way fail with EngineClosed."""
         await asyncio.to_thread(self.engine.close)
 
-    def _seeded(self, sampling: Sampling) -> Sampling:
+    def begin(self, sampling: Sampling) -> Sampling:
+        """Count a request; returns `sampling` with the model's seed mixed in."""
+        self._requests += 1
         return replace(sampling, seed=sampling.seed + self._seed * 1_000_003)
 
-    def _generation(self, output: Output, sampling: Sampling) -> Generation:
-        text = self.tokenizer.decode(output.token_ids)
+    def generation(self, output: Output, text: str) -> Generation:
+        """What the engine gave, with the `text` that is left of it."""
         return Generation(
-            text=text[: cut_place(text, sampling.stop)],
+            text=text,
             token_ids=output.token_ids,
             logprobs=output.logprobs,
             stop_reason=output.stop_reason,
             prompt_tokens=output.prompt_tokens,
             seconds=output.seconds,
+            reused_tokens=output.reused_tokens,
         )
+
+    def _cut(self, output: Output, sampling: Sampling) -> str:
+        text = self.tokenizer.decode(output.token_ids)
+        return text[: cut_place(text, sampling.stop)]
 
 
 def load_model(

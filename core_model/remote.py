@@ -26,6 +26,7 @@ from .errors import MalformedOutput, NotAModelServer, NotSupported, RemoteError,
 from .generation import Delta, Generation, ModelUsage, StopReason
 from .grammar import Grammar
 from .sampling import Sampling
+from .thread import ResentThread
 
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _NO_LIST = frozenset({404, 405, 500, 501})
@@ -65,6 +66,7 @@ class RemoteModel:
         timeout: float = 120.0,
         retry: RetryPolicy | None = None,
         seed: int = 0,
+        continues: bool = False,
     ) -> None:
         """Point at a server; nothing is sent until the first request.
 
@@ -77,6 +79,8 @@ class RemoteModel:
             timeout: Seconds without a byte from the server.
             retry: How often to try.
             seed: Mixed into the seed of every request.
+            continues: The server goes on with a last message that is the assistant's when it is told
+                `continue_final_message` and `add_generation_prompt` (vLLM and SGLang do).
 
         Raises:
             UnknownCheckpoint: `url` is no http(s) address with a host.
@@ -90,6 +94,7 @@ class RemoteModel:
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
         self._seed = seed
+        self._continues = continues
         self._random = random.Random(seed)
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -141,10 +146,11 @@ class RemoteModel:
             except ValueError as error:
                 why = str(error).replace("\n", " ")
             answers.append(generation.text)
+            told, begun = _without_begun(messages)
             complaint = f"That answer does not fit: {why[:500]}. {_instruction(grammar)}"
             asked = [
-                *_with_instruction(messages, grammar),
-                {"role": "assistant", "content": generation.text},
+                *_with_instruction(told, grammar),
+                {"role": "assistant", "content": begun + generation.text},
                 {"role": "user", "content": complaint},
             ]
         raise MalformedOutput(self.url, tuple(answers), why)
@@ -195,6 +201,10 @@ class RemoteModel:
         """Raises NotSupported: chat servers do not tell the probability of a given answer."""
         remedy = "Sample several answers and count votes, or use a local model."
         raise NotSupported(self.name or self.url, "score continuations", remedy)
+
+    async def open(self, messages: Sequence[Message]) -> ResentThread:
+        """A conversation that is sent again with every request; see `ResentThread`."""
+        return ResentThread(self, messages, continues=self._continues)
 
     def count_tokens(self, text: str) -> int:
         """An estimate on the high side: one token per three bytes of UTF-8, rounded up."""
@@ -271,6 +281,8 @@ class RemoteModel:
             body["logit_bias"] = {str(token): bias for token, bias in dict(sampling.logit_bias).items()}
         if self.capabilities.logprobs:
             body["logprobs"] = True
+        if self._continues and messages and messages[-1]["role"] == "assistant":
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
         if grammar is not None and grammar.kind == "schema":
             schema = {"name": "answer", "schema": grammar.source, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -466,6 +478,13 @@ def _instruction(grammar: Grammar) -> str:
     if grammar.kind == "regex":
         return f"Answer with nothing but a text that matches all of this regular expression: {grammar.source}"
     return f"Answer with nothing but a text of this Lark grammar:\n{grammar.source}"
+
+
+def _without_begun(messages: Sequence[Message]) -> tuple[Sequence[Message], str]:
+    """The messages before what the assistant has begun to say, and that; "" where it has not."""
+    if messages and messages[-1]["role"] == "assistant":
+        return messages[:-1], messages[-1]["content"]
+    return messages, ""
 
 
 def _with_instruction(messages: Sequence[Message], grammar: Grammar) -> list[Message]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import EngineClosed, SequenceBusy
 from .grammar import Grammar
-from .jobs import GenerateJob, Job, OnToken, Output, ReadJob
+from .jobs import GenerateJob, Job, OnToken, Output, ReadJob, ScoreJob
 from .kv_cache import Cache
 from .sampling import Sampling
 
@@ -63,16 +63,27 @@ class Sequence:
         """
         if at is not None:
             return self._fork_at(count, at)
-        release = self._claim()
-        job = ReadJob(self.tokens, self.cache, self.adapter)
-        if job.pending:
-            self._submit(job, release)
+        job = self.start_read()
+        if job is not None:
             job.future.result()
-            release = self._claim()
+        release = self._claim()
         try:
             return self._branches(count, list(self.tokens))
         finally:
             release()
+
+    def start_read(self) -> ReadJob | None:
+        """Start computing what is not computed yet, all but the last token; None where that is nothing.
+
+        A fork then waits for nothing.
+        """
+        release = self._claim()
+        job = ReadJob(self.tokens, self.cache, self.adapter)
+        if not job.pending:
+            release()
+            return None
+        self._submit(job, release)
+        return job
 
     def start(
         self,
@@ -114,8 +125,11 @@ class Sequence:
         """`start`, and wait for it."""
         return self.start(sampling, grammar, begun=begun).future.result()
 
-    def score(self, continuations: Tokens[Tokens[int]]) -> list[float]:
-        """Log-probability (nats) of each continuation after the sequence, which stays as it is."""
+    def start_score(self, continuations: Tokens[Tokens[int]]) -> ScoreJob:
+        """Start scoring; `job.future` gives the log-probability (nats) of each continuation.
+
+        The sequence stays as it is.
+        """
         release = self._claim()
         try:
             job = self.engine.score_job(self.tokens, self.cache, continuations, self.adapter)
@@ -123,7 +137,11 @@ class Sequence:
             release()
             raise
         self._submit(job, release)
-        return job.future.result()
+        return job
+
+    def score(self, continuations: Tokens[Tokens[int]]) -> list[float]:
+        """`start_score`, and wait for it."""
+        return self.start_score(continuations).future.result()
 
     def close(self) -> None:
         """Give the pages back; further requests raise EngineClosed. Closing twice is fine.

@@ -7,15 +7,32 @@ A corpus is a folder: `tokens.bin` (uint16 or uint32), `weights.bin` (uint8, los
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 Document = tuple[Sequence[int], Sequence[float]]
 """Token ids, and for each the weight of the loss on predicting it (the first's is ignored)."""
 
 _SCALE = 16
+
+
+class SoftDocument(NamedTuple):
+    """A document with a teacher's likeliest tokens.
+
+    Attributes:
+        tokens, weights: As in `Document`.
+        ids: (tokens, k) integers, the likeliest tokens at each place, what the teacher expected there.
+        logprobs: (tokens, k), their log-probabilities in nats.
+    """
+
+    tokens: Sequence[int]
+    weights: Sequence[float]
+    ids: NDArray[Any]
+    logprobs: NDArray[Any]
 
 
 def write_corpus(folder: Path | str, documents: Iterable[Document], vocab_size: int) -> int:
@@ -69,11 +86,56 @@ class Corpus:
         self._order = np.empty(0, np.int64)
 
     def __call__(self, index: int) -> Document:
+        start, end = self.place(index)
+        weights = self._weights[start:end].astype(np.float32) / _SCALE
+        return self._tokens[start:end].astype(np.int64).tolist(), weights.tolist()
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Where document `index` begins and ends in the files, in tokens."""
         epoch, place = divmod(index, self.count)
         if epoch != self._epoch:
             self._order = np.random.default_rng((self.seed, epoch)).permutation(self.count)
             self._epoch = epoch
         which = int(self._order[place])
-        start, end = int(self._ends[which]), int(self._ends[which + 1])
-        weights = self._weights[start:end].astype(np.float32) / _SCALE
-        return self._tokens[start:end].astype(np.int64).tolist(), weights.tolist()
+        return int(self._ends[which]), int(self._ends[which + 1])
+
+
+def write_soft_corpus(folder: Path | str, documents: Iterable[SoftDocument], vocab_size: int) -> int:
+    """`write_corpus` with a teacher's likeliest tokens, equally many at each place.
+
+    Their ids are kept in `likely.bin` (uint32), their log-probabilities in `logprobs.bin` (float16: to
+    11 bits).
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "likely.bin").open("wb") as likely, (folder / "logprobs.bin").open("wb") as logprobs:
+
+        def plain() -> Iterator[Document]:
+            for document in documents:
+                if len(document.ids) != len(document.tokens) or document.ids.shape != document.logprobs.shape:
+                    raise ValueError(
+                        f"A document has {len(document.tokens)} tokens, but likeliest ones of shape "
+                        f"{document.ids.shape} and {document.logprobs.shape}."
+                    )
+                likely.write(document.ids.astype(np.uint32).tobytes())
+                logprobs.write(document.logprobs.astype(np.float16).tobytes())
+                yield document.tokens, document.weights
+
+        return write_corpus(folder, plain(), vocab_size)
+
+
+class SoftCorpus:
+    """`Corpus` of documents that `write_soft_corpus` wrote."""
+
+    def __init__(self, folder: Path | str, seed: int = 0) -> None:
+        folder = Path(folder)
+        self.plain = Corpus(folder, seed)
+        shape = (self.plain.token_count, -1)
+        self._likely = np.memmap(folder / "likely.bin", np.uint32, "r").reshape(shape)
+        self._logprobs = np.memmap(folder / "logprobs.bin", np.float16, "r").reshape(shape)
+
+    def __call__(self, index: int) -> SoftDocument:
+        tokens, weights = self.plain(index)
+        start, end = self.plain.place(index)
+        ids = self._likely[start:end].astype(np.int64)
+        return SoftDocument(tokens, weights, ids, self._logprobs[start:end].astype(np.float32))

@@ -1,5 +1,8 @@
 """Train a decoder on documents of tokens; survives SIGKILL and continues with the same losses.
 
+`train` learns to predict documents; `fit` is the same loop over any `Objective` (preferences, a teacher's
+probabilities), for all weights or for those of an adapter.
+
 What it covers: documents of any length laid end to end without padding and without attention across them,
 loss only where a document asks for it (the vocabulary projection runs on those positions alone), bfloat16
 arithmetic over float32 weights, Muon for the matrices of the layers and AdamW for the rest (Jordan et al.
@@ -19,7 +22,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,17 +30,16 @@ from types import FrameType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import nn
 
 from ..checkpoint import save_checkpoint
 from ..config import ModelConfig
 from ..tokenizer import Tokenizer
-from ..transformer import DocumentAttention, Transformer
+from ..transformer import Transformer
+from .batches import make_batch as make_batch
 from .corpus import Document
-
-GRAIN = 16
-"""Tokens to a multiple of which documents are filled up, see `make_batch`."""
+from .objective import CrossEntropy, Objective, Portion
+from .objective import batch_loss as batch_loss
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,19 @@ class TrainConfig:
     save_seconds: float = 60.0
     evaluate_steps: int = 500
     threads: int | None = None
+
+    @classmethod
+    def tuning(cls, steps: int, **changes: Any) -> TrainConfig:
+        """Settings for weights that know something: AdamW at a low rate, which falls in the last half."""
+        plain: dict[str, Any] = {
+            "steps": steps,
+            "optimizer": "adamw",
+            "other_rate": 2e-4,
+            "weight_decay": 0.0,
+            "warmup_steps": min(20, steps // 10),
+            "decay_steps": steps // 2,
+        }
+        return cls(**(plain | changes))
 
     def height(self, step: int, steps: int) -> float:
         """Learning rate at `step` of a run of `steps`, relative to full height, in (0, 1]."""
@@ -87,19 +102,6 @@ class _Run:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class _Batch:
-    tokens: Tensor  # (N,) int64
-    positions: Tensor  # (N,) int64
-    lengths: list[int]
-    keep: Tensor  # (M,) int64, rows whose next token counts, and fillers
-    targets: Tensor  # (M,) int64
-    weights: Tensor  # (M,) float32, 0 for fillers
-    next_document: int
-    read: int  # tokens of documents among the N
-    counted: int  # rows among the M that count
-
-
 def train(
     config: TrainConfig,
     documents: Callable[[int], Document],
@@ -122,35 +124,68 @@ def train(
         initial: Weights to start from instead of fresh ones.
         evaluate: Called every `evaluate_steps` steps and at the end; its figures go into the log.
     """
+    model = initial if initial is not None else Transformer(model_config)
+    if initial is None:
+        model.initialise(config.seed)
+    model.requires_grad_(True)
+    result = fit(config, CrossEntropy(documents), out_dir, model=model, evaluate=evaluate)
+    save_checkpoint(Path(out_dir) / "model", model, tokenizer)
+    return result
+
+
+def fit(
+    config: TrainConfig,
+    objective: Objective[Any],
+    out_dir: Path | str,
+    *,
+    model: Transformer,
+    trained: nn.Module | None = None,
+    facts: Mapping[str, str | int | float | None] | None = None,
+    evaluate: Callable[[Transformer, int], dict[str, float]] | None = None,
+) -> TrainResult:
+    """The loop of every training: `train` with any objective, and without a checkpoint at the end.
+
+    Args:
+        objective: What is made smaller.
+        model: What computes.
+        trained: Whose parameters change, and are all that is stored of weights; None for the model's.
+        facts: What must not change while a training goes on, beside what the objective says.
+
+    Raises:
+        ValueError: `out_dir` holds a state of another model, optimizer or other facts.
+    """
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    model = initial if initial is not None else Transformer(model_config)
-    if initial is None:
-        model.initialise(config.seed)
-    model.requires_grad_(True).train()
-    trainer = _Trainer(config, model, out)
+    model.train()
+    told = dict(objective.facts) | dict(facts or {})
+    trainer = _Trainer(config, objective, model, model if trained is None else trained, told, out)
     trainer.resume()
     with _stop_signals() as stopped:
-        finished = trainer.loop(documents, stopped, evaluate)
+        finished = trainer.loop(stopped, evaluate)
     trainer.save()
-    save_checkpoint(out / "model", model, tokenizer)
     return TrainResult(model, trainer.run.step, trainer.run.tokens, finished)
 
 
 class _Trainer:
-    def __init__(self, config: TrainConfig, model: Transformer, out: Path) -> None:
-        self.config, self.model, self.out = config, model, out
+    def __init__(
+        self,
+        config: TrainConfig,
+        objective: Objective[Portion],
+        model: Transformer,
+        trained: nn.Module,
+        facts: dict[str, str | int | float | None],
+        out: Path,
+    ) -> None:
+        self.config, self.objective, self.out = config, objective, out
+        self.model, self.trained, self.facts = model, trained, facts
         self.run = _Run(planned=config.steps, steps=config.steps)
-        self.optimizers = make_optimizers(config, model)
+        self.optimizers = make_optimizers(config, trained)
         self.dtype: torch.dtype = getattr(torch, config.dtype)
 
     def loop(
-        self,
-        documents: Callable[[int], Document],
-        stopped: list[int],
-        evaluate: Callable[[Transformer, int], dict[str, float]] | None,
+        self, stopped: list[int], evaluate: Callable[[Transformer, int], dict[str, float]] | None
     ) -> bool:
         """Step until the end (True) or a stop signal (False)."""
         config, run = self.config, self.run
@@ -165,16 +200,15 @@ class _Trainer:
                 if run.step == run.steps - min(config.decay_steps, run.steps):
                     self.save("stable.pt")
                 started = time.monotonic()
-                batch = make_batch(
-                    documents, run.document, config.batch_tokens, self.model.config.context_length
-                )
-                line = self._step(batch)
-                run.document, run.step = batch.next_document, run.step + 1
-                run.tokens += batch.read
+                context = self.model.config.context_length
+                portion = self.objective.portion(run.document, config.batch_tokens, context)
+                line = self._step(portion)
+                run.document, run.step = portion.next_document, run.step + 1
+                run.tokens += portion.read
                 spent = time.monotonic() - started
                 run.seconds += spent
                 line |= {
-                    "tokens_per_second": round(batch.read / spent, 1),
+                    "tokens_per_second": round(portion.read / spent, 1),
                     "seconds": round(run.seconds, 2),
                 }
                 if evaluate is not None and (run.step % config.evaluate_steps == 0 or run.step == run.steps):
@@ -189,14 +223,14 @@ class _Trainer:
                     saved = time.monotonic()
         return True
 
-    def _step(self, batch: _Batch) -> dict[str, float]:
+    def _step(self, portion: Portion) -> dict[str, float]:
         height = self.config.height(self.run.step, self.run.steps)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["full_rate"] * height
-        loss = batch_loss(self.model, batch, self.dtype)
+        loss, figures = self.objective.loss(self.model, portion, self.dtype)
         torch.autograd.backward(loss)
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip, foreach=True)
+        norm = torch.nn.utils.clip_grad_norm_(self.trained.parameters(), self.config.clip, foreach=True)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -205,10 +239,10 @@ class _Trainer:
             "loss": loss.item(),
             "height": round(height, 5),
             "grad_norm": round(norm.item(), 4),
-            "documents": batch.next_document,
-            "tokens": self.run.tokens + batch.read,
-            "loss_positions": batch.counted,
-        }
+            "documents": portion.next_document,
+            "tokens": self.run.tokens + portion.read,
+            "loss_positions": portion.counted,
+        } | figures
 
     def _obey_files(self, stopped: list[int]) -> None:
         while (self.out / "pause").exists() and not stopped:
@@ -224,11 +258,12 @@ class _Trainer:
     def save(self, name: str = "state.pt") -> None:
         """Replace the stored state atomically: after a kill, the old one or the new one is there, whole."""
         state = {
-            "model": self.model.state_dict(),
+            "model": self.trained.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "run": asdict(self.run),
             "rng": torch.get_rng_state(),
             "shape": self.model.config.to_hf(),
+            "facts": self.facts,
         }
         temporary = self.out / (name + ".tmp")
         with temporary.open("wb") as file:
@@ -247,6 +282,11 @@ class _Trainer:
         state = _read_state(path)
         if state["shape"] != self.model.config.to_hf():
             raise ValueError(f"{str(path)!r} holds a model of another shape: {state['shape']!r}.")
+        if state.get("facts", {}) != self.facts:
+            raise ValueError(
+                f"{str(path)!r} was trained with {state.get('facts', {})!r}, not {self.facts!r}: "
+                "go on with the former, or begin in another folder."
+            )
         if len(state["optimizers"]) != len(self.optimizers):
             raise ValueError(
                 f"{str(path)!r} was trained with another optimizer than {self.config.optimizer!r}: "
@@ -260,7 +300,7 @@ class _Trainer:
             run = _Run(**state["run"])
         if extended:
             run.planned = run.steps = self.config.steps
-        self.model.load_state_dict(state["model"])
+        self.trained.load_state_dict(state["model"])
         for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(stored)
         torch.set_rng_state(state["rng"])
@@ -268,7 +308,7 @@ class _Trainer:
         _cut_log(self.out / "log.jsonl", run.step)
 
 
-def make_optimizers(config: TrainConfig, model: Transformer) -> list[torch.optim.Optimizer]:
+def make_optimizers(config: TrainConfig, model: nn.Module) -> list[torch.optim.Optimizer]:
     """Muon for matrices inside layers and AdamW for embeddings, head, norms and experts; or AdamW for all.
 
     Weight decay is decoupled and spares vectors. Each group keeps its full learning rate in `full_rate`.
@@ -295,59 +335,6 @@ def make_optimizers(config: TrainConfig, model: Transformer) -> list[torch.optim
         optimizers.append(muon)
     optimizers.append(torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-8, foreach=True))
     return optimizers
-
-
-def make_batch(documents: Callable[[int], Document], first: int, batch_tokens: int, context: int) -> _Batch:
-    """Lay documents `first`, `first + 1`, ... end to end until they are at least `batch_tokens` long.
-
-    Each document is filled up behind its end to a multiple of `GRAIN` tokens, and so are its rows that count
-    (with rows of weight 0): few shapes come again and again, for which the matrix library has its kernels
-    ready. What stands behind a document is seen by nothing in it.
-    """
-    tokens: list[int] = []
-    positions: list[int] = []
-    lengths: list[int] = []
-    keep: list[int] = []
-    weights: list[float] = []
-    number, read, rows = first, 0, 0
-    while len(tokens) < batch_tokens:
-        ids, weight = documents(number)
-        number += 1
-        ids, weight = list(ids[:context]), weight[:context]
-        counted = [place for place in range(1, len(ids)) if weight[place] > 0]
-        if not counted:
-            if number - first > 100_000:
-                raise ValueError(f"No document from {first} to {number} has a token to learn.")
-            continue
-        read, rows = read + len(ids), rows + len(counted)
-        idle = [place for place in range(len(ids) - 1, 0, -1) if weight[place] <= 0]
-        shown = sorted(counted + idle[: -len(counted) % GRAIN])
-        keep += [len(tokens) + place - 1 for place in shown]
-        weights += [max(weight[place], 0.0) for place in shown]
-        ids += [0] * (min(context, len(ids) + -len(ids) % GRAIN) - len(ids))
-        tokens += ids
-        positions += range(len(ids))
-        lengths.append(len(ids))
-    flat, kept = torch.tensor(tokens), torch.tensor(keep)
-    return _Batch(
-        flat,
-        torch.tensor(positions),
-        lengths,
-        kept,
-        flat[kept + 1],
-        torch.tensor(weights, dtype=torch.float32),
-        number,
-        read,
-        rows,
-    )
-
-
-def batch_loss(model: Transformer, batch: _Batch, dtype: torch.dtype) -> Tensor:
-    """Weighted mean cross entropy in nats over the counted tokens, a float32 scalar."""
-    attend = DocumentAttention(batch.lengths, batch.keep, window=model.config.window)
-    hidden = model.hidden(batch.tokens, batch.positions, attend, batch.keep, dtype)
-    losses = F.cross_entropy(model.logits(hidden).float(), batch.targets, reduction="none")
-    return (losses * batch.weights).sum() / batch.weights.sum()
 
 
 @contextmanager

@@ -371,3 +371,39 @@ def test_a_model_may_be_used_from_one_event_loop_after_another(server: ScriptedS
     texts = [asyncio.run(model.generate(ASK)).text for _ in range(2)]
 
     assert texts == ["3", "3"]
+
+
+@pytest.mark.parametrize("continues", [False, True])
+async def test_a_begun_answer_is_gone_on_with_as_the_server_knows_to(
+    server: ScriptedServer, continues: bool
+) -> None:
+    server.replies = [answer("4 and"), answer(" 5")]
+    remote = RemoteModel(server.url, retry=AT_ONCE, continues=continues)
+    thread = await remote.open(ASK)
+
+    for _ in range(2):
+        await thread.generate()
+    await remote.aclose()
+
+    begun = [*ASK, {"role": "assistant", "content": "4 and"}]
+    first, second = server.bodies
+    assert thread.text == "4 and 5"
+    assert first["messages"] == ASK and "continue_final_message" not in first
+    assert second["messages"] == (begun if continues else [*begun, {"role": "user", "content": "Go on."}])
+    assert second.get("continue_final_message", False) is continues
+    assert second.get("add_generation_prompt", True) is not continues
+
+
+async def test_what_was_begun_stays_before_an_answer_that_does_not_fit(server: ScriptedServer) -> None:
+    server.replies = [answer("maybe"), answer("yes")]
+    remote = RemoteModel(server.url, retry=AT_ONCE, continues=True)
+    thread = await remote.open(ASK)
+    await thread.extend("I say ")
+
+    await thread.generate(grammar=Grammar.choices(["yes", "no"]))
+    await remote.aclose()
+
+    again = server.bodies[1]["messages"]
+    assert [message["role"] for message in again] == ["user", "assistant", "user"]
+    assert again[1]["content"] == "I say maybe"
+    assert thread.text == "I say yes"
