@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import combinations, permutations
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
@@ -18,10 +18,11 @@ from ..tools.browser.view import TEXT_ROLES, Element, View
 from .acting import claims, uses
 from .acting.rows import at_its_page, concerns, lists_person
 from .days import days_in
-from .planning.reading import QUOTED, Field, PlannedTask, ask_plan, read_plan, write_plan
+from .planning.reading import Field, PlannedTask, ask_plan, read_plan, write_plan
 from .question import Question, any_of, choices
 from .steps import Done, Stage, Step
-from .wording import FUNCTION, fold, locate, stem, stems, words
+from .tool_use import Call, ToolCard, ask_use, read_use
+from .wording import fold, locate, stems, words
 
 __all__ = [
     "CLICKABLE",
@@ -346,92 +347,3 @@ def ask_reflect(stage: str, failed: Sequence[str], done: Sequence[str]) -> Quest
     rows = [f"stage {stage}", *(f"did : {fold(item)}" for item in done[-6:])]
     rows += [f"failed : {fold(item)}" for item in failed]
     return Question("reflect", "\n".join([*rows, "lesson:"]), choices(LESSONS))
-
-
-# --- use: tools, task -> the next call ------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ToolCard:
-    """A tool as the model reads it: name, one line about it, argument names."""
-
-    name: str
-    about: str
-    arguments: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Call:
-    """A chosen tool call, or an answer when `tool` is empty."""
-
-    tool: str
-    arguments: dict[str, str] = field(default_factory=dict[str, str])
-    answer: str = ""
-
-
-ASKED = FUNCTION | frozenset("how many much what which when where why there".split())
-"""Words with which no argument of a tool begins or ends, unless it is quoted."""
-
-STATING = frozenset("is are was were do does did have has had".split())
-"""Verbs that no argument has inside, unless it is quoted."""
-
-
-def arguments_of(task: str, tool: ToolCard) -> list[str]:
-    """Runs of a task's words that can be an argument: what is quoted, or a run that says more than the tool.
-
-    A run neither begins nor ends with a mark or a word that only asks, has no verb that states something, and
-    has a word that is not in the tool's name; the only argument of a tool breaks off before no other word.
-    Where a task has no such run, any run of its words will do.
-    """
-    said = words(task)
-    named = {stem(word) for word in words(tool.name.replace("_", " "))}
-    quoted = [fold(hit.group()[1:-1]) for hit in QUOTED.finditer(task)]
-    spans = [(begin, end) for begin in range(len(said)) for end in range(begin + 1, len(said) + 1)]
-    single = len(tool.arguments) == 1
-    kept = [
-        (begin, end)
-        for begin, end in spans
-        if not any(word in ASKED or not word[0].isalnum() for word in (said[begin], said[end - 1]))
-        and not STATING & set(said[begin:end])
-        and not {stem(word) for word in said[begin:end]} <= named
-        and not (single and end < len(said) and said[end][0].isalnum() and said[end] not in ASKED)
-    ]
-    return list(dict.fromkeys([*quoted, *(" ".join(said[begin:end]) for begin, end in kept or spans)]))
-
-
-def ask_use(tools: Sequence[ToolCard], done: Sequence[Done], task: str) -> Question:
-    """Ask for the next tool call for `task`, or the answer out of the results so far."""
-    rows = [f"tool {tool.name} ( {' , '.join(tool.arguments)} ) : {fold(tool.about)}" for tool in tools]
-    rows += [f"did : {item.line()}" for item in done[-3:]]
-    rows += [f"task : {fold(task)}", "do:"]
-    rules: list[str] = []
-    spans = ""
-    for number, tool in enumerate(tools):
-        arguments = "".join(f' "\\n{name} " given{number}' for name in tool.arguments)
-        rules.append(f'"call {tool.name}"{arguments} "\\nend"')
-        if tool.arguments:
-            spans += f"given{number}: {any_of(arguments_of(task, tool))}\n"
-    if done:
-        rules.append('"answer" SPAN')
-        spans += span_terminal([fold(item.result) for item in done[-3:]])
-    rules.append('"cannot"')
-    return Question("use", "\n".join(rows), f"start: {' | '.join(rules)}\n{spans}")
-
-
-def read_use(answer: str, task: str, done: Sequence[Done]) -> Call:
-    """The call or answer, its texts as the task and the results spell them."""
-    head, *rest = answer.splitlines()
-    verb, _, value = head.partition(" ")
-    if verb == "answer":
-        hits = (locate(value, item.result) for item in reversed(done))
-        span = next((hit for hit in hits if hit is not None), None)
-        return Call("", answer=span.text if span else value)
-    if verb == "cannot":
-        return Call("")
-    arguments: dict[str, str] = {}
-    for line in rest:
-        name, _, text = line.partition(" ")
-        if name != "end":
-            span = locate(text, task)
-            arguments[name] = span.text if span else text
-    return Call(value, arguments)

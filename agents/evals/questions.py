@@ -2,62 +2,62 @@
 
 The generators make training text: prompts and answers, no grammar. For the worker's role the questions are
 asked anew from the drawn page; for the others the question is rebuilt out of its text, and must give that
-very text.
+very text. `EXAMS` says for each role how; whoever adds a role to the training adds it there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import partial
-from operator import eq
 from random import Random
 
 from ...tools.browser.actions import parse_action
 from ...tools.browser.view import View
 from .. import roles
-from ..roles import Question, ToolCard
+from ..answering import MONTHS, Note, ask_recall
+from ..checking.verifying import ask_verify
+from ..question import Question
 from ..steps import Done, Stage, Step
-from ..training import pages
-from ..training.documents import HELD_OUT, ROLES, Piece, role_document
+from ..tool_use import ToolCard, ask_use, read_card
+from ..training import note_documents, pages, tool_documents, verify_documents
+from ..training.documents import HELD_OUT, ROLES, role_document
+from .domain_exams import DOMAIN_EXAMS
+from .exam import Document, Exam, Examination, Piece, QuestionDrifted, from_text, same
+
+__all__ = ["EXAMS", "Exam", "QuestionDrifted", "documents", "held_out", "rebuild", "seed_of"]
 
 
-class QuestionDrifted(AssertionError):
-    """A question rebuilt from training text differs from it: generators and agents have drifted apart."""
-
-    def __init__(self, role: str, wanted: str, got: str) -> None:
-        super().__init__(f"A question of role {role!r} reads {got!r}, in training {wanted!r}.")
-
-
-@dataclass(frozen=True)
-class Exam:
-    """A question, its right answer as training says it, and whether another answer says the same."""
-
-    question: Question
-    answer: str
-    right: Callable[[str], bool]
-
-
-def documents(role: str, count: int) -> Iterator[list[Piece]]:
+def documents(role: str, count: int) -> Iterator[Sequence[Piece]]:
     """The first held-out documents of a role, each with all its answers."""
-    return (role_document(role, _rng(role, index)) for index in range(count))
+    return (EXAMS[role].document(seed_of(role, index)) for index in range(count))
 
 
-def _rng(role: str, index: int) -> Random:
-    return Random((HELD_OUT + ROLES.index(role)) * 1_000_003 + index)
+def seed_of(role: str, index: int) -> Random:
+    """What the held-out document of this number is drawn from; no training draws from it."""
+    known = (*ROLES, *(each for each in EXAMS if each not in ROLES))
+    return Random((HELD_OUT + known.index(role)) * 1_000_003 + index)
 
 
 def held_out(role: str, count: int) -> Iterator[Exam]:
     """The first answers of `count` held-out documents of a role; of a worker's page, every one of them."""
     for index in range(count):
-        rng = _rng(role, index)
-        if role == "act":
-            sheet = pages.draw(rng)
-            view = sheet.view()
-            yield from (_action(view, case.history, case.step, case.answer) for case in sheet.cases)
-            continue
-        (text, _), (answer, _), *_ = role_document(role, rng)
-        yield Exam(rebuild(role, text), answer, partial(eq, answer))
+        yield from EXAMS[role].exams(seed_of(role, index))
+
+
+def rebuild(role: str, text: str) -> Question:
+    """A question with its grammar, out of its text.
+
+    Raises:
+        QuestionDrifted: It would be asked differently today.
+    """
+    return same(role, text, _REBUILD[role](text.splitlines()))
+
+
+def _page(rng: Random) -> list[Exam]:
+    sheet = pages.draw(rng)
+    view = sheet.view()
+    return [_action(view, case.history, case.step, case.answer) for case in sheet.cases]
 
 
 def _action(view: View, history: list[Done], step: Step, said: str) -> Exam:
@@ -71,17 +71,9 @@ def _action(view: View, history: list[Done], step: Step, said: str) -> Exam:
     return Exam(roles.ask_act(view, history, step), written, right)
 
 
-def rebuild(role: str, text: str) -> Question:
-    """A question with its grammar, out of its text.
-
-    Raises:
-        QuestionDrifted: It would be asked differently today.
-    """
-    lines = text.splitlines()
-    question = _REBUILD[role](lines)
-    if question.text != text:
-        raise QuestionDrifted(role, text, question.text)
-    return question
+def _after(mark: str, lines: list[str]) -> list[str]:
+    """What stands behind a mark in the lines that begin with it."""
+    return [line.removeprefix(mark) for line in lines if line.startswith(mark)]
 
 
 def _plan(lines: list[str]) -> Question:
@@ -89,13 +81,10 @@ def _plan(lines: list[str]) -> Question:
 
 
 def _steps(lines: list[str]) -> Question:
-    def after(mark: str) -> list[str]:
-        return [line.removeprefix(mark) for line in lines if line.startswith(mark)]
-
     parts = [_step(line.partition(" : ")[2]) for line in lines if line.partition(" : ")[0].isdigit()]
-    last = [_step(line) for line in after("last : ")]
+    last = [_step(line) for line in _after("last : ", lines)]
     stage = Stage(lines[0].removeprefix("stage "), tuple(parts), tuple(last))
-    return roles.ask_steps(stage, after("note : "), after("failed : "))
+    return roles.ask_steps(stage, _after("note : ", lines), _after("failed : ", lines))
 
 
 def _step(line: str) -> Step:
@@ -108,23 +97,59 @@ def _judge(lines: list[str]) -> Question:
 
 
 def _reflect(lines: list[str]) -> Question:
-    done = [line.removeprefix("did : ") for line in lines if line.startswith("did : ")]
-    failed = [line.removeprefix("failed : ") for line in lines if line.startswith("failed : ")]
-    return roles.ask_reflect(lines[0].removeprefix("stage "), failed, done)
+    stage = lines[0].removeprefix("stage ")
+    return roles.ask_reflect(stage, _after("failed : ", lines), _after("did : ", lines))
 
 
 def _use(lines: list[str]) -> Question:
-    cards: list[ToolCard] = []
-    done: list[Done] = []
-    for line in lines:
-        if line.startswith("tool "):
-            head, _, rest = line.removeprefix("tool ").partition(" ( ")
-            inside, _, about = rest.partition(") : ")
-            cards.append(ToolCard(head, about, tuple(inside.replace(",", " ").split())))
-        elif line.startswith("did : "):
-            action, _, result = line.removeprefix("did : ").partition(" -> ")
-            done.append(Done(action, result))
-    return roles.ask_use(cards, done, lines[-2].removeprefix("task : "))
+    cards: list[ToolCard] = [read_card(line) for line in lines if line.startswith("tool ")]
+    did = (line.partition(" -> ") for line in _after("did : ", lines))
+    done = [Done(action, result) for action, _, result in did]
+    return ask_use(cards, done, lines[-2].removeprefix("task : "))
 
 
-_REBUILD = {"plan": _plan, "steps": _steps, "judge": _judge, "reflect": _reflect, "use": _use}
+def _verify(lines: list[str]) -> Question:
+    said = (line.partition(" : ") for line in _after("said ", lines))
+    result = {name: value for name, _, value in said}
+    criteria = [line.partition(" : ")[2] for line in lines if line.partition(" : ")[0].isdigit()]
+    return ask_verify(criteria, dict(result), _after("seen ", lines))
+
+
+def _recall(lines: list[str]) -> Question:
+    notes = [_note(line) for line in _after("note ", lines)]
+    return ask_recall(notes, lines[-2].removeprefix("ask : "))
+
+
+def _note(line: str) -> Note:
+    """A note out of its line; it has a date when the line begins with one."""
+    when, _, text = line.partition(" : ")
+    match when.split():
+        case [day, month, year] if day.isdigit() and month in MONTHS and year.isdigit() and text:
+            return Note(text, date(int(year), MONTHS.index(month) + 1, int(day)))
+        case _:
+            return Note(line)
+
+
+_REBUILD = {
+    "plan": _plan,
+    "steps": _steps,
+    "judge": _judge,
+    "reflect": _reflect,
+    "use": _use,
+    "verify": _verify,
+    "recall": _recall,
+}
+
+_DOCUMENTS: dict[str, Document] = {
+    **{role: partial(role_document, role) for role in ("plan", "steps", "judge", "reflect")},
+    "use": tool_documents.use,
+    "verify": verify_documents.verify,
+    "recall": note_documents.recall,
+}
+
+EXAMS: dict[str, Examination] = {
+    "act": Examination(partial(role_document, "act"), _page),
+    **{role: from_text(role, _DOCUMENTS[role], ask) for role, ask in _REBUILD.items()},
+    **DOMAIN_EXAMS,
+}
+"""How each role is examined."""

@@ -60,6 +60,20 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "arithmetic",
+        "word problems by chain of thought with a calculator, checked and mended (--data: GSM8K)",
+        "arithmetic",
+        LEDGER | {"model", "limit", "seed", "shard", "data"},
+    ),
+    Measurement(
+        "eval",
+        "tools",
+        "tool calls over unseen schemas, a verifier against planted faults, answers from notes",
+        "tools",
+        LEDGER | {"model", "limit", "seed", "shard", "parallel", "data"},
+    ),
+    Measurement(
+        "eval",
         "json_schema",
         "JSON schemas that grammars enforce, by a test suite (--data FOLDER)",
         "json_schema",

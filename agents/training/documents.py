@@ -7,7 +7,7 @@ index and anyone can look at what was trained on. Held-out data is drawn with se
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from ...tools.browser.actions import parse_action
@@ -16,19 +16,52 @@ from .. import roles
 from ..checking.checks import Page
 from ..steps import Done, Step
 from ..wording import fold
-from . import cart_pages, checkout_pages, goals, labels, pages, sites, words
+from . import (
+    arithmetic_documents,
+    cart_pages,
+    checkout_pages,
+    goals,
+    household_documents,
+    labels,
+    note_documents,
+    number_documents,
+    pages,
+    sites,
+    tool_documents,
+    verify_documents,
+    words,
+)
 from .pieces import join, spread
 from .words import pick
 
 HELD_OUT = 1_000_000_000
 """Seeds from here on are never trained on."""
 
-Piece = tuple[str, bool]
-"""(text, is_answer)."""
+Piece = tuple[str, float]
+"""(text, weight in the loss); 0 is a prompt, 1 an answer, more where an answer has few tokens that teach."""
 
-ROLES = ("act", "plan", "steps", "judge", "reflect", "use")
-SHARES = (46, 42, 4, 3, 1, 4)
-"""Of the roles, in their order, among the documents that are no echo and no drill."""
+SHARES = {
+    "act": 62,
+    "plan": 57,
+    "steps": 6,
+    "judge": 5,
+    "reflect": 2,
+    "use": 33,
+    "value": 857,
+    "propose": 520,
+    "chain": 136,
+    "word_problem": 84,
+    "mended": 35,
+    "check_work": 34,
+    "household_act": 30,
+    "household_reflect": 16,
+    "household_judge": 18,
+    "verify": 42,
+    "recall": 40,
+}
+"""Of the roles among the documents that are no echo and no drill. Those of number games are very short."""
+
+ROLES = tuple(SHARES)
 
 CURRICULUM = ((0.6, 0.3), (0.15, 0.35), (0.04, 0.12), (0.0, 0.03))
 """Shares of echoes and drills in each stage; the rest are documents of the roles."""
@@ -49,21 +82,13 @@ def document(seed: int, index: int, stage: int = 3) -> list[Piece]:
         return echo(rng)
     if roll < echoes + drills:
         return drill(rng)
-    role = rng.choices(ROLES, SHARES)[0]
+    role = rng.choices(ROLES, tuple(SHARES.values()))[0]
     return role_document(role, rng, stage)
 
 
 def role_document(role: str, rng: Random, stage: int = 3) -> list[Piece]:
     """A document of one role."""
-    if role == "act":
-        return act(rng, stage)
-    if role == "plan":
-        return plan(rng)
-    if role == "steps":
-        return steps(rng)
-    if role == "judge":
-        return judge(rng)
-    return reflect(rng) if role == "reflect" else use(rng)
+    return act(rng, stage) if role == "act" else GENERATORS[role](rng)
 
 
 def echo(rng: Random) -> list[Piece]:
@@ -135,7 +160,8 @@ def act(rng: Random, stage: int) -> list[Piece]:
 def plan(rng: Random) -> list[Piece]:
     """A goal and its tasks."""
     if rng.random() < 0.12:
-        text = join(spread(use_task(rng)[0]))
+        cards = tool_documents.draw_cards(rng, tool_documents.OPEN)
+        text = join(spread(tool_documents.draw_job(rng, cards, tool_documents.OPEN).text))
         question = roles.ask_plan(text, ("use",))
         return [(question.text, False), (f"task use\ntext {fold(text)}\nend", True)]
     goal = goals.draw(rng)
@@ -323,46 +349,22 @@ def reflect(rng: Random) -> list[Piece]:
     return [(roles.ask_reflect(stage, [failed], done).text, False), (lesson, True)]
 
 
-VERBS = """
-    count find get look read check fetch list measure convert translate weigh price book lock paint sort ping
-    track
-""".split()
-ARGUMENTS = "item city name text day amount unit path".split()
-TASKS = """
-    {a} | please {a} | can you {a} | {a} now | what is {a} | i want to {a} | how many : {a} | tell me {a}
-"""
-
-
-def use_task(rng: Random) -> tuple[str, list[roles.ToolCard], str, dict[str, str], str]:
-    """A task in words, the tools at hand, the right one, its arguments, and what it will return."""
-    cards = [tool_card(rng) for _ in range(rng.randint(1, 4))]
-    right = rng.choice(cards)
-    values = {
-        name: " ".join(words.product(rng)) if rng.random() < 0.7 else str(rng.randint(1, 500))
-        for name in right.arguments
-    }
-    task = pick(rng, TASKS).format(a=right.about)
-    for value in values.values():
-        task += f" {pick(rng, 'for | of | with | : | in | called')} {value}"
-    result = str(rng.randint(0, 999)) if rng.random() < 0.6 else " ".join(words.product(rng))
-    return task, cards, right.name, values, result
-
-
-def tool_card(rng: Random) -> roles.ToolCard:
-    """A tool of none to two arguments."""
-    verb, thing = words.either(rng, VERBS, 0.5), words.either(rng, words.THINGS, 0.6)
-    drawn = [words.either(rng, ARGUMENTS, 0.4) for _ in range(rng.choice((0, 1, 1, 1, 2)))]
-    name = rng.choice((thing, f"{verb}_{thing}", f"{thing}_{verb}"))
-    about = f"{verb} {pick(rng, 'the | a | of | for the')} {thing}"
-    return roles.ToolCard(name, about, tuple(dict.fromkeys(drawn)))
-
-
-def use(rng: Random) -> list[Piece]:
-    """Choosing a tool and its arguments, then answering with its result."""
-    task, cards, name, values, result = use_task(rng)
-    call = "\n".join([f"call {name}", *(f"{key} {fold(value)}" for key, value in values.items()), "end"])
-    first = roles.ask_use(cards, [], task).text
-    then = roles.ask_use(cards, [Done(f"{name} {' '.join(values.values())}", result)], task).text
-    if rng.random() < 0.5:
-        return [(first, False), (call, True)]
-    return [(then, False), (f"answer {fold(result)}", True)]
+GENERATORS: dict[str, Callable[[Random], list[Piece]]] = {
+    "plan": plan,
+    "steps": steps,
+    "judge": judge,
+    "reflect": reflect,
+    "use": tool_documents.use,
+    "value": number_documents.value,
+    "propose": number_documents.propose,
+    "chain": number_documents.chain,
+    "word_problem": arithmetic_documents.word_problem,
+    "mended": arithmetic_documents.mended,
+    "check_work": arithmetic_documents.check_work,
+    "household_act": household_documents.household_act,
+    "household_reflect": household_documents.household_reflect,
+    "household_judge": household_documents.household_judge,
+    "verify": verify_documents.verify,
+    "recall": note_documents.recall,
+}
+"""What draws a document of each role but `act`, whose pages depend on the stage."""

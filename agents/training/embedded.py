@@ -66,7 +66,7 @@ def make_tokenizer(seed: int = 1, count: int = 10_000) -> Tokenizer:
 
 
 def encode(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> tuple[list[int], list[float]]:
-    """Token ids of a document and the weight of each in the loss: 1 on answers and their end, else 0.
+    """Token ids of a document and the weight of each in the loss: that of the answer, 1 on its end, else 0.
 
     Raises:
         ValueError: The tokenizer has no token for a beginning or an end.
@@ -75,12 +75,12 @@ def encode(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> tuple[list[int], li
     if eos is None or bos is None:
         raise ValueError("The tokenizer has no beginning or end token; train it with make_tokenizer.")
     ids, weights = [bos], [0.0]
-    for text, is_answer in pieces:
+    for text, weight in pieces:
         part = tokenizer.encode(text)
         ids += part
-        weights += [1.0 if is_answer else 0.0] * len(part)
-        ids.append(eos if is_answer else assistant)
-        weights.append(1.0 if is_answer else 0.0)
+        weights += [float(weight)] * len(part)
+        ids.append(eos if weight else assistant)
+        weights.append(1.0 if weight else 0.0)
     return ids, weights
 
 

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from punchlist.agents import roles
+from punchlist.agents.evals.questions import held_out
 from punchlist.agents.roles import Call, ToolCard
 from punchlist.agents.steps import Done, Stage, Step
 from punchlist.agents.testing import WorstCaseModel, sample
@@ -310,7 +311,11 @@ def test_judgements_and_lessons_are_closed_lists():
     assert all(accepts(reflect, said) for said in roles.LESSONS) and not accepts(reflect, "try harder")
 
 
-@pytest.mark.parametrize("role", documents.ROLES)
+ASKED_AS = {next(iter(held_out(role, 1))).question.role for role in documents.ROLES}
+"""Names of the instructions; several roles of the training may share one."""
+
+
+@pytest.mark.parametrize("role", sorted(ASKED_AS))
 def test_every_role_has_instructions_for_models_that_were_not_trained_on_it(role):
     text = roles.Question(role, "", "").system()
 
@@ -323,7 +328,7 @@ def test_every_role_has_instructions_for_models_that_were_not_trained_on_it(role
 def test_there_are_no_instructions_without_a_role():
     files = [item.name for item in resources.files("punchlist.agents").joinpath("prompts").iterdir()]
 
-    assert sorted(files) == sorted(f"{role}.md" for role in documents.ROLES)
+    assert sorted(files) == sorted(f"{role}.md" for role in ASKED_AS)
 
 
 # --- training documents ---------------------------------------------------------------------------------
@@ -344,7 +349,7 @@ def asked(monkeypatch):
 
         monkeypatch.setattr(roles, name, asking)
 
-    for name in ("ask_plan", "ask_steps", "ask_judge", "ask_reflect", "ask_use"):
+    for name in ("ask_plan", "ask_steps", "ask_judge", "ask_reflect"):
         listen(name)
     query = documents.query
 
@@ -357,7 +362,7 @@ def asked(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("role", documents.ROLES)
+@pytest.mark.parametrize("role", ("act", "plan", "steps", "judge", "reflect"))
 def test_what_a_role_is_trained_to_say_is_what_its_grammar_allows(role, asked):
     """But for a few goals with fresh words that happen to be carriers of a sentence."""
     refused = []
@@ -365,7 +370,7 @@ def test_what_a_role_is_trained_to_say_is_what_its_grammar_allows(role, asked):
         asked.clear()
         pieces = documents.role_document(role, Random(documents.HELD_OUT + index))
         for (question, said), (answer, answered) in zip(pieces[::2], pieces[1::2], strict=True):
-            assert (said, answered) == (False, True)
+            assert not said and answered
             if not Grammar.lark(asked[question]).accepts(answer):
                 refused.append((index, question[-300:], answer))
 

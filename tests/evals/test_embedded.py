@@ -6,7 +6,7 @@ from punchlist.agents.evals import embedded
 from punchlist.agents.evals.embedded import NotLocal
 from punchlist.agents.evals.harness import EvalOptions, execute
 from punchlist.agents.evals.models import STRING_MATCH
-from punchlist.agents.evals.questions import QuestionDrifted, held_out, rebuild
+from punchlist.agents.evals.questions import EXAMS, QuestionDrifted, held_out, rebuild
 from punchlist.agents.training.documents import ROLES
 from punchlist.agents.training.embedded import make_tokenizer
 from punchlist.core_model.checkpoint import save_checkpoint
@@ -44,7 +44,11 @@ def untrained(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("role", ROLES)
+def test_every_role_that_is_trained_is_examined():
+    assert set(ROLES) <= set(EXAMS)
+
+
+@pytest.mark.parametrize("role", EXAMS)
 def test_right_answers_are_legal_and_count_as_right(role):
     from llguidance import LLMatcher, LLTokenizer
 
@@ -62,6 +66,23 @@ def test_another_action_than_the_right_one_is_wrong():
 
     assert clicks
     assert not any(exam.right("cannot not found") for exam in clicks)
+
+
+@pytest.mark.parametrize(
+    ("role", "wrong"),
+    [("propose", "1 + 1 = 3"), ("chain", "1 + 1 = 2"), ("word_problem", "answer -1"), ("verify", "1 maybe")],
+)
+def test_an_answer_that_cannot_be_right_is_wrong(role, wrong):
+    assert not any(exam.right(wrong) for exam in held_out(role, 5))
+
+
+def test_another_right_move_is_as_right():
+    exams = [exam for exam in held_out("propose", 30) if " + " in exam.answer or " * " in exam.answer]
+
+    assert exams
+    for exam in exams:
+        left, sign, right, _, result = exam.answer.split()
+        assert exam.right(f"{right} {sign} {left} = {result}")
 
 
 def test_a_question_that_agents_ask_otherwise_than_it_was_trained_is_noticed():

@@ -1,0 +1,122 @@
+"""The role `recall`: recalled notes and a question -> words of a note that answer it, or that none does.
+
+    notes = [Note("Red mugs cost 4", date(2027, 3, 1))]
+    question = ask_recall(notes, "What do red mugs cost?")
+    read_recall("says 4", notes)            # Recollection("4", notes[0])
+
+Notes are shown oldest first, whatever order they were recalled in: of two that contradict each other the
+later one holds. Notes without a date stand before all others. Under the grammar an answer is words of one
+note, or `unknown`.
+
+Does not cover: answers that no single note has, and whether a note is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from ..tools.browser.actions import span_terminal
+from .question import Question
+from .wording import fold, locate
+
+if TYPE_CHECKING:
+    from ..memory import Memory, Scope
+    from .mind import Mind
+
+UNKNOWN = "unknown"
+"""The answer where no note says it."""
+
+MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+
+
+class UnreadableAnswer(ValueError):
+    """An answer that no note has. Carries the answer."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
+        super().__init__(
+            f"{answer!r} is neither {UNKNOWN!r} nor 'says' with words of a note. "
+            "Decode it under the grammar of the question."
+        )
+
+
+@dataclass(frozen=True)
+class Note:
+    """One recalled statement, and when it was written down."""
+
+    text: str
+    day: date | None = None
+
+    def line(self) -> str:
+        """The note as the model reads it."""
+        when = "" if self.day is None else f"{self.day.day} {MONTHS[self.day.month - 1]} {self.day.year} : "
+        return f"note {when}{fold(self.text)}"
+
+
+@dataclass(frozen=True)
+class Recollection:
+    """An answer out of notes.
+
+    Attributes:
+        text: As the note spells it; empty where no note says it.
+        note: The latest note that has these words; None where no note says it.
+    """
+
+    text: str = ""
+    note: Note | None = None
+
+
+def in_order(notes: Sequence[Note]) -> list[Note]:
+    """Notes, oldest first; of one day as they were given."""
+    return sorted(notes, key=lambda note: note.day or date.min)
+
+
+def ask_recall(notes: Sequence[Note], question: str) -> Question:
+    """Ask what notes say about a question."""
+    rows = [note.line() for note in in_order(notes)]
+    spans = list(dict.fromkeys(text for note in notes if (text := fold(note.text))))
+    grammar = f'start: "{UNKNOWN}"\n'
+    if spans:
+        grammar = f'start: "says" SPAN | "{UNKNOWN}"\n{span_terminal(spans)}'
+    return Question("recall", "\n".join([*rows, f"ask : {fold(question)}", "answer:"]), grammar)
+
+
+def read_recall(answer: str, notes: Sequence[Note]) -> Recollection:
+    """The answer in the words of the latest note that has them.
+
+    Raises:
+        UnreadableAnswer: No note has them (a model that does not decode under the grammar says such things).
+    """
+    if answer == UNKNOWN:
+        return Recollection()
+    verb, _, words = answer.partition(" ")
+    for note in reversed(in_order(notes)):
+        span = locate(words, note.text) if verb == "says" else None
+        if span is not None:
+            return Recollection(span.text, note)
+    raise UnreadableAnswer(answer)
+
+
+async def recollect(
+    mind: Mind, memory: Memory, question: str, *, notes: int = 6, scope: Scope | Sequence[Scope] | None = None
+) -> Recollection:
+    """What memory says about a question, in the words of one record of it.
+
+    Args:
+        mind: Asks its model once.
+        memory: Where records lie; each counts as written down on the day on which it was learned.
+        question: In anybody's words.
+        notes: Records to recall at most.
+        scope: Whose records may be seen; None: shared ones only.
+
+    Raises:
+        BudgetExhausted, Truncated: See `Mind.ask`.
+        UnreadableAnswer: The model does not decode under a grammar and made up an answer.
+        MemoryFault: Memory cannot be used.
+    """
+    found = await memory.recall(question, k=notes, scope=scope)
+    recalled = [Note(item.record.text, item.record.learned.date()) for item in found]
+    return read_recall(await mind.ask(ask_recall(recalled, question)), recalled)

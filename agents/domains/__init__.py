@@ -1,0 +1,1 @@
+"""Small worlds with exact rules that agents reason in: their states, moves, prompts and checkers."""

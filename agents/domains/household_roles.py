@@ -1,0 +1,136 @@
+"""What a household's actor, reflector and evaluator are asked, and what they may answer.
+
+Prompts hold what is known, not the whole transcript: the task, the house, notes of earlier trials, what was
+seen in this trial. The running strategies and the generators of training documents both ask these questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..question import Question, any_of, choices
+from .household import VERBS, House, Task
+from .household_sight import Lesson, Sight, Turn, legal
+
+__all__ = [
+    "KEPT_LESSONS",
+    "NO",
+    "YES",
+    "account",
+    "ask_act",
+    "ask_judge",
+    "ask_reflect",
+    "read_lesson",
+    "write_lesson",
+]
+
+YES, NO = "yes", "no"
+"""What an evaluator says: whether the trial did the task."""
+
+KEPT_LESSONS = 3
+"""Lessons that an actor is given at most, the latest ones. Source: Shinn et al. 2023, arXiv:2303.11366."""
+
+RECENT = 2
+"""Turns that an actor is shown as they were."""
+
+
+# --- household_act: what is known -> the next action ----------------------------------------------------
+
+
+def act_head(house: House, task: Task, lessons: Sequence[str]) -> str:
+    """What stays the same throughout a trial: task, house and notes."""
+    rows = [f"house : {task.line()}"]
+    for room in house.rooms:
+        places = " | ".join(place.name for place in house.places if place.room == room)
+        rows.append(f"{room} : {places}" if places else room)
+    rows.append(f"doors : {' | '.join(f'{one} {other}' for one, other in house.doors)}")
+    tools = [place.name for place in house.places if place.verb == task.verb]
+    rows += [f"{task.verb} with : {' | '.join(tools)}"] if tools else []
+    facts = [line for lesson in lessons[-KEPT_LESSONS:] for line in lesson.splitlines()]
+    return "\n".join([*rows, *(f"note : {fact}" for fact in dict.fromkeys(facts))])
+
+
+def act_query(task: Task, sight: Sight, turns: Sequence[Turn]) -> str:
+    """What changes from step to step: what was seen, and where the player stands."""
+    rows = [f"- {place} : {' , '.join(things) or 'nothing'}" for place, things in sight.inside.items()]
+    rows += [f"- {place} : closed" for place in sorted(sight.shut - {*sight.locked})]
+    rows += [f"- {place} locked" for place in sight.locked]
+    rows += [f"- {place} broken" for place in sight.broken]
+    rows += [f"- {thing} is {state}" for thing, states in sight.states.items() for state in states]
+    rows += [f"did : {turn.line()}" for turn in turns[-RECENT:]]
+    rows.append(f"at : {f'{sight.at} , ' if sight.at else ''}{sight.room}")
+    rows.append(f"holding : {sight.holding or 'nothing'}")
+    return "\n".join([*rows, "do:"])
+
+
+def ask_act(
+    house: House, task: Task, sight: Sight, turns: Sequence[Turn], lessons: Sequence[str]
+) -> Question:
+    """Ask for the next action; the grammar has those at hand."""
+    text = f"{act_head(house, task, lessons)}\n{act_query(task, sight, turns)}"
+    return Question("household_act", text, act_grammar(legal(house, sight)))
+
+
+def act_grammar(actions: Sequence[str]) -> str:
+    """Exactly these actions."""
+    return choices(actions)
+
+
+# --- household_judge: what was done -> whether it did the task ------------------------------------------
+
+
+def account(turns: Sequence[Turn]) -> list[str]:
+    """What was done in a trial, without walking and looking, and how it ended."""
+    kept = [turn for turn in turns[:-1] if turn.action.split()[0] in ("take", "put", *VERBS)]
+    return [turn.line() for turn in [*kept[-MOST_JUDGED:], *turns[-1:]]]
+
+
+MOST_JUDGED = 12
+"""Turns that an evaluator is shown, the latest ones."""
+
+
+def ask_judge(task: Task, turns: Sequence[Turn]) -> Question:
+    """Ask whether a trial did the task, by what its player saw."""
+    rows = [f"house : {task.line()}", *account(turns), "solved:"]
+    return Question("household_judge", "\n".join(rows), choices((YES, NO)))
+
+
+# --- household_reflect: a failed trial -> what to remember of it ----------------------------------------
+
+
+def ask_reflect(house: House, task: Task, turns: Sequence[Turn]) -> Question:
+    """Ask for the lesson of a failed trial; it can only name places where the player was."""
+    rows = [f"house : {task.line()}", *(turn.line() for turn in turns), "lesson:"]
+    return Question("household_reflect", "\n".join(rows), lesson_grammar(house, task, turns))
+
+
+def lesson_grammar(house: House, task: Task, turns: Sequence[Turn]) -> str:
+    """Facts in the order of `Lesson.lines`, of the task's things and the trial's places; then the end."""
+    gone = [turn.action.partition(" ")[2] for turn in turns if turn.action.startswith("go ")]
+    places = [name for name in dict.fromkeys(gone) if any(place.name == name for place in house.places)]
+    if not places:
+        return f'start: "{END_OF_LESSON}"\n'
+    most = len(places)
+    found = any_of(f"{thing} in " for thing in task.things())
+    return (
+        f"start: found{{0,{len(task.things())}}} absent? locked{{0,{most}}} broken{{0,{most}}} "
+        f'"{END_OF_LESSON}"\n'
+        f'found: ({found}) place "\\n"\n'
+        f'absent: "{task.thing} not in " place (" , " place){{0,{most}}} "\\n"\n'
+        'locked: place " locked\\n"\n'
+        'broken: place " broken\\n"\n'
+        f"place: {any_of(places)}\n"
+    )
+
+
+END_OF_LESSON = "end"
+
+
+def write_lesson(lesson: Lesson) -> str:
+    """The answer that `read_lesson` reads back."""
+    return "\n".join([*lesson.lines(), END_OF_LESSON])
+
+
+def read_lesson(answer: str) -> str:
+    """The text of an answer that is kept as a lesson: a fact a line; empty when the trial taught nothing."""
+    return "\n".join(line for line in answer.splitlines() if line and line != END_OF_LESSON)
