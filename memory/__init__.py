@@ -4,6 +4,7 @@ Importing this loads neither torch nor chromadb.
 """
 
 from .embedder import Embedder, MiniLM
+from .episodes import EpisodicMemory, Lesson
 from .errors import (
     AlreadySuperseded,
     DuplicateRecord,
@@ -30,10 +31,12 @@ __all__ = [
     "EmbedderCorrupt",
     "EmbedderMismatch",
     "EmbedderMissing",
+    "EpisodicMemory",
     "ForgetIncomplete",
     "Forgotten",
     "IndexUnusable",
     "Kind",
+    "Lesson",
     "Memory",
     "MemoryClosed",
     "MemoryFault",

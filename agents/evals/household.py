@@ -44,9 +44,9 @@ from ..reasoning.problem import Task
 from ..reasoning.reflexion import REPEATS, Reflexion, Trial
 from ..reasoning.thinking import Thinking
 from ..reasoning.trace import Trace
-from .harness import Figures, Measuring, mean, rate, share
+from .harness import Figures, Measuring, OptionRefused, mean, rate, share
 from .ledger import Row
-from .models import model_mark, open_model
+from .models import STRING_MATCH, model_mark, open_model
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model
@@ -155,6 +155,8 @@ def measure(measuring: Measuring) -> Figures:
 
 
 async def _measure(measuring: Measuring) -> Figures:
+    if measuring.options.model == STRING_MATCH:
+        raise OptionRefused(measuring.entry.name, "model", "matching words plays no household")
     which, seed = measuring.options.model, measuring.options.seed
     count = measuring.count(USUAL, QUICK)
     measuring.settings |= {

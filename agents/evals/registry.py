@@ -74,6 +74,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "household",
+        "unseen household games over five trials, with and without lessons of the failed ones",
+        "household",
+        LEDGER | {"model", "limit", "seed", "shard"},
+    ),
+    Measurement(
+        "eval",
         "json_schema",
         "JSON schemas that grammars enforce, by a test suite (--data FOLDER)",
         "json_schema",

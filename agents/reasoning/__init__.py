@@ -8,19 +8,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .beam import Beam
     from .best_first import BestFirst
+    from .chain_of_thought import BestOf, ChainOfThought, Direct, SelfConsistent
     from .depth_first import DepthFirst
     from .evaluators import Checked, Ensemble, Evaluator, Logits, Lookahead, Rollout, Vote
     from .mcts import MonteCarlo
     from .problem import Problem, Rejected, Task, Terminal, TextProblem
     from .proposers import Enumerated, FromTool, Listed, Proposer, Sampled
+    from .react import ReAct
+    from .reflexion import ModelReflector, Reflector, Reflexion, Trial
     from .sampling import BestOfN, SelfConsistency
     from .search import Result, Search
+    from .self_refine import SelfRefine
+    from .socratic import Socratic
     from .strategy import Strategy, strategy_named, think, think_sync
     from .thinking import Prompt, Thinking
     from .trace import Trace
     from .tree import Node, Score, Thought
+    from .tree_of_thoughts import TreeOfThoughts
 
 _HOMES = {
+    "chain_of_thought": ("BestOf", "ChainOfThought", "Direct", "SelfConsistent"),
+    "react": ("ReAct",),
+    "reflexion": ("ModelReflector", "Reflector", "Reflexion", "Trial"),
+    "self_refine": ("SelfRefine",),
+    "socratic": ("Socratic",),
+    "tree_of_thoughts": ("TreeOfThoughts",),
     "beam": ("Beam",),
     "best_first": ("BestFirst",),
     "depth_first": ("DepthFirst",),
@@ -39,9 +51,12 @@ _HOMES = {
 __all__ = [
     "Beam",
     "BestFirst",
+    "BestOf",
     "BestOfN",
+    "ChainOfThought",
     "Checked",
     "DepthFirst",
+    "Direct",
     "Ensemble",
     "Enumerated",
     "Evaluator",
@@ -49,11 +64,15 @@ __all__ = [
     "Listed",
     "Logits",
     "Lookahead",
+    "ModelReflector",
     "MonteCarlo",
     "Node",
     "Problem",
     "Prompt",
     "Proposer",
+    "ReAct",
+    "Reflector",
+    "Reflexion",
     "Rejected",
     "Result",
     "Rollout",
@@ -61,6 +80,9 @@ __all__ = [
     "Score",
     "Search",
     "SelfConsistency",
+    "SelfConsistent",
+    "SelfRefine",
+    "Socratic",
     "Strategy",
     "Task",
     "Terminal",
@@ -68,6 +90,8 @@ __all__ = [
     "Thinking",
     "Thought",
     "Trace",
+    "TreeOfThoughts",
+    "Trial",
     "Vote",
     "strategy_named",
     "think",

@@ -9,7 +9,7 @@ from typing import Any
 from .evaluators import Evaluator
 from .problem import Problem
 from .proposers import Proposer
-from .search import EXHAUSTED, SOLVED, Growth, Result, check_least, to_the_end
+from .search import EXHAUSTED, OWN_LIMIT, SOLVED, Growth, Result, check_least, to_the_end
 from .thinking import Thinking
 from .tree import Node
 
@@ -47,20 +47,28 @@ class BestFirst:
 
     async def _grow(self, growth: Growth) -> str:
         root = growth.begin(
-            self.name, width=self.width, depth=self.depth, at_once=self.at_once, most=self.most
+            self.name,
+            width=self.width,
+            depth=self.depth,
+            at_once=self.at_once,
+            most=self.most,
+            enough=self.enough,
         )
         if root.terminal is not None:
             await growth.score([root])
             return SOLVED if growth.solved([root]) else EXHAUSTED
+        if not self.width or not self.depth:
+            growth.close(root, "pruned", "the width is 0" if not self.width else "depth 0 is the limit")
+            return EXHAUSTED
         waiting: list[tuple[float, int, int, Node]] = [(0.0, 0, 0, root)]
         expanded = made = 0
         while waiting:
             if expanded >= self.most:
-                return "budget.expansions"
+                return OWN_LIMIT
             count = min(self.at_once, self.most - expanded, len(waiting))
             going = [heapq.heappop(waiting)[3] for _ in range(count)]
             expanded += len(going)
-            families = await growth.expand(going, self.width) if self.width else []
+            families = await growth.expand(going, self.width)
             children = [child for family in families for child in family]
             await growth.score(children)
             if growth.solved(children):

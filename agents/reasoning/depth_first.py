@@ -69,7 +69,8 @@ class DepthFirst:
                     return SOLVED
                 children: list[Node] = []
             elif node.depth >= self.depth or not self.width:
-                growth.close(node, "pruned", f"depth {node.depth} is the limit")
+                deep = node.depth >= self.depth
+                growth.close(node, "pruned", f"depth {node.depth} is the limit" if deep else "the width is 0")
                 children = []
             else:
                 children = await self._children(growth, node)

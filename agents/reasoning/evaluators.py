@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from pydantic import JsonValue
+
 from .problem import Problem, Rejected
 from .thinking import CallFailed, Choice, Prompt, Request, Thinking
-from .tree import Kind, Node, Score, Thought
+from .tree import Kind, Node, Score, Thought, state_text
 
 if TYPE_CHECKING:
     from .proposers import Proposer
@@ -47,6 +49,9 @@ class Logits:
     final: Evaluator | None = None
     kind: Kind = "model"
 
+    def __post_init__(self) -> None:
+        _check_some("votes", self.votes)
+
     async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
         """See `Evaluator`."""
         ends = [node for node in nodes if node.terminal is not None and self.final is not None]
@@ -64,7 +69,7 @@ class Logits:
 
     async def _weigh(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
         told = await thinking.score([Choice(self.ask(node), (self.yes, self.no)) for node in nodes])
-        return [Score(1 / (1 + math.exp(min(700.0, no - yes)))) for yes, no in told]
+        return [Score(_share(yes, no)) for yes, no in told]
 
     async def _vote(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
         from ...core_model.grammar import Grammar
@@ -79,7 +84,7 @@ class Logits:
         shares: list[Score] = []
         for place in range(len(nodes)):
             mine = answers[place * self.votes : (place + 1) * self.votes]
-            share = sum(answer.text.strip() == self.yes for answer in mine) / self.votes
+            share = sum(answer.text.strip(" .\n").lower() == self.yes.lower() for answer in mine) / self.votes
             shares.append(Score(share, samples=self.votes, detail="sampled votes"))
         return shares
 
@@ -97,6 +102,9 @@ class Vote:
     votes: int = 5
     temperature: float = 1.0
     kind: Kind = "model"
+
+    def __post_init__(self) -> None:
+        _check_some("votes", self.votes)
 
     async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
         """See `Evaluator`."""
@@ -145,13 +153,16 @@ class Checked:
         async def act() -> Any:
             made = self.check(node)
             said = await made if isinstance(made, Awaitable) else made
-            return [said.value, said.detail] if isinstance(said, Score) else [float(said), ""]
+            score = said if isinstance(said, Score) else Score(float(said), self.kind)
+            value = float(score.value)
+            return [value if math.isfinite(value) else str(value), score.kind, score.samples, score.detail]
 
+        given: list[JsonValue] = [node.id, state_text(node.state)]
         try:
-            value, detail = cast("list[Any]", await thinking.call(self.name, [node.id, str(node.state)], act))
+            value, kind, samples, detail = cast("list[Any]", await thinking.call(self.name, given, act))
         except CallFailed as error:
             return Score(0.0, self.kind, 1, f"failed: {error.error}")
-        return Score(float(value), self.kind, 1, str(detail))
+        return Score(float(value), kind, samples, detail)
 
 
 @dataclass(frozen=True)
@@ -169,6 +180,9 @@ class Rollout:
     judge: Evaluator
     samples: int = 4
     depth: int = 8
+
+    def __post_init__(self) -> None:
+        _check_some("samples", self.samples)
 
     @property
     def kind(self) -> Kind:
@@ -271,6 +285,16 @@ class Ensemble:
     judges: tuple[Evaluator, ...]
     weights: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        _check_some("the number of judges", len(self.judges))
+        if self.weights and (
+            len(self.weights) != len(self.judges) or min(self.weights) < 0 or not sum(self.weights) > 0
+        ):
+            raise ValueError(
+                f"weights is {self.weights!r}. Give each of the {len(self.judges)} judges one of at least 0, "
+                "and not all of them 0."
+            )
+
     @property
     def kind(self) -> Kind:
         """The most knowing among them: with an oracle inside, the whole is one."""
@@ -292,6 +316,16 @@ class Ensemble:
             )
             for mine in zip(*told, strict=True)
         ]
+
+
+def _check_some(what: str, count: int) -> None:
+    if count < 1:
+        raise ValueError(f"{what} is {count!r}. Choose at least 1.")
+
+
+def _share(yes: float, no: float) -> float:
+    """Probability of the first of two log-probabilities; no number where both are impossible."""
+    return 1 / (1 + math.exp(min(700.0, no - yes))) if max(yes, no) > -math.inf else math.nan
 
 
 def step(problem: Problem[Any, Any], node: Node, thoughts: Sequence[Thought]) -> Node:

@@ -126,7 +126,8 @@ class MonteCarlo:
         if leaf.terminal is not None or leaf.status != "open":
             return []
         if leaf.depth >= self.depth or not self.width:
-            growth.close(leaf, "pruned", f"depth {leaf.depth} is the limit")
+            deep = leaf.depth >= self.depth
+            growth.close(leaf, "pruned", f"depth {leaf.depth} is the limit" if deep else "the width is 0")
             return []
         (children,) = await growth.expand([leaf], self.width)
         await growth.score(children)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from pydantic import JsonValue
 
 from .thinking import CallFailed, Choice, Prompt, Request, Said, Thinking
-from .tree import Node, Thought
+from .tree import Node, Thought, state_text
 
 if TYPE_CHECKING:
     from ...core_model.grammar import Grammar
@@ -37,7 +37,7 @@ class Sampled:
 
     Attributes:
         ask: The prompt for a state.
-        read: The action that an answer stands for; None where it stands for none.
+        read: The action that an answer stands for; None, or a `ValueError`, where it stands for none.
         grammar: What may be answered in a state; None leaves it free.
         temperature: Above 0, or all samples are the same.
         stop: Texts that end an answer.
@@ -77,7 +77,7 @@ class Sampled:
             ]
         answers = await thinking.generate(requests)
         return [
-            _distinct(answers[place * count : (place + 1) * count], self.read)[:width]
+            distinct(answers[place * count : (place + 1) * count], self.read)[:width]
             for place in range(len(nodes))
         ]
 
@@ -88,7 +88,7 @@ class Listed:
 
     Attributes:
         ask: The prompt for a state and a number of thoughts.
-        read: The action that a line stands for; None where it stands for none.
+        read: The action that a line stands for; None, or a `ValueError`, where it stands for none.
         line: Lark expression of one line; with it the answer is decoded as at most `width` such lines.
         rules: Further Lark rules that `line` uses.
     """
@@ -119,7 +119,7 @@ class Listed:
             if answer.cut:  # its last line may be cut as well
                 lines = lines[:-1]
             said = [Said(line, None, 0, 0, cut=False) for line in lines if line.strip()]
-            found.append(_distinct(said, self.read)[:width])
+            found.append(distinct(said, self.read)[:width])
         return found
 
     def _grammar(self, node: Node, width: int) -> Grammar | None:
@@ -127,7 +127,7 @@ class Listed:
             return None
         from ...core_model.grammar import Grammar
 
-        more = "".join('("\\n" line' for _ in range(width - 1)) + ")?" * (width - 1)
+        more = f'("\\n" line){{0,{width - 1}}}' if width > 1 else ""
         return Grammar.lark(f"start: line {more}\nline: {self.line(node)}\n{self.rules}")
 
 
@@ -193,20 +193,23 @@ class FromTool:
             return list(await made if isinstance(made, Awaitable) else made)
 
         try:
-            made = await thinking.call(self.name, [node.id, str(node.state), width], act)
+            made = await thinking.call(self.name, [node.id, state_text(node.state), width], act)
         except CallFailed as error:
             thinking.tell("failed", node.id, tool=self.name, why=error.error)
             return []
         return [Thought(action, self.words(action)) for action in cast("list[JsonValue]", made)][:width]
 
 
-def _distinct(answers: Sequence[Said], read: Callable[[str], Any]) -> list[Thought]:
+def distinct(answers: Sequence[Said], read: Callable[[str], Any]) -> list[Thought]:
     """The different thoughts among answers, the likeliest first; cut and unreadable ones are left out."""
     found: dict[str, Thought] = {}
     for answer in answers:
         if answer.cut or answer.text in found:
             continue
-        action = read(answer.text)
+        try:
+            action = read(answer.text)
+        except ValueError:  # as `int` and `json.loads` say that a text is none of theirs
+            action = None
         if action is not None:
             found[answer.text] = Thought(action, answer.text.strip(), answer.logprob)
     return sorted(found.values(), key=lambda thought: -(thought.logprob or 0.0))

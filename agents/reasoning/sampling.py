@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ..budget import BudgetExhausted
 from .evaluators import Evaluator
 from .problem import Problem
 from .proposers import Proposer
 from .search import COMPLETE, NO_THOUGHTS, SOLVED, Growth, Result, check_least, to_the_end
-from .thinking import Thinking
+from .thinking import Interrupted, Thinking
 from .tree import Kind, Node, Score
 
 
@@ -41,10 +43,8 @@ class BestOfN:
         return await to_the_end(growth, self._grow(growth))
 
     async def _grow(self, growth: Growth) -> str:
-        growth.begin(self.name, samples=self.samples, depth=self.depth)
-        ends = await walk(growth, self.samples, self.depth)
-        await growth.score(ends)
-        return SOLVED if growth.solved(ends) else COMPLETE if ends else NO_THOUGHTS
+        growth.begin(self.name, samples=self.samples, depth=self.depth, enough=self.enough)
+        return await walk_and_judge(growth, self.samples, self.depth)
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,8 @@ class SelfConsistency:
         return await to_the_end(growth, self._grow(growth))
 
     async def _grow(self, growth: Growth) -> str:
-        growth.begin(self.name, samples=self.samples, depth=self.depth)
-        ends = await walk(growth, self.samples, self.depth)
-        await growth.score(ends)
-        return SOLVED if growth.solved(ends) else COMPLETE if ends else NO_THOUGHTS
+        growth.begin(self.name, samples=self.samples, depth=self.depth, enough=self.enough)
+        return await walk_and_judge(growth, self.samples, self.depth)
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,21 @@ class _Votes:
             else Score(cast.count(vote) / len(cast), samples=len(cast), detail=f"{cast.count(vote)} votes")
             for vote in votes
         ]
+
+
+async def walk_and_judge(growth: Growth, samples: int, depth: int) -> str:
+    """Walk and score the ends; where a limit or a stop ends the walks, those that are at their end by then.
+
+    Returns why it stopped.
+    """
+    try:
+        ends = await walk(growth, samples, depth)
+    except (BudgetExhausted, Interrupted):
+        with suppress(BudgetExhausted, Interrupted):
+            await growth.score([node for node in growth.tree if node.terminal is not None])
+        raise
+    await growth.score(ends)
+    return SOLVED if growth.solved(ends) else COMPLETE if ends else NO_THOUGHTS
 
 
 async def walk(growth: Growth, samples: int, depth: int) -> list[Node]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ...protocols.outcome import Cost
@@ -12,9 +12,9 @@ from ..budget import BudgetExhausted
 from .evaluators import Evaluator
 from .problem import Problem, Rejected
 from .proposers import Proposer
-from .thinking import Interrupted, Thinking
+from .thinking import Interrupted, Thinking, stop_reason
 from .trace import Trace
-from .tree import Node, Score, Thought, Tree
+from .tree import Node, Score, Thought, Tree, state_text
 
 SOLVED = "solved"
 COMPLETE = "complete"
@@ -23,6 +23,15 @@ NO_THOUGHTS = "no thoughts"
 INTERRUPTED = "interrupted"
 """Why a search stopped: a final state is good enough; it did all it was to do; nothing is left to try; the
 proposer has nothing (legal) to say; somebody stopped it. A limit is named: "budget.tokens"."""
+
+
+OWN_LIMIT = "budget.expansions"
+"""Why a best-first search stopped that expanded as many states as it was to; no limit of the whole run."""
+
+
+def halted(reason: str) -> bool:
+    """Whether a limit of the whole run or a stop ended a search: nothing around it can go on either."""
+    return reason == INTERRUPTED or (reason.startswith("budget.") and reason != OWN_LIMIT)
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,11 @@ class Result:
     """
 
     best: Node
-    ranked: tuple[Node, ...]
+    ranked: tuple[Node, ...] = field(repr=False)
     stop_reason: str
     usage: Cost
-    tree: Tree
-    trace: Trace
+    tree: Tree = field(repr=False)
+    trace: Trace = field(repr=False)
 
     @property
     def answer(self) -> str | None:
@@ -67,7 +76,10 @@ class Result:
 class Search(Protocol):
     """An order in which a tree is grown."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As it stands in the record."""
+        ...
 
     async def run(
         self, problem: Problem[Any, Any], proposer: Proposer, evaluator: Evaluator, thinking: Thinking
@@ -99,7 +111,7 @@ class Growth:
     """A tree that grows: proposes, applies, merges and scores in batches, and records it all.
 
     Args:
-        merge: Of open nodes with one key only the first is gone on with.
+        merge: Of open nodes with one key only the first is gone on with, and one that lies less deep.
         enough: A final state with this value ends the search.
     """
 
@@ -132,7 +144,7 @@ class Growth:
             proposer=type(self.proposer).__name__,
             evaluator=type(self.evaluator).__name__,
             kind=self.evaluator.kind,
-            state=str(root.state),
+            state=state_text(root.state),
         )
         if root.terminal is not None:
             root.status = "final"
@@ -144,18 +156,23 @@ class Growth:
         Every thought becomes a node; what is illegal or leads to a state that is known is closed at once,
         with the reason.
         """
-        proposed = await self.proposer.propose(nodes, width, self.thinking)
-        if len(proposed) != len(nodes):
-            remedy = "A proposer returns one list of thoughts for each node that it was given."
-            raise SearchRefused("the number of lists that were proposed", len(proposed), remedy)
+        proposed = await self._proposed(nodes, width)
         return [self.add(node, thoughts[:width]) for node, thoughts in zip(nodes, proposed, strict=True)]
 
     async def spread(self, count: int) -> list[Node]:
         """`count` independent first thoughts below the root, equal ones too."""
         root = self.tree.root
         lanes = [Node(f"~{place}", None, root.state) for place in range(count)]
-        proposed = await self.proposer.propose(lanes, 1, self.thinking)
+        proposed = await self._proposed(lanes, 1)
         return self.add(root, [thought for thoughts in proposed for thought in thoughts[:1]])
+
+    async def _proposed(self, nodes: Sequence[Node], width: int) -> list[list[Thought]]:
+        await self.thinking.breathe()
+        proposed = await self.proposer.propose(nodes, width, self.thinking)
+        if len(proposed) != len(nodes):
+            remedy = "A proposer returns one list of thoughts for each node that it was given."
+            raise SearchRefused("the number of lists that were proposed", len(proposed), remedy)
+        return proposed
 
     def add(self, node: Node, thoughts: Sequence[Thought]) -> list[Node]:
         """The children of `node` by these thoughts that can be gone on with; `node` is dead without any."""
@@ -180,7 +197,7 @@ class Growth:
             return None if child.status == "pruned" else child
         key = self.problem.key(made)
         twin = self._known.get(key) if self.merge else None
-        if twin is not None:
+        if twin is not None and twin.depth <= node.depth + 1:  # a deeper one may have met the limit
             why = f"the state of {twin.id or 'the root'}"
             self._tell_node(self.tree.add(node, thought, made, None, "pruned", why))
             return None
@@ -196,7 +213,7 @@ class Growth:
             node.id,
             text="" if thought is None else thought.text,
             logprob=None if thought is None else thought.logprob,
-            state=str(node.state),
+            state=state_text(node.state),
             status=node.status,
             why=node.why,
             answer=node.answer,
@@ -254,14 +271,13 @@ async def to_the_end(growth: Growth, work: Any) -> Result:
     """
     try:
         reason = await work
-    except BudgetExhausted as error:
-        reason = f"budget.{error.what.replace(' ', '_')}"
-    except Interrupted:
-        reason = INTERRUPTED
+    except (BudgetExhausted, Interrupted) as error:
+        reason = stop_reason(error)
     return growth.result(reason)
 
 
 def _in_range(score: Score) -> Score:
+    score = replace(score, value=float(score.value))
     if not math.isfinite(score.value):
         return replace(score, value=0.0, detail=f"{score.value} counts as 0. {score.detail}".strip())
     if not 0.0 <= score.value <= 1.0:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 class Strategy(Protocol):
     """A way to think. Strategies nest: what is inside shares budget and record (`Thinking.within`)."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As it stands in the record, and among `STRATEGIES`."""
+        ...
 
     async def solve(self, task: Task, thinking: Thinking) -> Result:
         """The best answer that the budget allows.
@@ -102,7 +105,7 @@ class Answers:
 async def think(
     task: str | Task | Problem[Any, Any],
     model: Model,
-    strategy: str | Strategy = "chain-of-thought",
+    strategy: str | Strategy | None = None,
     *,
     budget: Budget | None = None,
     seed: int = 0,
@@ -115,8 +118,10 @@ async def think(
     Args:
         task: A question, a `Task`, or a `Problem` with states.
         model: Anything that `load_model` gives.
-        strategy: See `STRATEGIES`, or an object.
-        budget: Limits; None sets none.
+        strategy: See `STRATEGIES`, or an object. None: a tree of thoughts where there is a problem with
+            states, else a chain of thought.
+        budget: Limits; None sets none. What the journal has on record is added to what it has used: give a
+            fresh one to a run that is resumed.
         seed: The same seed gives the same result.
         journal: File in which everything is recorded; given one that holds a search already, it is resumed.
         show: Called with each event.
@@ -125,11 +130,12 @@ async def think(
     Raises:
         UnknownStrategy, JournalError, TraceDiverged, CoreModelError.
     """
-    chosen = strategy_named(strategy)
     if isinstance(task, str):
         task = Task(task)
     elif not isinstance(task, Task):
         task = Task("", problem=task)
+    usual = "chain-of-thought" if task.problem is None else "tree-of-thoughts"
+    chosen = strategy_named(usual if strategy is None else strategy)
     trace = Trace() if journal is None else Trace.open(journal, task.question or type(task.problem).__name__)
     with trace:
         if show is not None:
@@ -148,7 +154,7 @@ async def think(
 def think_sync(
     task: str | Task | Problem[Any, Any],
     model: Model,
-    strategy: str | Strategy = "chain-of-thought",
+    strategy: str | Strategy | None = None,
     *,
     budget: Budget | None = None,
     seed: int = 0,

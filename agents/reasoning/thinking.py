@@ -11,26 +11,28 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import JsonValue
 
+from ...core_model.errors import CacheFull, MalformedOutput
+from ...core_model.generation import Generation
 from ...protocols.outcome import Cost
-from ..budget import Budget
-from .trace import Trace
+from ..budget import Budget, BudgetExhausted
+from .asking import Choice, Prompt, Request, Said, choice_facts, read_answer, request_facts
+from .caches import Caches
+from .trace import HALTED, Trace, TraceDiverged, answer_cost
 
 if TYPE_CHECKING:
-    from ...core_model.chat_template import Message
-    from ...core_model.generation import Generation, Model, Thread
-    from ...core_model.grammar import Grammar
+    from ...core_model.generation import Model, Thread
 
 T = TypeVar("T")
 
-MOST_THREADS = 256
-"""Caches that are kept open for thoughts that may be gone on with."""
+Work = Callable[[], Coroutine[Any, Any, None]]
+"""Begins to ask for something, and may be begun again."""
 
 
 class Interrupted(Exception):
@@ -40,85 +42,22 @@ class Interrupted(Exception):
         super().__init__("The search was told to stop. It can be resumed from its journal.")
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """What a model reads: a conversation, and what it has said so far in the answer that it goes on with.
-
-    Attributes:
-        turns: (role, text) of each message.
-    """
-
-    turns: tuple[tuple[str, str], ...]
-    said: str = ""
-
-    @classmethod
-    def of(cls, question: str, instructions: str = "", said: str = "") -> Prompt:
-        """A question with its instructions."""
-        system = (("system", instructions),) if instructions else ()
-        return cls((*system, ("user", question)), said)
-
-    @property
-    def messages(self) -> list[Message]:
-        """The conversation as models take it."""
-        return [cast("Message", {"role": role, "content": text}) for role, text in self.turns]
-
-    def and_said(self, text: str) -> Prompt:
-        """With `text` behind what was said."""
-        return replace(self, said=self.said + text)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One answer that is wanted of the model.
-
-    Attributes:
-        tag: Tells samples of one prompt apart; with the run's seed it decides the random numbers.
-        keep: The answer will be gone on with, so its cache is kept.
-    """
-
-    prompt: Prompt
-    tag: str = ""
-    temperature: float = 0.0
-    top_p: float = 1.0
-    max_tokens: int = 256
-    stop: tuple[str, ...] = ()
-    grammar: Grammar | None = None
-    keep: bool = False
-
-
-@dataclass(frozen=True)
-class Said:
-    """What the model answered.
-
-    Attributes:
-        logprob: Natural log of the probability of the tokens that the grammar left open; None where unknown.
-        tokens: Generated.
-        prompt_tokens: Of the whole prompt.
-        cut: It ran out of tokens; never read it as whole.
-    """
-
-    text: str
-    logprob: float | None
-    tokens: int
-    prompt_tokens: int
-    cut: bool
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Texts of which each is to be given its log-probability as what comes next."""
-
-    prompt: Prompt
-    options: tuple[str, ...]
+def stop_reason(error: BudgetExhausted | Interrupted) -> str:
+    """Why a search that raised this stopped: "interrupted", or the limit, such as "budget.tokens"."""
+    if isinstance(error, Interrupted):
+        return "interrupted"
+    return f"budget.{error.what.replace(' ', '_')}"
 
 
 @dataclass
 class _Shared:
     """What a search and all searches inside it have together."""
 
-    threads: OrderedDict[Prompt, Thread] = field(default_factory=OrderedDict["Prompt", "Thread"])
+    caches: Caches
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     counted: set[str] = field(default_factory=set[str])
+    called: Counter[str] = field(default_factory=Counter[str])
+    asked: set[str] = field(default_factory=set[str])
     prefilled: int = 0
 
 
@@ -147,12 +86,15 @@ class Thinking:
         self.scope = ""
         self.used = Cost()
         self._outer: Thinking | None = None
-        self._shared = _Shared()
+        self._shared = _Shared(Caches(model))
 
     def within(self, name: str) -> Thinking:
-        """The door for a search inside this one: same budget, record and caches, its own scope."""
+        """The door for a search inside this one: same budget, record and caches, its own scope.
+
+        Searches side by side need different names, or one takes the other's events and answers for its own.
+        """
         inner = Thinking(self.model, self.budget, self.trace, seed=self.seed, fork=self.fork)
-        inner.scope = f"{self.scope}{name}/"
+        inner.scope = f"{self.scope}{name.replace('%', '%25').replace('/', '%2F')}/"
         inner._outer, inner._shared = self, self._shared
         return inner
 
@@ -172,29 +114,30 @@ class Thinking:
     # --- asking -----------------------------------------------------------------------
 
     async def generate(self, requests: Sequence[Request]) -> list[Said]:
-        """The answers to all requests, computed as one batch.
+        """The answers to all requests, computed as one batch; a request that was made before has its answer.
 
         Raises:
             BudgetExhausted: The batch would exceed a limit; nothing of it was spent.
             Interrupted: `stop` was called.
             CoreModelError: The model failed.
         """
-        keys = [self._key("generate", _facts(request)) for request in requests]
-        todo = [place for place, key in enumerate(keys) if self.trace.recorded(key) is None]
-        self._check(len(todo))
-        groups: dict[Prompt, list[int]] = {}
-        for place in todo:
-            groups.setdefault(requests[place].prompt, []).append(place)
-        await self._all(
-            [
-                self._generate_group(prompt, [(keys[place], requests[place]) for place in places])
-                for prompt, places in groups.items()
-            ]
-        )
-        answers = [self._recorded(key) for key in keys]
-        for key, answer in zip(keys, answers, strict=True):
-            self._count(key, _whole(answer["read"]) + _whole(answer["tokens"]))
-        return [_said(answer) for answer in answers]
+        keys = [self._key("generate", request_facts(request)) for request in requests]
+        wanted = dict(zip(keys, requests, strict=True))
+        payers: dict[Prompt, str] = {}  # whoever asks first, also where a killed process asked it
+        for key, request in wanted.items():
+            if key not in self._shared.counted:
+                payers.setdefault(request.prompt, key)
+
+        def work(prompt: Prompt, group: list[str]) -> Work:
+            return lambda: self._generate_group(
+                prompt, [(key, wanted[key]) for key in group], payers.get(prompt)
+            )
+
+        groups: dict[Prompt, list[str]] = {}
+        for key in self._fresh(keys):
+            groups.setdefault(wanted[key].prompt, []).append(key)
+        answers = await self._ask(keys, [work(prompt, group) for prompt, group in groups.items()])
+        return [read_answer(answer) for answer in answers]
 
     async def score(self, choices: Sequence[Choice]) -> list[list[float]]:
         """Log-probability (nats) of each option of each choice.
@@ -203,33 +146,55 @@ class Thinking:
             BudgetExhausted, Interrupted, CoreModelError: As `generate`.
             NotSupported: The model tells no probabilities (`capabilities.score`).
         """
-        keys = [self._key("score", _choice_facts(choice), everywhere=True) for choice in choices]
-        todo = {key: place for place, key in enumerate(keys) if self.trace.recorded(key) is None}
-        self._check(len(todo))
-        await self._all([self._score_one(key, choices[place]) for key, place in todo.items()])
-        for key in keys:
-            self._count(key, _whole(self._recorded(key)["prompt_tokens"]))
-        return [cast("list[float]", self._recorded(key)["scores"]) for key in keys]
+        keys = [self._key("score", choice_facts(choice), everywhere=True) for choice in choices]
+        wanted = dict(zip(keys, choices, strict=True))
+
+        def work(key: str) -> Work:
+            return lambda: self._score_one(key, wanted[key])
+
+        answers = await self._ask(keys, [work(key) for key in self._fresh(keys)])
+        return [[float(value) for value in cast("list[Any]", answer["scores"])] for answer in answers]
 
     async def call(
         self, name: str, given: JsonValue, act: Callable[[], JsonValue | Awaitable[JsonValue]]
     ) -> JsonValue:
-        """What a function or tool of the user returns, recorded like an answer of the model.
+        """What a function or tool of the user returns, as JSON, recorded like an answer of the model.
+
+        The same call made again is made again: the world may have changed, or it is another function.
 
         Raises:
             CallFailed: It raised; what it raised is on record too.
         """
-        key = self._key("call", {"name": name, "given": given})
+        facts: JsonValue = {"name": name, "given": given}
+        call = self._key("call", facts)
+        self._shared.called[call] += 1
+        key = self._key("call", [facts, self._shared.called[call]])
         answer = self.trace.recorded(key)
         if answer is None:
             if self._shared.stopping.is_set():
-                raise Interrupted
+                raise self._halted(Interrupted())
             answer = await _tried(act)
             answer |= {"name": name, "given": given, "scope": self.scope}
-            self.trace.record(key, answer)
+            self._keep(key, answer)
+        self._count(key, answer)
         if "error" in answer:
             raise CallFailed(name, str(answer["error"]))
         return answer["returned"]
+
+    async def breathe(self) -> None:
+        """Let signals and other tasks have their turn, and end a search that was stopped or has no time left.
+
+        A search that asks no model would otherwise never notice. What is on record already is not ended.
+        """
+        await asyncio.sleep(0)
+        if self.trace.repeats(self.scope):
+            return
+        if self._shared.stopping.is_set():
+            raise self._halted(Interrupted())
+        try:
+            replace(self.budget, tokens=None, model_calls=None, steps=None).check()
+        except BudgetExhausted as error:
+            raise self._halted(error) from None
 
     # --- inside -----------------------------------------------------------------------
 
@@ -239,135 +204,189 @@ class Thinking:
         text = json.dumps([kind, where, self.model.name, facts], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
-    def _recorded(self, key: str) -> dict[str, JsonValue]:
-        answer = self.trace.recorded(key)
-        if answer is None:
-            raise RuntimeError(f"no answer was recorded under {key!r}; this is a fault of punchlist")
-        return answer
+    def _fresh(self, keys: Sequence[str]) -> list[str]:
+        return [key for key in dict.fromkeys(keys) if self.trace.recorded(key) is None]
 
-    def _check(self, calls: int) -> None:
-        if calls:
-            if self._shared.stopping.is_set():
-                raise Interrupted
-            self.budget.check(model_calls=calls)
+    async def _ask(self, keys: Sequence[str], works: Sequence[Work]) -> list[dict[str, JsonValue]]:
+        """The answers under `keys`, after the works that give those which are not on record."""
+        fresh = self._fresh(keys)
+        if fresh:
+            self._admit(keys)
+            self._shared.asked.update(fresh)
+        try:
+            if not await self._all(works):
+                raise self._halted(Interrupted())
+        finally:
+            self._shared.asked.difference_update(fresh)
+            found = {key: self.trace.recorded(key) for key in keys}
+            for key, answer in found.items():
+                if answer is not None:
+                    self._count(key, answer)
+        return [cast("dict[str, JsonValue]", found[key]) for key in keys]
 
-    def _count(self, key: str, tokens: int) -> None:
+    def _admit(self, keys: Sequence[str]) -> None:
+        """Refuse a batch that the budget does not allow.
+
+        Part of it may be on record from a process that was killed: it is judged as it was then, as a whole.
+        """
+        if self._shared.stopping.is_set():
+            raise self._halted(Interrupted())
+        new = [key for key in dict.fromkeys(keys) if key not in self._shared.counted]
+        before = [answer for key in new if (answer := self.trace.recorded(key)) is not None]
+        paid = sum(map(answer_cost, before), Cost())
+        cost = self.budget.cost
+        cost = replace(
+            cost,
+            tokens=cost.tokens - paid.tokens,
+            model_calls=cost.model_calls - paid.model_calls + len(self._shared.asked),
+        )
+        try:
+            replace(self.budget, cost=cost).check(model_calls=len(new))
+        except BudgetExhausted as error:
+            raise self._halted(error) from None
+
+    def _halted(self, error: BudgetExhausted | Interrupted) -> BudgetExhausted | Interrupted:
+        self.tell(HALTED, reason=stop_reason(error))
+        return error
+
+    def _keep(self, key: str, answer: dict[str, JsonValue]) -> None:
+        """Record an answer and what it cost; once, also where two searches side by side asked the same."""
+        if self.trace.recorded(key) is None:
+            self.trace.record(key, answer)
+            cost = answer_cost(answer)
+            self.budget.spend(tokens=cost.tokens, model_calls=cost.model_calls, tool_calls=cost.tool_calls)
+        self._shared.asked.discard(key)
+
+    def _count(self, key: str, answer: dict[str, JsonValue]) -> None:
         """Count an answer as used, once, also where it was on record: a resumed search tells the same."""
         if key in self._shared.counted:
             return
         self._shared.counted.add(key)
         door: Thinking | None = self
         while door is not None:
-            door.used += Cost(tokens=tokens, model_calls=1)
+            door.used += answer_cost(answer)
             door = door._outer
 
-    async def _all(self, works: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """Do all at once, or stop them all when one fails or the search is told to stop."""
+    async def _all(self, works: Sequence[Work]) -> bool:
+        """Do all at once; stop them all when one fails, or, returning False, when the search is stopped."""
         if not works:
-            return
-        group = asyncio.ensure_future(_together(works))
+            return True
+        group = asyncio.ensure_future(self._patiently(works))
         stop = asyncio.ensure_future(self._shared.stopping.wait())
         try:
             await asyncio.wait({group, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not group.done():
-                raise Interrupted
-            group.result()
+            if group.done():
+                group.result()
+                return True
+            return False
         finally:
             stop.cancel()
             group.cancel()
             await asyncio.gather(group, stop, return_exceptions=True)
 
-    async def _generate_group(self, prompt: Prompt, wanted: Sequence[tuple[str, Request]]) -> None:
-        """Answers that share a prompt: forks of one thread where there is more than one, or a beginning."""
+    async def _patiently(self, works: Sequence[Work]) -> None:
+        """All at once; what finds the model's memory full is done afterwards, one by one, in an empty one."""
+        late: list[Work] = []
+
+        def unless_full(work: Work) -> Work:
+            async def attempt() -> None:
+                try:
+                    await work()
+                except CacheFull:
+                    late.append(work)
+
+            return attempt
+
+        await together([unless_full(work) for work in works])
+        for work in late:
+            await self._shared.caches.drop()
+            await work()
+
+    async def _generate_group(
+        self, prompt: Prompt, group: Sequence[tuple[str, Request]], payer: str | None
+    ) -> None:
+        """Answers that share a prompt: forks of one thread where there is more than one, or a beginning.
+
+        Args:
+            payer: Whose answer the prompt is counted with.
+        """
+        wanted = [(key, request) for key, request in group if self.trace.recorded(key) is None]
         if len(wanted) == 1 and not prompt.said and not wanted[0][1].keep:
             key, request = wanted[0]
-            made = await self.model.generate(
-                prompt.messages, sampling=self._sampling(request), grammar=request.grammar
+            made = await self._whole(
+                prompt,
+                self.model.generate(
+                    prompt.messages, sampling=self._sampling(request), grammar=request.grammar
+                ),
             )
-            self._keep_answer(key, request, made, read=made.prompt_tokens)
-            return
-        if self.fork:
-            trunk = await self._thread(prompt)
-            branches = await trunk.fork(len(wanted))
+            self._keep_answer(key, request, made, pays=key == payer or not self.fork)
+        elif self.fork:
+            async with self._shared.caches.use(prompt) as trunk:
+                await self._grow(await trunk.fork(len(wanted)), wanted, payer)
         else:
-            branches = [await self._fresh(prompt) for _ in wanted]
-        try:
-            await _together(
-                [
-                    self._grow(branch, key, request, first=place == 0 or not self.fork)
-                    for place, (branch, (key, request)) in enumerate(zip(branches, wanted, strict=True))
-                ]
-            )
-        finally:
-            kept = set(map(id, self._shared.threads.values()))
-            for branch in branches:
-                if id(branch) not in kept:
-                    await branch.close()
+            branches: list[Thread] = []
+            for _ in wanted:
+                branches.append(await self._shared.caches.fresh(prompt))
+            await self._grow(branches, wanted, payer)
 
-    async def _grow(self, branch: Thread, key: str, request: Request, *, first: bool) -> None:
-        begun = len(branch.text)
-        made = await branch.generate(sampling=self._sampling(request), grammar=request.grammar)
-        self._keep_answer(key, request, made, read=made.prompt_tokens if first else 0)
-        grown = request.prompt.and_said(branch.text[begun:])
-        if request.keep and self.fork and grown not in self._shared.threads:
-            await self._put(grown, branch)
+    async def _grow(
+        self, branches: Sequence[Thread], wanted: Sequence[tuple[str, Request]], payer: str | None
+    ) -> None:
+        """An answer from each branch; those that are to be gone on with are kept, the others closed."""
+        closing = set(branches)
+
+        def work(branch: Thread, key: str, request: Request) -> Work:
+            async def grow() -> None:
+                begun = len(branch.text)
+                made = await self._whole(
+                    request.prompt,
+                    branch.generate(sampling=self._sampling(request), grammar=request.grammar),
+                )
+                self._keep_answer(key, request, made, pays=key == payer or not self.fork)
+                grown = request.prompt.and_said(branch.text[begun:])
+                if request.keep and self.fork and self._shared.caches.keep(grown, branch):
+                    closing.discard(branch)
+
+            return grow
+
+        try:
+            await together([work(branch, *pair) for branch, pair in zip(branches, wanted, strict=True)])
+        finally:
+            for branch in closing:
+                await branch.close()
+
+    async def _whole(self, prompt: Prompt, asked: Awaitable[Generation]) -> Generation:
+        """An answer; one that a server could not bring into the grammar counts as cut, and is paid for."""
+        try:
+            return await asked
+        except MalformedOutput as error:
+            tokens = sum(map(self.model.count_tokens, error.answers))
+            read = self._tokens(prompt) * len(error.answers)
+            last = error.answers[-1] if error.answers else ""
+            return Generation(last, (), (), "length", read, 0.0, untold_tokens=tokens)
 
     async def _score_one(self, key: str, choice: Choice) -> None:
-        if choice.prompt.said and self.fork:
-            scores = await (await self._thread(choice.prompt)).score(choice.options)
-        elif choice.prompt.said:
-            thread = await self._fresh(choice.prompt)
+        caches = self._shared.caches
+        if not choice.prompt.said:
+            scores = await self.model.score(choice.prompt.messages, choice.options)
+        elif self.fork:
+            async with caches.use(choice.prompt) as thread:
+                scores = await thread.score(choice.options)
+        else:
+            thread = await caches.fresh(choice.prompt)
             try:
                 scores = await thread.score(choice.options)
             finally:
                 await thread.close()
-        else:
-            scores = await self.model.score(choice.prompt.messages, choice.options)
         read = self._tokens(choice.prompt)
-        answer = _choice_facts(choice)
+        answer = choice_facts(choice)
         answer |= {"prompt_tokens": read, "read": read, "tokens": 0, "scope": self.scope}
         answer["scores"] = list[JsonValue](scores)
-        self.trace.record(key, answer)
-        self.budget.spend(tokens=read, model_calls=1)
-
-    async def _thread(self, prompt: Prompt) -> Thread:
-        """The thread that has read `prompt`: kept, forked from the longest that is kept, or fresh."""
-        threads = self._shared.threads
-        found = threads.get(prompt)
-        if found is not None:
-            threads.move_to_end(prompt)
-            return found
-        base = max(
-            (key for key in threads if key.turns == prompt.turns and prompt.said.startswith(key.said)),
-            key=lambda key: len(key.said),
-            default=None,
-        )
-        if base is None:
-            thread = await self._fresh(prompt)
-        else:
-            thread = (await threads[base].fork())[0]
-            await thread.extend(prompt.said[len(base.said) :])
-        await self._put(prompt, thread)
-        return thread
-
-    async def _fresh(self, prompt: Prompt) -> Thread:
-        thread = await self.model.open(prompt.messages)
-        if prompt.said:
-            await thread.extend(prompt.said)
-        return thread
-
-    async def _put(self, prompt: Prompt, thread: Thread) -> None:
-        threads = self._shared.threads
-        threads[prompt] = thread
-        while len(threads) > MOST_THREADS:
-            _, oldest = threads.popitem(last=False)
-            await oldest.close()
+        self._keep(key, answer)
 
     async def aclose(self) -> None:
         """Give the caches back."""
-        while self._shared.threads:
-            _, thread = self._shared.threads.popitem()
-            await thread.close()
+        await self._shared.caches.drop()
 
     def _sampling(self, request: Request) -> Any:
         from ...core_model.sampling import Sampling
@@ -385,24 +404,20 @@ class Thinking:
         texts = [text for _, text in prompt.turns]
         return sum(self.model.count_tokens(text) for text in [*texts, prompt.said] if text)
 
-    def _keep_answer(self, key: str, request: Request, made: Generation, *, read: int) -> None:
-        """Record an answer; `read` prompt tokens are paid for with it."""
-        known = [value for value in made.logprobs if value is not None]
-        self.trace.record(
-            key,
-            {
-                "text": made.text,
-                "logprob": sum(known) if known else None,
-                "tokens": made.output_tokens,
-                "prompt_tokens": made.prompt_tokens,
-                "read": read,
-                "cut": made.truncated,
-                "scope": self.scope,
-            }
-            | _facts(request),
-        )
-        self.budget.spend(tokens=read + made.output_tokens, model_calls=1)
+    def _keep_answer(self, key: str, request: Request, made: Generation, *, pays: bool) -> None:
+        """Record an answer; `pays` tells whether its prompt is counted with it."""
         self._shared.prefilled += made.prefilled_tokens
+        known = [value for value in made.logprobs if value is not None]
+        answer: dict[str, JsonValue] = {
+            "text": made.text,
+            "logprob": sum(known) if known else None,
+            "tokens": made.output_tokens,
+            "prompt_tokens": made.prompt_tokens,
+            "read": made.prompt_tokens if pays else 0,
+            "cut": made.truncated,
+            "scope": self.scope,
+        }
+        self._keep(key, answer | request_facts(request))
 
 
 class CallFailed(Exception):
@@ -413,12 +428,12 @@ class CallFailed(Exception):
         super().__init__(f"{name!r} failed: {error}.")
 
 
-async def _together(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+async def together(works: Sequence[Work]) -> None:
     """All at once; the first error ends the others and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:
             for work in works:
-                group.create_task(work)
+                group.create_task(work())
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors
 
@@ -427,43 +442,8 @@ async def _tried(act: Callable[[], JsonValue | Awaitable[JsonValue]]) -> dict[st
     try:
         made = act()
         returned = await made if isinstance(made, Awaitable) else made
+        return {"returned": json.loads(json.dumps(returned, allow_nan=False))}
+    except (BudgetExhausted, Interrupted, TraceDiverged):  # it thinks itself; this is about the search
+        raise
     except Exception as error:  # the edge to the user's own code: whatever it raises is its answer
         return {"error": f"{type(error).__name__}: {error}"}
-    return {"returned": returned}
-
-
-def _facts(request: Request) -> dict[str, JsonValue]:
-    grammar = None if request.grammar is None else request.grammar.compiled
-    return {
-        "prompt": [list(turn) for turn in request.prompt.turns],
-        "said": request.prompt.said,
-        "tag": request.tag,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "max_tokens": request.max_tokens,
-        "stop": list(request.stop),
-        "grammar": None if grammar is None else hashlib.sha256(grammar.encode()).hexdigest()[:16],
-    }
-
-
-def _choice_facts(choice: Choice) -> dict[str, JsonValue]:
-    return {
-        "prompt": [list(turn) for turn in choice.prompt.turns],
-        "said": choice.prompt.said,
-        "options": list(choice.options),
-    }
-
-
-def _said(answer: dict[str, JsonValue]) -> Said:
-    logprob = answer["logprob"]
-    return Said(
-        str(answer["text"]),
-        float(logprob) if isinstance(logprob, int | float) else None,
-        _whole(answer["tokens"]),
-        _whole(answer["prompt_tokens"]),
-        bool(answer["cut"]),
-    )
-
-
-def _whole(value: JsonValue) -> int:
-    return value if isinstance(value, int) else 0

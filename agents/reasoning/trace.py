@@ -2,13 +2,16 @@
 
 Two kinds of rows: events of the tree ("tree") and answers of model and tools ("thought"). A search is a
 deterministic function of these answers. So it is resumed by running it again: what is recorded is not asked
-again, the events come out the same and are not written twice, and from there on it simply goes on.
+again, the events come out the same and are not written twice, and from there on it simply goes on. Events of
+one scope come in one order; those of searches side by side may mix in any.
 
 Does not cover: wall-clock limits. A run that one of them cut may get further when it is resumed.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +23,12 @@ from ...protocols.journal import Journal
 from ...protocols.messages import new_id
 from ...protocols.outcome import Cost
 
-EVENT, ANSWER = "tree", "thought"
-"""Kinds of the journal's rows."""
+EVENT, ANSWER, CUT = "tree", "thought", "tree_cut"
+"""Kinds of the journal's rows. A cut takes back the events behind the first so many."""
+
+HALTED = "halted"
+"""The event with which a spent budget or a stop ends a search. What is told behind it is only the way out, so
+a search that is resumed and gets further takes it back."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class TraceEvent:
     """One thing that happened in a search.
 
     Attributes:
-        what: "began", "node", "scored", "pruned", "expanded", "reflected", "trial", "tool", "stopped", ...
+        what: "began", "node", "scored", "closed", "reflected", "trial", "failed", "halted", "stopped", ...
         scope: Which search: "" is the outermost, "trial 2/" one inside it.
         node: Id of the node that it is about, "" for the root or none.
         body: What there is to tell; depends on `what`.
@@ -88,8 +95,9 @@ class Trace:
         self.journal, self.run, self.task, self.attempt = journal, run, task, attempt
         self.listeners: list[Callable[[TraceEvent], None]] = []
         self._events: list[TraceEvent] = []
+        self._told: list[TraceEvent] = []
+        self._ahead: dict[str, deque[int]] = {}
         self._answers: dict[str, dict[str, JsonValue]] = {}
-        self._told = 0
         if journal is not None:
             self._read(journal)
 
@@ -120,11 +128,15 @@ class Trace:
     @property
     def events(self) -> list[TraceEvent]:
         """All events so far; in a search that is resumed, only as far as it has come again."""
-        return self._events[: self._told]
+        return list(self._told)
 
     def all_events(self) -> list[TraceEvent]:
         """All events on record, also those that a resumed search has not come to yet."""
         return list(self._events)
+
+    def repeats(self, scope: str) -> bool:
+        """Whether the next event of this scope should be on record already."""
+        return bool(self._ahead.get(scope))
 
     def answers(self) -> Iterator[dict[str, JsonValue]]:
         """All recorded answers, in the order in which they were given."""
@@ -141,14 +153,16 @@ class Trace:
             TraceDiverged: Something else is on record.
             JournalError: It cannot be written.
         """
-        event = TraceEvent(what, scope, node, body)
-        if self._told < len(self._events):
-            if self._events[self._told] != event:
-                raise TraceDiverged(self._events[self._told], event)
+        event = TraceEvent(what, scope, node, cast("dict[str, JsonValue]", _plain(body)))
+        ahead = self._ahead.get(scope)
+        if ahead and self._events[ahead[0]] != event:
+            self._take_back(ahead[0], event)
+            ahead = None
+        if ahead:
+            ahead.popleft()
         else:
-            self._events.append(event)
-            self._write(EVENT, event.row())
-        self._told += 1
+            self._append(event)
+        self._told.append(event)
         for listener in self.listeners:
             listener(event)
 
@@ -157,20 +171,55 @@ class Trace:
         return self._answers.get(key)
 
     def record(self, key: str, answer: dict[str, JsonValue]) -> None:
-        """Keep an answer before anything is made of it."""
-        self._answers[key] = answer
+        """Keep an answer before anything is made of it. Numbers that JSON does not have become texts."""
+        answer = cast("dict[str, JsonValue]", _plain(answer))
         self._write(ANSWER, answer, key)
+        self._answers[key] = answer
+
+    def _append(self, event: TraceEvent) -> None:
+        self._write(EVENT, event.row())
+        self._events.append(event)
+
+    def _take_back(self, place: int, event: TraceEvent) -> None:
+        """Forget the way out of a search that was halted; `event` comes instead of what is at `place`."""
+        coming = {number for numbers in self._ahead.values() for number in numbers}
+        halts = (number for number in sorted(coming) if self._events[number].what == HALTED)
+        cut = next(halts, len(self._events))
+        if place < cut:
+            raise TraceDiverged(self._events[place], event)
+        again = [self._events[number] for number in range(cut, len(self._events)) if number not in coming]
+        self._write(CUT, {"kept": cut})
+        del self._events[cut:]
+        for scope, numbers in self._ahead.items():
+            self._ahead[scope] = deque(number for number in numbers if number < cut)
+        for told in again:
+            self._append(told)
 
     def _write(self, kind: str, body: dict[str, JsonValue], key: str = "") -> None:
         if self.journal is not None:
             self.journal.append(kind, body, run=self.run, task=self.task, attempt=self.attempt, key=key)
 
     def _read(self, journal: Journal) -> None:
-        for row in journal.rows(self.run, kinds=(EVENT, ANSWER)):
+        for row in journal.rows(self.run, kinds=(EVENT, ANSWER, CUT)):
             if (row.task, row.attempt) != (self.task, self.attempt) or not isinstance(row.body, dict):
                 continue
             body = cast("dict[str, Any]", row.body)
             if row.kind == EVENT:
                 self._events.append(TraceEvent.read(body))
+            elif row.kind == CUT:
+                del self._events[body["kept"] :]
             else:
                 self._answers[row.key] = body
+        for number, event in enumerate(self._events):
+            self._ahead.setdefault(event.scope, deque()).append(number)
+
+
+def _plain(value: Any) -> JsonValue:
+    """A value as it comes back from a journal, so that what is on record equals what is told."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast("list[Any]", value)]
+    return cast("JsonValue", value)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal, cast
 
 from .problem import Terminal
 
@@ -53,22 +53,23 @@ class Node:
     Attributes:
         id: Its place: "" is the root, "2.0" the first child of the third child of the root.
         why: Why it was pruned or is dead.
+        depth: Thoughts from the root.
     """
 
     id: str
-    parent: Node | None
+    parent: Node | None = field(repr=False)
     state: Any
     thought: Thought | None = None
     terminal: Terminal | None = None
     score: Score | None = None
     status: Status = "open"
     why: str = ""
-    children: list[Node] = field(default_factory=list["Node"])
+    children: list[Node] = field(default_factory=list["Node"], repr=False)
+    depth: int = field(init=False)
 
-    @property
-    def depth(self) -> int:
-        """Thoughts from the root."""
-        return 0 if not self.id else self.id.count(".") + 1
+    def __post_init__(self) -> None:
+        above = 0 if self.parent is None else self.parent.depth
+        self.depth = above + (self.thought is not None)
 
     @property
     def value(self) -> float:
@@ -137,3 +138,27 @@ class Tree:
         return sorted(final, key=lambda node: -node.value) + sorted(
             rest, key=lambda node: (-node.value, -node.depth)
         )
+
+
+def state_text(state: Any) -> str:
+    """A state in words, the same in every process: sets in order, and no addresses of objects."""
+    return str(state) if isinstance(state, str) else _shown(state, str)
+
+
+def _shown(value: Any, plain: Callable[[Any], str] = repr) -> str:
+    kind = cast("Any", type(value))
+    plain_repr = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
+    made_repr = kind.__str__ is object.__str__ and hasattr(kind.__repr__, "__wrapped__")  # a dataclass's
+    if kind in (set, frozenset):
+        return "{" + ", ".join(sorted(map(_shown, value))) + "}"
+    if kind is tuple and len(value) == 1:
+        return f"({_shown(value[0])},)"
+    if kind in (tuple, list):
+        ends = "()" if kind is tuple else "[]"
+        return ends[0] + ", ".join(map(_shown, value)) + ends[1]
+    if kind is dict:
+        return "{" + ", ".join(f"{_shown(key)}: {_shown(item)}" for key, item in value.items()) + "}"
+    if is_dataclass(value) and made_repr:
+        told = (f"{each.name}={_shown(getattr(value, each.name))}" for each in fields(value) if each.repr)
+        return f"{kind.__qualname__}({', '.join(told)})"
+    return f"<{kind.__qualname__}>" if plain_repr else plain(value)

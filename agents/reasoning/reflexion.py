@@ -1,0 +1,267 @@
+"""Reflexion: try, find out whether it went well, say what to do otherwise, and try again with that in mind.
+
+Source: Shinn et al. 2023, arXiv:2303.11366. Any strategy can be the actor; it runs within the same budget,
+record and caches. It reflects on failures only, and the best trial is the result, not the last one.
+
+Does not cover: an evaluator that is wrong. A trial that it passes ends the loop; one of kind `oracle` is
+marked as such in the record and in the scores, and its figures are not those of an agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, cast
+
+from pydantic import JsonValue, ValidationError
+
+from ...memory.episodes import EpisodicMemory, Lesson
+from .asking import Prompt
+from .evaluators import Evaluator
+from .problem import Task, Terminal
+from .search import COMPLETE, SOLVED, Growth, Result, check_least, halted, to_the_end
+from .strategy import Strategy, strategy_named
+from .tasks import OfAttempts, judge_of, shortened, typed
+from .thinking import CallFailed, Thinking
+from .tree import Node, Score, Thought, state_text
+
+REPEATS = "reflection repeats"
+"""Why it stopped when the reflector had nothing new to say."""
+
+HOW = (
+    "An attempt at a task failed. Say what it teaches for the next attempt: `error`, what went wrong; "
+    "`cause`, why; `change`, what to do otherwise, concretely; `evidence`, the words of the attempt that "
+    "show it. Do not answer the task. Say nothing that earlier lessons say."
+)
+_TEXT: dict[str, JsonValue] = {"type": "string", "maxLength": 300}
+LESSON: dict[str, JsonValue] = {
+    "type": "object",
+    "properties": {
+        "error": _TEXT,
+        "cause": _TEXT,
+        "change": _TEXT | {"minLength": 1},
+        "evidence": _TEXT,
+    },
+    "required": ["error", "cause", "change", "evidence"],
+    "additionalProperties": False,
+}
+"""What a reflector's answer looks like."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: what the actor came to, and with which lessons.
+
+    Attributes:
+        result: The actor's; its best node has the whole way there.
+        score: What the evaluator thought of it; None until it was asked.
+    """
+
+    number: int
+    result: Result
+    lessons: tuple[str, ...] = ()
+    score: Score | None = None
+
+    @property
+    def best(self) -> Node:
+        """The most that the actor came to."""
+        return self.result.best
+
+    @property
+    def scope(self) -> str:
+        """Name of the scope that it ran in."""
+        return f"trial {self.number}"
+
+    def account(self) -> str:
+        """What was done, in words."""
+        return "\n".join(self.best.texts()) or state_text(self.best.state)
+
+    def __str__(self) -> str:
+        return f"trial {self.number}: {self.account()[-400:]}"
+
+
+class Reflector(Protocol):
+    """Says what a failed trial teaches."""
+
+    async def reflect(
+        self, task: Task, trial: Trial, lessons: Sequence[Lesson], thinking: Thinking
+    ) -> Lesson | None:
+        """The lesson of a trial, given those of earlier ones; None where it has none."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelReflector:
+    """Asks the model, under a JSON schema."""
+
+    temperature: float = 0.0
+    max_tokens: int = 512
+
+    async def reflect(
+        self, task: Task, trial: Trial, lessons: Sequence[Lesson], thinking: Thinking
+    ) -> Lesson | None:
+        """See `Reflector`."""
+        parts = [
+            f"Task:\n{task.question}",
+            f"Failed attempt:\n{shortened(trial.account(), thinking.model)}",
+            f"Its answer: {trial.result.answer if trial.result.answer is not None else '(none)'}",
+        ]
+        if trial.score is not None and trial.score.detail:
+            parts.append(f"The check says: {trial.score.detail}")
+        if lessons:
+            parts.append("\n".join(["Earlier lessons:", *(f"- {lesson.text()}" for lesson in lessons)]))
+        prompt = Prompt.of("\n\n".join(parts), HOW)
+        (said,) = await typed(
+            thinking,
+            [prompt],
+            LESSON,
+            tag=f"reflect {trial.number}",
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+        )
+        try:
+            return None if said is None else Lesson.model_validate(said)
+        except ValidationError:
+            return None
+
+
+@dataclass(frozen=True)
+class Reflexion:
+    """Trials of an actor, each with the lessons of the failed ones before it.
+
+    Attributes:
+        actor: A strategy or its name. It gets the lessons as `Task.lessons`.
+        evaluator: Says how good a trial is, by the best node it came to, final or not; None takes the
+            task's check, or else the model's probability that the answer is right; no answer is then worth 0.
+        reflector: None asks the model.
+        memory: Remembers lessons by task; its `max_items` newest are given. None: a fresh one for each task.
+        trials: Most of them.
+        accept: Value from which on a trial is a success; None: 1, or 0.5 where the model judges itself.
+    """
+
+    actor: str | Strategy = "chain-of-thought"
+    evaluator: Evaluator | None = None
+    reflector: Reflector | None = None
+    memory: EpisodicMemory | None = field(default=None, compare=False)
+    trials: int = 3
+    accept: float | None = None
+    name: str = "reflexion"
+
+    def __post_init__(self) -> None:
+        check_least("trials", self.trials, 0)
+
+    async def solve(self, task: Task, thinking: Thinking) -> Result:
+        """See `Strategy`."""
+        judge = self.evaluator or judge_of(task)
+        accept = self.accept if self.accept is not None else 0.5 if judge.kind == "model" else 1.0
+        trials = _Trials(
+            task,
+            strategy_named(self.actor),
+            OfAttempts(judge, opens=self.evaluator is not None),
+            self.reflector or ModelReflector(),
+            self.memory or EpisodicMemory(),
+        )
+        growth = Growth(trials, trials, trials.judge, thinking, merge=False, enough=accept)
+        return await to_the_end(growth, self._grow(growth, trials))
+
+    async def _grow(self, growth: Growth, trials: _Trials) -> str:
+        root = growth.begin(self.name, trials=self.trials, accept=growth.enough)
+        if self.memory is not None:
+            await trials.recall(growth.thinking)
+        for number in range(1, self.trials + 1):
+            (children,) = await growth.expand([root], 1)
+            await growth.score(children)
+            trial = replace(trials.made[-1], score=children[0].score)
+            growth.thinking.tell(
+                "trial",
+                children[0].id,
+                number=number,
+                answer=trial.result.answer,
+                value=children[0].value,
+                kind=growth.evaluator.kind,
+                stopped=trial.result.stop_reason,
+            )
+            if children[0].value >= growth.enough:
+                return SOLVED
+            if halted(trial.result.stop_reason):
+                return trial.result.stop_reason
+            if number < self.trials and not await trials.learn(trial, children[0], growth.thinking):
+                return REPEATS
+        return COMPLETE
+
+
+@dataclass
+class _Trials:
+    """The trials of one task, as problem and as proposer: a thought is a trial."""
+
+    task: Task
+    actor: Strategy
+    judge: OfAttempts
+    reflector: Reflector
+    memory: EpisodicMemory
+    lessons: list[Lesson] = field(default_factory=list[Lesson])
+    made: list[Trial] = field(default_factory=list[Trial])
+
+    def initial(self) -> Trial | str:
+        """No trial."""
+        return self._about()
+
+    def key(self, state: Trial | str) -> Hashable:
+        """The trial's number."""
+        return state if isinstance(state, str) else state.number
+
+    def apply(self, state: Trial | str, action: Trial) -> Trial | str:
+        """What the trial came to."""
+        return action
+
+    def terminal(self, state: Trial | str) -> Terminal | None:
+        """The trial's answer."""
+        answer = None if isinstance(state, str) else state.result.answer
+        return None if answer is None else Terminal(answer)
+
+    async def propose(self, nodes: Sequence[Node], width: int, thinking: Thinking) -> list[list[Thought]]:
+        """One more trial, with the newest lessons."""
+        number = len(self.made) + 1
+        given = tuple(lesson.text() for lesson in self.memory.last(self.lessons))
+        task = replace(self.task, lessons=(*self.task.lessons, *given))
+        result = await self.actor.solve(task, thinking.within(f"trial {number}"))
+        trial = Trial(number, result, given)
+        self.made.append(trial)
+        return [[Thought(trial, trial.account())] for _ in nodes]
+
+    async def recall(self, thinking: Thinking) -> None:
+        """Lessons of earlier runs; recorded, so that a run that is resumed has the same."""
+
+        async def known() -> JsonValue:
+            return [lesson.model_dump(mode="json") for lesson in await self.memory.recall(self._about())]
+
+        try:
+            found = cast("list[JsonValue]", await thinking.call("recall lessons", self._about(), known))
+        except CallFailed as error:
+            thinking.tell("failed", tool="recall lessons", why=error.error)
+            return
+        self.lessons += [Lesson.model_validate(lesson) for lesson in found]
+        if found:
+            thinking.tell("recalled", lessons=[lesson.text() for lesson in self.lessons])
+
+    async def learn(self, trial: Trial, node: Node, thinking: Thinking) -> bool:
+        """Add the lesson of a failed trial; False where it is one that the trial was given."""
+        lesson = await self.reflector.reflect(self.task, trial, self.lessons, thinking)
+        given = self.memory.last(self.lessons)
+        repeats = lesson is not None and lesson.repeats(given)
+        thinking.tell(
+            "reflected",
+            node.id,
+            lesson=None if lesson is None else lesson.model_dump(mode="json"),
+            repeats=repeats,
+        )
+        if lesson is not None and not repeats:
+            self.lessons = [known for known in self.lessons if known != lesson] + [lesson]
+            self.memory.add(self._about(), lesson)
+        return not repeats
+
+    def _about(self) -> str:
+        """What lessons are kept under."""
+        if self.task.question or self.task.problem is None:
+            return self.task.question
+        return f"{type(self.task.problem).__name__} {state_text(self.task.problem.initial())}"
