@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -120,8 +120,7 @@ async def think(
         model: Anything that `load_model` gives.
         strategy: See `STRATEGIES`, or an object. None: a tree of thoughts where there is a problem with
             states, else a chain of thought.
-        budget: Limits; None sets none. What the journal has on record is added to what it has used: give a
-            fresh one to a run that is resumed.
+        budget: Limits; None sets none. It is left as it is: `Result.usage` tells what was used.
         seed: The same seed gives the same result.
         journal: File in which everything is recorded; given one that holds a search already, it is resumed.
         show: Called with each event.
@@ -140,7 +139,7 @@ async def think(
     with trace:
         if show is not None:
             trace.listeners.append(show)
-        limits = budget or Budget()
+        limits = replace(budget) if budget else Budget()
         limits.cost += trace.cost()
         door = Thinking(model, limits, trace, seed=seed)
         if thinking is not None:
