@@ -10,17 +10,18 @@ number with the target. Nothing here knows a solution.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
+from random import Random
 from typing import TYPE_CHECKING
 
 from ..question import Question
-from ..reasoning.evaluators import Logits, Lookahead
+from ..reasoning.evaluators import Evaluator, Logits, Lookahead
 from ..reasoning.problem import Rejected, Terminal
-from ..reasoning.proposers import Enumerated, Sampled
+from ..reasoning.proposers import Enumerated, Proposer, Sampled
 from ..reasoning.thinking import Prompt, Thinking
-from ..reasoning.tree import Kind, Node, Score
+from ..reasoning.tree import Kind, Node, Score, Thought
 from .numbers import Move, Rules, State, after, moves, write_state
 from .numbers_prompts import (
     NO,
@@ -200,29 +201,80 @@ class Judge:
     Attributes:
         ahead: States of three numbers are judged by the best of the two-number states that any legal move
             makes of them, instead of in one pass: states that the model never saw are judged by arithmetic
-            that it knows. All others are judged in one pass.
+            that it knows. States of four are judged in one pass.
+        tries: Of two numbers, so many moves of `last` are tried, and the calculator says whether one of them
+            gives the target; the value is the mean of that and the model's probability. 0 tries none. As
+            many as there are moves would leave nothing to the model.
+        last: Proposes the moves that are tried; None is the model, which writes its likeliest one word by
+            word, so that it has decided before it sees the result.
     """
 
     game: NumberGame
     ahead: bool = True
     instructions: bool = True
+    tries: int = 0
+    last: Proposer | None = None
     kind: Kind = "model"
 
     async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
         """See `Evaluator`."""
-        far = [node for node in nodes if self.ahead and len(_numbers(node)) == 3]
-        seen = set(map(id, far))
-        near = [node for node in nodes if id(node) not in seen]
         one_pass = Logits(
             lambda node: prompt_of(self.game.value(_numbers(node)), self.instructions),
             YES,
             NO,
             final=LastNumber(self.game),
         )
-        ahead = Lookahead(self.game, enumerated(self.game), one_pass, 1, MOST_MOVES)
-        scores = dict(zip(map(id, near), await one_pass.score(near, thinking) if near else [], strict=True))
+        two = _TwoNumbers(one_pass, self._tried()) if self.tries else one_pass
+        ahead = Lookahead(self.game, enumerated(self.game), two, 1, MOST_MOVES)
+        far = [node for node in nodes if self.ahead and len(_numbers(node)) == 3]
+        seen = set(map(id, far))
+        near = [node for node in nodes if id(node) not in seen]
+        scores = dict(zip(map(id, near), await two.score(near, thinking) if near else [], strict=True))
         scores |= zip(map(id, far), await ahead.score(far, thinking) if far else [], strict=True)
         return [scores[id(node)] for node in nodes]
+
+    def _tried(self) -> Evaluator:
+        proposer = self.last or sampled(self.game, temperature=0.0, instructions=self.instructions)
+        return Lookahead(self.game, proposer, LastNumber(self.game), 1, self.tries)
+
+
+@dataclass(frozen=True)
+class _TwoNumbers:
+    """One evaluator for all states, and for those of two numbers the mean of it and another."""
+
+    usual: Evaluator
+    beside: Evaluator
+    kind: Kind = "model"
+
+    async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
+        """See `Evaluator`. Equal states are looked at once."""
+        scores = await self.usual.score(nodes, thinking)
+        different = {_numbers(node): node for node in nodes if len(_numbers(node)) == 2}
+        told = await self.beside.score(list(different.values()), thinking) if different else []
+        tried = {numbers: score.value for numbers, score in zip(different, told, strict=True)}
+        return [
+            replace(score, value=(score.value + tried[_numbers(node)]) / 2)
+            if _numbers(node) in tried
+            else score
+            for node, score in zip(nodes, scores, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class RandomMoves:
+    """Legal moves in random order, to see what the model's order is worth."""
+
+    game: NumberGame
+    seed: int = 0
+
+    async def propose(self, nodes: Sequence[Node], width: int, thinking: Thinking) -> list[list[Thought]]:
+        """See `Proposer`."""
+        found: list[list[Thought]] = []
+        for node in nodes:
+            legal = [Thought(action, text) for action, text in _legal(self.game, node.state)]
+            Random(f"{self.seed} {self.game.target} {node.state}").shuffle(legal)
+            found.append(legal[:width])
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,24 @@
 """`punchlist eval game24`: puzzles 901-1000 of the Game of 24, the test split of Tree of Thoughts.
 
 The model proposes moves and judges what they lead to; the calculator does the arithmetic and compares the
-last number with 24. Beam search, `WIDTH` sampled proposals a state, no stop before the end. A state of three
-numbers is judged by the best of the two-number states that its legal moves make (look-ahead of one), all
-others in one pass. Every answer is checked exactly afterwards.
+last number with 24. Beam search; the `WIDTH` legal moves of a state that the model finds likeliest are its
+proposals (of four numbers there are up to 36); no stop before the end. A state of three numbers is judged by
+the best of the two-number states that its legal moves make (look-ahead of one). A state of two is judged by a
+trace and in one pass: the model writes one last move, the calculator its result. Every answer is checked
+exactly afterwards.
 
     any_of_5, top_1, mean_of_5      beam of 5: one of the five best answers right, the best, the share of five
     b1_top_1                        beam of 1
     any_of_5_strict, top_1_strict, evaluator_auc_strict    no four numbers of the puzzles and no three-number
                                     state that they lead to was shown in training
     enumerating_proposer_any_of_5   all legal moves in place of the learnt proposer
-    ranking_proposer_any_of_5       the `WIDTH` legal moves that the model finds likeliest
+    sampling_proposer_any_of_5      `WIDTH` moves sampled from the model, equal ones are one
+    random_proposer_any_of_5        `WIDTH` legal moves drawn at random
     random_evaluator_any_of_5       random values in place of the learnt evaluator
-    one_pass_any_of_5               no look-ahead
-    no_tool_any_of_5, no_tool_top_1 the model writes results too, and they are believed
+    random_trace_any_of_5           the last move of each trace drawn at random
+    no_trace_any_of_5               two numbers judged in one pass alone
+    one_pass_any_of_5               no trace and no look-ahead
+    no_tool_any_of_5, no_tool_top_1 sampled moves whose results the model writes too, and which are believed
     calls_per_puzzle, tokens_per_puzzle, seconds_per_puzzle    means of the beam of 5
 
     cot, cot_mean_of_100            chain of thought, greedy, and the mean of 100 samples
@@ -22,17 +27,20 @@ others in one pass. Every answer is checked exactly afterwards.
     cot_best_of_k, cot_k            samples at temperature 1 with an exact check at the end, as many as the
                                     tokens of the beam of 5 pay for; their mean number
 
-    evaluator_auc, evaluator_auc_one_pass    of the states that one legal move leads to, with look-ahead and
-                                    without: area under the curve of the values against the exact solver
-    evaluator_accuracy_two, evaluator_recall_two    of the two-number states below them: share judged right,
-                                    and of those that reach 24
+    evaluator_auc                   of the states that one legal move leads to: area under the curve of the
+                                    values against the exact solver
+    evaluator_auc_<way>             the same with a `random_trace`, `no_trace`, in `one_pass`
+    evaluator_accuracy_two, evaluator_recall_two    of the two-number states below them, judged in one pass:
+                                    share judged right, and of those that reach 24
+    trace_recall                    share of two-number states that reach 24 in which the trace does
 
     fork_seconds, resend_seconds, resend_vs_fork, fork_prefilled, resend_prefilled, same_tree
-                                    the beam of 5 on a few puzzles with forked caches and with prompts sent
-                                    anew: seconds, and prompt tokens computed for proposals, a puzzle; share
-                                    of equal trees
+                                    the beam of 5, moves sampled, on a few puzzles with forked caches and
+                                    with prompts sent anew: seconds, and prompt tokens computed for proposals,
+                                    a puzzle; share of equal trees
 
-`--only` names parts: tree, one, chain, enumerating, ranking, random, one_pass, no_tool, judge, fork.
+`--only` names parts: tree, one, chain, enumerating, sampling, random_proposer, random, random_trace,
+no_trace, one_pass, no_tool, judge, fork.
 """
 
 from __future__ import annotations
@@ -51,6 +59,7 @@ from ..domains.numbers_game import (
     Judge,
     NumberGame,
     RandomJudge,
+    RandomMoves,
     enumerated,
     prompt_of,
     ranked,
@@ -76,7 +85,7 @@ if TYPE_CHECKING:
     from ...core_model.generation import Model
     from ...core_model.grammar import Grammar
 
-USUAL, QUICK = 100, 3
+USUAL, QUICK = 100, 2
 """Puzzles."""
 
 WIDTH = 24
@@ -96,7 +105,13 @@ MOST_PAID = 10
 FORKED = 10
 """Puzzles that are played with forks and without."""
 
-PARTS = ("tree", "one", "chain", "enumerating", "ranking", "random", "one_pass", "no_tool", "judge", "fork")
+PARTS = (
+    "tree", "one", "chain", "enumerating", "sampling", "random_proposer", "random", "random_trace",
+    "no_trace", "one_pass", "no_tool", "judge", "fork",
+)  # fmt: skip
+
+TRIES = 1
+"""Last moves that are written for a state of two numbers before it is judged."""
 
 
 def measure(measuring: Measuring) -> Figures:
@@ -113,7 +128,8 @@ async def _measure(measuring: Measuring) -> Figures:
     ranks = [rank for rank, _ in unseen_puzzles()[:count]]
     measuring.settings |= {
         "model": model_mark(options.model), "seed": options.seed, "puzzles": f"{ranks[0]}-{ranks[-1]}",
-        "width": WIDTH, "samples": SAMPLES, "check": "exact arithmetic on every answer, after the search",
+        "width": WIDTH, "tries": TRIES, "samples": SAMPLES,
+        "check": "exact arithmetic on every answer, after the search",
     }  # fmt: skip
     if options.quick and "fork" in parts:
         parts.remove("fork")
@@ -167,8 +183,8 @@ class Table:
     ) -> tuple[Play, Result]:
         """Beam search with the learnt proposer and evaluator, where no others are given."""
         search = Beam(beam, width, MANY - 1, TO_THE_END)
-        proposer = proposer or sampled(game, instructions=self.told)
-        evaluator = evaluator or Judge(game, instructions=self.told)
+        proposer = proposer or ranked(game, instructions=self.told)
+        evaluator = evaluator or Judge(game, instructions=self.told, tries=TRIES)
         player = Player(search, self.seed, fork=self.fork)
         return await player.play(game, game, proposer, evaluator, self.model)
 
@@ -179,17 +195,28 @@ class Table:
             play, _ = await self.tree(game, beam=1)
         elif part == "enumerating":
             play, _ = await self.tree(game, proposer=enumerated(game), width=MOST_MOVES)
-        elif part == "ranking":
-            play, _ = await self.tree(game, proposer=ranked(game, instructions=told))
+        elif part == "sampling":
+            play, _ = await self.tree(game, proposer=sampled(game, instructions=told))
+        elif part == "random_proposer":
+            play, _ = await self.tree(game, proposer=RandomMoves(game, self.seed))
         elif part == "random":
             play, _ = await self.tree(game, evaluator=RandomJudge(game, self.seed))
+        elif part == "random_trace":
+            play, _ = await self.tree(game, evaluator=self.random_trace(game))
+        elif part == "no_trace":
+            play, _ = await self.tree(game, evaluator=Judge(game, instructions=told))
         elif part == "one_pass":
             play, _ = await self.tree(game, evaluator=Judge(game, ahead=False, instructions=told))
         elif part == "no_tool":
-            play, _ = await self.tree(NumberGame(game.numbers, game.target, checked=False))
+            believing = NumberGame(game.numbers, game.target, checked=False)
+            play, _ = await self.tree(believing, proposer=sampled(believing, instructions=told))
         else:
             play, _ = await self.tree(game)
         return play.model_dump(mode="json")
+
+    def random_trace(self, game: NumberGame) -> Judge:
+        """Random last moves in the place of the model's."""
+        return Judge(game, instructions=self.told, tries=TRIES, last=RandomMoves(game, self.seed))
 
     # --- chains of thought ------------------------------------------------------------
 
@@ -242,20 +269,28 @@ class Table:
         nodes = [loose(child) for child in children]
         below = list(dict.fromkeys(state for child in children for state in moves(child)))
         one_pass = Judge(game, ahead=False, instructions=self.told)
-        ahead = await Judge(game, instructions=self.told).score(nodes, thinking)
-        near = await one_pass.score(nodes, thinking)
-        two = await one_pass.score([loose(state) for state in below], thinking)
+        judges = {
+            "ahead": Judge(game, instructions=self.told, tries=TRIES),
+            "random_trace": self.random_trace(game),
+            "no_trace": Judge(game, instructions=self.told),
+            "one_pass": one_pass,
+        }
+        told = {name: await judge.score(nodes, thinking) for name, judge in judges.items()}
+        ends = [loose(state) for state in below]
+        two = await one_pass.score(ends, thinking)
+        traced = await judges["ahead"].score(ends, thinking)
         truth = [solvable(state, game.target) for state in below]
         said = [score.value > 0.5 for score in two]
+        found = [score.value >= 0.5 for score in traced]  # the calculator's 1 is half of the value
         pairs = list(zip(said, truth, strict=True))
         return {
             "truth": [solvable(child, game.target) for child in children],
-            "ahead": [round(score.value, 6) for score in ahead],
-            "one_pass": [round(score.value, 6) for score in near],
+            **{name: [round(score.value, 6) for score in scores] for name, scores in told.items()},
             "two": len(pairs),
             "two_right": sum(yes == true for yes, true in pairs),
             "two_true": sum(truth),
             "two_found": sum(yes and true for yes, true in pairs),
+            "two_traced": sum(yes and true for yes, true in zip(found, truth, strict=True)),
         }
 
 
@@ -331,7 +366,7 @@ def _one_figures(rows: Sequence[Row]) -> Figures:
 def _any_of_5(part: str, rows: Sequence[Row]) -> Figures:
     name = {
         "enumerating": "enumerating_proposer",
-        "ranking": "ranking_proposer",
+        "sampling": "sampling_proposer",
         "random": "random_evaluator",
     }
     return rate(f"{name.get(part, part)}_any_of_5", (play.any for play in _plays(rows)))
@@ -356,13 +391,15 @@ def _chain_figures(rows: Sequence[Row]) -> Figures:
 def _judge_figures(rows: Sequence[Row]) -> Figures:
     truth = [value is True for row in rows for value in _list(row["truth"])]
     figures: Figures = {}
-    for name, column in (("evaluator_auc", "ahead"), ("evaluator_auc_one_pass", "one_pass")):
+    for column in ("ahead", "random_trace", "no_trace", "one_pass"):
+        name = "evaluator_auc" if column == "ahead" else f"evaluator_auc_{column}"
         figures[name] = area_under_curve([_number(v) for row in rows for v in _list(row[column])], truth)
 
     def total(column: str) -> int:
         return int(sum(_number(row[column]) for row in rows))
 
     figures["evaluator_accuracy_two"] = share(total("two_right"), total("two"))
+    figures["trace_recall"] = share(total("two_traced"), total("two_true"))
     figures["evaluator_recall_two"] = share(total("two_found"), total("two_true"))
     return figures
 
@@ -414,8 +451,9 @@ async def _forks(measuring: Measuring, ranks: Sequence[int]) -> Figures:
     async def one(key: str) -> Row:
         game = games[int(key.partition(":")[2])]
         async with alone:
-            fork, grown = await Table(model, seed, told).tree(game)
-            resend, again = await Table(model, seed, told, fork=False).tree(game)
+            moves_of = sampled(game, instructions=told)
+            fork, grown = await Table(model, seed, told).tree(game, proposer=moves_of)
+            resend, again = await Table(model, seed, told, fork=False).tree(game, proposer=moves_of)
         same = [str(node.state) for node in grown.tree] == [str(node.state) for node in again.tree]
         return {
             "fork": fork.seconds, "resend": resend.seconds, "same": same,

@@ -60,6 +60,20 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "game24",
+        "puzzles 901-1000 of the Game of 24: tree and chain of thought, and who does the work",
+        "game24",
+        LEDGER | {"model", "limit", "seed", "shard", "parallel", "only"},
+    ),
+    Measurement(
+        "eval",
+        "countdown",
+        "unseen Countdown problems by every search at equal budgets of calls",
+        "countdown",
+        LEDGER | {"model", "limit", "seed", "shard", "parallel", "only"},
+    ),
+    Measurement(
+        "eval",
         "arithmetic",
         "word problems by chain of thought with a calculator, checked and mended (--data: GSM8K)",
         "arithmetic",

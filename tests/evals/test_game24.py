@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from punchlist.agents.domains.numbers import good_moves, make_state, solvable
+from punchlist.agents.domains.numbers import good_moves, make_state, moves, solvable
 from punchlist.agents.domains.numbers_game import Judge, LastNumber, NumberGame, sampled
 from punchlist.agents.domains.numbers_held_out import GAME, countdown_problems, unseen_puzzles
 from punchlist.agents.domains.numbers_prompts import read_prompt
@@ -18,7 +18,6 @@ from punchlist.agents.testing import ScriptedModel, WorstCaseModel, answered, qu
 from punchlist.agents.training.embedded import make_tokenizer
 from punchlist.core_model.checkpoint import save_checkpoint
 from punchlist.core_model.config import ModelConfig
-from punchlist.core_model.sampling import Sampling
 from punchlist.core_model.transformer import Transformer
 
 PUZZLE = NumberGame(make_state((4, 5, 6, 10)))
@@ -43,9 +42,11 @@ class Knowing(WorstCaseModel):
 
     async def generate(self, messages, *, sampling=None, grammar=None):
         text = question_text(messages)
-        role, state, target, _ = read_prompt(text)
+        role, state, target, rules = read_prompt(text)
+        if role == "propose" and len(state) == 2 and (good := good_moves(state, target, rules)):
+            return answered(good[0][1].text(), text)
         if role != "chain":
-            return await super().generate(messages, sampling=sampling or Sampling(), grammar=grammar)
+            return answered(self._random.choice(list(moves(state, rules).values())).text(), text)
         return answered(solution(state, target) if self.sure == 4 else f"{state[0]} + {state[1]} = 0", text)
 
 
@@ -70,7 +71,7 @@ async def play(part, model=None, game=PUZZLE):
     return Play.model_validate(await Table(model or Knowing(), 0, True).part(part, game))
 
 
-@pytest.mark.parametrize("part", ["tree", "ranking", "enumerating", "one_pass"])
+@pytest.mark.parametrize("part", ["tree", "sampling", "enumerating", "one_pass"])
 async def test_with_an_evaluator_that_knows_the_best_answer_is_right(part):
     game = NumberGame(unseen_puzzles()[7][1])
 
@@ -93,8 +94,17 @@ async def test_look_ahead_is_right_about_three_numbers_when_the_model_knows_two_
     row = await Table(Knowing(sure=2), 0, True).judge(PUZZLE)
 
     assert area_under_curve(row["ahead"], row["truth"]) == 1.0
+    assert area_under_curve(row["no_trace"], row["truth"]) == 1.0
     assert area_under_curve(row["one_pass"], row["truth"]) == 0.0
     assert row["two_right"] == row["two"] > row["two_found"] == row["two_true"] > 0
+
+
+async def test_a_trace_finds_what_the_model_misjudges_and_a_random_one_finds_less():
+    row = await Table(Knowing(sure=1), 0, True).judge(PUZZLE)
+
+    curves = {way: area_under_curve(row[way], row["truth"]) for way in ("ahead", "random_trace", "no_trace")}
+    assert curves["ahead"] == 1.0 > max(curves["random_trace"], curves["no_trace"])
+    assert row["two_traced"] == row["two_true"] > row["two_found"] == 0
 
 
 async def test_without_the_calculator_a_made_up_result_ends_the_game_and_does_not_count():
@@ -109,7 +119,7 @@ async def test_without_the_calculator_a_made_up_result_ends_the_game_and_does_no
 
 
 async def test_with_the_calculator_nothing_is_made_up():
-    played = await play("tree", ScriptedModel(lambda question: "4 + 5 = 24"))
+    played = await play("sampling", ScriptedModel(lambda question: "4 + 5 = 24"))
 
     assert (played.right, played.stopped) == ((), "no thoughts")
 
