@@ -20,6 +20,7 @@ SITTING = "sitting"
 REMEDIES = {
     "tokens": "`punchlist resume FILE --tokens N`",
     "seconds": "`punchlist resume FILE --seconds N`",
+    "model calls": "`punchlist think --resume FILE --calls N`",
     "steps": "`Manager(..., steps=N).resume(FILE)`",
 }
 

@@ -22,7 +22,9 @@ from ...protocols.messages import (
 )
 from ...protocols.outcome import PunchItem
 from ...tools.browser.view import View, clip
-from ..events import Acted, Ended, Event, Learned, Looked, Planned, Recalled, Said, Stood, Thought
+from ..events import Acted, Ended, Event, Learned, Looked, Planned, Recalled, Said, Searched, Stood, Thought
+from ..reasoning.forest import note_text
+from ..reasoning.trace import TraceEvent
 
 KEPT = 200
 """Moments and doings that are kept for the screen; the journal has all of them."""
@@ -107,6 +109,7 @@ class Board:
     recalled: list[str] = field(default_factory=list[str])
     learned: list[str] = field(default_factory=list[str])
     outcome: str = ""
+    _thoughts: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
 
     def take(self, event: Event, at: float | None = None) -> list[Moment]:
         """Apply an event; returns the lines that it adds to the timeline.
@@ -148,6 +151,8 @@ class Board:
             case Thought():
                 self._thought(event)
                 return []
+            case Searched(task=name, event=told):
+                return self._searched(name, told, at)
             case Recalled(task=name, text=text):
                 self.recalled.append(text)
                 return [Moment(at, name, "recall", f"lesson from memory: {text}")]
@@ -157,6 +162,26 @@ class Board:
             case Ended(outcome=outcome):
                 self.outcome = type(outcome).__name__.lower()
                 return [Moment(at, "", "end", self.outcome, good=self.outcome == "confirmed")]
+
+    def _searched(self, name: str, event: TraceEvent, at: float) -> list[Moment]:
+        """Thoughts go to what the model thinks; ends of trials and searches also into the timeline."""
+        body = event.body
+        if event.what == "scored" and isinstance(value := body.get("value"), int | float):
+            text = self._thoughts.get((name, event.scope, event.node), event.node)
+            self.doings.append(Doing("think", text, float(value)))
+        elif event.what == "node":
+            text = str(body.get("text") or "")
+            self._thoughts[name, event.scope, event.node] = text
+            why = body.get("why")
+            if why:
+                self.doings.append(Doing("", f"{text} -> {body.get('status')}: {why}", good=False))
+        elif event.what in ("trial", "reflected"):
+            return [Moment(at, name, event.what, note_text(event))]
+        elif event.what == "stopped":
+            where = event.scope.removesuffix("/")
+            said = f"{where}: " if where else ""
+            return [Moment(at, name, "thought", f"{said}{body.get('reason')}, answer: {body.get('answer')}")]
+        return []
 
     def _task(self, name: str, title: str) -> TaskLine:
         return self.tasks.setdefault(name, TaskLine(name, title))

@@ -48,7 +48,10 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
     from ..budget import BudgetExhausted
     from ..evals.ledger import EvalError
     from ..manager import UnknownRun
-    from ..mind import Truncated
+    from ..mind import NoAnswer, Truncated
+    from ..reasoning.search import SearchRefused
+    from ..reasoning.strategy import UnknownStrategy
+    from ..reasoning.trace import TraceDiverged
     from ..worker import NothingToWorkWith, StepFailed
 
     return (
@@ -60,7 +63,11 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
         BudgetExhausted,
         EvalError,
         UnknownRun,
+        NoAnswer,
         Truncated,
+        SearchRefused,
+        UnknownStrategy,
+        TraceDiverged,
         NothingToWorkWith,
         StepFailed,
     )

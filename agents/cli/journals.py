@@ -44,6 +44,9 @@ KINDS = (
     "lesson_lost",
     "recall_lost",
     "breakdown",
+    "tree",
+    "tree_cut",
+    "thought",
 )
 """Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""
 

@@ -6,6 +6,8 @@ import argparse
 from typing import Any
 
 from ..evals.registry import Kind, abouts, taken
+from .arguments import MODEL, Formatter, add_budget, command, natural, port, positive, whole
+from .thinking_parser import add_export, add_strategy, add_think, add_tree, add_tuning
 
 EPILOG = """\
 examples:
@@ -14,13 +16,6 @@ examples:
 
 exit codes: 0 confirmed or done, 2 usage or settings, 3 unverified, 4 failed, 130 interrupted
 """
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Examples keep their lines; names of options get a column that fits them."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=26)
 
 
 class _Version(argparse.Action):
@@ -39,12 +34,13 @@ def build_parser() -> argparse.ArgumentParser:
         prog="punchlist",
         description="Agents whose work counts as done only after it was verified.",
         epilog=EPILOG,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     _add_run(commands)
     _add_resume(commands)
+    add_think(commands)
     _add_tasks(commands)
     _add_doctor(commands)
     _add_train(commands)
@@ -55,55 +51,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, about: str, example: str, handler: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=about,
-        description=about[0].upper() + about[1:] + ".",
-        epilog=f"example:\n  {example}",
-        formatter_class=_Formatter,
-    )
-    parser.set_defaults(handler=handler)
-    return parser
-
-
-def whole(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return number
-
-
-def natural(text: str) -> int:
-    """A whole number of at least 0, for argparse."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return number
-
-
-def port(text: str) -> int:
-    """A port, or 0 for a free one, for argparse."""
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
-    return number
-
-
-def positive(text: str) -> float:
-    """A number above 0, for argparse."""
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
-
-
-def _add_budget(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tokens", type=whole, metavar="N", help="stop after so many model tokens")
-    parser.add_argument("--seconds", type=positive, metavar="N", help="stop after so many seconds")
-
-
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end, nothing else")
     parser.add_argument("--events", action="store_true", help="print events as JSON lines, the outcome last")
@@ -111,12 +58,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--picture", metavar="FILE", help="save the last live view as an SVG picture")
 
 
-MODEL = "checkpoint folder, hub name or URL of an OpenAI-compatible server (default: the embedded model)"
-
-
 def _add_run(commands: Any) -> None:
     example = 'punchlist run --demo\n  punchlist run "Order 3 red pens for Ada Lovelace." --site http://127.0.0.1:8000'
-    parser = _command(commands, "run", "get a goal done on a web site, verified", example, "running:run")
+    parser = command(commands, "run", "get a goal done on a web site, verified", example, "running:run")
     parser.add_argument("goal", nargs="?", help="what is to be done, in a sentence or two")
     parser.add_argument(
         "--demo", action="store_true", help="start the example shop and order something there"
@@ -125,6 +69,7 @@ def _add_run(commands: Any) -> None:
         "--site", metavar="URL", help="where it is to be done; the browser reaches nothing else"
     )
     parser.add_argument("--model", metavar="M", help=MODEL)
+    add_strategy(parser)
     parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")
     parser.add_argument(
         "--journal", metavar="FILE", help="where to record the run (default: a new file under .punchlist/)"
@@ -142,13 +87,13 @@ def _add_run(commands: Any) -> None:
         metavar="N",
         help="attempts of a task beyond the first (default 2)",
     )
-    _add_budget(parser)
+    add_budget(parser)
     _add_output(parser)
 
 
 def _add_resume(commands: Any) -> None:
     example = "punchlist resume\n  punchlist resume .punchlist/2027-05-03-101500.db"
-    parser = _command(commands, "resume", "go on with a run that was interrupted", example, "running:resume")
+    parser = command(commands, "resume", "go on with a run that was interrupted", example, "running:resume")
     parser.add_argument(
         "run",
         nargs="?",
@@ -157,27 +102,35 @@ def _add_resume(commands: Any) -> None:
     )
     parser.add_argument("--site", metavar="URL", help="where the site is now (default: as recorded)")
     parser.add_argument("--model", metavar="M", help="another model (default: as recorded)")
-    _add_budget(parser)
+    add_budget(parser)
     _add_output(parser)
 
 
 def _add_tasks(commands: Any) -> None:
     about = "list the families of tasks, and what the embedded model knows"
-    parser = _command(commands, "tasks", about, "punchlist tasks", "tasks:tasks")
+    parser = command(commands, "tasks", about, "punchlist tasks", "tasks:tasks")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_doctor(commands: Any) -> None:
     about = "check that everything a run needs is here"
-    parser = _command(commands, "doctor", about, "punchlist doctor", "doctor:doctor")
+    parser = command(commands, "doctor", about, "punchlist doctor", "doctor:doctor")
     parser.add_argument("--install", action="store_true", help="first install a browser if there is none")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_train(commands: Any) -> None:
+    about = "train the embedded model anew, or any checkpoint on what runs found out"
     example = "punchlist train embedded --out runs/embedded --steps 9000 --threads 2"
-    parser = _command(commands, "train", "train the embedded model anew", example, "training:train")
-    parser.add_argument("what", choices=("embedded",), help="which model")
+    tuned = "\n  punchlist train lora --from .punchlist/2027-05-03-101500.db --out runs/mine"
+    whole_command = command(commands, "train", about, example + tuned, "training:train")
+    inner = whole_command.add_subparsers(dest="what", title="commands", metavar="COMMAND", required=True)
+    _add_embedded(inner, example)
+    add_tuning(inner)
+
+
+def _add_embedded(inner: Any, example: str) -> None:
+    parser = command(inner, "embedded", "train the embedded model anew", example, "training:train")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for state, log and checkpoint")
     parser.add_argument("--steps", type=whole, metavar="N", help="optimizer steps in all (default 9000)")
     parser.add_argument(
@@ -234,7 +187,7 @@ def _add_figures(commands: Any) -> None:
         ("bench", "measure speed: first run, decoding, import", "demo", "figures:bench"),
     )
     for kind, about, word, handler in kinds:
-        parser = _command(commands, kind, about, f"punchlist {kind} {word} --quick", handler)
+        parser = command(commands, kind, about, f"punchlist {kind} {word} --quick", handler)
         known = "\n".join(f"  {name:<10} {says}" for name, says in abouts(kind).items())
         parser.epilog = f"names:\n{known}\n\n{parser.epilog}"
         parser.add_argument("name", metavar="NAME", nargs="?", help="which one; left out, they are listed")
@@ -246,25 +199,27 @@ def _add_figures(commands: Any) -> None:
 def _add_journal(commands: Any) -> None:
     about = "look at what runs recorded"
     example = "punchlist journal list\n  punchlist journal show .punchlist/2027-05-03-101500.db"
-    parser = _command(commands, "journal", about, example, "journals:list_journals")
+    parser = command(commands, "journal", about, example, "journals:list_journals")
     inner = parser.add_subparsers(dest="journal_command", title="commands", metavar="COMMAND")
-    listing = _command(
+    listing = command(
         inner, "list", "list runs, newest first", "punchlist journal list", "journals:list_journals"
     )
     listing.add_argument("folder", nargs="?", default=".punchlist", metavar="DIR", help="default .punchlist")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
     example = "punchlist journal show .punchlist/2027-05-03-101500.db --kinds envelope,decision"
-    show = _command(inner, "show", "print a run as it was recorded", example, "journals:show_journal")
+    show = command(inner, "show", "print a run as it was recorded", example, "journals:show_journal")
     show.add_argument("file", metavar="FILE", help="the journal, or a run id")
     show.add_argument("--run", metavar="RUN", help="which run of the file (default: the last)")
     show.add_argument("--kinds", metavar="A,B", help="only rows of these kinds, e.g. envelope,intent,outcome")
     show.add_argument("--json", action="store_true", help="print rows as JSON lines")
+    add_tree(inner)
+    add_export(inner)
     parser.set_defaults(folder=".punchlist", json=False)
 
 
 def _add_site(commands: Any) -> None:
     about = "serve the example shop until Ctrl-C"
-    parser = _command(commands, "site", about, "punchlist site --port 8000 --seed 3", "sites:serve")
+    parser = command(commands, "site", about, "punchlist site --port 8000 --seed 3", "sites:serve")
     parser.add_argument(
         "--port", type=port, default=8000, metavar="N", help="0 takes a free one (default 8000)"
     )
@@ -278,7 +233,7 @@ def _add_site(commands: Any) -> None:
 def _add_serve(commands: Any) -> None:
     about = "serve a model to OpenAI's clients until Ctrl-C"
     example = "punchlist serve --port 8080\n  punchlist serve models/qwen3 --name qwen --weights int8"
-    parser = _command(commands, "serve", about, example, "serving:serve")
+    parser = command(commands, "serve", about, example, "serving:serve")
     model = "checkpoint folder or hub name (default: the embedded model)"
     parser.add_argument("model", nargs="?", metavar="MODEL", help=model)
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address (default 127.0.0.1)")

@@ -19,16 +19,17 @@ from ...protocols.outcome import Confirmed
 from ...tools.browser.locate import find_browser
 from ..events import Ended, Event
 from ..manager import Manager
+from ..reasoning.strategy import strategy_named
 from .board import Board
 from .edge import SettingsError, describe_error
 from .journals import Found, find_run, new_journal, recorded_events
 from .lines import JsonLines, PlainLines, Silence, line_of
+from .opening import open_model
 from .report import Ending, Outcome
 from .sites import DemoShop, check_site
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model
-    from ...core_model.remote import RemoteModel
     from ...memory import Memory
 
 CLOSING_SECONDS = 15.0
@@ -58,6 +59,7 @@ class Settings:
     tokens: int | None = None
     seconds: float | None = None
     demo: str | None = None
+    strategy: str | None = None
 
     @classmethod
     def recorded(cls, found: Found) -> Settings:
@@ -80,8 +82,11 @@ def run(options: argparse.Namespace) -> int:
     """`punchlist run`."""
     memory = None if options.memory == "none" else str(Path(options.memory).expanduser().absolute())
     settings = Settings(
-        options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds
-    )
+        options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds,
+        strategy=options.strategy,
+    )  # fmt: skip
+    if settings.strategy is not None:
+        strategy_named(settings.strategy)  # refuses an unknown one before anything is started
     if options.demo:
         if options.goal or options.site:
             raise SettingsError("--demo brings its own goal and site; leave them out, or leave out --demo.")
@@ -102,6 +107,10 @@ def run(options: argparse.Namespace) -> int:
 def resume(options: argparse.Namespace) -> int:
     """`punchlist resume`."""
     found = find_run(options.run)
+    if "think" in found.info.settings:
+        from .thinking import resume_found
+
+        return resume_found(options, found)
     with Journal.open(found.path, create=False):
         pass  # refuses a journal that another process writes, before anything is started
     settings = Settings.recorded(found)
@@ -127,9 +136,7 @@ def _perform(
     if options.picture:
         _check_picture(Path(options.picture))
     machine = options.json or options.events
-    if not machine and not options.quiet:
-        print("Loading the model ...", file=sys.stderr, flush=True)
-    model = _open_model(options, settings.model)
+    model = open_model(options.open_model, settings.model, quiet=machine or options.quiet)
     path = found.path if found is not None else _journal(getattr(options, "journal", None))
     if shop is not None:
         shop.finished = False
@@ -179,30 +186,6 @@ def _save_picture(board: Board, path: Path) -> None:
         print(f"punchlist: The picture was not saved. {describe_error(error)}", file=sys.stderr, flush=True)
 
 
-def _open_model(options: argparse.Namespace, source: str | None) -> Model:
-    if options.open_model is not None:
-        return options.open_model(source)
-    from ...core_model.model import load_model
-    from ...core_model.remote import RemoteModel
-
-    model = load_model(source)
-    if isinstance(model, RemoteModel):
-        asyncio.run(_reach(model))
-    return model
-
-
-async def _reach(model: RemoteModel) -> None:
-    """Find out whether a model's server is there, before there is a journal.
-
-    Raises:
-        RemoteError: It is not.
-    """
-    try:
-        await model.reach()
-    finally:
-        await model.aclose()
-
-
 def _journal(named: str | None) -> Path:
     """The journal of a new run, found writable.
 
@@ -232,10 +215,13 @@ def _manager(path: Path, settings: Settings, model: Model, memory: Memory | None
     from ..worker import Worker
 
     browser = Browser(allow=[settings.site])
-    workers = [Worker(f"worker-{number}", model, [browser]) for number in range(1, settings.workers + 1)]
+    workers = [
+        Worker(f"worker-{number}", model, [browser], strategy=settings.strategy)
+        for number in range(1, settings.workers + 1)
+    ]
     return Manager(
         model, workers, memory=memory, journal=path, redos=settings.redos, tokens=settings.tokens,
-        seconds=settings.seconds, extra={"command": asdict(settings)},
+        seconds=settings.seconds, strategy=settings.strategy, extra={"command": asdict(settings)},
     )  # fmt: skip
 
 

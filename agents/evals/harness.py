@@ -298,7 +298,7 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     rate, z = hits / total, Z95
     middle = (rate + z * z / (2 * total)) / (1 + z * z / total)
     half = z * sqrt(rate * (1 - rate) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(rate, middle - half)), min(1.0, max(rate, middle + half))
 
 
 def rate(name: str, hits: Iterable[bool]) -> Figures:

@@ -85,6 +85,9 @@ class Lines:
 
     lines: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """The lines as they were written."""
         return "\n".join(self.lines)

@@ -1,5 +1,7 @@
 """What a person finds out by asking for help, and by calling it wrongly."""
 
+import shlex
+
 import pytest
 
 import punchlist
@@ -10,13 +12,20 @@ from punchlist.agents.cli.parser import build_parser
 COMMANDS = (
     "run",
     "resume",
+    "think",
     "tasks",
     "doctor",
     "train",
+    "train embedded",
+    "train lora",
+    "train sft",
+    "train dpo",
     "eval",
     "bench",
     "journal list",
     "journal show",
+    "journal tree",
+    "journal export",
     "site",
     "serve",
 )
@@ -40,7 +49,7 @@ def test_every_example_is_a_call_that_is_understood(command, capsys):
     examples = capsys.readouterr().out.partition("example:\n")[2].splitlines()
 
     for line in examples:
-        words = line.strip().replace('"', "").split()
+        words = shlex.split(line)
         if "run" in words[:2] and "--demo" not in words:
             words = [*words[:2], "goal", *words[words.index("--site") :]]
         assert build_parser().parse_args(words[1:]).handler
@@ -69,6 +78,9 @@ def test_the_version_is_that_of_the_package(capsys):
         ["run", "g", "--seconds", "-1"],
         ["run", "g", "--redos", "-1"],
         ["train", "embedded"],
+        ["train"],
+        ["train", "lora", "--out", "t"],
+        ["think", "q", "--tokens", "0"],
         ["eval", "shop", "--limit", "none"],
     ],
     ids=" ".join,

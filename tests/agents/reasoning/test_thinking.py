@@ -1,9 +1,8 @@
-"""The door to the model: batches, forks, keys, budgets, stops, errors, and caches that are given back."""
+"""The door to the model: batches, forks, keys, budgets, and caches that are given back."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 from dataclasses import replace
 
 import pytest
@@ -12,7 +11,6 @@ from punchlist.agents.budget import Budget, BudgetExhausted
 from punchlist.agents.reasoning import (
     Beam,
     BestOfN,
-    Checked,
     DepthFirst,
     Ensemble,
     Logits,
@@ -23,13 +21,12 @@ from punchlist.agents.reasoning import (
     Trace,
 )
 from punchlist.agents.reasoning.caches import Caches
-from punchlist.agents.reasoning.thinking import CallFailed, Choice, Interrupted, Request
+from punchlist.agents.reasoning.thinking import CallFailed, Choice, Request
 from punchlist.core_model import load_model
-from punchlist.core_model.errors import CoreModelError
 from punchlist.core_model.grammar import Grammar
 from punchlist.protocols.outcome import Cost
 
-from .toys import DIGIT, EVERY, OneByOne, SeededModel, Sum, grown, outline
+from .toys import DIGIT, OneByOne, SeededModel, Sum, assert_all_given_back, grown, outline
 
 SEARCHES = (
     Beam(beam=3, width=3, enough=2),
@@ -392,145 +389,3 @@ async def test_what_an_inner_search_uses_counts_for_all_around_it():
 
     assert [door.used.model_calls for door in (outer, middle, inner)] == [5, 5, 3]
     assert outer.used == outer.budget.cost == outer.trace.cost()
-
-
-# --- stopping and failing -----------------------------------------------------------------------------------
-
-
-async def test_a_stop_in_the_middle_of_a_batch_ends_it_at_once_with_the_best_so_far():
-    stuck = asyncio.Event()
-
-    async def before(begun):
-        if begun > 20:
-            stuck.set()
-            await asyncio.sleep(EVERY)
-
-    problem, thinking = Sum(), Thinking(SeededModel(before))
-    search = Beam(beam=3, width=4, enough=2).run(problem, problem.sampler, judge(problem), thinking)
-    running = asyncio.create_task(search)
-    await stuck.wait()
-
-    thinking.stop()
-    async with asyncio.timeout(5):
-        result = await running
-
-    assert result.stop_reason == "interrupted"
-    assert result.best.score is not None and result.usage.model_calls <= 20
-    assert_no_task_left()
-
-
-async def test_a_stop_ends_a_search_that_asks_no_model():
-    seen = []
-
-    def check(node):
-        seen.append(node)
-        if len(seen) == 5:
-            asyncio.get_running_loop().call_soon(thinking.stop)
-        return 0.5
-
-    problem, thinking = Sum(aim=EVERY, most=EVERY), Thinking(SeededModel())
-
-    result = await DepthFirst(depth=EVERY).run(problem, problem.proposer, Checked(check), thinking)
-
-    assert (result.stop_reason, len(seen)) == ("interrupted", 6)
-
-
-async def test_after_a_stop_nothing_more_is_asked():
-    model = SeededModel()
-    thinking = Thinking(model)
-    thinking.stop()
-
-    with pytest.raises(Interrupted):
-        await thinking.within("inner").generate(requests())
-    with pytest.raises(Interrupted):
-        await thinking.call("tool", None, lambda: model.asked.append("tool"))
-
-    assert model.asked == []
-
-
-@pytest.mark.parametrize("fork", [True, False])
-async def test_a_stop_in_the_middle_gives_all_pages_back(embedded, fork):
-    thinking = Thinking(embedded, fork=fork)
-    running = asyncio.create_task(
-        thinking.generate([
-            Request(Prompt.of("tell a long story", said=str(place % 3)), str(place), 1.0, max_tokens=1500,
-                    grammar=Grammar.regex("[a-z ]{5000}"), keep=True)
-            for place in range(9)
-        ])
-    )  # fmt: skip
-    pool = embedded.engine.pool
-    await until(lambda: pool.available < pool.pages - 40)  # each has written several pages
-
-    thinking.stop()
-    async with asyncio.timeout(5):
-        with pytest.raises(Interrupted):
-            await running
-
-    await thinking.aclose()
-    assert_all_given_back(embedded)
-    assert_no_task_left()
-
-
-async def test_a_search_that_is_cancelled_gives_all_pages_back(embedded):
-    problem, thinking = Sum(), Thinking(embedded)
-    search = Beam(beam=5, width=5, depth=5, enough=2).run(problem, problem.sampler, judge(problem), thinking)
-    running = asyncio.create_task(search)
-    await until(lambda: thinking.budget.cost.model_calls >= 12)
-
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-
-    await thinking.aclose()
-    assert_all_given_back(embedded)
-    assert_no_task_left()
-
-
-class Broken(CoreModelError):
-    """A model failed."""
-
-
-@pytest.mark.parametrize("search", SEARCHES, ids=named)
-async def test_an_error_of_the_model_goes_through_and_leaves_no_task_behind(search):
-    async def before(begun):
-        if begun == 9:
-            raise Broken("the server is gone")
-        if begun > 9:
-            await asyncio.sleep(EVERY)
-
-    problem = Sum()
-
-    async with asyncio.timeout(5):
-        with pytest.raises(Broken):
-            await grown(
-                search, problem, proposer=problem.sampler, evaluator=judge(problem), model=SeededModel(before)
-            )
-
-    assert_no_task_left()
-
-
-@pytest.mark.parametrize("search", SEARCHES, ids=named)
-async def test_a_search_gives_all_pages_back(embedded, search):
-    problem = Sum()
-
-    await grown(search, problem, proposer=problem.sampler, evaluator=judge(problem), model=embedded)
-
-    assert_all_given_back(embedded)
-
-
-async def until(reached):
-    async with asyncio.timeout(5):
-        while not reached():  # noqa: ASYNC110 - the engine's thread gives no sign of it
-            await asyncio.sleep(0.001)
-
-
-def assert_no_task_left():
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-def assert_all_given_back(model):
-    """Every page is unused, or only known as a beginning that can be forgotten."""
-    gc.collect()
-    with model.engine.lock:
-        pool = model.engine.pool
-        assert pool.available == pool.pages

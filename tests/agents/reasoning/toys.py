@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
 from collections.abc import Iterator, Sequence
@@ -306,3 +307,11 @@ def outline(result: Result) -> list[Any]:
         (node.id, node.state, node.texts()[-1:], node.answer, node.value, node.status, node.why)
         for node in result.tree
     ]
+
+
+def assert_all_given_back(model):
+    """Every page is unused, or only known as a beginning that can be forgotten."""
+    gc.collect()
+    with model.engine.lock:
+        pool = model.engine.pool
+        assert pool.available == pool.pages

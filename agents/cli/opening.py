@@ -1,0 +1,48 @@
+"""The model that a command names, opened; whether its server answers is found out before a run begins."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...core_model.generation import Model
+    from ...core_model.remote import RemoteModel
+
+
+def open_model(opener: Callable[[str | None], Model] | None, source: str | None, *, quiet: bool) -> Model:
+    """The model.
+
+    Args:
+        opener: What opens it instead of `load_model`.
+        source: As `--model` names it; None is the embedded one.
+        quiet: Do not say on stderr that it takes a moment.
+
+    Raises:
+        CoreModelError: It cannot be opened.
+    """
+    if not quiet:
+        print("Loading the model ...", file=sys.stderr, flush=True)
+    if opener is not None:
+        return opener(source)
+    from ...core_model.model import load_model
+    from ...core_model.remote import RemoteModel
+
+    model = load_model(source)
+    if isinstance(model, RemoteModel):
+        asyncio.run(_reach(model))
+    return model
+
+
+async def _reach(model: RemoteModel) -> None:
+    """Find out whether a model's server is there, before there is a journal.
+
+    Raises:
+        RemoteError: It is not.
+    """
+    try:
+        await model.reach()
+    finally:
+        await model.aclose()
