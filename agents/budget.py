@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from ..protocols.journal import Journal, Row
 from ..protocols.outcome import Cost
+from .reasoning.trace import answer_cost
 
 SITTING = "sitting"
 """Kind of the journal's row with which a process begins its part of a run."""
@@ -99,11 +100,9 @@ def _cost_of(row: Row) -> Cost:
     """What one row says was used, beside time."""
     body: dict[str, JsonValue] = row.body if isinstance(row.body, dict) else {}
     if row.kind == "thought":
-        return Cost(
-            tokens=_whole(body.get("read")) + _whole(body.get("tokens")),
-            model_calls=int("name" not in body),
-            tool_calls=int("name" in body),
-        )
+        return answer_cost(body)
+    if "#" in row.task:  # a call of a strategy's tool: its thought was counted
+        return Cost()
     if row.kind == "decision" and "strategy" not in body:  # its thoughts are counted one by one
         return Cost(tokens=_whole(body.get("prompt_tokens")) + _whole(body.get("tokens")), model_calls=1)
     if row.kind in ("intent", "intent_again"):

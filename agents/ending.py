@@ -67,6 +67,21 @@ def latest_flaws(state: ManagerTask) -> list[Flaw]:
     return [flaw for flaw in state.flaws if flaw.attempt == last]
 
 
+LOST = "WorkerLost"
+"""Beginning of what is said of an attempt that was lost with its worker or process."""
+
+
+def feedback_of(state: ManagerTask) -> str:
+    """What the last attempt that came to an end was refused for; lost ones say nothing of the task."""
+    real = [flaw for flaw in state.flaws if not flaw.why.startswith(LOST)]
+    last = max((flaw.attempt for flaw in real), default=0)
+    return "; ".join(
+        f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why
+        for flaw in real
+        if flaw.attempt == last
+    )
+
+
 def punch_items(title: str, state: ManagerTask) -> list[PunchItem]:
     """Everything that failed on the way, and how it was mended."""
     return [

@@ -22,7 +22,7 @@ from .checking.criteria import LOOK, look_for_reported
 from .checking.ordering import Form, Order, field_criteria, item_criteria
 from .checking.tickets import Ticket
 from .roles import PlannedTask
-from .steps import Stage, Step
+from .steps import THINK, Stage, Step
 from .wording import Span, fold, places, words
 
 __all__ = [
@@ -188,10 +188,6 @@ def use_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[Jo
     return [Job(f"{index}.use", text, f"use-{index}", (), work, needs="tools")]
 
 
-THINK = "think"
-"""Stage, and end of the id, of a job that a worker does by thinking alone."""
-
-
 def think_job(goal: str, criteria: Sequence[Criterion] = ()) -> Job:
     """The whole goal as one question to a worker that thinks; without criteria the model is the judge."""
 
@@ -199,7 +195,7 @@ def think_job(goal: str, criteria: Sequence[Criterion] = ()) -> Job:
         spec = Spec(
             [*criteria] or [Judge(f"the answer to this is right: {goal}", name="the answer is right")]
         )
-        return Work(Stage(THINK, (Step(THINK, goal, (goal,), 1),)), spec, {"question": goal})
+        return Work(Stage(THINK, (Step(THINK, goal, (goal,), 1),)), spec, {})
 
     return Job(f"1.{THINK}", goal, THINK, (), work, needs="strategy")
 

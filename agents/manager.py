@@ -31,6 +31,7 @@ from .budget import SITTING, Budget, used
 from .events import Ended, Event
 from .mind import Mind
 from .reasoning.strategy import Strategy, strategy_named
+from .reasoning.trace import TraceDiverged
 from .run import Run
 from .worker import Worker
 
@@ -42,7 +43,7 @@ RUNS = ".punchlist"
 """Folder, in the working directory, where journals go when no other is named."""
 
 
-OUR_ERRORS = (ProtocolError, CoreModelError, ToolError)
+OUR_ERRORS = (ProtocolError, CoreModelError, ToolError, TraceDiverged)
 """Errors that say what happened and what to do; a run that one of them ends has an outcome."""
 
 
@@ -54,6 +55,17 @@ class ResultModelMissing(ValueError):
         super().__init__(
             f"Run {run!r} was begun with expect={expected}. Resume it with that: "
             f"resume(..., expect={expected})."
+        )
+
+
+class SpecNotUsed(ValueError):
+    """Criteria were given for workers whose tasks bring their own."""
+
+    def __init__(self, workers: Sequence[str]) -> None:
+        self.workers = tuple(workers)
+        super().__init__(
+            f"The workers {', '.join(workers)} have tools: their tasks bring their own spec, and this one "
+            "would not be used. Leave it out, or check the outcome's result yourself."
         )
 
 
@@ -160,8 +172,12 @@ class Manager:
 
         Raises:
             ValueError: The goal is empty.
+            SpecNotUsed: There is a spec, and workers whose tasks bring their own.
             JournalError: The journal cannot be written, or another process has it.
         """
+        acting = [worker.name for worker in self.workers if worker.browser or worker.functions]
+        if spec and acting:
+            raise SpecNotUsed(acting)
         if not goal.strip():
             raise ValueError("the goal is empty; say in a sentence what is to be done")
         goal = unicodedata.normalize("NFC", goal).encode("utf-8", "replace").decode("utf-8")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from ..protocols.journal import Journal
-from ..protocols.messages import Evidence, Report
+from ..tools.permissions import Policy
 from .budget import Budget
 from .events import Event, Searched, Thought
 from .reasoning.problem import Task
@@ -24,10 +25,14 @@ from .roles import JUDGEMENTS, Question
 if TYPE_CHECKING:
     from ..core_model.chat_template import Message
     from ..core_model.generation import Model
+    from ..core_model.sampling import Sampling
 
 ANSWER_TOKENS = 400
 """The longest answer; under the grammars of the roles answers are far shorter."""
 
+
+VOTES = 5
+"""Times that a model which tells no probabilities is asked for a judgement."""
 
 WARMER, WARMEST = 0.4, 1.6
 """Temperature that each attempt after the first adds, and the highest."""
@@ -58,7 +63,14 @@ class NoAnswer(Truncated):
 
 @dataclass(frozen=True)
 class Mind:
-    """A model with the run's meter, record and audience around it."""
+    """A model with the run's meter, record and audience around it.
+
+    Attributes:
+        strategy: How questions are thought over; None: one answer each.
+        policy: Which calls the tools of a strategy may make.
+        lost: Attempts of the task at hand that were lost with their process.
+        asked: How often each question was thought over in an attempt, so that each time has its own record.
+    """
 
     model: Model
     budget: Budget
@@ -66,10 +78,9 @@ class Mind:
     run: str
     show: Callable[[Event], None]
     strategy: Strategy | None = None
-
-    def by(self, strategy: Strategy) -> Mind:
-        """The same, thinking over its questions by a strategy."""
-        return replace(self, strategy=strategy)
+    policy: Policy | None = None
+    lost: int = 0
+    asked: Counter[tuple[str, int, str]] = field(default_factory=Counter[tuple[str, int, str]], repr=False)
 
     async def ask(
         self, question: Question, *, task: str = "", attempt: int = 0, warmest: float = WARMEST
@@ -87,23 +98,28 @@ class Mind:
         from ..core_model.sampling import Sampling
 
         self.budget.check()
+        warmth = min(warmest, WARMER * (attempt - 1)) if attempt > 1 else 0.0
         if self.strategy is not None:
             about = Task(question.text, question.system(), Grammar.lark(question.grammar))
-            found = await self._think(self.strategy, about, question.role, task, attempt)
+            found = await self._think(self.strategy, about, question.role, task, attempt, warmth)
             return self._legal(question, found)
-        messages = _messages(question)
-        warmth = min(warmest, WARMER * (attempt - 1)) if attempt > 1 else 0.0
         sampling = Sampling(temperature=warmth, seed=attempt, max_tokens=ANSWER_TOKENS)
-        made = await self.model.generate(messages, sampling=sampling, grammar=Grammar.lark(question.grammar))
+        return await self._one(question, sampling, task, attempt)
+
+    async def _one(self, question: Question, sampling: Sampling, task: str, attempt: int) -> str:
+        """One answer, counted, on record and shown."""
+        from ..core_model.grammar import Grammar
+
+        grammar = Grammar.lark(question.grammar)
+        made = await self.model.generate(_messages(question), sampling=sampling, grammar=grammar)
         free = [value for value in made.logprobs if value is not None]
-        confidence = math.exp(min(free)) if free else None
         self._count(
             question.role,
             made.text,
             made.prompt_tokens,
             made.output_tokens,
             made.seconds,
-            confidence,
+            math.exp(min(free)) if free else None,
             task,
             attempt,
         )
@@ -112,46 +128,61 @@ class Mind:
         return made.text
 
     async def judge(self, question: Question, *, task: str = "", attempt: int = 0) -> tuple[str, float]:
-        """The likeliest of the three judgements and its probability among them."""
+        """The likeliest of the three judgements and its probability among them.
+
+        A model that tells no probabilities is asked several times instead; the share of the votes counts.
+        """
         from ..core_model.generation import normalise
 
         self.budget.check()
-        messages = _messages(question)
         if not self.model.capabilities.score:
-            return await self.ask(question, task=task, attempt=attempt), 0.5
-        scores = await self.model.score(messages, JUDGEMENTS)
+            return await self._vote(question, task, attempt)
+        scores = await self.model.score(_messages(question), JUDGEMENTS)
         best = scores.index(max(scores))
         confidence = normalise(scores)[best]
         prompt = self.model.count_tokens(question.text)
         self._count(question.role, JUDGEMENTS[best], prompt, 0, 0.0, confidence, task, attempt)
         return JUDGEMENTS[best], confidence
 
-    async def think_through(self, question: str, feedback: str, task: str, attempt: int) -> Report:
-        """A worker's report on a question that it answers by thinking alone.
+    async def _vote(self, question: Question, task: str, attempt: int) -> tuple[str, float]:
+        from ..core_model.sampling import Sampling
+
+        votes: Counter[str] = Counter()
+        for seed in range(VOTES):
+            self.budget.check()
+            sampling = Sampling(temperature=1.0, seed=seed, max_tokens=ANSWER_TOKENS)
+            votes[await self._one(question, sampling, task, attempt)] += 1
+        (said, count) = votes.most_common(1)[0]
+        return said, count / VOTES
+
+    async def think_through(self, question: str, feedback: str, task: str, attempt: int) -> Result:
+        """What the strategy comes to on a question that is answered by thinking alone; there is an answer.
 
         Raises:
             BudgetExhausted: With no answer so far.
             NoAnswer: The strategy came to none.
         """
         strategy = self.strategy or strategy_named("direct")
-        about = Task(question, feedback=feedback, lessons=(feedback,) if feedback else ())
-        found = await self._think(strategy, about, "think", task, attempt)
-        answer = self._answer("think", found)
-        steps = "\n".join(found.best.texts())
-        result: dict[str, JsonValue] = {
-            "answer": answer,
-            "strategy": strategy.name,
-            "stopped": found.stop_reason,
-        }
-        shown = Evidence(id=f"{self.run}/{task}/{attempt}/thoughts", tool=strategy.name, summary=steps[-200:])
-        return Report(result=result, evidence=(shown,))
+        found = await self._think(strategy, Task(question, feedback=feedback), "think", task, attempt)
+        self._answer("think", found)
+        return found
 
-    async def _think(self, strategy: Strategy, about: Task, role: str, task: str, attempt: int) -> Result:
-        """Let a strategy think, in a record of its own for each question of an attempt."""
-        mark = hashlib.sha256(f"{role}\n{about.question}".encode("utf-8", "replace")).hexdigest()[:12]
-        trace = Trace(self.journal, self.run, f"{task}#{mark}", attempt)
+    async def _think(
+        self, strategy: Strategy, about: Task, role: str, task: str, attempt: int, warmth: float = 0.0
+    ) -> Result:
+        """Let a strategy think, in a record of its own for each question of an attempt.
+
+        What was thought in an attempt that was lost with its process is gone on with in the next one.
+        """
+        trial = max(0, attempt - self.lost)
+        grammar = "" if about.grammar is None else about.grammar.compiled
+        told = "\n".join([role, about.question, about.instructions, about.feedback, grammar])
+        mark = hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:12]
+        self.asked[task, trial, mark] += 1
+        again = self.asked[task, trial, mark]
+        trace = Trace(self.journal, self.run, f"{task}#{mark}.{again}", trial)
         trace.listeners.append(lambda event: self.show(Searched(task, event)))
-        door = Thinking(self.model, self.budget, trace, seed=attempt)
+        door = Thinking(self.model, self.budget, trace, seed=trial, policy=self.policy, warmth=warmth)
         try:
             found = await strategy.solve(about, door)
         finally:

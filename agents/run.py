@@ -54,6 +54,7 @@ from .ending import (
     RESUMABLE,
     as_expected,
     broken_off,
+    feedback_of,
     first_error,
     gathered,
     latest_flaws,
@@ -61,15 +62,16 @@ from .ending import (
     punch_items,
 )
 from .events import Event, Learned, Planned, Recalled, Said, Stood
-from .families import THINK, Job, jobs_of, think_job
+from .families import Job, jobs_of, think_job
 from .lanes import Lane, Lanes
 from .lessons import Lessons, site_of
 from .looking import look
 from .mind import Mind, Truncated
 from .placed import already_placed
 from .planning.doubts import READINGS, GoalNotUnderstood, doubts, reading_warmth
+from .reasoning.trace import TraceDiverged
 from .roles import PlannedTask
-from .steps import Step
+from .steps import THINK, Step
 from .verifier import Verifier
 from .worker import Assignment, EffectUnknown, NothingToWorkWith, StepFailed, Worker
 
@@ -77,7 +79,6 @@ if TYPE_CHECKING:
     from ..memory import Memory
 
 log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
 KINDS_OF = {"browser": ("order", "ticket"), "tools": ("use",)}
@@ -120,7 +121,7 @@ class Run:
             jobs = await self._plan()
         except GoalNotUnderstood as error:
             return self._end(Unverified(None, tuple(str(error).splitlines())))
-        except (BudgetExhausted, Truncated, CoreModelError, NothingToWorkWith) as error:
+        except (BudgetExhausted, Truncated, CoreModelError, NothingToWorkWith, TraceDiverged) as error:
             return self._end(broken_off(error, self.results), error)
         self.show(Planned({job.id: job.title for job in jobs}, {job.id: job.after for job in jobs}))
         try:
@@ -149,8 +150,7 @@ class Run:
     async def _plan(self) -> list[Job]:
         """Read tasks out of the goal, or take the plan that is in the journal."""
         recorded = next((row.body for row in self.journal.rows(self.run, kinds=("plan",))), None)
-        if recorded == THINK or not any(worker.browser or worker.functions for worker in self.workers):
-            self.journal.append("plan", THINK, run=self.run)
+        if not any(worker.browser or worker.functions for worker in self.workers):
             return [think_job(self.goal, self.spec)]
         if isinstance(recorded, str):
             return jobs_of(roles.read_plan(recorded, self.goal))
@@ -396,7 +396,8 @@ class Run:
                     drive.job.irreversible,
                     lane.storage,
                     lane.url,
-                    start.order.body.feedback if isinstance(start.order.body, Redo) else "",
+                    feedback_of(drive.state),
+                    drive.state.losses,
                 )
                 report = await worker.perform(order, self.mind, self.policy)
             await self._snapshot(drive, worker, lane)

@@ -33,6 +33,10 @@ class Step:
         return fold(f"{self.verb} {self.text}")
 
 
+THINK = "think"
+"""Name of the stage of a job that a worker does by thinking alone."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage of a task: what it is called, its parts, and the steps that end it."""

@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import JsonValue
@@ -28,11 +28,14 @@ from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, Tool, tool
 from . import roles
 from .acting import claims, rows
+from .acting.thought import thought_report
 from .events import Acted, Looked
-from .mind import Mind
+from .mind import Mind, NoAnswer
+from .reasoning.react import EFFECT_UNKNOWN, ReAct
 from .reasoning.strategy import Strategy, strategy_named
 from .roles import CLICKABLE, ToolCard
-from .steps import Done, Stage, Step
+from .steps import THINK, Done, Stage, Step
+from .tool_use import typed
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
@@ -113,6 +116,7 @@ class Assignment:
         storage: Cookies to begin with when the lane has no live session.
         url: Where to begin then; None: the browser's first allowed address.
         feedback: In a redo, what the attempt before was refused for.
+        lost: Attempts that were lost with their process; what was thought in them is gone on with.
     """
 
     run: str
@@ -125,6 +129,7 @@ class Assignment:
     storage: Mapping[str, Any] | None = None
     url: str | None = None
     feedback: str = ""
+    lost: int = 0
 
 
 @dataclass
@@ -240,9 +245,10 @@ class Worker:
             EffectUnknown: A call with an effect was begun, and it is not known whether it took effect.
             BudgetExhausted, ToolError, CoreModelError: The attempt broke down.
         """
-        mind = mind if self.strategy is None else mind.by(self.strategy)
-        if order.stage.name == "think":
-            return await mind.think_through(order.steps[0].text, order.feedback, order.task, order.attempt)
+        mind = replace(mind, model=self.model, strategy=self.strategy, policy=policy, lost=order.lost)
+        acts = isinstance(self.strategy, ReAct) and bool(self.strategy.tools)
+        if order.stage.name == THINK or (order.stage.name == "use" and acts):
+            return await self._think(order, mind)
         attempt = Attempt(order, mind, Executor(policy, mind.journal, [*self._door(order), *self.functions]))
         if order.stage.name == "use":
             return await self._use(attempt)
@@ -385,6 +391,18 @@ class Worker:
             attempt.changes[f"{element.role} {element.name}"] = change
         return line
 
+    async def _think(self, order: Assignment, mind: Mind) -> Report:
+        """Answer by thinking alone, or with the tools that the strategy itself calls."""
+        try:
+            found = await mind.think_through(order.steps[0].text, order.feedback, order.task, order.attempt)
+        except NoAnswer as error:
+            if error.why == EFFECT_UNKNOWN:
+                raise EffectUnknown(order.steps[0].text, "a tool") from error
+            raise
+        how = "direct" if mind.strategy is None else mind.strategy.name
+        key = f"{order.run}/{order.task}/{order.attempt}"
+        return thought_report(found, key, how, acted=order.stage.name == "use")
+
     async def _use(self, attempt: Attempt) -> Report:
         """Call plugged-in tools until the model answers with what they returned."""
         order, mind = attempt.order, attempt.mind
@@ -404,7 +422,7 @@ class Worker:
                     evidence=tuple(attempt.evidence),
                 )
             item = self._tool(call.tool)
-            arguments = _typed(item, call.arguments)
+            arguments = typed(item.schema, call.arguments)
             pure = item.recovery == "pure"
             key = attempt.key() if pure else attempt.lasting_key(item.name, arguments)
             made = await attempt.executor.call(item.name, arguments, key=key)
@@ -470,21 +488,6 @@ def _astray(step: Step, action: Action, view: View) -> bool:
 def _properties(item: AnyTool) -> dict[str, dict[str, Any]]:
     """JSON schema of each argument, by name."""
     return cast("dict[str, dict[str, Any]]", item.schema.get("properties", {}))
-
-
-def _typed(item: AnyTool, arguments: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments as the schema types them: a text that must be a number is read as one."""
-    about = _properties(item)
-    return {name: _as(about.get(name, {}).get("type"), text) for name, text in arguments.items()}
-
-
-def _as(kind: Any, text: str) -> Any:
-    if kind in ("integer", "number", "boolean", "array", "object"):
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError:
-            return text
-    return text
 
 
 def _result_of(value: Mapping[str, Any]) -> ActionResult:

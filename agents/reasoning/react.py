@@ -3,9 +3,11 @@
 Source: Yao et al. 2022, arXiv:2210.03629. An action is a JSON object out of a closed grammar: the name of a
 tool with arguments of its schema, or `finish` with the answer. What a tool raises is an observation. Every
 call is on record before anything is made of it, so a run that is resumed does not make it again; what happens
-to one that a kill interrupted is up to the tool's recovery class (`tools/executor.py`).
+to one that a kill interrupted is up to the tool's recovery class (`tools/executor.py`). With a journal a call
+with an effect is made once, however many trials and attempts make it again; one of which nobody knows whether
+it took effect ends the loop.
 
-Does not cover: tools that may be called only after a person agreed, unless `policy` says so. Without a policy
+Does not cover: tools that may be called only after a person agreed, unless a policy says so. Without a policy
 the tools that are given are allowed, as for a manager.
 """
 
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import JsonValue
 
 from ...tools.executor import Executor
-from ...tools.permissions import Policy, preset
+from ...tools.permissions import Call, Policy, Rule
 from ...tools.tool import AnyTool
 from .asking import Prompt, Request
 from .problem import Rejected, Task, Terminal
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 FINISH = "finish"
 OUT_OF_STEPS, REPEATS = "steps", "actions repeat"
 """Why it stopped before the model finished. The answer is then taken from what was found out so far."""
+
+EFFECT_UNKNOWN = "an effect is unknown"
+"""Why it stopped without an answer: a call may have taken effect, and only a person can find out."""
 
 HOW = (
     "Work step by step. In each step answer with one JSON object: your thought, and either a tool with its "
@@ -56,12 +61,31 @@ class Step:
         tool: "" where it was no legal action.
         call: What was called with which arguments; equal calls are equal texts.
         observation: What came of it.
+        unknown: Whether it took effect is not known.
     """
 
     said: str
     tool: str
     call: str
     observation: str
+    unknown: bool = False
+
+
+class Joint(Policy):
+    """What every one of several policies permits; without any, everything."""
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        super().__init__((Rule("allow"),))
+        self.policies = tuple(policies)
+
+    async def permit(self, call: Call) -> str:
+        """See `Policy.permit`.
+
+        Raises:
+            ToolDenied: One of them refuses it.
+        """
+        said = [await policy.permit(call) for policy in self.policies]
+        return "; ".join(said) or await super().permit(call)
 
 
 @dataclass(frozen=True)
@@ -94,7 +118,7 @@ class ReAct:
         tools: Functions decorated with `@tool`; without any it can only finish.
         steps: Most actions.
         repeats: After so many repetitions of an action that came to the same it is ended.
-        policy: Which calls are allowed; None: all.
+        policy: Which calls are allowed, beside what the run's policy allows; None: all.
     """
 
     tools: Sequence[AnyTool] = ()
@@ -114,7 +138,8 @@ class ReAct:
     async def solve(self, task: Task, thinking: Thinking) -> Result:
         """See `Strategy`."""
         prompt_of(task)  # refuses a task without words
-        executor = Executor(self.policy or preset("unattended"), thinking.trace.journal, self.tools)
+        policies = [each for each in (self.policy, thinking.policy) if each is not None]
+        executor = Executor(Joint(policies), thinking.trace.journal, self.tools)
         episode = _Episode(self, task, executor)
         growth = Growth(episode, episode, Ends(task.check), thinking, merge=False)
         return await to_the_end(growth, self._grow(growth, episode))
@@ -128,7 +153,10 @@ class ReAct:
             node = children[0]
             if node.terminal is not None:
                 return SOLVED if growth.solved([node]) else COMPLETE
-            repeated = cast("Trajectory", node.state).repeats()
+            trajectory = cast("Trajectory", node.state)
+            if trajectory.steps[-1].unknown:
+                return EFFECT_UNKNOWN
+            repeated = trajectory.repeats()
             if repeated:
                 growth.thinking.tell("repeated", node.id, times=repeated)
             if repeated >= self.repeats:
@@ -196,30 +224,44 @@ class _Episode:
             step = Step(text, "", text, "error: the answer does not have the form that the task asks for")
             return Thought(step, f"{thought}\n-> {step.observation}", said.logprob)
         call = f"{tool} {json.dumps(action['arguments'], sort_keys=True, ensure_ascii=False)}"
-        seen = await self._call(tool, action["arguments"], node, thinking)
-        return Thought(Step(text, tool, call, seen), f"{thought}\n{call}\n-> {seen}".strip(), said.logprob)
+        seen, unknown = await self._call(tool, call, action["arguments"], node, thinking)
+        taken = Step(text, tool, call, seen, unknown)
+        return Thought(taken, f"{thought}\n{call}\n-> {seen}".strip(), said.logprob)
 
-    async def _call(self, tool: str, arguments: dict[str, JsonValue], node: Node, thinking: Thinking) -> str:
-        """What came of a call, in words."""
-        trace = thinking.trace
-        place = hashlib.sha256(f"{thinking.scope}{node.id}".encode()).hexdigest()[:16]
-        key = f"{trace.run or 'run'}/{trace.task or 'task'}/{trace.attempt}/{place}"
+    async def _call(
+        self, tool: str, call: str, arguments: dict[str, JsonValue], node: Node, thinking: Thinking
+    ) -> tuple[str, bool]:
+        """What came of a call, in words, and whether it is unknown if it took effect."""
+        key = self._key(tool, call, node, thinking)
 
         async def act() -> JsonValue:
-            thinking.budget.spend(steps=1)
             made = await self.executor.call(tool, arguments, key=key)
-            return {"ok": made.ok, "value": made.value, "error": made.error}
+            return {"ok": made.ok, "value": made.value, "error": made.error, "unknown": made.unknown}
 
+        given: dict[str, JsonValue] = {"step": node.id, "given": arguments}
         try:
-            made = cast(
-                "dict[str, Any]", await thinking.call(tool, {"step": node.id, "given": arguments}, act)
-            )
+            made = cast("dict[str, Any]", await thinking.call(tool, given, act, steps=1))
         except CallFailed as error:
-            return f"error: {error.error}"
+            return f"error: {error.error}", False
         if not made["ok"]:
-            return f"error: {made['error']}"
+            return f"error: {made['error']}", bool(made["unknown"])
         value = made["value"]
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), False
+
+    def _key(self, tool: str, call: str, node: Node, thinking: Thinking) -> str:
+        """The key of a call. One with an effect has the same in every trial and attempt, so it is made once.
+
+        The first call of `send("a")` of a trajectory is that of any other one, the second is the second.
+        """
+        trace = thinking.trace
+        used = next((item for item in self.executor.tools if item.name == tool), None)
+        if used is not None and used.effect == "read":
+            place = hashlib.sha256(f"{thinking.scope}{node.id}".encode()).hexdigest()[:16]
+            return f"{trace.run or 'run'}/{trace.task or 'task'}/{trace.attempt}/{place}"
+        steps = cast("Trajectory", node.state).steps
+        times = 1 + sum(step.call == call for step in steps)
+        mark = hashlib.sha256(call.encode("utf-8", "replace")).hexdigest()[:16]
+        return f"{trace.run or 'run'}/{trace.task.partition('#')[0] or 'task'}#react/0/{mark}.{times}"
 
     async def extract(self, state: Trajectory, thinking: Thinking, said: str = "") -> str | None:
         """The answer out of what there is; None where the model has none in the task's form.

@@ -102,12 +102,18 @@ async def test_a_cut_answer_costs_and_is_not_given_out(mind):
     assert mind.budget.total().tokens == 43
 
 
-async def test_a_model_that_cannot_score_judges_without_being_sure(mind):
-    """What it says then never counts: the verifier asks for more than an even chance."""
+@pytest.mark.parametrize(
+    ("said", "share"), [(["pass"] * 4 + ["fail"], 0.8), (["fail", "pass"] * 2 + ["fail"], 0.6)]
+)
+async def test_a_model_that_cannot_score_is_asked_for_votes(mind, said, share):
+    """The share of the votes is what the verifier compares with the least that it asks for."""
     mind, _ = mind
-    mind.model.capabilities = replace(mind.model.capabilities, score=False)
+    model = ScriptedModel(said)
+    model.capabilities = replace(model.capabilities, score=False)
+    mind = replace(mind, model=model, budget=Budget())
 
-    assert await mind.judge(QUESTION) == ("pass", 0.5)
+    assert await mind.judge(QUESTION) == (max(set(said), key=said.count), share)
+    assert mind.budget.total().model_calls == 5
 
 
 async def test_a_scripted_model_says_when_it_is_asked_too_often_or_too_little():
