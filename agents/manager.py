@@ -30,6 +30,7 @@ from ..tools.permissions import Policy, preset
 from .budget import SITTING, Budget, used
 from .events import Ended, Event
 from .mind import Mind
+from .reasoning.search import SearchRefused
 from .reasoning.strategy import Strategy, strategy_named
 from .reasoning.trace import TraceDiverged
 from .run import Run
@@ -43,7 +44,7 @@ RUNS = ".punchlist"
 """Folder, in the working directory, where journals go when no other is named."""
 
 
-OUR_ERRORS = (ProtocolError, CoreModelError, ToolError, TraceDiverged)
+OUR_ERRORS = (ProtocolError, CoreModelError, ToolError, TraceDiverged, SearchRefused)
 """Errors that say what happened and what to do; a run that one of them ends has an outcome."""
 
 

@@ -96,8 +96,9 @@ class NothingToWorkWith(ValueError):
     """A worker was made without what its job needs."""
 
     def __init__(self, worker: str, needs: str) -> None:
+        lacks = "browser, no tools and no strategy" if needs == "strategy" else needs
         super().__init__(
-            f"Worker {worker!r} has no {needs}. "
+            f"Worker {worker!r} has no {lacks}. "
             "Give it one: Worker(..., tools=[Browser(allow=[url])]), your own @tool functions, or a way to "
             'think: Worker(..., strategy="chain-of-thought").'
         )
@@ -195,8 +196,8 @@ class Worker:
         strategy: str | Strategy | None = None,
     ) -> None:
         self.name, self.model, self.about = name, model, about
-        self.strategy = None if strategy is None else strategy_named(strategy)
         self.functions: tuple[AnyTool, ...] = tuple(item for item in tools if isinstance(item, Tool))
+        self.strategy = None if strategy is None else strategy_named(strategy, self.functions)
         browsers = [item for item in tools if not isinstance(item, Tool)]
         if len(browsers) > 1:
             raise ValueError(

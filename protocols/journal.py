@@ -183,23 +183,27 @@ class Journal:
         """
         return self._insert(kind, body, run, task, attempt, key)
 
-    def rows(self, run: str, *, kinds: Sequence[str] = (), after: int = 0) -> Iterator[Row]:
+    def rows(
+        self, run: str, *, kinds: Sequence[str] = (), after: int = 0, task: str | None = None
+    ) -> Iterator[Row]:
         """Rows of a run in order, of some kinds or all, with numbers greater than `after`.
 
-        Pages through the file, so rows that are written meanwhile may appear.
+        With `task` only those of that task; "" are the rows of none. Pages through the file, so rows that are
+        written meanwhile may appear.
         """
         chosen = f" AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
+        chosen += "" if task is None else " AND task = ?"
         while True:
             page = self._read(
                 "SELECT seq, run, task, attempt, kind, key, at, body FROM rows"
                 f" WHERE run = ? AND seq > ?{chosen} ORDER BY seq LIMIT 500",
-                (run, after, *kinds),
+                (run, after, *kinds, *(() if task is None else (task,))),
             )
             if not page:
                 return
             for found in page:
-                seq, of_run, task, attempt, kind, key, at, body = found
-                yield Row(seq, of_run, task, attempt, kind, key, at, json.loads(body))
+                seq, of_run, of_task, attempt, kind, key, at, body = found
+                yield Row(seq, of_run, of_task, attempt, kind, key, at, json.loads(body))
             after = page[-1][0]
 
     def prune(self, run: str, kinds: Sequence[str], *, before: float | None = None) -> int:

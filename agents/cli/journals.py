@@ -47,6 +47,7 @@ KINDS = (
     "tree",
     "tree_cut",
     "thought",
+    "prompt",
 )
 """Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""
 

@@ -21,11 +21,11 @@ from .strategy import Answers
 from .tasks import (
     ANSWER,
     Ends,
+    answer_in,
     chain_grammar,
     fitting,
     judge_of,
     prompt_of,
-    read_chain,
     reasons_before_answer,
 )
 from .thinking import Interrupted, Thinking
@@ -151,8 +151,7 @@ class Chained:
 
     def answer_of(self, text: str) -> str | None:
         """The answer of a chain, if it has one that the task's grammar allows."""
-        chain = read_chain(text)
-        return None if chain is None else fitting(chain.answer, self.task.grammar)
+        return answer_in(text, self.task.grammar)
 
     def problem(self) -> Answers:
         """The problem whose answers are chains."""

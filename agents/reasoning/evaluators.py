@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import JsonValue
 
+from .contract import applied, end_of, key_of, proposed_by, read_score, scored_by
 from .problem import Problem, Rejected
 from .thinking import CallFailed, Choice, Prompt, Request, Thinking
 from .tree import Kind, Node, Score, Thought, state_text
@@ -58,7 +59,7 @@ class Logits:
         scores = dict(
             zip(
                 map(id, ends),
-                await self.final.score(ends, thinking) if self.final and ends else [],
+                await scored_by(self.final, ends, thinking) if self.final and ends else [],
                 strict=True,
             )
         )
@@ -153,9 +154,9 @@ class Checked:
         async def act() -> Any:
             made = self.check(node)
             said = await made if isinstance(made, Awaitable) else made
-            score = said if isinstance(said, Score) else Score(float(said), self.kind)
-            value = float(score.value)
-            return [value if math.isfinite(value) else str(value), score.kind, score.samples, score.detail]
+            score = read_score(said if isinstance(said, Score) else Score(float(said), self.kind))
+            value = score.value if math.isfinite(score.value) else str(score.value)
+            return [value, score.kind, score.samples, score.detail]
 
         given: list[JsonValue] = [node.id, state_text(node.state)]
         try:
@@ -209,11 +210,11 @@ class Rollout:
             if not going:
                 break
             heads = [ends[id(walker)] for walker in going]
-            proposed = await self.proposer.propose(heads, 1, thinking)
+            proposed = await proposed_by(self.proposer, heads, 1, thinking)
             for walker, head, thoughts in zip(going, heads, proposed, strict=True):
                 ends[id(walker)] = step(self.problem, head, thoughts)
         final = [ends[id(walker)] for walker in every if ends[id(walker)].terminal is not None]
-        told = await self.judge.score(final, thinking) if final else []
+        told = await scored_by(self.judge, final, thinking) if final else []
         values = {id(node): score.value for node, score in zip(final, told, strict=True)}
         return [
             Score(
@@ -257,18 +258,19 @@ class Lookahead:
         going = [node for node in nodes if node.terminal is None] if depth > 0 else []
         seen = set(map(id, going))
         here = [node for node in nodes if id(node) not in seen]
-        scores = dict(zip(map(id, here), await self.judge.score(here, thinking) if here else [], strict=True))
+        told = await scored_by(self.judge, here, thinking) if here else []
+        scores = dict(zip(map(id, here), told, strict=True))
         if going:
             families = [
                 _children(self.problem, node, thoughts)
                 for node, thoughts in zip(
-                    going, await self.proposer.propose(going, self.width, thinking), strict=True
+                    going, await proposed_by(self.proposer, going, self.width, thinking), strict=True
                 )
             ]
             ahead = await self._ahead([child for family in families for child in family], thinking, depth - 1)
-            told = iter(ahead)
+            seen_ahead = iter(ahead)
             for node, family in zip(going, families, strict=True):
-                mine = [next(told) for _ in family]
+                mine = [next(seen_ahead) for _ in family]
                 best = max(mine, key=lambda score: score.value, default=None)
                 scores[id(node)] = (
                     Score(0.0, self.kind, 0, "it leads nowhere")
@@ -305,7 +307,7 @@ class Ensemble:
     async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
         """See `Evaluator`."""
         weights = self.weights or (1.0,) * len(self.judges)
-        told = [await judge.score(nodes, thinking) for judge in self.judges]
+        told = [await scored_by(judge, nodes, thinking) for judge in self.judges]
         total = sum(weights)
         return [
             Score(
@@ -338,10 +340,11 @@ def _children(problem: Problem[Any, Any], node: Node, thoughts: Sequence[Thought
     """The legal states that thoughts lead to, outside of any tree; equal ones once."""
     found: dict[Any, Node] = {}
     for place, thought in enumerate(thoughts):
-        state = problem.apply(node.state, thought.action)
+        state = applied(problem, node.state, thought.action)
         if isinstance(state, Rejected):
             continue
-        terminal = problem.terminal(state)
-        key = problem.key(state) if terminal is None else terminal
-        found.setdefault(key, Node(f"{node.id}>{place}", node, state, thought, terminal))
+        terminal = end_of(problem, state)
+        found.setdefault(
+            (terminal, key_of(problem, state)), Node(f"{node.id}>{place}", node, state, thought, terminal)
+        )
     return list(found.values())

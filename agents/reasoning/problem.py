@@ -38,7 +38,7 @@ class Problem(Protocol[State, Action]):
     def key(self, state: State) -> Hashable:
         """What makes two states the same: of open nodes with one key only the first is gone on with.
 
-        Include the history where it matters. Final states are never merged by it, only by their answers.
+        Include the history where it matters: of final states those are one that have one key and one answer.
         """
         ...
 

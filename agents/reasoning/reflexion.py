@@ -15,18 +15,21 @@ from typing import Protocol, cast
 
 from pydantic import JsonValue, ValidationError
 
+from ...core_model.errors import CoreModelError
 from ...memory.episodes import EpisodicMemory, Lesson
+from ..budget import BudgetExhausted
 from .asking import Prompt
 from .evaluators import Evaluator
 from .problem import Task, Terminal
-from .search import COMPLETE, SOLVED, Growth, Result, check_least, halted, to_the_end
+from .search import COMPLETE, SOLVED, Growth, Result, SearchRefused, check_least, halted, to_the_end
 from .strategy import Strategy, strategy_named
 from .tasks import OfAttempts, judge_of, shortened, typed
-from .thinking import CallFailed, Thinking
+from .thinking import CallFailed, Interrupted, Thinking
+from .trace import TraceDiverged
 from .tree import Node, Score, Thought, state_text
 
-REPEATS = "reflection repeats"
-"""Why it stopped when the reflector had nothing new to say."""
+REPEATS, NO_LESSON = "reflection repeats", "no lesson"
+"""Why it stopped: the reflector had nothing new to say, or nothing at all and the trials were the same."""
 
 HOW = (
     "An attempt at a task failed. Say what it teaches for the next attempt: `error`, what went wrong; "
@@ -185,8 +188,10 @@ class Reflexion:
                 return SOLVED
             if halted(trial.result.stop_reason):
                 return trial.result.stop_reason
-            if number < self.trials and not await trials.learn(trial, children[0], growth.thinking):
-                return REPEATS
+            if number < self.trials:
+                ended = await trials.learn(trial, children[0], growth.thinking)
+                if ended is not None:
+                    return ended
         return COMPLETE
 
 
@@ -244,9 +249,13 @@ class _Trials:
         if found:
             thinking.tell("recalled", lessons=[lesson.text() for lesson in self.lessons])
 
-    async def learn(self, trial: Trial, node: Node, thinking: Thinking) -> bool:
-        """Add the lesson of a failed trial; False where it is one that the trial was given."""
-        lesson = await self.reflector.reflect(self.task, trial, self.lessons, thinking)
+    async def learn(self, trial: Trial, node: Node, thinking: Thinking) -> str | None:
+        """Add the lesson of a failed trial; why another trial would come to the same.
+
+        Without a lesson the next one may still come out otherwise, where answers are sampled; once it has
+        come out the same there is no use in more.
+        """
+        lesson = await self._reflected(trial, node, thinking)
         given = self.memory.last(self.lessons)
         repeats = lesson is not None and lesson.repeats(given)
         thinking.tell(
@@ -255,10 +264,28 @@ class _Trials:
             lesson=None if lesson is None else lesson.model_dump(mode="json"),
             repeats=repeats,
         )
-        if lesson is not None and not repeats:
-            self.lessons = [known for known in self.lessons if known != lesson] + [lesson]
-            self.memory.add(self._about(), lesson)
-        return not repeats
+        if repeats:
+            return REPEATS
+        if lesson is None:
+            before = self.made[-2].account() if len(self.made) > 1 else None
+            return NO_LESSON if before == trial.account() else None
+        self.lessons = [known for known in self.lessons if known != lesson] + [lesson]
+        self.memory.add(self._about(), lesson)
+        return None
+
+    async def _reflected(self, trial: Trial, node: Node, thinking: Thinking) -> Lesson | None:
+        """What the reflector says; None where it raises, with what it raised on record."""
+        try:
+            lesson = cast("object", await self.reflector.reflect(self.task, trial, self.lessons, thinking))
+        except (BudgetExhausted, Interrupted, TraceDiverged, CoreModelError):
+            raise
+        except Exception as error:  # the edge to the user's own code
+            thinking.tell("failed", node.id, tool="reflect", why=f"{type(error).__name__}: {error}")
+            return None
+        if lesson is None or isinstance(lesson, Lesson):
+            return lesson
+        remedy = f"{type(self.reflector).__name__}.reflect has to return a `Lesson`, or None."
+        raise SearchRefused("what a reflector said", lesson, remedy)
 
     def _about(self) -> str:
         """What lessons are kept under."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -94,11 +95,12 @@ class _Votes:
     async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
         """All ends of a search at once: they are the voters."""
         votes = [None if node.answer is None else self.normalise(node.answer) for node in nodes]
-        cast = [vote for vote in votes if vote is not None]
+        counted = Counter(vote for vote in votes if vote is not None)
+        cast = counted.total()
         return [
             Score(0.0, samples=0, detail="no vote")
             if vote is None
-            else Score(cast.count(vote) / len(cast), samples=len(cast), detail=f"{cast.count(vote)} votes")
+            else Score(counted[vote] / cast, samples=cast, detail=f"{counted[vote]} votes")
             for vote in votes
         ]
 
@@ -129,5 +131,5 @@ async def walk(growth: Growth, samples: int, depth: int) -> list[Node]:
         going = [node for node in going if node.terminal is None]
         if not going or going[0].depth >= depth:
             break
-        going = [child for family in await growth.expand(going, 1) for child in family]
+        going = await growth.step(going)
     return ends

@@ -9,12 +9,37 @@ from typing import Any, Protocol
 
 from ...protocols.outcome import Cost
 from ..budget import BudgetExhausted
+from .contract import (
+    SearchRefused,
+    applied,
+    check_least,
+    end_of,
+    key_of,
+    proposed_by,
+    scored_by,
+)
 from .evaluators import Evaluator
 from .problem import Problem, Rejected
 from .proposers import Proposer
 from .thinking import Interrupted, Thinking, stop_reason
 from .trace import Trace
 from .tree import Node, Score, Thought, Tree, state_text
+
+__all__ = [
+    "COMPLETE",
+    "EXHAUSTED",
+    "INTERRUPTED",
+    "NO_THOUGHTS",
+    "OWN_LIMIT",
+    "SOLVED",
+    "Growth",
+    "Result",
+    "Search",
+    "SearchRefused",
+    "check_least",
+    "halted",
+    "to_the_end",
+]
 
 SOLVED = "solved"
 COMPLETE = "complete"
@@ -93,25 +118,12 @@ class Search(Protocol):
         ...
 
 
-class SearchRefused(ValueError):
-    """A search was set up in a way that cannot work."""
-
-    def __init__(self, what: str, value: object, remedy: str) -> None:
-        self.what, self.value = what, value
-        super().__init__(f"{what} is {value!r}. {remedy}")
-
-
-def check_least(what: str, value: float, least: float) -> None:
-    """Raise `SearchRefused` for a number below `least` or not a number."""
-    if not value >= least:
-        raise SearchRefused(what, value, f"Choose at least {least:g}.")
-
-
 class Growth:
     """A tree that grows: proposes, applies, merges and scores in batches, and records it all.
 
     Args:
-        merge: Of open nodes with one key only the first is gone on with, and one that lies less deep.
+        merge: Of open nodes with one key only the first is gone on with, and one that lies less deep; of
+            final ones with one key and one answer only the first is judged.
         enough: A final state with this value ends the search.
     """
 
@@ -128,10 +140,10 @@ class Growth:
         self.problem, self.proposer, self.evaluator = problem, proposer, evaluator
         self.thinking, self.merge, self.enough = thinking, merge, enough
         state = problem.initial()
-        root = Node("", None, state, terminal=problem.terminal(state))
+        root = Node("", None, state, terminal=end_of(problem, state))
         self.tree = Tree(root)
-        self._known: dict[Hashable, Node] = {problem.key(state): root}
-        self._answers: dict[str, Node] = {}
+        self._known: dict[Hashable, Node] = {key_of(problem, state): root} if merge else {}
+        self._ends: dict[tuple[str, Hashable], Node] = {}
         self._used = thinking.used
 
     def begin(self, name: str, **settings: int | float | bool) -> Node:
@@ -156,23 +168,49 @@ class Growth:
         Every thought becomes a node; what is illegal or leads to a state that is known is closed at once,
         with the reason.
         """
-        proposed = await self._proposed(nodes, width)
+        await self.thinking.breathe()
+        proposed = await proposed_by(self.proposer, nodes, width, self.thinking)
         return [self.add(node, thoughts[:width]) for node, thoughts in zip(nodes, proposed, strict=True)]
 
     async def spread(self, count: int) -> list[Node]:
-        """`count` independent first thoughts below the root, equal ones too."""
+        """`count` independent first thoughts below the root, equal ones too; see `step`."""
         root = self.tree.root
         lanes = [Node(f"~{place}", None, root.state) for place in range(count)]
-        proposed = await self._proposed(lanes, 1)
-        return self.add(root, [thought for thoughts in proposed for thought in thoughts[:1]])
+        return await self._walk(lanes, [root] * count)
 
-    async def _proposed(self, nodes: Sequence[Node], width: int) -> list[list[Thought]]:
+    async def step(self, nodes: Sequence[Node]) -> list[Node]:
+        """The next thought of each of these walks, as one batch.
+
+        A limit or a stop that ends the batch is raised after those whose thought is on record by then have
+        taken it.
+        """
+        return await self._walk(nodes, nodes)
+
+    async def _walk(self, lanes: Sequence[Node], parents: Sequence[Node]) -> list[Node]:
         await self.thinking.breathe()
-        proposed = await self.proposer.propose(nodes, width, self.thinking)
-        if len(proposed) != len(nodes):
-            remedy = "A proposer returns one list of thoughts for each node that it was given."
-            raise SearchRefused("the number of lists that were proposed", len(proposed), remedy)
-        return proposed
+        try:
+            proposed = await proposed_by(self.proposer, lanes, 1, self.thinking)
+        except (BudgetExhausted, Interrupted):
+            told = [await self._on_record(lane) for lane in lanes]
+            known = [(parent, thoughts) for parent, thoughts in zip(parents, told, strict=True) if thoughts]
+            self._add_first(known)
+            raise
+        return self._add_first(list(zip(parents, proposed, strict=True)))
+
+    def _add_first(self, families: Sequence[tuple[Node, Sequence[Thought]]]) -> list[Node]:
+        """The children by the first thought of each family; of families with one parent side by side."""
+        chosen: dict[str, tuple[Node, list[Thought]]] = {}
+        for parent, thoughts in families:
+            chosen.setdefault(parent.id, (parent, []))[1].extend(thoughts[:1])
+        return [child for parent, thoughts in chosen.values() for child in self.add(parent, thoughts)]
+
+    async def _on_record(self, lane: Node) -> list[Thought]:
+        """What is proposed for a node by answers on record alone; nothing where one is missing."""
+        try:
+            (thoughts,) = await proposed_by(self.proposer, [lane], 1, self.thinking.remembering())
+        except (BudgetExhausted, Interrupted):
+            return []
+        return thoughts
 
     def add(self, node: Node, thoughts: Sequence[Thought]) -> list[Node]:
         """The children of `node` by these thoughts that can be gone on with; `node` is dead without any."""
@@ -183,26 +221,27 @@ class Growth:
         return children
 
     def _child(self, node: Node, thought: Thought) -> Node | None:
-        made = self.problem.apply(node.state, thought.action)
+        made = applied(self.problem, node.state, thought.action)
         if isinstance(made, Rejected):
             self._tell_node(self.tree.add(node, thought, node.state, None, "dead", made.why))
             return None
-        terminal = self.problem.terminal(made)
+        terminal = end_of(self.problem, made)
+        key = key_of(self.problem, made) if self.merge else None
         if terminal is not None:
             child = self.tree.add(node, thought, made, terminal, "final", "")
-            twin = self._answers.setdefault(terminal.answer, child)
-            if twin is not child and self.merge:
+            twin = self._ends.setdefault((terminal.answer, key), child) if self.merge else child
+            if twin is not child:
                 child.status, child.why = "pruned", f"the answer of {twin.id or 'the root'}"
             self._tell_node(child)
             return None if child.status == "pruned" else child
-        key = self.problem.key(made)
         twin = self._known.get(key) if self.merge else None
         if twin is not None and twin.depth <= node.depth + 1:  # a deeper one may have met the limit
             why = f"the state of {twin.id or 'the root'}"
             self._tell_node(self.tree.add(node, thought, made, None, "pruned", why))
             return None
         child = self.tree.add(node, thought, made, None, "open", "")
-        self._known[key] = child
+        if self.merge:
+            self._known[key] = child
         self._tell_node(child)
         return child
 
@@ -224,10 +263,7 @@ class Growth:
         todo = [node for node in nodes if node.score is None]
         if not todo:
             return
-        scores = await self.evaluator.score(todo, self.thinking)
-        if len(scores) != len(todo):
-            remedy = "An evaluator returns one score for each node that it was given."
-            raise SearchRefused("the number of scores", len(scores), remedy)
+        scores = await scored_by(self.evaluator, todo, self.thinking)
         for node, score in zip(todo, scores, strict=True):
             node.score = _in_range(score)
             self.thinking.tell(
@@ -259,6 +295,7 @@ class Growth:
             tokens=used.tokens - self._used.tokens,
             model_calls=used.model_calls - self._used.model_calls,
             tool_calls=used.tool_calls - self._used.tool_calls,
+            steps=used.steps - self._used.steps,
         )
         return Result(best, tuple(ranked), reason, usage, self.tree, self.thinking.trace)
 
@@ -277,7 +314,6 @@ async def to_the_end(growth: Growth, work: Any) -> Result:
 
 
 def _in_range(score: Score) -> Score:
-    score = replace(score, value=float(score.value))
     if not math.isfinite(score.value):
         return replace(score, value=0.0, detail=f"{score.value} counts as 0. {score.detail}".strip())
     if not 0.0 <= score.value <= 1.0:

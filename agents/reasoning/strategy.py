@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Hashable
+import time
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -19,6 +20,7 @@ from .trace import Trace, TraceEvent
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model
+    from ...tools.tool import AnyTool
 
 
 class Strategy(Protocol):
@@ -59,12 +61,18 @@ STRATEGIES = {
 }
 """Strategies by name: module and class. Each works without arguments."""
 
+ACTING = frozenset({"react"})
+"""Strategies that call tools."""
+
 SHORT = {"cot": "chain-of-thought", "sc": "self-consistency", "tot": "tree-of-thoughts"}
 """Other names that the field uses."""
 
 
-def strategy_named(named: str | Strategy) -> Strategy:
+def strategy_named(named: str | Strategy, tools: Sequence[AnyTool] = ()) -> Strategy:
     """A strategy by name, or the object itself.
+
+    Args:
+        tools: What one that acts (`ACTING`) may call; the others only think, and an object has its own.
 
     Raises:
         UnknownStrategy: There is none of that name.
@@ -75,7 +83,8 @@ def strategy_named(named: str | Strategy) -> Strategy:
     if name not in STRATEGIES:
         raise UnknownStrategy(named)
     module, kind = STRATEGIES[name]
-    return getattr(import_module(f".{module}", __package__), kind)()
+    given = {"tools": tuple(tools)} if tools and name in ACTING else {}
+    return getattr(import_module(f".{module}", __package__), kind)(**given)
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,7 @@ async def think(
     with trace:
         if show is not None:
             trace.listeners.append(show)
-        limits = replace(budget) if budget else Budget()
+        limits = replace(budget, began=time.monotonic()) if budget else Budget()
         limits.cost += trace.cost()
         door = Thinking(model, limits, trace, seed=seed)
         if thinking is not None:

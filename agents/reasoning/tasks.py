@@ -14,9 +14,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from .asking import Prompt, Request
+from .contract import SearchRefused, scored_by
 from .evaluators import Evaluator, Logits
 from .problem import Task
-from .search import SearchRefused
 from .thinking import Thinking
 from .tree import Kind, Node, Score
 
@@ -37,20 +37,36 @@ _ANSWER_LINE = re.compile(r"^[ \t>*#_]*(?:final )?answer[*_]*[ \t]*:[*_ \t]*", r
 
 @dataclass(frozen=True)
 class Chain:
-    """Reasons and the answer they came to."""
+    """Reasons and the answer they came to.
+
+    Attributes:
+        answer: What stands in the line of the answer; below its mark, where nothing stands behind that.
+        rest: Everything behind the mark, where a task's grammar has answers of several lines.
+    """
 
     reasons: tuple[str, ...]
     answer: str
+    rest: str
 
 
 def read_chain(text: str) -> Chain | None:
-    """The reasons and the answer behind the last line that begins with `answer:`; None where none does."""
+    """The reasons and the answer in the last line that begins with `answer:`; None where none does."""
     found = list(_ANSWER_LINE.finditer(text))
     if not found:
         return None
-    answer = text[found[-1].end() :].strip().removesuffix("**").strip()
+    rest = text[found[-1].end() :].strip().removesuffix("**").strip()
+    line = text[found[-1].end() :].split("\n", 1)[0].strip().removesuffix("**").strip()
     reasons = [line.strip() for line in text[: found[-1].start()].splitlines()]
-    return Chain(tuple(line for line in reasons if line), answer) if answer else None
+    return Chain(tuple(reason for reason in reasons if reason), line or rest, rest) if rest else None
+
+
+def answer_in(text: str, grammar: Grammar | None) -> str | None:
+    """The answer of a chain in the form that the task's grammar has; None where there is none."""
+    chain = read_chain(text)
+    if chain is None:
+        return None
+    whole = None if grammar is None else fitting(chain.rest, grammar)
+    return fitting(chain.answer, grammar) if whole is None else whole
 
 
 def reasons_before_answer(text: str) -> str:
@@ -98,7 +114,7 @@ def _lines_and_answer(start: str, answer: Grammar | None) -> Grammar | None:
 def _inside(grammar: Grammar | None) -> str:
     """A grammar as an expression in another one's rules."""
     if grammar is None:
-        return "/(?s:.+)/"
+        return "/.+/"
     rules = grammar.compiled
     if rules.startswith("{"):
         made = cast("dict[str, Any]", json.loads(rules)["grammars"][0])
@@ -167,7 +183,7 @@ class Ends:
     async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
         """See `Evaluator`."""
         ends = [node for node in nodes if node.terminal is not None and self.judge is not None]
-        told = await self.judge.score(ends, thinking) if self.judge and ends else []
+        told = await scored_by(self.judge, ends, thinking) if self.judge and ends else []
         scores = dict(zip(map(id, ends), told, strict=True))
         return [scores.get(id(node), NOT_JUDGED) for node in nodes]
 
@@ -209,7 +225,7 @@ class OfAttempts:
     async def _one(self, attempt: Attempt, thinking: Thinking) -> Score:
         if attempt.best.terminal is None and not self.opens:
             return Score(0.0, self.kind, 0, "no answer")
-        (score,) = await self.judge.score([attempt.best], thinking.within(attempt.scope))
+        (score,) = await scored_by(self.judge, [attempt.best], thinking.within(attempt.scope))
         return score
 
 

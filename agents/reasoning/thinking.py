@@ -12,9 +12,9 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import JsonValue
 
@@ -24,29 +24,25 @@ from ...protocols.outcome import Cost
 from ..budget import Budget, BudgetExhausted
 from .asking import Choice, Prompt, Request, Said, choice_facts, read_answer, request_facts
 from .caches import Caches
-from .trace import HALTED, Trace, TraceDiverged, answer_cost
+from .calling import CallFailed, Interrupted, Work, reached, stop_reason, together, tried
+from .trace import HALTED, Trace, answer_cost
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model, Thread
+    from ...tools.permissions import Policy
 
-T = TypeVar("T")
-
-Work = Callable[[], Coroutine[Any, Any, None]]
-"""Begins to ask for something, and may be begun again."""
-
-
-class Interrupted(Exception):
-    """A search was told to stop; what it has so far is its result, and it can be resumed."""
-
-    def __init__(self) -> None:
-        super().__init__("The search was told to stop. It can be resumed from its journal.")
-
-
-def stop_reason(error: BudgetExhausted | Interrupted) -> str:
-    """Why a search that raised this stopped: "interrupted", or the limit, such as "budget.tokens"."""
-    if isinstance(error, Interrupted):
-        return "interrupted"
-    return f"budget.{error.what.replace(' ', '_')}"
+__all__ = [
+    "CallFailed",
+    "Choice",
+    "Interrupted",
+    "Prompt",
+    "Request",
+    "Said",
+    "Thinking",
+    "Work",
+    "stop_reason",
+    "together",
+]
 
 
 @dataclass
@@ -59,6 +55,7 @@ class _Shared:
     called: Counter[str] = field(default_factory=Counter[str])
     asked: set[str] = field(default_factory=set[str])
     prefilled: int = 0
+    naming: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Thinking:
@@ -70,6 +67,8 @@ class Thinking:
         trace: Where everything is recorded; None keeps it in memory.
         seed: With the same seed, model, problem and tool results a search is the same.
         fork: Share caches between thoughts; False sends every prompt anew (to measure what forking gains).
+        policy: Which tools may be called, for loops that call some; None leaves it to the loop.
+        warmth: Least temperature of all answers, so that asking once more can come to another one.
     """
 
     def __init__(
@@ -80,12 +79,16 @@ class Thinking:
         *,
         seed: int = 0,
         fork: bool = True,
+        policy: Policy | None = None,
+        warmth: float = 0.0,
     ) -> None:
         self.model, self.budget = model, budget or Budget()
         self.trace, self.seed, self.fork = trace or Trace(), seed, fork
+        self.policy, self.warmth = policy, warmth
         self.scope = ""
         self.used = Cost()
         self._outer: Thinking | None = None
+        self._remembers = False
         self._shared = _Shared(Caches(model))
 
     def within(self, name: str) -> Thinking:
@@ -93,14 +96,36 @@ class Thinking:
 
         Searches side by side need different names, or one takes the other's events and answers for its own.
         """
-        inner = Thinking(self.model, self.budget, self.trace, seed=self.seed, fork=self.fork)
-        inner.scope = f"{self.scope}{name.replace('%', '%25').replace('/', '%2F')}/"
+        return self._inner(f"{self.scope}{name.replace('%', '%25').replace('/', '%2F')}/")
+
+    def _inner(self, scope: str) -> Thinking:
+        inner = Thinking(
+            self.model,
+            self.budget,
+            self.trace,
+            seed=self.seed,
+            fork=self.fork,
+            policy=self.policy,
+            warmth=self.warmth,
+        )
+        inner.scope = scope
         inner._outer, inner._shared = self, self._shared
+        inner._remembers = self._remembers
         return inner
+
+    def remembering(self) -> Thinking:
+        """A door to what this search has on record: it asks and tells nothing.
+
+        Where an answer is missing it raises `Interrupted`.
+        """
+        door = self._inner(self.scope)
+        door._remembers = True
+        return door
 
     def tell(self, what: str, node: str = "", **body: JsonValue) -> None:
         """Record an event of this search."""
-        self.trace.add(what, scope=self.scope, node=node, **body)
+        if not self._remembers:
+            self.trace.add(what, scope=self.scope, node=node, **body)
 
     def stop(self) -> None:
         """End the search between two answers; may be called from a signal handler of the event loop."""
@@ -117,10 +142,12 @@ class Thinking:
         """The answers to all requests, computed as one batch; a request that was made before has its answer.
 
         Raises:
-            BudgetExhausted: The batch would exceed a limit; nothing of it was spent.
+            BudgetExhausted: The batch would exceed a limit; nothing of it was spent. Or the time ended it.
             Interrupted: `stop` was called.
             CoreModelError: The model failed.
         """
+        await self._name_model()
+        requests = [self._warmed(request) for request in requests]
         keys = [self._key("generate", request_facts(request)) for request in requests]
         wanted = dict(zip(keys, requests, strict=True))
         payers: dict[Prompt, str] = {}  # whoever asks first, also where a killed process asked it
@@ -146,6 +173,7 @@ class Thinking:
             BudgetExhausted, Interrupted, CoreModelError: As `generate`.
             NotSupported: The model tells no probabilities (`capabilities.score`).
         """
+        await self._name_model()
         keys = [self._key("score", choice_facts(choice), everywhere=True) for choice in choices]
         wanted = dict(zip(keys, choices, strict=True))
 
@@ -156,25 +184,36 @@ class Thinking:
         return [[float(value) for value in cast("list[Any]", answer["scores"])] for answer in answers]
 
     async def call(
-        self, name: str, given: JsonValue, act: Callable[[], JsonValue | Awaitable[JsonValue]]
+        self,
+        name: str,
+        given: JsonValue,
+        act: Callable[[], JsonValue | Awaitable[JsonValue]],
+        *,
+        steps: int = 0,
     ) -> JsonValue:
         """What a function or tool of the user returns, as JSON, recorded like an answer of the model.
 
         The same call made again is made again: the world may have changed, or it is another function.
+
+        Args:
+            steps: What it counts against `Budget.steps`.
 
         Raises:
             CallFailed: It raised; what it raised is on record too.
         """
         facts: JsonValue = {"name": name, "given": given}
         call = self._key("call", facts)
-        self._shared.called[call] += 1
+        if not self._remembers:
+            self._shared.called[call] += 1
         key = self._key("call", [facts, self._shared.called[call]])
         answer = self.trace.recorded(key)
         if answer is None:
-            if self._shared.stopping.is_set():
+            if self._remembers or self._shared.stopping.is_set():
                 raise self._halted(Interrupted())
-            answer = await _tried(act)
+            answer = await tried(act)
             answer |= {"name": name, "given": given, "scope": self.scope}
+            if steps:
+                answer["steps"] = steps
             self._keep(key, answer)
         self._count(key, answer)
         if "error" in answer:
@@ -187,7 +226,7 @@ class Thinking:
         A search that asks no model would otherwise never notice. What is on record already is not ended.
         """
         await asyncio.sleep(0)
-        if self.trace.repeats(self.scope):
+        if self._remembers or self.trace.repeats(self.scope):
             return
         if self._shared.stopping.is_set():
             raise self._halted(Interrupted())
@@ -196,12 +235,18 @@ class Thinking:
         except BudgetExhausted as error:
             raise self._halted(error) from None
 
+    @property
+    def _shares(self) -> bool:
+        """Whether a prompt is read once for all its answers; a server without forks bills it with each."""
+        return self.fork and self.model.capabilities.fork
+
     # --- inside -----------------------------------------------------------------------
 
     def _key(self, kind: str, facts: JsonValue, *, everywhere: bool = False) -> str:
         """What decides an answer, as a hash; `everywhere` it does not depend on the scope."""
         where = [] if everywhere else [self.scope, self.seed]
-        text = json.dumps([kind, where, self.model.name, facts], sort_keys=True)
+        who = "" if kind == "call" else self.model.name
+        text = json.dumps([kind, where, who, facts], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
     def _fresh(self, keys: Sequence[str]) -> list[str]:
@@ -210,12 +255,13 @@ class Thinking:
     async def _ask(self, keys: Sequence[str], works: Sequence[Work]) -> list[dict[str, JsonValue]]:
         """The answers under `keys`, after the works that give those which are not on record."""
         fresh = self._fresh(keys)
+        if fresh and self._remembers:
+            raise Interrupted()
         if fresh:
             self._admit(keys)
             self._shared.asked.update(fresh)
         try:
-            if not await self._all(works):
-                raise self._halted(Interrupted())
+            await self._all(works)
         finally:
             self._shared.asked.difference_update(fresh)
             found = {key: self.trace.recorded(key) for key in keys}
@@ -245,6 +291,13 @@ class Thinking:
         except BudgetExhausted as error:
             raise self._halted(error) from None
 
+    async def _name_model(self) -> None:
+        """Learn the model's name before a key is made with it: a server tells it only when it is asked."""
+        if self.model.name or self._remembers:
+            return
+        async with self._shared.naming:
+            await self._all([lambda: reached(self.model)])
+
     def _halted(self, error: BudgetExhausted | Interrupted) -> BudgetExhausted | Interrupted:
         self.tell(HALTED, reason=stop_reason(error))
         return error
@@ -254,7 +307,9 @@ class Thinking:
         if self.trace.recorded(key) is None:
             self.trace.record(key, answer)
             cost = answer_cost(answer)
-            self.budget.spend(tokens=cost.tokens, model_calls=cost.model_calls, tool_calls=cost.tool_calls)
+            self.budget.spend(
+                tokens=cost.tokens, model_calls=cost.model_calls, tool_calls=cost.tool_calls, steps=cost.steps
+            )
         self._shared.asked.discard(key)
 
     def _count(self, key: str, answer: dict[str, JsonValue]) -> None:
@@ -267,18 +322,21 @@ class Thinking:
             door.used += answer_cost(answer)
             door = door._outer
 
-    async def _all(self, works: Sequence[Work]) -> bool:
-        """Do all at once; stop them all when one fails, or, returning False, when the search is stopped."""
+    async def _all(self, works: Sequence[Work]) -> None:
+        """Do all at once; stop them all when one fails, the search is stopped, or its time is over."""
         if not works:
-            return True
+            return
+        seconds = self.budget.seconds
+        left = None if seconds is None else max(0.0, seconds - self.budget.total().seconds)
         group = asyncio.ensure_future(self._patiently(works))
         stop = asyncio.ensure_future(self._shared.stopping.wait())
         try:
-            await asyncio.wait({group, stop}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({group, stop}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if group.done():
-                group.result()
-                return True
-            return False
+                return group.result()
+            if seconds is not None and not self._shared.stopping.is_set():
+                raise self._halted(BudgetExhausted("seconds", seconds))
+            raise self._halted(Interrupted())
         finally:
             stop.cancel()
             group.cancel()
@@ -319,7 +377,7 @@ class Thinking:
                     prompt.messages, sampling=self._sampling(request), grammar=request.grammar
                 ),
             )
-            self._keep_answer(key, request, made, pays=key == payer or not self.fork)
+            self._keep_answer(key, request, made, pays=key == payer or not self._shares)
         elif self.fork:
             async with self._shared.caches.use(prompt) as trunk:
                 await self._grow(await trunk.fork(len(wanted)), wanted, payer)
@@ -342,7 +400,7 @@ class Thinking:
                     request.prompt,
                     branch.generate(sampling=self._sampling(request), grammar=request.grammar),
                 )
-                self._keep_answer(key, request, made, pays=key == payer or not self.fork)
+                self._keep_answer(key, request, made, pays=key == payer or not self._shares)
                 grown = request.prompt.and_said(branch.text[begun:])
                 if request.keep and self.fork and self._shared.caches.keep(grown, branch):
                     closing.discard(branch)
@@ -388,6 +446,10 @@ class Thinking:
         """Give the caches back."""
         await self._shared.caches.drop()
 
+    def _warmed(self, request: Request) -> Request:
+        warm = request.temperature >= self.warmth
+        return request if warm else replace(request, temperature=self.warmth)
+
     def _sampling(self, request: Request) -> Any:
         from ...core_model.sampling import Sampling
 
@@ -418,32 +480,3 @@ class Thinking:
             "scope": self.scope,
         }
         self._keep(key, answer | request_facts(request))
-
-
-class CallFailed(Exception):
-    """A function or tool that a search uses raised. The search goes on; the state that needed it is dead."""
-
-    def __init__(self, name: str, error: str) -> None:
-        self.name, self.error = name, error
-        super().__init__(f"{name!r} failed: {error}.")
-
-
-async def together(works: Sequence[Work]) -> None:
-    """All at once; the first error ends the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for work in works:
-                group.create_task(work())
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from errors
-
-
-async def _tried(act: Callable[[], JsonValue | Awaitable[JsonValue]]) -> dict[str, JsonValue]:
-    try:
-        made = act()
-        returned = await made if isinstance(made, Awaitable) else made
-        return {"returned": json.loads(json.dumps(returned, allow_nan=False))}
-    except (BudgetExhausted, Interrupted, TraceDiverged):  # it thinks itself; this is about the search
-        raise
-    except Exception as error:  # the edge to the user's own code: whatever it raises is its answer
-        return {"error": f"{type(error).__name__}: {error}"}

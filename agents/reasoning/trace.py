@@ -1,6 +1,7 @@
 """What a search did, event by event, and what its model said: the record from which it is resumed and shown.
 
-Two kinds of rows: events of the tree ("tree") and answers of model and tools ("thought"). A search is a
+Rows are events of the tree ("tree") and answers of model and tools ("thought"), with each prompt once, in a
+row of its own ("prompt") that the answers name by its hash. A search is a
 deterministic function of these answers. So it is resumed by running it again: what is recorded is not asked
 again, the events come out the same and are not written twice, and from there on it simply goes on. Events of
 one scope come in one order; those of searches side by side may mix in any.
@@ -10,10 +11,13 @@ Does not cover: wall-clock limits. A run that one of them cut may get further wh
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -23,7 +27,7 @@ from ...protocols.journal import Journal
 from ...protocols.messages import new_id
 from ...protocols.outcome import Cost
 
-EVENT, ANSWER, CUT = "tree", "thought", "tree_cut"
+EVENT, ANSWER, CUT, PROMPT = "tree", "thought", "tree_cut", "prompt"
 """Kinds of the journal's rows. A cut takes back the events behind the first so many."""
 
 HALTED = "halted"
@@ -61,7 +65,8 @@ class TraceEvent:
 def answer_cost(answer: Mapping[str, JsonValue]) -> Cost:
     """What an answer on record cost: tokens read for it and generated. Calls of tools cost no tokens."""
     if "name" in answer:
-        return Cost(tool_calls=1)
+        steps = answer.get("steps")
+        return Cost(tool_calls=1, steps=steps if isinstance(steps, int) else 0)
     read, tokens = answer.get("read"), answer.get("tokens")
     return Cost(
         tokens=(read if isinstance(read, int) else 0) + (tokens if isinstance(tokens, int) else 0),
@@ -78,6 +83,18 @@ class TraceDiverged(RuntimeError):
             f"The record says {recorded.what!r} at node {recorded.node!r} (scope {recorded.scope!r}), "
             f"but now {now.what!r} at {now.node!r} comes out. Resume with the same problem, strategy, model, "
             "seed and limits that it was begun with, or begin a new run."
+        )
+
+
+class TracePruned(TraceDiverged):
+    """The events of a search that is to be resumed were taken out of the journal."""
+
+    def __init__(self, run: str, now: TraceEvent) -> None:
+        self.recorded, self.now = TraceEvent("pruned", now.scope), now
+        RuntimeError.__init__(
+            self,
+            f"The events of this search were pruned from the journal (run {run!r}), so it cannot be resumed. "
+            "Begin a new run, or resume from a copy of the journal that was not pruned.",
         )
 
 
@@ -98,6 +115,8 @@ class Trace:
         self._told: list[TraceEvent] = []
         self._ahead: dict[str, deque[int]] = {}
         self._answers: dict[str, dict[str, JsonValue]] = {}
+        self._prompts: dict[str, JsonValue] = {}
+        self._pruned = False
         if journal is not None:
             self._read(journal)
 
@@ -111,7 +130,7 @@ class Trace:
         journal = Journal.open(path)
         runs = journal.runs()
         run = runs[-1].run if runs else new_id()
-        journal.begin(run, goal)
+        journal.begin(run, goal.encode("utf-8", "replace").decode())  # half of a character is no text there
         return cls(journal, run)
 
     def close(self) -> None:
@@ -139,8 +158,10 @@ class Trace:
         return bool(self._ahead.get(scope))
 
     def answers(self) -> Iterator[dict[str, JsonValue]]:
-        """All recorded answers, in the order in which they were given."""
-        return iter(self._answers.values())
+        """All recorded answers, in the order in which they were given, each with its prompt if it has one."""
+        for answer in self._answers.values():
+            prompt = answer.get("prompt")
+            yield answer if not isinstance(prompt, str) else answer | {"prompt": self._prompts.get(prompt)}
 
     def cost(self) -> Cost:
         """What the answers on record have cost; a search that is resumed begins with it."""
@@ -150,10 +171,12 @@ class Trace:
         """Record an event, or find it on record.
 
         Raises:
-            TraceDiverged: Something else is on record.
+            TraceDiverged: Something else is on record, or it was pruned.
             JournalError: It cannot be written.
         """
         event = TraceEvent(what, scope, node, cast("dict[str, JsonValue]", _plain(body)))
+        if self._pruned:
+            raise TracePruned(self.run, event)
         ahead = self._ahead.get(scope)
         if ahead and self._events[ahead[0]] != event:
             self._take_back(ahead[0], event)
@@ -167,14 +190,24 @@ class Trace:
             listener(event)
 
     def recorded(self, key: str) -> dict[str, JsonValue] | None:
-        """The answer on record under `key`."""
+        """The answer on record under `key`; of its prompt only the hash."""
         return self._answers.get(key)
 
     def record(self, key: str, answer: dict[str, JsonValue]) -> None:
         """Keep an answer before anything is made of it. Numbers that JSON does not have become texts."""
         answer = cast("dict[str, JsonValue]", _plain(answer))
+        if isinstance(answer.get("prompt"), list):
+            answer["prompt"] = self._prompt(answer["prompt"])
         self._write(ANSWER, answer, key)
         self._answers[key] = answer
+
+    def _prompt(self, turns: JsonValue) -> str:
+        """The hash under which a prompt is on record; it is written where it is not."""
+        mark = hashlib.sha256(json.dumps(turns).encode()).hexdigest()[:32]
+        if mark not in self._prompts:
+            self._write(PROMPT, {"turns": turns}, mark)
+            self._prompts[mark] = turns
+        return mark
 
     def _append(self, event: TraceEvent) -> None:
         self._write(EVENT, event.row())
@@ -200,24 +233,35 @@ class Trace:
             self.journal.append(kind, body, run=self.run, task=self.task, attempt=self.attempt, key=key)
 
     def _read(self, journal: Journal) -> None:
-        for row in journal.rows(self.run, kinds=(EVENT, ANSWER, CUT)):
-            if (row.task, row.attempt) != (self.task, self.attempt) or not isinstance(row.body, dict):
+        for row in journal.rows(self.run, kinds=(EVENT, ANSWER, CUT, PROMPT), task=self.task):
+            if row.attempt != self.attempt or not isinstance(row.body, dict):
                 continue
             body = cast("dict[str, Any]", row.body)
-            if row.kind == EVENT:
+            if body.get("pruned") is True:  # an answer is asked for again; events cannot be
+                self._pruned = self._pruned or row.kind in (EVENT, CUT)
+            elif row.kind == EVENT:
                 self._events.append(TraceEvent.read(body))
             elif row.kind == CUT:
                 del self._events[body["kept"] :]
+            elif row.kind == PROMPT:
+                self._prompts[row.key] = body["turns"]
             else:
                 self._answers[row.key] = body
+        if self._pruned:  # what is left is no tree
+            self._events.clear()
         for number, event in enumerate(self._events):
             self._ahead.setdefault(event.scope, deque()).append(number)
 
 
 def _plain(value: Any) -> JsonValue:
     """A value as it comes back from a journal, so that what is on record equals what is told."""
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        number = float(value)
+        return number if math.isfinite(number) else str(number)
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):

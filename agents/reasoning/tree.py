@@ -140,25 +140,38 @@ class Tree:
         )
 
 
+DEEPEST = 50
+"""Values inside each other of which `state_text` tells."""
+
+
 def state_text(state: Any) -> str:
     """A state in words, the same in every process: sets in order, and no addresses of objects."""
     return str(state) if isinstance(state, str) else _shown(state, str)
 
 
-def _shown(value: Any, plain: Callable[[Any], str] = repr) -> str:
+def _shown(value: Any, plain: Callable[[Any], str] = repr, depth: int = 0) -> str:
+    if depth > DEEPEST:
+        return "..."
+
+    def inner(each: Any) -> str:
+        return _shown(each, depth=depth + 1)
+
     kind = cast("Any", type(value))
     plain_repr = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
     made_repr = kind.__str__ is object.__str__ and hasattr(kind.__repr__, "__wrapped__")  # a dataclass's
     if kind in (set, frozenset):
-        return "{" + ", ".join(sorted(map(_shown, value))) + "}"
+        return "{" + ", ".join(sorted(map(inner, value))) + "}"
     if kind is tuple and len(value) == 1:
-        return f"({_shown(value[0])},)"
+        return f"({inner(value[0])},)"
     if kind in (tuple, list):
         ends = "()" if kind is tuple else "[]"
-        return ends[0] + ", ".join(map(_shown, value)) + ends[1]
+        return ends[0] + ", ".join(map(inner, value)) + ends[1]
     if kind is dict:
-        return "{" + ", ".join(f"{_shown(key)}: {_shown(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{inner(key)}: {inner(item)}" for key, item in value.items()) + "}"
     if is_dataclass(value) and made_repr:
-        told = (f"{each.name}={_shown(getattr(value, each.name))}" for each in fields(value) if each.repr)
+        told = (f"{each.name}={inner(getattr(value, each.name))}" for each in fields(value) if each.repr)
         return f"{kind.__qualname__}({', '.join(told)})"
-    return f"<{kind.__qualname__}>" if plain_repr else plain(value)
+    try:
+        return f"<{kind.__qualname__}>" if plain_repr else plain(value)
+    except RecursionError:
+        return f"<{kind.__qualname__}, too deep to be shown>"

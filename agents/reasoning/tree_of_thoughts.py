@@ -16,7 +16,7 @@ from .evaluators import Evaluator, Logits
 from .problem import Lines, Problem, Rejected, Task, TextProblem
 from .proposers import Proposer, Sampled, distinct
 from .search import Result, Search
-from .tasks import ANSWER, fitting, judge_prompt, lessons_text, line_grammar, prompt_of, read_chain
+from .tasks import ANSWER, answer_in, judge_prompt, lessons_text, line_grammar, prompt_of, read_chain
 from .thinking import Thinking
 from .tree import Node, Thought, state_text
 
@@ -118,8 +118,7 @@ class _Words:
 
     def answer_of(self, line: str) -> str | None:
         """The answer that a line gives, if the task's grammar allows it."""
-        chain = read_chain(line)
-        return None if chain is None else fitting(chain.answer, self.task.grammar)
+        return answer_in(line, self.task.grammar)
 
     def problem(self) -> TextProblem:
         """The task as lines; where no line gives an answer there is none."""

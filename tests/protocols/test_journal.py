@@ -64,6 +64,21 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "runs" / "run.db"
 
 
+def test_rows_of_one_task_come_back_alone(path: Path) -> None:
+    with Journal.open(path) as journal:
+        journal.begin("run", "goal")
+        for number in range(1800):
+            journal.append("note", number, run="run", task=("", "t1", "t2")[number % 3])
+
+        found = {
+            task: [row.body for row in journal.rows("run", task=task)] for task in ("", "t1", "t3", None)
+        }
+
+    assert found == {
+        "": list(range(0, 1800, 3)), "t1": list(range(1, 1800, 3)), "t3": [], None: list(range(1800))
+    }  # fmt: skip
+
+
 def test_rows_come_back_in_order_with_everything_they_were_given(path: Path) -> None:
     with Journal.open(path) as journal:
         journal.append("event", {"n": 1}, run="a", task="t", attempt=2, key="k")

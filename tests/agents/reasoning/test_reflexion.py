@@ -9,6 +9,7 @@ import pytest
 
 from punchlist.agents.budget import Budget
 from punchlist.agents.reasoning import Beam, Checked, Direct, Reflexion, Task, Trace, TreeOfThoughts, think
+from punchlist.agents.reasoning.search import SearchRefused
 from punchlist.agents.testing import ScriptedModel
 from punchlist.memory import EpisodicMemory, Lesson
 
@@ -107,6 +108,42 @@ async def test_a_reflection_that_cannot_be_read_is_no_lesson_and_the_trials_go_o
 
     assert result.solved
     assert "Lessons" not in model.asked[2]
+
+
+async def test_without_a_lesson_trials_that_come_out_the_same_are_not_made_again():
+    model = ScriptedModel(["40", "40"])
+
+    result = await think(
+        Task("Guess.", check=near(50)), model, Reflexion(Direct(), None, Scripted([None] * 50), trials=50)
+    )
+
+    assert (result.answer, result.stop_reason) == ("40", "no lesson")
+    model.assert_complete()
+
+
+async def test_a_reflector_that_raises_ends_the_trials_with_what_they_came_to():
+    class Broken:
+        async def reflect(self, task, trial, lessons, thinking):
+            raise RuntimeError("broken")
+
+    trace = []
+    nest = Reflexion(Direct(), None, Broken(), trials=50)
+
+    result = await think(Task("Guess.", check=near(50)), ScriptedModel(["40", "40"]), nest, show=trace.append)
+
+    assert (result.answer, result.stop_reason) == ("40", "no lesson")
+    assert [event.body["why"] for event in trace if event.what == "failed"] == ["RuntimeError: broken"] * 2
+
+
+async def test_a_lesson_that_is_none_is_refused():
+    class Chatty:
+        async def reflect(self, task, trial, lessons, thinking):
+            return "try harder"
+
+    with pytest.raises(SearchRefused, match=r"Chatty.reflect has to return a `Lesson`"):
+        await think(
+            Task("Guess.", check=near(50)), ScriptedModel(["40"]), Reflexion(Direct(), None, Chatty())
+        )
 
 
 async def test_without_a_check_the_model_says_whether_it_went_well():

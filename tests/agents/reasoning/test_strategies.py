@@ -31,6 +31,7 @@ from punchlist.core_model import load_model
 from punchlist.core_model.capabilities import Capabilities
 from punchlist.core_model.errors import MalformedOutput
 from punchlist.core_model.grammar import Grammar
+from punchlist.tools import tool
 
 from .pupils import Pupil, shape
 from .toys import Round, Sum, There, Walled
@@ -92,6 +93,12 @@ def test_an_unknown_name_is_refused_with_those_there_are():
         strategy_named("tree of thoughts")
 
 
+@tool
+def lookup(name: str) -> str:
+    """Look a name up."""
+    return name
+
+
 async def test_a_direct_answer_keeps_to_the_grammar_of_the_task(embedded):
     result = await think(SUM, embedded, "direct")
 
@@ -127,12 +134,35 @@ def test_any_grammar_of_answers_can_stand_behind_reasons(grammar):
         ("answer: 6\nno, wait\nFinal answer: 7\n", "7"),
         ("the answer: 7", None),
         ("answer:", None),
+        ("3 and 4\nanswer: 7\n\nI hope this helps!", "7"),
+        ("3 and 4\n**Answer:**\n7", "7"),
     ],
 )
 def test_the_answer_is_behind_the_last_answer_line(text, answer):
     chain = read_chain(text)
 
     assert (chain and chain.answer) == answer
+
+
+async def test_an_answer_of_several_lines_is_read_where_the_grammar_of_the_task_has_them():
+    task = Task("List.", grammar=Grammar.lark('start: "task" /[0-9]/ "\\n" "end"'))
+
+    whole = await think(task, ScriptedModel(["so\nanswer: task1\nend"]), "cot")
+    short = await think(SUM, ScriptedModel(["so\nanswer: 7\nor so"]), "cot")
+
+    assert (whole.answer, short.answer) == ("task1\nend", "7")
+
+
+def test_a_chain_without_a_grammar_of_answers_ends_with_the_line_of_its_answer():
+    assert not chain_grammar(None, 2).accepts("so\nanswer: 7\nI hope this helps")
+
+
+def test_a_strategy_that_acts_is_given_tools_by_name_and_the_others_only_think():
+    tools = (lookup,)
+
+    assert strategy_named("react", tools).tools == tools
+    assert strategy_named("cot", tools) == ChainOfThought()
+    assert strategy_named("react").tools == ()
 
 
 async def test_a_chain_without_an_answer_is_asked_for_it_once_more():

@@ -19,12 +19,15 @@ from punchlist.agents.reasoning import (
     Sampled,
     Thinking,
     Trace,
+    calling,
 )
 from punchlist.agents.reasoning.caches import Caches
 from punchlist.agents.reasoning.thinking import CallFailed, Choice, Request
 from punchlist.core_model import load_model
+from punchlist.core_model.errors import RemoteError
 from punchlist.core_model.grammar import Grammar
 from punchlist.protocols.outcome import Cost
+from punchlist.tools.permissions import preset
 
 from .toys import DIGIT, OneByOne, SeededModel, Sum, assert_all_given_back, grown, outline
 
@@ -389,3 +392,106 @@ async def test_what_an_inner_search_uses_counts_for_all_around_it():
 
     assert [door.used.model_calls for door in (outer, middle, inner)] == [5, 5, 3]
     assert outer.used == outer.budget.cost == outer.trace.cost()
+
+
+async def test_tokens_of_a_prompt_are_counted_with_each_answer_where_a_server_bills_them():
+    model = SeededModel()
+    model.capabilities = replace(model.capabilities, fork=False)
+    wanted = [Request(Prompt.of("one two"), str(copy), 1.0, grammar=DIGIT) for copy in range(5)]
+    thinking = Thinking(model)
+
+    said = await thinking.generate(wanted)
+
+    assert thinking.used.tokens == sum(each.prompt_tokens + each.tokens for each in said)
+
+
+async def test_steps_of_calls_are_counted_and_kept(tmp_path):
+    async def once(trace):
+        thinking = Thinking(SeededModel(), Budget(cost=trace.cost()), trace)
+        await thinking.call("tool", 1, lambda: 2, steps=1)
+        return thinking.budget.cost, thinking.used, trace.cost()
+
+    costs = []
+    for _ in range(2):
+        with Trace.open(tmp_path / "trace.db") as trace:
+            costs += await once(trace)
+
+    assert costs == [Cost(tool_calls=1, steps=1)] * 6
+
+
+# --- warmth, policy and names -------------------------------------------------------------------------------
+
+
+async def test_a_warmer_door_asks_again_and_warmer_also_within():
+    warmths = []
+
+    class Noting(SeededModel):
+        async def generate(self, messages, *, sampling=None, grammar=None):
+            warmths.append(sampling.temperature)
+            return await super().generate(messages, sampling=sampling, grammar=grammar)
+
+    trace, wanted = Trace(), [Request(Prompt.of("one"), str(place), place * 0.5) for place in range(3)]
+
+    for warmth in (0.0, 0.4):
+        await Thinking(Noting(), trace=trace, warmth=warmth).within("inner").generate(wanted)
+
+    assert warmths == [0.0, 0.5, 1.0, 0.4]
+
+
+def test_a_policy_holds_within():
+    policy = preset("suggest")
+
+    assert Thinking(SeededModel(), policy=policy).within("a").within("b").policy is policy
+
+
+class Served(SeededModel):
+    """A server that tells its name when it is reached, at the second try."""
+
+    name = ""
+
+    def __init__(self):
+        super().__init__()
+        self.tries = 0
+
+    async def reach(self):
+        self.tries += 1
+        if self.tries == 1:
+            raise RemoteError("http://there", "refused", "Start it.")
+        self.name = "served"
+
+
+async def test_a_model_is_asked_for_its_name_before_it_is_part_of_the_record(monkeypatch):
+    monkeypatch.setattr(calling, "WAITS", (0.0,))
+    trace, first, second = Trace(), Served(), Served()
+    thinking = Thinking(first, trace=trace)
+
+    for model in (first, second):
+        thinking = Thinking(model, trace=trace)
+        await asyncio.gather(*(thinking.generate(requests(1)) for _ in range(3)))
+        await thinking.score([Choice(Prompt.of("good?"), ("yes", "no"))])
+
+    assert (len(first.asked), len(second.asked)) == (2, 0)
+    assert (first.tries, second.tries) == (2, 2)
+
+
+async def test_a_call_is_on_record_whatever_the_model_is_called():
+    trace, made = Trace(), []
+
+    for model in (Served(), SeededModel()):
+        await Thinking(model, trace=trace).call("tool", 1, lambda: made.append(1))
+
+    assert (made, model.asked) == ([1], [])
+
+
+async def test_a_server_that_refuses_is_not_asked_for_its_name_again():
+    class Closed(Served):
+        async def reach(self):
+            self.tries += 1
+            raise RemoteError("http://there", "forbidden", "Give a key.", 403)
+
+    model = Closed()
+
+    with pytest.raises(RemoteError):
+        await Thinking(model).generate(requests(1))
+
+    assert (model.tries, model.asked) == (1, [])

@@ -30,7 +30,16 @@ from punchlist.agents.reasoning import (
     Thinking,
     Trace,
 )
-from punchlist.agents.reasoning.trace import ANSWER, CUT, EVENT, TraceDiverged, answer_cost
+from punchlist.agents.reasoning.thinking import Request
+from punchlist.agents.reasoning.trace import (
+    ANSWER,
+    CUT,
+    EVENT,
+    PROMPT,
+    TraceDiverged,
+    TracePruned,
+    answer_cost,
+)
 from punchlist.protocols.journal import Journal
 from punchlist.protocols.outcome import Cost
 
@@ -223,6 +232,51 @@ async def test_what_the_record_cost_is_what_was_spent_and_what_the_result_tells(
 
         assert result.usage == cost == trace.cost() == sum(map(answer_cost, trace.answers()), Cost())
         assert cost.model_calls > 0
+
+
+async def test_a_prompt_of_many_answers_is_on_record_once(tmp_path):
+    question = "word " * 1000
+    with Trace.open(tmp_path / "trace.db") as trace:
+        requests = [Request(Prompt.of(question), str(place), 1.0) for place in range(20)]
+        await Thinking(SeededModel(), trace=trace).generate(requests)
+        told = list(trace.answers())
+
+    kept = rows(tmp_path / "trace.db")
+    assert [kind for kind, _, _ in kept] == [PROMPT] + [ANSWER] * 20
+    assert sum(len(str(body)) for _, _, body in kept) < 20_000
+    with Trace.open(tmp_path / "trace.db") as trace:
+        assert list(trace.answers()) == told
+    assert {str(answer["prompt"]) for answer in told} == {str([["user", question]])}
+
+
+async def test_answers_that_were_pruned_are_asked_for_again(tmp_path):
+    place, model = tmp_path / "trace.db", SeededModel()
+    with Trace.open(place) as trace:
+        whole, _ = await run(SEARCHES[0], trace)
+    prune(place, ANSWER, PROMPT)
+
+    with Trace.open(place) as trace:
+        again, _ = await run(SEARCHES[0], trace, model=model)
+
+    assert what(again) == what(whole)
+    assert len(model.asked) == whole.usage.model_calls
+
+
+async def test_a_search_whose_events_were_pruned_is_refused_with_what_to_do(tmp_path):
+    with Trace.open(tmp_path / "trace.db") as trace:
+        await run(SEARCHES[0], trace)
+    prune(tmp_path / "trace.db", EVENT)
+
+    with Trace.open(tmp_path / "trace.db") as trace:
+        with pytest.raises(TracePruned, match="Begin a new run, or resume from a copy"):
+            await run(SEARCHES[0], trace)
+
+        assert trace.all_events() == []
+
+
+def prune(path, *kinds):
+    with Journal.open(path) as journal:
+        assert journal.prune(journal.runs()[0].run, kinds)
 
 
 async def nested(trace, *, budget=None, model=None, searches=3):

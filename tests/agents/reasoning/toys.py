@@ -271,7 +271,7 @@ class PaperJournal:
         self.kept.append((kind, key, json.dumps(body, allow_nan=False)))
         return len(self.kept)
 
-    def rows(self, run: str, *, kinds: Sequence[str]) -> Iterator[Row]:
+    def rows(self, run: str, *, kinds: Sequence[str], task: str) -> Iterator[Row]:
         for seq, (kind, key, body) in enumerate(self.kept, 1):
             if kind in kinds:
                 yield Row(seq, run, "", 0, kind, key, 0.0, json.loads(body))
