@@ -4,7 +4,8 @@
 logit given the right ones before it. `accuracy_<role>_grammar` is what a running agent sees: greedy decoding
 under the role's grammar, the whole answer right. Both are shares of whole answers. Where a role has several
 right answers (a good move, a chain that reaches the target) only the second counts all of them; the first
-holds the model to the one that was drawn. `parameters` are counted; `training_tokens` and `training_seconds` are sums over the legs that `training.json` beside the weights tells.
+holds the model to the one that was drawn. `parameters` are counted; `training_tokens` and `training_seconds`
+are sums over the legs that `training.json` beside the weights tells.
 """
 
 from __future__ import annotations
