@@ -142,6 +142,9 @@ def _add_embedded(inner: Any, example: str) -> None:
     parser.add_argument(
         "--start", metavar="FOLDER", help="begin with the weights of this checkpoint instead of fresh ones"
     )
+    parser.add_argument(
+        "--widen", type=whole, metavar="N", help="give the feed-forward of --start this width first"
+    )
     parser.add_argument("--minutes", type=positive, metavar="M", help="save and stop after so many minutes")
     parser.add_argument("--threads", type=whole, metavar="T", help="CPU threads (default: torch's choice)")
     parser.add_argument("--seed", type=int, metavar="N", help="of documents and first weights (default 1)")

@@ -27,7 +27,8 @@ def train(options: argparse.Namespace) -> int:
     from ..training.shipping import check_place, ship
 
     given = {
-        name: getattr(options, name) for name in ("steps", "seed", "batch_tokens", "decay_steps", "start")
+        name: getattr(options, name)
+        for name in ("steps", "seed", "batch_tokens", "decay_steps", "start", "widen")
     }
     settings = settle(out, **given)
     steps = steps_in_all(out, settings)

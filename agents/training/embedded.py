@@ -158,8 +158,9 @@ class Settings:
         seed: Of the documents and the first weights.
         batch_tokens: Tokens of a step.
         decay_steps: Length of the final decay of the learning rate.
-        start: Checkpoint of this shape with whose weights and vocabulary to begin; None begins afresh. The
-            curriculum is then taken as done.
+        start: Checkpoint with whose weights and vocabulary to begin; None begins afresh. The curriculum is
+            then taken as done.
+        widen: Width that the feed-forward of `start` gets before; None leaves it as it is.
     """
 
     steps: int = 9000
@@ -167,6 +168,7 @@ class Settings:
     batch_tokens: int = 4096
     decay_steps: int = 1500
     start: str | None = None
+    widen: int | None = None
 
     @property
     def first(self) -> int:
@@ -190,6 +192,9 @@ def settle(out: Path, **given: Any) -> Settings:
     """
     named = {name: value for name, value in given.items() if value is not None}
     if not (out / "state.pt").exists():
+        if "widen" in named and "start" not in named:
+            remedy = "Name the checkpoint with start, or leave it out: fresh weights have their own shape."
+            raise TrainingRefused(out, "there is nothing to widen", remedy)
         return Settings(**named)
     try:
         begun = Settings(**json.loads((out / KEPT).read_text(encoding="utf-8")))
@@ -279,6 +284,8 @@ def train_embedded(
     start = None if settings.start is None else Path(settings.start)
     initial = load_checkpoint(start).float() if start is not None and state is None else None
     tokenizer = _tokenizer(out / "tokenizer", settings.seed, start, going_on=state is not None)
+    if initial is not None and settings.widen is not None:
+        initial = _widened(out, initial, settings)
     config = initial.config if initial is not None else make_config(tokenizer)
     if state is not None:
         if start is None and state["shape"] != config.to_hf():
@@ -307,6 +314,16 @@ def train_embedded(
         initial=initial,
         evaluate=lambda model, _: held_out_accuracy(model, tokenizer),
     )
+
+
+def _widened(out: Path, initial: Transformer, settings: Settings) -> Transformer:
+    from ...core_model.training.widening import widen
+
+    try:
+        return widen(initial, settings.widen or 0, settings.seed)
+    except ValueError as error:
+        remedy = "Name a larger width, or leave it out."
+        raise TrainingRefused(out, f"its start cannot be widened: {_first_line(error)}", remedy) from error
 
 
 def _tokenizer(folder: Path, seed: int, start: Path | None, *, going_on: bool) -> Tokenizer:

@@ -126,6 +126,30 @@ def test_a_training_may_begin_with_trained_weights_that_are_gone_when_it_goes_on
     assert (ended.code, ended.json()["step"]) == (DONE, 2)
 
 
+def test_a_start_may_be_widened_first_and_the_card_says_so(train, trained, tmp_path):
+    (tmp_path / "w").mkdir()
+    shutil.copytree(trained / "model", tmp_path / "start")
+    shutil.rmtree(trained)
+    width = json.loads((tmp_path / "start" / "config.json").read_text())["intermediate_size"] + 8
+    short = ("--steps", "1", "--batch-tokens", "256")
+
+    ended = train("--start", "start", "--widen", str(width), *short, "--ship", "w")
+
+    assert ended.code == DONE
+    assert json.loads((tmp_path / "w" / "config.json").read_text())["intermediate_size"] == width
+    assert f"--start start --widen {width}" in (tmp_path / "w" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("options", [("--widen", "900"), ("--start", "model", "--widen", "1")])
+def test_what_cannot_be_widened_is_refused(train, trained, tmp_path, options):
+    shutil.move(trained / "model", tmp_path / "model")
+    shutil.rmtree(trained)
+
+    ended = train(*options, "--steps", "1")
+
+    assert ended.code == 2 and "widen" in ended.err
+
+
 def test_a_finished_training_is_shipped_with_card_facts_and_a_manifest_of_all(train, trained, tmp_path):
     (tmp_path / "w").mkdir()
     (tmp_path / "w" / "config.json").write_text("{}")
