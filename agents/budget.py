@@ -7,13 +7,13 @@ its earlier processes have spent. Does not cover: what a killed process spent af
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
 from ..protocols.journal import Journal, Row
 from ..protocols.outcome import Cost
-from .reasoning.trace import answer_cost
 
 SITTING = "sitting"
 """Kind of the journal's row with which a process begins its part of a run."""
@@ -94,6 +94,13 @@ def used(journal: Journal, run: str) -> Cost:
             cost += Cost(seconds=max(0.0, row.at - before))
         before = row.at
     return cost
+
+
+def answer_cost(answer: Mapping[str, JsonValue]) -> Cost:
+    """What an answer on the record of a search cost; calls of tools cost no tokens."""
+    if "name" in answer:
+        return Cost(tool_calls=1, steps=_whole(answer.get("steps")))
+    return Cost(tokens=_whole(answer.get("read")) + _whole(answer.get("tokens")), model_calls=1)
 
 
 def _cost_of(row: Row) -> Cost:

@@ -18,7 +18,8 @@ from ...protocols.journal import Journal
 from ...protocols.messages import new_id
 from ..budget import Budget
 from ..reasoning.forest import traces_of
-from ..reasoning.picture import cost_line, kind_of, save
+from ..reasoning.page import kind_of, save
+from ..reasoning.picture import cost_line
 from ..reasoning.problem import Task
 from ..reasoning.search import INTERRUPTED, Result
 from ..reasoning.strategy import Strategy, strategy_named, think

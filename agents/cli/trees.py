@@ -15,7 +15,8 @@ from rich.text import Text
 
 from ...protocols.journal import Journal
 from ..reasoning.forest import Forest, Grown, traces_of, usage
-from ..reasoning.picture import MOST_NODES, head_lines, kind_of, save
+from ..reasoning.page import kind_of, save
+from ..reasoning.picture import MOST_NODES, head_lines
 from ..reasoning.trace import Trace, TraceEvent
 from .edge import DONE, SettingsError
 from .journals import Found, find_run

@@ -4,7 +4,7 @@ In the manner of ALFWorld (Shridhar et al. 2021, arXiv:2010.03768): put, clean, 
 put two. What a player does not know at the start is where things lie, which places are locked and which
 appliances are broken; a game can be played again from its start, so what a trial finds out helps the next.
 
-    world = World(household_games.draw(Random(1)))
+    world = World(game)
     world.step("go drawer 1")      # "closed", "plate , red mug", "nothing", ...
     world.solved()                 # from the true state; for figures only, no player may ask it
 

@@ -32,10 +32,10 @@ from pydantic import JsonValue
 
 from ..domains.arithmetic import Chain, Judgement, Problem, classify, findings
 from ..domains.arithmetic_solving import Solved, Solver
-from ..domains.arithmetic_stories import draw_problem
 from ..reasoning.thinking import Thinking
 from ..testing import WorstCaseModel
 from ..training.arithmetic_documents import plant
+from ..training.arithmetic_stories import draw_problem
 from ..training.documents import HELD_OUT
 from .harness import Figures, Measuring, mean, rate
 from .ledger import EvalError, Row

@@ -35,7 +35,6 @@ from pydantic import BaseModel, ConfigDict
 
 from ...memory.episodes import EpisodicMemory
 from ..domains.household import Game
-from ..domains.household_games import held_out
 from ..domains.household_planner import told_everything
 from ..domains.household_play import HouseholdActor, HouseholdGame, HouseholdReflector, evaluator_of
 from ..domains.household_roles import KEPT_LESSONS
@@ -44,6 +43,7 @@ from ..reasoning.problem import Task
 from ..reasoning.reflexion import REPEATS, Reflexion, Trial
 from ..reasoning.thinking import Thinking
 from ..reasoning.trace import Trace
+from ..training.household_games import held_out
 from .harness import Figures, Measuring, OptionRefused, mean, rate, share
 from .ledger import Row
 from .models import STRING_MATCH, model_mark, open_model

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from .evaluators import Evaluator
-from .problem import Problem
-from .proposers import Proposer
-from .search import COMPLETE, NO_THOUGHTS, SOLVED, Growth, Result, check_least, to_the_end
-from .thinking import Thinking
+from .search import COMPLETE, NO_THOUGHTS, SOLVED, Growth, TreeSearch, check_least
 from .tree import Node
 
 
 @dataclass(frozen=True)
-class Beam:
+class Beam(TreeSearch):
     """Level by level, the best `beam` states of each are gone on with. Final states stay in the beam.
 
     Source: Yao et al. 2023 (Tree of Thoughts), arXiv:2305.10601, algorithm 1.
@@ -36,14 +31,7 @@ class Beam:
         for what in ("beam", "width", "depth"):
             check_least(what, getattr(self, what), 0)
 
-    async def run(
-        self, problem: Problem[Any, Any], proposer: Proposer, evaluator: Evaluator, thinking: Thinking
-    ) -> Result:
-        """See `Search`."""
-        growth = Growth(problem, proposer, evaluator, thinking, enough=self.enough)
-        return await to_the_end(growth, self._grow(growth))
-
-    async def _grow(self, growth: Growth) -> str:
+    async def grow(self, growth: Growth) -> str:
         root = growth.begin(self.name, beam=self.beam, width=self.width, depth=self.depth, enough=self.enough)
         frontier: list[Node] = [root]
         if root.terminal is not None:

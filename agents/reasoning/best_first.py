@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import Any
 
-from .evaluators import Evaluator
-from .problem import Problem
-from .proposers import Proposer
-from .search import EXHAUSTED, OWN_LIMIT, SOLVED, Growth, Result, check_least, to_the_end
-from .thinking import Thinking
+from .search import EXHAUSTED, OWN_LIMIT, SOLVED, Growth, TreeSearch, check_least
 from .tree import Node
 
 
 @dataclass(frozen=True)
-class BestFirst:
+class BestFirst(TreeSearch):
     """Expands the open state with the highest value; of equal ones the deeper, then the older.
 
     Attributes:
@@ -38,14 +33,7 @@ class BestFirst:
             check_least(what, getattr(self, what), 0)
         check_least("at_once", self.at_once, 1)
 
-    async def run(
-        self, problem: Problem[Any, Any], proposer: Proposer, evaluator: Evaluator, thinking: Thinking
-    ) -> Result:
-        """See `Search`."""
-        growth = Growth(problem, proposer, evaluator, thinking, enough=self.enough)
-        return await to_the_end(growth, self._grow(growth))
-
-    async def _grow(self, growth: Growth) -> str:
+    async def grow(self, growth: Growth) -> str:
         root = growth.begin(
             self.name,
             width=self.width,

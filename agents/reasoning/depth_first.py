@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from .evaluators import Evaluator
-from .problem import Problem
-from .proposers import Proposer
-from .search import EXHAUSTED, SOLVED, Growth, Result, check_least, to_the_end
-from .thinking import Thinking
+from .search import EXHAUSTED, SOLVED, Growth, TreeSearch, check_least
 from .tree import Node
 
 DEAD_END = "dead end"
@@ -17,7 +12,7 @@ DEAD_END = "dead end"
 
 
 @dataclass(frozen=True)
-class DepthFirst:
+class DepthFirst(TreeSearch):
     """Follows the best child down; where that leads nowhere it comes back and takes the next best.
 
     Source: Yao et al. 2023 (Tree of Thoughts), arXiv:2305.10601, algorithm 2.
@@ -43,14 +38,7 @@ class DepthFirst:
         for what in ("width", "depth", "most"):
             check_least(what, getattr(self, what), 0)
 
-    async def run(
-        self, problem: Problem[Any, Any], proposer: Proposer, evaluator: Evaluator, thinking: Thinking
-    ) -> Result:
-        """See `Search`."""
-        growth = Growth(problem, proposer, evaluator, thinking, enough=self.enough)
-        return await to_the_end(growth, self._grow(growth))
-
-    async def _grow(self, growth: Growth) -> str:
+    async def grow(self, growth: Growth) -> str:
         root = growth.begin(
             self.name,
             width=self.width,

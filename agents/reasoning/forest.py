@@ -15,7 +15,8 @@ from pydantic import JsonValue
 
 from ...protocols.journal import Journal
 from ...protocols.outcome import Cost
-from .trace import ANSWER, EVENT, Trace, TraceEvent, answer_cost
+from ..budget import answer_cost
+from .trace import ANSWER, EVENT, Trace, TraceEvent
 
 CLOSED = ("pruned", "dead")
 """Statuses of nodes that are not gone on with."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from pydantic import JsonValue
 
 from .boxes import clean, wrapped
 from .forest import CLOSED, Forest, Grown, Shown, note_text, usage
 from .picture import MOST_NODES, cost_line, draw, end_line, facts, good
+from .trace import TraceEvent
 
 MOST_LISTED = 5000
 """Thoughts that the list holds; what comes later is counted."""
@@ -174,3 +176,38 @@ def _facts(node: Shown) -> str:
     return "".join(
         f"<dt>{clean(name)}</dt><dd>{clean(text[:LONGEST])}</dd>" for name, text in facts(node).items()
     )
+
+
+def save(
+    events: Iterable[TraceEvent],
+    path: Path | str,
+    *,
+    title: str = "",
+    answers: Sequence[Mapping[str, JsonValue]] = (),
+    most: int = MOST_NODES,
+) -> None:
+    """Write the picture; the file's ending says as what.
+
+    Raises:
+        ValueError: It ends neither in .svg nor in .html.
+        OSError: It cannot be written.
+    """
+    file, forest = Path(path), Forest.of(events)
+    if kind_of(file) == "svg":
+        text = draw(forest, title=title, answers=answers, most=most).svg
+    else:
+        text = page(forest, title=title, answers=answers, most=most)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def kind_of(path: Path) -> str:
+    """ "svg" or "html", by a file's ending.
+
+    Raises:
+        ValueError: It is another.
+    """
+    kind = {".svg": "svg", ".html": "html", ".htm": "html"}.get(path.suffix.lower())
+    if kind is None:
+        raise ValueError(f"{str(path)!r} ends neither in .svg nor in .html. Name a file that does.")
+    return kind

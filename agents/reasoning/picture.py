@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import JsonValue
 from rich.cells import set_cell_size
@@ -128,43 +127,6 @@ def svg(
 ) -> str:
     """The picture of a record as SVG; see `draw`."""
     return draw(Forest.of(events), title=title, answers=answers, most=most).svg
-
-
-def save(
-    events: Iterable[TraceEvent],
-    path: Path | str,
-    *,
-    title: str = "",
-    answers: Sequence[Mapping[str, JsonValue]] = (),
-    most: int = MOST_NODES,
-) -> None:
-    """Write the picture; the file's ending says as what.
-
-    Raises:
-        ValueError: It ends neither in .svg nor in .html.
-        OSError: It cannot be written.
-    """
-    file, forest = Path(path), Forest.of(events)
-    if kind_of(file) == "svg":
-        text = draw(forest, title=title, answers=answers, most=most).svg
-    else:
-        from .page import page
-
-        text = page(forest, title=title, answers=answers, most=most)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-
-
-def kind_of(path: Path) -> str:
-    """ "svg" or "html", by a file's ending.
-
-    Raises:
-        ValueError: It is another.
-    """
-    kind = {".svg": "svg", ".html": "html", ".htm": "html"}.get(path.suffix.lower())
-    if kind is None:
-        raise ValueError(f"{str(path)!r} ends neither in .svg nor in .html. Name a file that does.")
-    return kind
 
 
 def head_lines(search: Grown, cost: Cost | None) -> list[str]:

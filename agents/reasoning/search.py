@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -298,6 +299,23 @@ class Growth:
             steps=used.steps - self._used.steps,
         )
         return Result(best, tuple(ranked), reason, usage, self.tree, self.thinking.trace)
+
+
+class TreeSearch(ABC):
+    """A search that grows one tree until it has a reason to stop."""
+
+    enough: float
+
+    async def run(
+        self, problem: Problem[Any, Any], proposer: Proposer, evaluator: Evaluator, thinking: Thinking
+    ) -> Result:
+        """See `Search`."""
+        growth = Growth(problem, proposer, evaluator, thinking, enough=self.enough)
+        return await to_the_end(growth, self.grow(growth))
+
+    @abstractmethod
+    async def grow(self, growth: Growth) -> str:
+        """Grow the tree; returns why it stopped."""
 
 
 async def to_the_end(growth: Growth, work: Any) -> Result:

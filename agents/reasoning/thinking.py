@@ -21,11 +21,11 @@ from pydantic import JsonValue
 from ...core_model.errors import CacheFull, MalformedOutput
 from ...core_model.generation import Generation
 from ...protocols.outcome import Cost
-from ..budget import Budget, BudgetExhausted
+from ..budget import Budget, BudgetExhausted, answer_cost
 from .asking import Choice, Prompt, Request, Said, choice_facts, read_answer, request_facts
 from .caches import Caches
 from .calling import CallFailed, Interrupted, Work, reached, stop_reason, together, tried
-from .trace import HALTED, Trace, answer_cost
+from .trace import HALTED, Trace
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model, Thread

@@ -26,6 +26,7 @@ from pydantic import JsonValue
 from ...protocols.journal import Journal
 from ...protocols.messages import new_id
 from ...protocols.outcome import Cost
+from ..budget import answer_cost
 
 EVENT, ANSWER, CUT, PROMPT = "tree", "thought", "tree_cut", "prompt"
 """Kinds of the journal's rows. A cut takes back the events behind the first so many."""
@@ -60,18 +61,6 @@ class TraceEvent:
         """From a journal's row."""
         rest = {name: value for name, value in row.items() if name not in ("what", "scope", "node")}
         return cls(str(row["what"]), str(row["scope"]), str(row["node"]), rest)
-
-
-def answer_cost(answer: Mapping[str, JsonValue]) -> Cost:
-    """What an answer on record cost: tokens read for it and generated. Calls of tools cost no tokens."""
-    if "name" in answer:
-        steps = answer.get("steps")
-        return Cost(tool_calls=1, steps=steps if isinstance(steps, int) else 0)
-    read, tokens = answer.get("read"), answer.get("tokens")
-    return Cost(
-        tokens=(read if isinstance(read, int) else 0) + (tokens if isinstance(tokens, int) else 0),
-        model_calls=1,
-    )
 
 
 class TraceDiverged(RuntimeError):

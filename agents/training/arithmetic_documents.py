@@ -28,7 +28,7 @@ from ..domains.arithmetic import (
     numbers_in,
     write_check,
 )
-from ..domains.arithmetic_stories import LARGEST, draw_problem
+from .arithmetic_stories import LARGEST, draw_problem
 
 Piece = tuple[str, float]
 """(text, weight in the loss)."""

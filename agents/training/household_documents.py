@@ -10,10 +10,10 @@ from random import Random
 
 from ..domains import household_roles as roles
 from ..domains.household import Game, Task
-from ..domains.household_games import draw
 from ..domains.household_planner import plan, play, sensible
 from ..domains.household_sight import Lesson, Sight, Turn, merged
 from ..question import Question
+from .household_games import draw
 
 __all__ = ["act_exam", "household_act", "household_judge", "household_reflect"]
 

@@ -44,6 +44,28 @@ class Batch:
     counted: int
 
 
+@dataclass(frozen=True)
+class Accompanied:
+    """A batch with what an objective has beside it."""
+
+    batch: Batch
+
+    @property
+    def next_document(self) -> int:
+        """Where the following batch begins."""
+        return self.batch.next_document
+
+    @property
+    def read(self) -> int:
+        """Tokens of documents."""
+        return self.batch.read
+
+    @property
+    def counted(self) -> int:
+        """Rows that count."""
+        return self.batch.counted
+
+
 class Layout:
     """A batch in the making.
 

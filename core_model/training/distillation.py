@@ -21,7 +21,7 @@ from torch import Tensor
 from ..errors import TrainingRefused
 from ..tokenizer import Tokenizer
 from ..transformer import Transformer
-from .batches import Batch, Layout, kept_logits, make_batch
+from .batches import Accompanied, Batch, Layout, kept_logits, make_batch
 from .corpus import Document, SoftDocument
 from .low_rank import Evaluate, LowRank, fingerprint, tune
 from .objective import weighted_mean
@@ -37,21 +37,8 @@ class Likeliest:
 
 
 @dataclass(frozen=True)
-class _Taught:
-    batch: Batch
+class _Taught(Accompanied):
     likeliest: Likeliest | None = None
-
-    @property
-    def next_document(self) -> int:
-        return self.batch.next_document
-
-    @property
-    def read(self) -> int:
-        return self.batch.read
-
-    @property
-    def counted(self) -> int:
-        return self.batch.counted
 
 
 class Distillation:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from ..tokenizer import Tokenizer
 from ..transformer import Transformer
-from .batches import Batch, Layout, kept_logits
+from .batches import Accompanied, Batch, Layout, kept_logits
 from .low_rank import Evaluate, LowRank, fingerprint, tune
 from .trainer import TrainConfig, TrainResult
 
@@ -43,21 +43,8 @@ Scores = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class _Pairs:
-    batch: Batch
+class _Pairs(Accompanied):
     reference: Tensor  # (pairs, 2) float32
-
-    @property
-    def next_document(self) -> int:
-        return self.batch.next_document
-
-    @property
-    def read(self) -> int:
-        return self.batch.read
-
-    @property
-    def counted(self) -> int:
-        return self.batch.counted
 
 
 class PreferenceLoss:

@@ -32,13 +32,13 @@ from punchlist.agents.domains.arithmetic import (
     write_check,
 )
 from punchlist.agents.domains.arithmetic_solving import ChainProblem, Solver, WordProblem
-from punchlist.agents.domains.arithmetic_stories import LARGEST, draw_problem
 from punchlist.agents.reasoning import Beam, Checked, Prompt, Sampled
 from punchlist.agents.reasoning.problem import Rejected
 from punchlist.agents.reasoning.strategy import think_sync
 from punchlist.agents.reasoning.thinking import Thinking
 from punchlist.agents.testing import ScriptedModel, WorstCaseModel
 from punchlist.agents.training.arithmetic_documents import check_work, mended, plant, word_problem
+from punchlist.agents.training.arithmetic_stories import LARGEST, draw_problem
 from punchlist.core_model.grammar import Grammar
 
 PEARS = Problem(

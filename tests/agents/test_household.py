@@ -6,7 +6,6 @@ import pytest
 
 from punchlist.agents.domains.household import END, NO_EFFECT, Game, House, Place, World
 from punchlist.agents.domains.household import Task as Job
-from punchlist.agents.domains.household_games import draw, held_out
 from punchlist.agents.domains.household_planner import plan, play, sensible, told_everything
 from punchlist.agents.domains.household_play import (
     HouseholdActor,
@@ -35,6 +34,7 @@ from punchlist.agents.training.household_documents import (
     household_judge,
     household_reflect,
 )
+from punchlist.agents.training.household_games import draw, held_out
 from punchlist.core_model.grammar import Grammar
 
 SEEDS = range(300)

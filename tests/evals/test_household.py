@@ -6,7 +6,6 @@ from random import Random
 import pytest
 
 from punchlist.agents.domains.household import Task
-from punchlist.agents.domains.household_games import held_out
 from punchlist.agents.domains.household_planner import plan, told_everything
 from punchlist.agents.domains.household_roles import write_lesson
 from punchlist.agents.domains.household_sight import Lesson, Sight, Turn, merged
@@ -16,6 +15,7 @@ from punchlist.agents.evals.household import ArmRow, GameRow, TrialRow, figures_
 from punchlist.agents.evals.models import STRING_MATCH, WEIGHTS
 from punchlist.agents.evals.registry import LEDGER, Measurement
 from punchlist.agents.testing import ScriptedModel, WorstCaseModel
+from punchlist.agents.training.household_games import held_out
 from punchlist.core_model.checkpoint import save_checkpoint
 from punchlist.core_model.config import ModelConfig
 from punchlist.core_model.tokenizer import Tokenizer

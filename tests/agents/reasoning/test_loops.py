@@ -136,7 +136,7 @@ async def test_what_is_good_enough_is_not_touched():
 
 def test_another_way_to_accept_is_refused():
     with pytest.raises(SearchRefused, match="improves"):
-        SelfRefine("always")  # type: ignore[arg-type]
+        SelfRefine(**{"accept": "always"})
 
 
 # --- socratic ---------------------------------------------------------------------------------------------

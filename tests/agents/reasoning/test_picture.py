@@ -15,8 +15,8 @@ import pytest_asyncio
 from punchlist.agents.reasoning import Beam, Checked, Enumerated, MonteCarlo, Rejected, Terminal, Trace
 from punchlist.agents.reasoning.boxes import BOX, boxes_of, flat, visible, wrapped
 from punchlist.agents.reasoning.forest import Forest, usage
-from punchlist.agents.reasoning.page import page
-from punchlist.agents.reasoning.picture import MOST_PANELS, colour, draw, kind_of, save, svg
+from punchlist.agents.reasoning.page import kind_of, page, save
+from punchlist.agents.reasoning.picture import MOST_PANELS, colour, draw, svg
 from punchlist.agents.reasoning.trace import TraceEvent
 from punchlist.tools.browser.locate import find_browser
 

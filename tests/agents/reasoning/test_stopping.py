@@ -13,10 +13,7 @@ from punchlist.agents.reasoning import (
     BestOfN,
     Checked,
     DepthFirst,
-    Ensemble,
     FromTool,
-    Logits,
-    MonteCarlo,
     Prompt,
     SelfConsistent,
     Task,
@@ -29,34 +26,17 @@ from punchlist.agents.testing import ScriptedModel
 from punchlist.core_model.errors import CoreModelError
 from punchlist.core_model.grammar import Grammar
 
-from .toys import EVERY, SeededModel, Sum, assert_all_given_back, grown
-
-SEARCHES = (
-    Beam(beam=3, width=3, enough=2),
-    DepthFirst(width=2),
-    MonteCarlo(8, width=3, enough=2),
-    BestOfN(5),
+from .toys import (
+    EVERY,
+    SEARCHES,
+    SeededModel,
+    Sum,
+    assert_all_given_back,
+    grown,
+    judge,
+    named,
+    requests,
 )
-WORDS = Grammar.regex("[a-z ]{1,30}")
-
-
-def named(search):
-    return search.name
-
-
-def judge(problem):
-    """Half by the model, behind what was said, half by what is right."""
-    ask = Logits(lambda node: Prompt.of("add up").and_said("".join(node.texts())))
-    return Ensemble((ask, problem.evaluator))
-
-
-def requests(count=6, temperature=1.0, keep=False):
-    """Of different prompts and of one prompt, from its beginning and going on."""
-    prompts = [Prompt.of("one"), Prompt.of("two"), Prompt.of("one", said="so"), Prompt.of("one", "be kind")]
-    return [
-        Request(prompts[place % 4], f"#{place}", temperature, max_tokens=12, grammar=WORDS, keep=keep)
-        for place in range(count)
-    ]
 
 
 async def test_a_stop_in_the_middle_of_a_batch_ends_it_at_once_with_the_best_so_far():

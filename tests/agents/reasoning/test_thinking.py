@@ -10,11 +10,7 @@ import pytest
 from punchlist.agents.budget import Budget, BudgetExhausted
 from punchlist.agents.reasoning import (
     Beam,
-    BestOfN,
-    DepthFirst,
-    Ensemble,
     Logits,
-    MonteCarlo,
     Prompt,
     Sampled,
     Thinking,
@@ -29,34 +25,20 @@ from punchlist.core_model.grammar import Grammar
 from punchlist.protocols.outcome import Cost
 from punchlist.tools.permissions import preset
 
-from .toys import DIGIT, OneByOne, SeededModel, Sum, assert_all_given_back, grown, outline
-
-SEARCHES = (
-    Beam(beam=3, width=3, enough=2),
-    DepthFirst(width=2),
-    MonteCarlo(8, width=3, enough=2),
-    BestOfN(5),
+from .toys import (
+    DIGIT,
+    SEARCHES,
+    WORDS,
+    OneByOne,
+    SeededModel,
+    Sum,
+    assert_all_given_back,
+    grown,
+    judge,
+    named,
+    outline,
+    requests,
 )
-WORDS = Grammar.regex("[a-z ]{1,30}")
-
-
-def named(search):
-    return search.name
-
-
-def judge(problem):
-    """Half by the model, behind what was said, half by what is right."""
-    ask = Logits(lambda node: Prompt.of("add up").and_said("".join(node.texts())))
-    return Ensemble((ask, problem.evaluator))
-
-
-def requests(count=6, temperature=1.0, keep=False):
-    """Of different prompts and of one prompt, from its beginning and going on."""
-    prompts = [Prompt.of("one"), Prompt.of("two"), Prompt.of("one", said="so"), Prompt.of("one", "be kind")]
-    return [
-        Request(prompts[place % 4], f"#{place}", temperature, max_tokens=12, grammar=WORDS, keep=keep)
-        for place in range(count)
-    ]
 
 
 def same(one, other):

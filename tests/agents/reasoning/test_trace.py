@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from punchlist.agents.budget import Budget
+from punchlist.agents.budget import Budget, answer_cost
 from punchlist.agents.reasoning import (
     Beam,
     BestFirst,
@@ -38,7 +38,6 @@ from punchlist.agents.reasoning.trace import (
     PROMPT,
     TraceDiverged,
     TracePruned,
-    answer_cost,
 )
 from punchlist.protocols.journal import Journal
 from punchlist.protocols.outcome import Cost

@@ -12,8 +12,14 @@ from typing import Any, cast
 
 from punchlist.agents.budget import Budget
 from punchlist.agents.reasoning import (
+    Beam,
+    BestOfN,
     Checked,
+    DepthFirst,
+    Ensemble,
     Enumerated,
+    Logits,
+    MonteCarlo,
     Node,
     Prompt,
     Rejected,
@@ -26,6 +32,7 @@ from punchlist.agents.reasoning import (
     Thought,
     Trace,
 )
+from punchlist.agents.reasoning.thinking import Request
 from punchlist.agents.testing import ScriptedModel, answered, question_text, sample
 from punchlist.core_model.grammar import Grammar
 from punchlist.protocols.journal import Row
@@ -315,3 +322,31 @@ def assert_all_given_back(model):
     with model.engine.lock:
         pool = model.engine.pool
         assert pool.available == pool.pages
+
+
+SEARCHES = (
+    Beam(beam=3, width=3, enough=2),
+    DepthFirst(width=2),
+    MonteCarlo(8, width=3, enough=2),
+    BestOfN(5),
+)
+WORDS = Grammar.regex("[a-z ]{1,30}")
+
+
+def named(search):
+    return search.name
+
+
+def judge(problem):
+    """Half by the model, behind what was said, half by what is right."""
+    ask = Logits(lambda node: Prompt.of("add up").and_said("".join(node.texts())))
+    return Ensemble((ask, problem.evaluator))
+
+
+def requests(count=6, temperature=1.0, keep=False):
+    """Of different prompts and of one prompt, from its beginning and going on."""
+    prompts = [Prompt.of("one"), Prompt.of("two"), Prompt.of("one", said="so"), Prompt.of("one", "be kind")]
+    return [
+        Request(prompts[place % 4], f"#{place}", temperature, max_tokens=12, grammar=WORDS, keep=keep)
+        for place in range(count)
+    ]

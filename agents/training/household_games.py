@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from random import Random
 
-from ..training import words
-from .household import VERBS, Game, House, Place, Task
-from .household_planner import fewest_steps
+from ..domains.household import VERBS, Game, House, Place, Task
+from ..domains.household_planner import fewest_steps
+from . import words
 
 __all__ = ["HELD_OUT", "draw", "held_out"]
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
 
-from ..training import words
-from ..training.words import phrases
-from .arithmetic import Problem, Step, compute, told
+from ..domains.arithmetic import Problem, Step, compute, told
+from . import words
+from .words import phrases
 
 LARGEST = 999
 """The largest result."""
