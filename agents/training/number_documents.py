@@ -28,7 +28,7 @@ GAME_SHARE = 0.6
 VALUE_SIZES = {4: 15, 3: 45, 2: 40}
 """Numbers of a state that is judged, with the shares. Look-ahead rests on judging two without fault."""
 
-PROPOSE_SIZES = {4: 60, 3: 30, 2: 10}
+PROPOSE_SIZES = {4: 45, 3: 25, 2: 30}
 """Numbers of a state from which a move is proposed, with the shares."""
 
 
