@@ -10,11 +10,12 @@ from pydantic import JsonValue
 
 from ..protocols.journal import Journal
 from ..protocols.messages import Verify, new_id
+from .acting.attempt import Assignment
 from .checking.checks import Page
 from .drive import Drive
 from .families import LOOK
 from .lanes import Lane
-from .worker import Assignment, Worker
+from .worker import Worker
 
 BUDGET = 20_000
 """Characters of a page that a verifier reads: all of it, on any ordinary page."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -127,33 +127,47 @@ class Mind:
             raise Truncated(question.role, made.output_tokens)
         return made.text
 
-    async def judge(self, question: Question, *, task: str = "", attempt: int = 0) -> tuple[str, float]:
-        """The likeliest of the three judgements and its probability among them.
+    async def judge(
+        self,
+        question: Question,
+        *,
+        options: Sequence[str] = JUDGEMENTS,
+        task: str = "",
+        attempt: int = 0,
+    ) -> tuple[str, float]:
+        """The option that the answer begins with most likely, and its probability among them.
 
-        A model that tells no probabilities is asked several times instead; the share of the votes counts.
+        A model that tells no probabilities is asked several times instead: the share of the votes counts.
+        Where none of them is one of the options, the option is empty and the probability 0.
+
+        Args:
+            options: None of them begins with another one.
         """
         from ..core_model.generation import normalise
 
         self.budget.check()
         if not self.model.capabilities.score:
-            return await self._vote(question, task, attempt)
-        scores = await self.model.score(_messages(question), JUDGEMENTS)
+            return await self._vote(question, options, task, attempt)
+        scores = await self.model.score(_messages(question), options)
         best = scores.index(max(scores))
         confidence = normalise(scores)[best]
         prompt = self.model.count_tokens(question.text)
-        self._count(question.role, JUDGEMENTS[best], prompt, 0, 0.0, confidence, task, attempt)
-        return JUDGEMENTS[best], confidence
+        self._count(question.role, options[best], prompt, 0, 0.0, confidence, task, attempt)
+        return options[best], confidence
 
-    async def _vote(self, question: Question, task: str, attempt: int) -> tuple[str, float]:
+    async def _vote(
+        self, question: Question, options: Sequence[str], task: str, attempt: int
+    ) -> tuple[str, float]:
         from ..core_model.sampling import Sampling
 
         votes: Counter[str] = Counter()
         for seed in range(VOTES):
             self.budget.check()
             sampling = Sampling(temperature=1.0, seed=seed, max_tokens=ANSWER_TOKENS)
-            votes[await self._one(question, sampling, task, attempt)] += 1
-        (said, count) = votes.most_common(1)[0]
-        return said, count / VOTES
+            said = await self._one(question, sampling, task, attempt)
+            votes.update(option for option in options if said.startswith(option))
+        [(option, count)] = votes.most_common(1) or [("", 0)]
+        return option, count / VOTES
 
     async def think_through(self, question: str, feedback: str, task: str, attempt: int) -> Result:
         """What the strategy comes to on a question that is answered by thinking alone; there is an answer.

@@ -13,10 +13,11 @@ import time
 
 from ..protocols.journal import Journal
 from ..protocols.messages import Report
+from .acting.attempt import Assignment
 from .checking.lookup import CannotTell, Found, find_order
 from .drive import Drive
 from .lanes import Lane
-from .worker import Assignment, Worker
+from .worker import Worker
 
 PATIENCE = 30.0
 """Seconds for which the shop is asked."""

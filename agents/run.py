@@ -47,6 +47,7 @@ from ..protocols.tasks import Event as ProtocolEvent
 from ..tools.errors import BrowserMissing, SiteUnreachable, ToolError
 from ..tools.permissions import Policy
 from . import roles
+from .acting.attempt import Assignment, EffectUnknown, StepFailed
 from .budget import BudgetExhausted
 from .checking.lookup import CannotTell
 from .drive import Drive, replay
@@ -70,10 +71,9 @@ from .mind import Mind, Truncated
 from .placed import already_placed
 from .planning.doubts import READINGS, GoalNotUnderstood, doubts, reading_warmth
 from .reasoning.trace import TraceDiverged
-from .roles import PlannedTask
 from .steps import THINK, Step
 from .verifier import Verifier
-from .worker import Assignment, EffectUnknown, NothingToWorkWith, StepFailed, Worker
+from .worker import NothingToWorkWith, Worker
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -169,11 +169,11 @@ class Run:
         self.journal.append("plan", answer, run=self.run)
         return jobs_of(tasks)
 
-    def _doubts(self, tasks: Sequence[PlannedTask]) -> list[str]:
+    def _doubts(self, tasks: Sequence[roles.PlannedTask]) -> list[str]:
         known = any(task.kind != "use" for task in tasks)
         return doubts(self.goal, tasks) if known else []
 
-    def _refuse_doubtful(self, tasks: Sequence[PlannedTask]) -> None:
+    def _refuse_doubtful(self, tasks: Sequence[roles.PlannedTask]) -> None:
         if not tasks:
             raise GoalNotUnderstood(
                 f"The model finds no task that it knows in {self.goal!r}. `punchlist tasks` lists them."

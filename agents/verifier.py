@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from pydantic import JsonValue
@@ -19,6 +20,7 @@ from ..tools.errors import SiteUnreachable, ToolError
 from . import roles
 from .checking.checks import Page
 from .checking.criteria import LOOK, REPORTED
+from .checking.verifying import OUTCOMES, UnreadableFindings, ask_verify, quoting, read_verify
 from .looking import PATIENCE
 from .mind import Mind, Truncated
 from .question import Question
@@ -89,47 +91,70 @@ class Verifier:
     async def _judge(
         self, criterion: Judge, verify: Verify, looks: Mapping[str, Any], task: str, attempt: int
     ) -> Finding:
-        """Ask the model about the page that was looked at, or about result and evidence where none was.
+        """Ask the model about the page that was looked at, or about report and evidence where none was.
 
         It reads as much of it as its context holds. A model that breaks down over a question that need not be
         answered has not answered it.
         """
-        seen: list[Any] = [value for value in looks.values() if isinstance(value, dict) and "rows" in value]
-        shown = json.dumps(verify.result, ensure_ascii=False)
-        evidence = "\n".join([f"result {shown}", *(f"- {item.summary}" for item in verify.evidence)])
-        page = Page.read(seen[-1]).text() if seen else evidence
+        pages: list[Any] = [value for value in looks.values() if isinstance(value, dict) and "rows" in value]
         try:
-            said, confidence = await self._mind.judge(
-                self._fitting(page, criterion.question), task=task, attempt=attempt
-            )
+            if pages:
+                return await self._judge_page(criterion, Page.read(pages[-1]).text(), task, attempt)
+            return await self._judge_report(criterion, verify, task, attempt)
         except (CoreModelError, Truncated) as error:
             if criterion.required:
                 raise
             return Finding(criterion=criterion.name, outcome="cannot_check", why=str(error))
-        outcome = (
-            "cannot_check"
-            if said == "cannot check" or confidence < SURE
-            else "pass"
-            if said == "pass"
-            else "fail"
-        )
-        return Finding(
-            criterion=criterion.name,
-            outcome=outcome,
-            confidence=confidence,
-            why="" if outcome == "pass" else f"judged {said!r}",
-        )
 
-    def _fitting(self, page: str, criterion: str) -> Question:
-        """The question, with as many lines of the page as leave room for the answer."""
+    async def _judge_page(self, criterion: Judge, page: str, task: str, attempt: int) -> Finding:
+        def question(rows: Sequence[str]) -> Question:
+            return roles.ask_judge("\n".join(rows), criterion.question)
+
+        asked = self._fitting(question, page.splitlines())
+        said, confidence = await self._mind.judge(asked, task=task, attempt=attempt)
+        return _judged(criterion, said, confidence)
+
+    async def _judge_report(self, criterion: Judge, verify: Verify, task: str, attempt: int) -> Finding:
+        """What fails is quoted: words of the evidence or of the report, which a redo is told."""
+        evidence = [item.summary for item in verify.evidence]
+
+        def question(rows: Sequence[str]) -> Question:
+            return ask_verify([criterion.question], verify.result, rows)
+
+        options = [f"1 {outcome}" for outcome in OUTCOMES]
+        asked = self._fitting(question, evidence)
+        said, confidence = await self._mind.judge(asked, options=options, task=task, attempt=attempt)
+        finding = _judged(criterion, said.removeprefix("1 "), confidence)
+        quote = quoting(verify.result, evidence)
+        if finding.outcome != "fail" or quote is None:
+            return finding
+        answer = await replace(self._mind, strategy=None).ask(replace(asked, grammar=quote), task=task)
+        try:
+            [found] = read_verify(answer, [criterion.question], verify.result, evidence)
+        except UnreadableFindings:  # of a model that does not decode under the grammar
+            return finding
+        if not found.quote:
+            return finding
+        why = f"{found.quote!r} speaks against it"
+        return finding.model_copy(update={"why": why, "evidence": (found.quote,)})
+
+    def _fitting(self, question: Callable[[Sequence[str]], Question], lines: Sequence[str]) -> Question:
+        """The question about as many of the lines as leave room for the answer, at least one."""
         model = self._mind.model
-        lines = page.splitlines()
         while True:
-            question = roles.ask_judge("\n".join(lines), criterion)
-            used = model.count_tokens(f"{question.system()}\n{question.text}") + ANSWER_ROOM
+            asked = question(lines)
+            used = model.count_tokens(f"{asked.system()}\n{asked.text}") + ANSWER_ROOM
             if used <= model.context_length or len(lines) <= 1:
-                return question
+                return asked
             lines = lines[: max(1, min(len(lines) - 1, len(lines) * model.context_length // used))]
+
+
+def _judged(criterion: Judge, said: str, confidence: float) -> Finding:
+    """A judgement as a finding; one that is not sure enough could not be made."""
+    sure = confidence >= SURE
+    outcome = "pass" if sure and said == "pass" else "fail" if sure and said == "fail" else "cannot_check"
+    why = "" if outcome == "pass" else f"judged {said!r}"
+    return Finding(criterion=criterion.name, outcome=outcome, confidence=confidence, why=why)
 
 
 def _key(call: ToolCall) -> str:

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
@@ -23,19 +21,20 @@ from ..protocols.messages import Evidence, Report
 from ..tools.browser.actions import Action, MalformedAction, parse_action
 from ..tools.browser.results import ActionResult, evidence
 from ..tools.browser.view import View
-from ..tools.executor import Executor, ToolResult
+from ..tools.executor import Executor
 from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, Tool, tool
 from . import roles
 from .acting import claims, rows
+from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck
 from .acting.thought import thought_report
+from .acting.using import use_tools
 from .events import Acted, Looked
 from .mind import Mind, NoAnswer
 from .reasoning.react import EFFECT_UNKNOWN, ReAct
 from .reasoning.strategy import Strategy, strategy_named
-from .roles import CLICKABLE, ToolCard
-from .steps import THINK, Done, Stage, Step
-from .tool_use import typed
+from .roles import CLICKABLE
+from .steps import THINK, Done, Step
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
@@ -63,35 +62,6 @@ ASTRAY = "astray"
 """Under this name a step counts how often it would have acted on a wrong page."""
 
 
-class StepFailed(Exception):
-    """A worker says that a step cannot be done. Becomes the task's feedback."""
-
-    def __init__(self, step: str, reason: str, hint: str = "") -> None:
-        self.step, self.reason, self.hint = step, reason, hint
-        super().__init__(f"{step}: {reason}{': ' + hint if hint else ''}")
-
-    def feedback(self) -> str:
-        """What went wrong, as the planner of a redo reads it."""
-        if self.reason == "refused":
-            return f"refused : {self.hint or self.step}"
-        return f"{self.step} : {self.reason}{' : ' + self.hint if self.hint else ''}"
-
-
-class StepStuck(StepFailed):
-    """A step went round in circles or took too many actions."""
-
-
-class EffectUnknown(StepFailed):
-    """A call may have taken effect. It is not made again: a person has to look at what it acts on."""
-
-    def __init__(self, step: str, tool: str) -> None:
-        super().__init__(
-            step,
-            f"whether {tool!r} took effect is not known",
-            "it was not repeated; look at what it acts on yourself before you run it again",
-        )
-
-
 class NothingToWorkWith(ValueError):
     """A worker was made without what its job needs."""
 
@@ -102,72 +72,6 @@ class NothingToWorkWith(ValueError):
             "Give it one: Worker(..., tools=[Browser(allow=[url])]), your own @tool functions, or a way to "
             'think: Worker(..., strategy="chain-of-thought").'
         )
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What a worker gets beside the protocol's order: the concrete stage, its lane, and where to begin.
-
-    Attributes:
-        run, task, attempt: Name the attempt; keys of tool calls are made of them (see `Attempt`).
-        stage: Parts and last steps.
-        steps: The plan, already in order.
-        lane: The browsing session to go on with.
-        irreversible: Clicks of this stage cannot be undone.
-        storage: Cookies to begin with when the lane has no live session.
-        url: Where to begin then; None: the browser's first allowed address.
-        feedback: In a redo, what the attempt before was refused for.
-        lost: Attempts that were lost with their process; what was thought in them is gone on with.
-    """
-
-    run: str
-    task: str
-    attempt: int
-    stage: Stage
-    steps: tuple[Step, ...]
-    lane: str
-    irreversible: bool = False
-    storage: Mapping[str, Any] | None = None
-    url: str | None = None
-    feedback: str = ""
-    lost: int = 0
-
-
-@dataclass
-class Attempt:
-    """What piles up while a worker is at it.
-
-    Attributes:
-        done: Calls of plugged-in tools and what they returned.
-        returned: The values among them.
-        made: How often each call with an effect was made in this attempt, by its hash.
-        cart: The cart as it was when this attempt opened it; what it holds is not added again.
-    """
-
-    order: Assignment
-    mind: Mind
-    executor: Executor
-    session: BrowserSession | None = None
-    evidence: list[Evidence] = field(default_factory=list[Evidence])
-    changes: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    answer: str = ""
-    calls: int = 0
-    done: list[Done] = field(default_factory=list[Done])
-    returned: list[JsonValue] = field(default_factory=list[JsonValue])
-    made: dict[str, int] = field(default_factory=dict[str, int])
-    cart: View | None = None
-
-    def key(self) -> str:
-        """The key of a call that belongs to this attempt only."""
-        self.calls += 1
-        return f"{self.order.run}/{self.order.task}/{self.order.attempt}/{self.calls}"
-
-    def lasting_key(self, tool: str, arguments: Mapping[str, Any]) -> str:
-        """The key of a call with an effect: the same in every attempt, so that it is not made twice."""
-        text = json.dumps([tool, dict(arguments)], sort_keys=True)
-        mark = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self.made[mark] = self.made.get(mark, 0) + 1
-        return f"{self.order.run}/{self.order.task}/0/{mark}.{self.made[mark]}"
 
 
 class Worker:
@@ -252,7 +156,7 @@ class Worker:
             return await self._think(order, mind)
         attempt = Attempt(order, mind, Executor(policy, mind.journal, [*self._door(order), *self.functions]))
         if order.stage.name == "use":
-            return await self._use(attempt)
+            return await use_tools(self.name, self.functions, attempt)
         attempt.session = await self.session(order)
         kept = self._changes.setdefault(order.lane, {})
         attempt.changes = kept.setdefault(order.task, {})  # a redo goes on with the same half-filled form
@@ -404,69 +308,6 @@ class Worker:
         key = f"{order.run}/{order.task}/{order.attempt}"
         return thought_report(found, key, how, acted=order.stage.name == "use")
 
-    async def _use(self, attempt: Attempt) -> Report:
-        """Call plugged-in tools until the model answers with what they returned."""
-        order, mind = attempt.order, attempt.mind
-        cards = [ToolCard(item.name, item.description, tuple(_properties(item))) for item in self.functions]
-        step = order.steps[0]
-        await self._take_up(attempt, step)
-        for _ in range(MOST_REPEATS):
-            answer = await mind.ask(
-                roles.ask_use(cards, attempt.done, step.text), task=order.task, attempt=order.attempt
-            )
-            call = roles.read_use(answer, step.text, attempt.done)
-            if not call.tool:
-                if not call.answer:
-                    raise StepFailed(step.text, "no tool fits")
-                return Report(
-                    result={"answer": call.answer, "returned": attempt.returned},
-                    evidence=tuple(attempt.evidence),
-                )
-            item = self._tool(call.tool)
-            arguments = typed(item.schema, call.arguments)
-            pure = item.recovery == "pure"
-            key = attempt.key() if pure else attempt.lasting_key(item.name, arguments)
-            made = await attempt.executor.call(item.name, arguments, key=key)
-            self._note(attempt, step, call.arguments, made)
-        raise StepStuck(step.text, "too many calls")
-
-    async def _take_up(self, attempt: Attempt, step: Step) -> None:
-        """Settle what earlier attempts began, and go on from what came of it.
-
-        Raises:
-            EffectUnknown: A call was begun, and how it came out cannot be found out.
-        """
-        order, journal = attempt.order, attempt.mind.journal
-        for call in journal.calls(order.run, order.task):
-            if call.recovery == "pure":
-                continue
-            if call.recovery == "unsafe" and call.status is None:
-                raise EffectUnknown(step.text, call.tool)  # stays open: a person records what came of it
-            made = await attempt.executor.call(call.tool, call.args, key=call.key)
-            if journal.settled(call.key) is None:
-                raise EffectUnknown(step.text, call.tool)
-            self._note(attempt, step, call.args, made)
-
-    def _note(self, attempt: Attempt, step: Step, arguments: Mapping[str, Any], made: ToolResult) -> None:
-        """Keep what a call of a plugged-in tool came to, for the model and for the report."""
-        if not made.replayed:
-            attempt.mind.budget.spend(tool_calls=1, steps=1)
-        if made.unknown:
-            raise EffectUnknown(step.text, made.tool)
-        text = made.value if isinstance(made.value, str) else json.dumps(made.value)
-        shown = text if made.ok else f"error: {made.error}"
-        action = " ".join([made.tool, *map(str, arguments.values())])
-        attempt.done.append(Done(action, shown))
-        if made.ok:
-            attempt.returned.append(text)
-        evidence = Evidence(id=made.key, tool=made.tool, summary=shown[:200], data=made.value)
-        if evidence not in attempt.evidence:
-            attempt.evidence.append(evidence)
-        attempt.mind.show(Acted(self.name, attempt.order.task, step.text, action, shown))
-
-    def _tool(self, name: str) -> AnyTool:
-        return next(item for item in self.functions if item.name == name)
-
 
 def _spent(view: View, tried: Mapping[str, int]) -> set[str]:
     """Lines of actions that were taken twice from this very page: they led back to it."""
@@ -484,11 +325,6 @@ def _astray(step: Step, action: Action, view: View) -> bool:
     """Whether an action would be taken on a page that this step has no business on."""
     acts = action.verb in ("click", "type", "select", "press") and view.dialog is None
     return acts and step.only_on is not None and not step.only_on(view)
-
-
-def _properties(item: AnyTool) -> dict[str, dict[str, Any]]:
-    """JSON schema of each argument, by name."""
-    return cast("dict[str, dict[str, Any]]", item.schema.get("properties", {}))
 
 
 def _result_of(value: Mapping[str, Any]) -> ActionResult:

@@ -1,7 +1,8 @@
 """The role `verify`: what a report says and the evidence for it, held against the criteria of a spec.
 
-    question = ask_verify(["stock of green mug is 12"], {"answer": "12"}, ["stock green mug -> 40"])
-    read_verify("1 fail 40", ...)           # [Found("fail", "40", ...)]
+    report = ["stock of green mug is 12"], {"answer": "12"}, ["stock green mug -> 40"]
+    ask_verify(*report)                     # a question
+    read_verify("1 fail 40", *report)       # [Found("fail", "40", "stock green mug -> 40")]
 
 One line for each criterion: `1 pass`, `1 fail QUOTE`, or `1 cannot check` where no evidence speaks of it. It
 fails where the evidence says QUOTE and the report something else or nothing, and where the criterion wants
@@ -99,12 +100,26 @@ def ask_verify(criteria: Sequence[str], result: JsonValue, evidence: Sequence[st
     seen = [_folded(line) for line in evidence]
     rows = [*(f"seen {line}" for line in seen), *(f"said {fold(line)}" for line in said)]
     rows += [f"{number} : {fold(line)}" for number, line in enumerate(criteria, 1)]
-    sources = list(dict.fromkeys([*seen, *map(fold, said)]))
-    failing = ' | "fail" SPAN' if any(sources) else ""
+    failing = ' | "fail" SPAN' if _sources(result, evidence) else ""
     lines = ' "\\n" '.join(f'"{number} " verdict' for number in range(1, len(criteria) + 1))
     grammar = f'start: {lines}\nverdict: "pass" | "cannot check"{failing}\n'
-    grammar += span_terminal(sources) if failing else ""
+    grammar += span_terminal(_sources(result, evidence)) if failing else ""
     return Question("verify", "\n".join([*rows, "found:"]), grammar)
+
+
+def quoting(result: JsonValue, evidence: Sequence[str]) -> str | None:
+    """The grammar under which the answer to a question about one criterion is `1 fail QUOTE`.
+
+    None where there is nothing to quote.
+    """
+    sources = _sources(result, evidence)
+    return f'start: "1 fail" SPAN\n{span_terminal(sources)}' if sources else None
+
+
+def _sources(result: JsonValue, evidence: Sequence[str]) -> list[str]:
+    """What may be quoted: each line of evidence and of the report once."""
+    lines = [*map(_folded, evidence), *map(fold, said_lines(result))]
+    return list(dict.fromkeys(filter(None, lines)))
 
 
 def _folded(line: str) -> str:

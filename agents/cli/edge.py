@@ -45,6 +45,7 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
     from ...memory.errors import MemoryFault, MemoryRefused
     from ...protocols.errors import ProtocolError
     from ...tools.errors import ToolError
+    from ..acting.attempt import StepFailed
     from ..budget import BudgetExhausted
     from ..evals.ledger import EvalError
     from ..manager import UnknownRun
@@ -52,7 +53,7 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
     from ..reasoning.search import SearchRefused
     from ..reasoning.strategy import UnknownStrategy
     from ..reasoning.trace import TraceDiverged
-    from ..worker import NothingToWorkWith, StepFailed
+    from ..worker import NothingToWorkWith
 
     return (
         CoreModelError,

@@ -73,9 +73,7 @@ def _adapter(given: str) -> tuple[str, str]:
     return name, folder
 
 
-def _opened_model(
-    options: argparse.Namespace, adapters: list[tuple[str, str]]
-) -> LocalModel | ServedEncoder:
+def _opened_model(options: argparse.Namespace, adapters: list[tuple[str, str]]) -> LocalModel | ServedEncoder:
     from ...core_model.model import LocalModel, load_model
 
     print(f"Opening {options.model or 'the embedded model'} ...", file=sys.stderr, flush=True)

@@ -280,13 +280,12 @@ class Ending:
 
     @property
     def outcome(self) -> str:
-        """ "done", "unverified" (refused, or the budget was spent first), "failed" or "interrupted"."""
+        """ "done" (somebody other than the model accepts it), "unverified", "failed" or "interrupted"."""
         if self.result.stop_reason == INTERRUPTED:
             return "interrupted"
         if self.result.answer is None:
             return "failed"
-        cut = self.result.stop_reason.startswith("budget.")
-        return "unverified" if not self.result.solved and (cut or self.vouched) else "done"
+        return "done" if self.result.solved and self.vouched else "unverified"
 
     @property
     def code(self) -> int:
@@ -342,7 +341,7 @@ class Ending:
 
 def _note_end(path: Path, ending: Ending) -> str:
     """Record how the run stands; returns its id."""
-    status = {"done": "confirmed" if ending.vouched else "unverified"}.get(ending.outcome, ending.outcome)
+    status = {"done": "confirmed"}.get(ending.outcome, ending.outcome)
     with Journal.open(path, create=False) as journal:
         run = journal.runs()[-1].run
         journal.set_status(run, "paused" if ending.resumable else status)

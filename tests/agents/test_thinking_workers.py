@@ -75,11 +75,13 @@ def test_an_answer_that_never_passes_ends_unverified(tmp_path: Path) -> None:
     assert isinstance(outcome, Unverified)
 
 
-@pytest.mark.parametrize(("scores", "kind"), [({"pass": -0.01}, Confirmed), ({"fail": -0.01}, Unverified)])
+@pytest.mark.parametrize(
+    ("scores", "kind"), [({"1 pass": -0.01}, Confirmed), ({"1 fail": -0.01}, Unverified)]
+)
 def test_without_a_spec_the_model_judges(
     tmp_path: Path, scores: dict[str, float], kind: type[Confirmed[object] | Unverified]
 ) -> None:
-    model = ScriptedModel(lambda _: "42", scores)
+    model = ScriptedModel(lambda text: "1 fail 42" if text.endswith("found:") else "42", scores)
     manager = Manager(
         model, [Worker("thinker", model, strategy=Twice())], journal=tmp_path / "run.db", redos=0
     )

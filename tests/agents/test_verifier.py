@@ -23,7 +23,8 @@ JUDGE = Judge("Is it polite?")
 def sure(probability, judgement="pass"):
     """Scores under which `judgement` has this probability and the two others share the rest."""
     others = {"pass", "fail", "cannot check"} - {judgement}
-    return {judgement: math.log(probability), **dict.fromkeys(others, math.log((1 - probability) / 2))}
+    scores = {judgement: math.log(probability), **dict.fromkeys(others, math.log((1 - probability) / 2))}
+    return scores | {f"1 {said}": score for said, score in scores.items()}  # about a page; about a report
 
 
 class Breaking(ScriptedModel):
@@ -42,7 +43,7 @@ class Breaking(ScriptedModel):
 def verify(tmp_path):
     """Verifies a result against criteria; gives the verdict, what was looked at, and the model."""
 
-    async def verify(criteria, result=None, seen=None, scores=None, evidence=()):
+    async def verify(criteria, result=None, seen=None, scores=None, evidence=(), says=()):
         looks: list[str] = []
 
         async def look(tool, args):
@@ -51,7 +52,7 @@ def verify(tmp_path):
                 raise seen
             return seen(args) if callable(seen) else seen
 
-        spec, model = Spec(criteria), Breaking(scores) if callable(scores) else ScriptedModel([], scores)
+        spec, model = Spec(criteria), Breaking(scores) if callable(scores) else ScriptedModel(says, scores)
         with Journal.open(tmp_path / "run.db") as journal:
             mind = Mind(model, Budget(), journal, "run", lambda event: None)
             message = Verify(spec=spec.describe(), result=result, evidence=tuple(evidence))
@@ -108,7 +109,9 @@ async def test_what_cannot_be_looked_at_cannot_be_checked(verify):
 @pytest.mark.parametrize("judgement", ["pass", "fail"])
 async def test_a_judge_that_is_not_sure_cannot_check(verify, judgement):
     unsure, _, _, _ = await verify([JUDGE], scores=sure(SURE - 0.01, judgement))
-    certain, _, _, _ = await verify([JUDGE], scores=sure(SURE + 0.01, judgement))
+    certain, _, _, _ = await verify(
+        [JUDGE], scores=sure(SURE + 0.01, judgement), says=lambda _: "1 fail none"
+    )
 
     assert outcomes(unsure) == ["cannot_check"]
     assert outcomes(certain) == [judgement]
@@ -185,9 +188,26 @@ async def test_the_judge_reads_result_and_evidence_and_nothing_of_the_worker(ver
     _, _, _, model = await verify([JUDGE], {"number": "T-17"}, scores=sure(0.9), evidence=evidence)
 
     assert set(Verify.model_fields) == {"kind", "spec", "result", "evidence"}
-    assert model.asked == [
-        'result {"number": "t-17"}\n- click pay -> ok\ncriterion : is it polite ?\nverdict:'
-    ]
+    assert model.asked == ["seen click pay -> ok\nsaid number : t-17\n1 : is it polite ?\nfound:"]
+
+
+async def test_a_judge_quotes_what_speaks_against_a_report(verify):
+    evidence = [Evidence(id="e1", tool="stock", summary="stock Green Mug -> 40")]
+
+    verdict, _, _, _ = await verify(
+        [Judge("stock of green mug")], {"answer": "12"}, scores=sure(0.9, "fail"), evidence=evidence,
+        says=lambda _: "1 fail 40",
+    )  # fmt: skip
+
+    assert outcomes(verdict) == ["fail"]
+    assert verdict.findings[0].evidence == ("40",) and "'40' speaks against it" in verdict.findings[0].why
+
+
+@pytest.mark.parametrize("said", ["1 fail 99", "no idea"])
+async def test_a_quote_that_stands_nowhere_is_not_given(verify, said):
+    verdict, _, _, _ = await verify([JUDGE], {"answer": "12"}, scores=sure(0.9, "fail"), says=lambda _: said)
+
+    assert outcomes(verdict) == ["fail"] and verdict.findings[0].evidence == ()
 
 
 async def test_the_judge_reads_the_page_that_was_looked_at(verify):

@@ -72,10 +72,10 @@ def test_plain_lines_tell_the_tree_while_it_grows_and_the_answer_at_the_end(thin
     assert "punchlist journal tree .punchlist/" in out
 
 
-def test_an_answer_that_nobody_judged_says_so(think):
+def test_an_answer_that_nobody_else_judged_is_unverified(think):
     code, out, _ = think("What is 3 + 4?", "--strategy", "direct", "--quiet", model=ScriptedModel(["7"]))
 
-    assert code == DONE
+    assert code == UNVERIFIED
     assert out.splitlines()[0] == "7"
     assert "nobody judged it" in out or "the model itself says" in out
 

@@ -284,9 +284,7 @@ def test_a_server_without_an_engine_is_not_healthy(model: LocalModel) -> None:
         assert (before, server.http.get("/health").status_code) == (200, 503)
 
 
-def test_grammars_are_compiled_off_the_event_loop(
-    model: LocalModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_grammars_are_compiled_off_the_event_loop(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[threading.Thread] = []
     compiled: list[threading.Thread] = []
     init, matcher = GrammarCompiler.__init__, GrammarCompiler.matcher

@@ -142,9 +142,7 @@ def test_a_keyword_that_cannot_be_enforced_is_refused_in_tools_and_beside_them()
 def test_dates_of_arguments_and_answers_exist() -> None:
     schema = {"properties": {"d": {"type": "string", "format": "date"}}, "required": ["d"]}
 
-    made = grammar(
-        TAGGED, [tool(schema)], required=False, parallel=True, answer={"type": "object", **schema}
-    )
+    made = grammar(TAGGED, [tool(schema)], required=False, parallel=True, answer={"type": "object", **schema})
 
     for accepted, day in ((True, "2024-02-29"), (False, "2023-02-29")):
         assert made.accepts(call("f", {"d": day}, TAGGED)) is accepted

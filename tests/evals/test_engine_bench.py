@@ -185,9 +185,7 @@ def test_an_engine_says_what_went_wrong_and_goes_on(data):
 async def test_whichever_way_the_benchmark_is_stopped_no_engine_is_left_running(end, data):
     """In the middle of a run that would take long."""
     command = [sys.executable, "-c", BUSY, str(checkpoint(TINY, data))]
-    parent = await asyncio.create_subprocess_exec(
-        *command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    parent = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     await asyncio.wait_for(parent.stdout.readline(), 60)
     below = descendants(parent.pid)
 

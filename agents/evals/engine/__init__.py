@@ -180,7 +180,6 @@ class Bench:
         change = None if int8 is None or float32 is None else int8 / float32 - 1
         self.figures["int8_perplexity_change"] = change
 
-
     def lora(self) -> None:
         """What an adapter costs, in seconds per token and as bare/with."""
         from .adapted import lora_seconds

@@ -19,9 +19,7 @@ Headlines = Mapping[str, tuple[float | int | None, float | int | None]]
 JSON_FILE, TABLE_FILE = "bench-engine.json", "bench-engine.md"
 
 
-def write_report(
-    folder: Path, measuring: Measuring, figures: Figures, results: Sequence[Result]
-) -> None:
+def write_report(folder: Path, measuring: Measuring, figures: Figures, results: Sequence[Result]) -> None:
     """Write both files into `folder`, which is made if needed; former ones are replaced."""
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     settings = {**measuring.settings, **measuring.how()}

@@ -78,6 +78,7 @@ class Work:
 CONTINUATIONS = ((3, 5, 7, 11), (13, 17, 19, 23))
 """Token ids whose log-probabilities value a thought: the first against the second."""
 
+
 def prompt(length: int, vocab: int, seed: int | str) -> list[int]:
     """`length` token ids in [vocab / 8, vocab), above all special tokens; the same for every engine."""
     return Random(seed).choices(range(vocab // 8, vocab), k=length)

@@ -1,0 +1,118 @@
+"""An attempt at a task: what a worker gets, what piles up while it is at it, and how it can break off.
+
+Does not cover: how it is carried out (`worker` in a browser, `using` with plugged-in tools).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
+
+from ...protocols.messages import Evidence
+from ..steps import Done, Stage, Step
+
+if TYPE_CHECKING:
+    from ...tools.browser import BrowserSession
+    from ...tools.browser.view import View
+    from ...tools.executor import Executor
+    from ..mind import Mind
+
+
+class StepFailed(Exception):
+    """A worker says that a step cannot be done. Becomes the task's feedback."""
+
+    def __init__(self, step: str, reason: str, hint: str = "") -> None:
+        self.step, self.reason, self.hint = step, reason, hint
+        super().__init__(f"{step}: {reason}{': ' + hint if hint else ''}")
+
+    def feedback(self) -> str:
+        """What went wrong, as the planner of a redo reads it."""
+        if self.reason == "refused":
+            return f"refused : {self.hint or self.step}"
+        return f"{self.step} : {self.reason}{' : ' + self.hint if self.hint else ''}"
+
+
+class StepStuck(StepFailed):
+    """A step went round in circles or took too many actions."""
+
+
+class EffectUnknown(StepFailed):
+    """A call may have taken effect. It is not made again: a person has to look at what it acts on."""
+
+    def __init__(self, step: str, tool: str) -> None:
+        super().__init__(
+            step,
+            f"whether {tool!r} took effect is not known",
+            "it was not repeated; look at what it acts on yourself before you run it again",
+        )
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker gets beside the protocol's order: the concrete stage, its lane, and where to begin.
+
+    Attributes:
+        run, task, attempt: Name the attempt; keys of tool calls are made of them (see `Attempt`).
+        stage: Parts and last steps.
+        steps: The plan, already in order.
+        lane: The browsing session to go on with.
+        irreversible: Clicks of this stage cannot be undone.
+        storage: Cookies to begin with when the lane has no live session.
+        url: Where to begin then; None: the browser's first allowed address.
+        feedback: In a redo, what the attempt before was refused for.
+        lost: Attempts that were lost with their process; what was thought in them is gone on with.
+    """
+
+    run: str
+    task: str
+    attempt: int
+    stage: Stage
+    steps: tuple[Step, ...]
+    lane: str
+    irreversible: bool = False
+    storage: Mapping[str, Any] | None = None
+    url: str | None = None
+    feedback: str = ""
+    lost: int = 0
+
+
+@dataclass
+class Attempt:
+    """What piles up while a worker is at it.
+
+    Attributes:
+        done: Calls of plugged-in tools and what they returned.
+        returned: The values among them.
+        made: How often each call with an effect was made in this attempt, by its hash.
+        cart: The cart as it was when this attempt opened it; what it holds is not added again.
+    """
+
+    order: Assignment
+    mind: Mind
+    executor: Executor
+    session: BrowserSession | None = None
+    evidence: list[Evidence] = field(default_factory=list[Evidence])
+    changes: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    answer: str = ""
+    calls: int = 0
+    done: list[Done] = field(default_factory=list[Done])
+    returned: list[JsonValue] = field(default_factory=list[JsonValue])
+    made: dict[str, int] = field(default_factory=dict[str, int])
+    cart: View | None = None
+
+    def key(self) -> str:
+        """The key of a call that belongs to this attempt only."""
+        self.calls += 1
+        return f"{self.order.run}/{self.order.task}/{self.order.attempt}/{self.calls}"
+
+    def lasting_key(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        """The key of a call with an effect: the same in every attempt, so that it is not made twice."""
+        text = json.dumps([tool, dict(arguments)], sort_keys=True)
+        mark = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.made[mark] = self.made.get(mark, 0) + 1
+        return f"{self.order.run}/{self.order.task}/0/{mark}.{self.made[mark]}"

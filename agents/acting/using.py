@@ -1,0 +1,120 @@
+"""A job with plugged-in tools: ask for the next call, make it through the one door, until there is an answer.
+
+A call that does not fit the tool's schema is not made: what is wrong with it goes back to the model. Calls
+with an effect are keyed by what they do, so that no attempt makes one twice, and what an earlier attempt
+began is settled first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from ...protocols.messages import Evidence, Report
+from ...tools.executor import ToolResult
+from ...tools.tool import AnyTool
+from ..events import Acted
+from ..steps import Done, Step
+from ..tool_use import Call, ask_use, card_of, read_use, refusal, typed
+from .attempt import Attempt, EffectUnknown, StepFailed, StepStuck
+
+MOST_CALLS = 5
+"""Calls, made or refused, after which a job counts as stuck."""
+
+SUMMARY = 200
+"""Characters of a result that stand in the summary of its evidence."""
+
+
+async def use_tools(worker: str, functions: Sequence[AnyTool], attempt: Attempt) -> Report:
+    """Call plugged-in tools until the model answers with what they returned.
+
+    Args:
+        worker: Name, for those who watch.
+        functions: The tools that may be called; `attempt.executor` has them all.
+        attempt: With a job of one step.
+
+    Raises:
+        StepFailed: No tool fits, or it took too many calls.
+        EffectUnknown: See `Worker.perform`.
+    """
+    using = _Using(worker, {item.name: item for item in functions}, attempt)
+    await using.take_up()
+    return await using.run()
+
+
+class _Using:
+    def __init__(self, worker: str, tools: Mapping[str, AnyTool], attempt: Attempt) -> None:
+        self._worker, self._tools, self._attempt = worker, tools, attempt
+        self._step: Step = attempt.order.steps[0]
+        self._cards = [card_of(item.name, item.description, item.schema) for item in tools.values()]
+
+    async def run(self) -> Report:
+        attempt, order, task = self._attempt, self._attempt.order, self._step.text
+        for _ in range(MOST_CALLS):
+            question = ask_use(self._cards, attempt.done, task)
+            answer = await attempt.mind.ask(question, task=order.task, attempt=order.attempt)
+            call = read_use(answer, task, attempt.done, self._cards)
+            if call.answer:
+                result: dict[str, JsonValue] = {"answer": call.answer, "returned": attempt.returned}
+                return Report(result=result, evidence=tuple(attempt.evidence))
+            if not call.tool:
+                raise StepFailed(task, "no tool fits")
+            problem = refusal(self._cards, call)
+            if problem:
+                self._tell(_action(call.tool, call.arguments), f"error: {problem}")
+            else:
+                await self._make(call)
+        raise StepStuck(task, "too many calls")
+
+    async def take_up(self) -> None:
+        """Settle what earlier attempts began, and go on from what came of it.
+
+        Raises:
+            EffectUnknown: A call was begun, and how it came out cannot be found out.
+        """
+        attempt, journal = self._attempt, self._attempt.mind.journal
+        for call in journal.calls(attempt.order.run, attempt.order.task):
+            if call.recovery == "pure":
+                continue
+            if call.recovery == "unsafe" and call.status is None:
+                raise EffectUnknown(self._step.text, call.tool)  # a person records what came of it
+            made = await attempt.executor.call(call.tool, call.args, key=call.key)
+            if journal.settled(call.key) is None:
+                raise EffectUnknown(self._step.text, call.tool)
+            self._note(call.args, made)
+
+    async def _make(self, call: Call) -> None:
+        attempt, item = self._attempt, self._tools[call.tool]
+        arguments = typed(item.schema, call.arguments)
+        pure = item.recovery == "pure"
+        key = attempt.key() if pure else attempt.lasting_key(item.name, arguments)
+        self._note(call.arguments, await attempt.executor.call(item.name, arguments, key=key))
+
+    def _note(self, arguments: Mapping[str, Any], made: ToolResult) -> None:
+        """Keep what a call came to, for the model and for the report."""
+        attempt = self._attempt
+        if not made.replayed:
+            attempt.mind.budget.spend(tool_calls=1, steps=1)
+        if made.unknown:
+            raise EffectUnknown(self._step.text, made.tool)
+        text = made.value if isinstance(made.value, str) else json.dumps(made.value)
+        shown, action = text if made.ok else f"error: {made.error}", _action(made.tool, arguments)
+        if made.ok:
+            attempt.returned.append(text)
+        summary = f"{action} -> {shown[:SUMMARY]}"
+        evidence = Evidence(id=made.key, tool=made.tool, summary=summary, data=made.value)
+        if evidence not in attempt.evidence:
+            attempt.evidence.append(evidence)
+        self._tell(action, shown)
+
+    def _tell(self, action: str, shown: str) -> None:
+        attempt = self._attempt
+        attempt.done.append(Done(action, shown))
+        attempt.mind.show(Acted(self._worker, attempt.order.task, self._step.text, action, shown))
+
+
+def _action(tool: str, arguments: Mapping[str, Any]) -> str:
+    return " ".join([tool, *map(str, arguments.values())])
