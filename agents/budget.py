@@ -85,10 +85,38 @@ class Budget:
         return replace(self.cost, seconds=round(self.cost.seconds + time.monotonic() - self.began, 3))
 
 
-def used(journal: Journal, run: str) -> Cost:
-    """What a run has used so far, as its journal tells."""
+@dataclass
+class Part(Budget):
+    """A share of a budget, for one task: what is spent here is spent there too, and both limits hold.
+
+    Attributes:
+        whole: The budget that it is a share of.
+    """
+
+    whole: Budget = field(default_factory=Budget)
+
+    def spend(
+        self, *, tokens: int = 0, model_calls: int = 0, tool_calls: int = 0, steps: int = 0, redos: int = 0
+    ) -> None:
+        """Add to what is used, here and of the whole."""
+        given = {"tokens": tokens, "model_calls": model_calls, "tool_calls": tool_calls, "steps": steps}
+        super().spend(**given, redos=redos)
+        self.whole.spend(**given, redos=redos)
+
+    def check(self, *, model_calls: int = 0) -> None:
+        """Refuse to go on when a limit of the whole or of the share is reached.
+
+        Raises:
+            BudgetExhausted: Names the limit.
+        """
+        self.whole.check(model_calls=model_calls)
+        super().check(model_calls=model_calls)
+
+
+def used(journal: Journal, run: str, task: str | None = None) -> Cost:
+    """What a run, or a task of it, has used so far, as its journal tells."""
     cost, before = Cost(), 0.0
-    for row in journal.rows(run):
+    for row in journal.rows(run, task=task):
         cost += _cost_of(row)
         if before and row.kind != SITTING:  # between two sittings nobody was at it
             cost += Cost(seconds=max(0.0, row.at - before))

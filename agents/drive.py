@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue, TypeAdapter
+
 from ..protocols.errors import JournalCorrupt, ProtocolViolation
-from ..protocols.journal import Journal
-from ..protocols.states import advance, load_event, wake
-from ..protocols.tasks import Event, ManagerTask, Patience, WorkerTask
-from .families import Job, Work
+from ..protocols.journal import Row
+from ..protocols.messages import SpecText
+from ..protocols.states import advance, load_event, wake, with_children
+from ..protocols.tasks import Child, Event, ManagerTask, Patience, WorkerTask
+from .jobs import Job, Work
 from .lanes import Lane
 from .steps import Step
+
+RECORDED = ("event", "worker_event", "wake", "lane", "lesson", "children", "spec")
+"""Kinds of the rows out of which a task is rebuilt."""
+
+_CHILDREN = TypeAdapter(tuple[Child, ...])
 
 
 @dataclass
@@ -20,18 +30,26 @@ class Drive:
     """One task of the protocol while it is being driven.
 
     Attributes:
+        id: Under which it stands in the journal.
+        lane: Name of its browsing session.
         timers: The one that counts, per worker, and under "" the manager's.
+        answers: Where a worker waits for the answer to its question.
         resumed: Something about the task was in the journal when this process began.
         fault: What broke down beside the main loop; it ends the run.
     """
 
+    id: str
+    lane: str
     job: Job
     work: Work
     state: ManagerTask
-    inbox: asyncio.Queue[Event]
+    inbox: asyncio.Queue[Event] = field(default_factory=asyncio.Queue[Event])
     workers: dict[str, WorkerTask] = field(default_factory=dict[str, WorkerTask])
     timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict[str, asyncio.TimerHandle])
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    answers: dict[str, asyncio.Future[JsonValue]] = field(
+        default_factory=dict[str, "asyncio.Future[JsonValue]"]
+    )
     steps: tuple[Step, ...] = ()
     lesson: str = ""
     lesson_check: str = ""
@@ -45,36 +63,38 @@ class Drive:
             self.state.run, self.state.task, name, patience=self.patience
         )
 
+    def rebuild(self, rows: Iterable[Row], lane: Lane, path: Path) -> None:
+        """Apply what the journal at `path` already holds about this task; its worker is the lane's.
 
-def replay(journal: Journal, run: str, drive: Drive, lane: Lane) -> None:
-    """Apply what the journal already holds about this task; its worker is the lane's.
+        Raises:
+            JournalCorrupt: A recorded event is none, or the rules of the protocol refuse it.
+        """
+        for row in rows:
+            if not isinstance(row.body, dict):
+                continue
+            try:
+                self._apply(row.kind, row.body, lane)
+            except (ProtocolViolation, ValueError, TypeError, KeyError) as error:
+                raise JournalCorrupt(path, f"row {row.seq} cannot be applied: {error}") from error
+        if self.state.worker:
+            lane.worker = self.state.worker
 
-    Raises:
-        JournalCorrupt: A recorded event is none, or the rules of the protocol refuse it.
-    """
-    for row in journal.rows(run, kinds=("event", "worker_event", "wake", "lane", "lesson")):
-        if row.task != drive.job.id or not isinstance(row.body, dict):
-            continue
-        try:
-            _apply(row.kind, row.body, drive, lane)
-        except (ProtocolViolation, ValueError, TypeError, KeyError) as error:
-            raise JournalCorrupt(journal.path, f"row {row.seq} cannot be applied: {error}") from error
-    if drive.state.worker:
-        lane.worker = drive.state.worker
-
-
-def _apply(kind: str, body: dict[str, Any], drive: Drive, lane: Lane) -> None:
-    """Apply one row."""
-    if kind == "lane":
-        storage = body["storage"]
-        lane.storage, lane.url = storage if isinstance(storage, dict) else None, str(body["url"])
-    elif kind == "lesson":
-        drive.lesson, drive.lesson_check = str(body["lesson"]), str(body["check"])
-    elif kind == "wake":
-        drive.state, _ = wake(drive.state, float(body["now"]))
-    elif kind == "event":
-        drive.state, _ = advance(drive.state, load_event(body["event"]))
-        drive.resumed = True
-    else:
-        name = str(body["worker"])
-        drive.workers[name], _ = advance(drive.worker(name), load_event(body["event"]))
+    def _apply(self, kind: str, body: dict[str, Any], lane: Lane) -> None:
+        """Apply one row."""
+        if kind == "lane":
+            storage = body["storage"]
+            lane.storage, lane.url = storage if isinstance(storage, dict) else None, str(body["url"])
+        elif kind == "lesson":
+            self.lesson, self.lesson_check = str(body["lesson"]), str(body["check"])
+        elif kind == "wake":
+            self.state, _ = wake(self.state, float(body["now"]))
+        elif kind == "children":
+            self.state = with_children(self.state, _CHILDREN.validate_python(body["children"]))
+        elif kind == "spec":
+            self.state = replace(self.state, spec=SpecText.model_validate(body["spec"]))
+        elif kind == "event":
+            self.state, _ = advance(self.state, load_event(body["event"]))
+            self.resumed = True
+        else:
+            name = str(body["worker"])
+            self.workers[name], _ = advance(self.worker(name), load_event(body["event"]))

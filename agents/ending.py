@@ -12,10 +12,10 @@ from ..protocols.messages import Confirm, Evidence
 from ..protocols.outcome import Confirmed, Failed, PunchItem, Unverified
 from ..protocols.tasks import Flaw, ManagerTask
 from ..tools.errors import BrowserMissing, SiteUnreachable
+from .agent import NothingToWorkWith
 from .budget import BudgetExhausted
-from .families import Job, Results
+from .jobs import Job, Results
 from .mind import Truncated
-from .worker import NothingToWorkWith
 
 RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError, NothingToWorkWith)
 """What ends a run for now: with more budget, or when site, browser, server or worker is there, it goes on."""
@@ -118,7 +118,7 @@ def open_reasons(jobs: Iterable[Job], states: dict[str, ManagerTask]) -> list[st
 
 
 def as_expected(
-    value: dict[str, JsonValue],
+    value: dict[str, Any],
     expect: type[BaseModel] | None,
     evidence: tuple[Evidence, ...],
     confirm: Confirm | None,

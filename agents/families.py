@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -21,6 +21,7 @@ from .checking import checks
 from .checking.criteria import LOOK, look_for_reported
 from .checking.ordering import Form, Order, field_criteria, item_criteria
 from .checking.tickets import Ticket
+from .jobs import Job, Results, Work
 from .roles import PlannedTask
 from .steps import THINK, Stage, Step
 from .wording import Span, fold, places, words
@@ -29,18 +30,12 @@ __all__ = [
     "FAMILIES",
     "LOOK",
     "Family",
-    "Job",
     "Order",
     "Receipt",
-    "Results",
     "UnknownFamily",
-    "Work",
     "jobs_of",
     "judged",
 ]
-
-Results = Mapping[str, JsonValue]
-"""Results of confirmed jobs by job id."""
 
 
 class UnknownFamily(ValueError):
@@ -55,38 +50,6 @@ class Receipt(BaseModel):
     """What placing an order must return: the number that the shop gave it."""
 
     number: str = Field(min_length=1)
-
-
-@dataclass(frozen=True)
-class Work:
-    """A job made concrete: what to do, and what proves it."""
-
-    stage: Stage
-    spec: Spec
-    facts: dict[str, JsonValue]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One task of the protocol, before it is assigned.
-
-    Attributes:
-        id: `2.place`: number of the planned task and stage.
-        title: For people.
-        lane: Jobs of one lane share a browsing session, one after another.
-        after: Jobs whose confirmed results it needs.
-        make: Builds stage and spec out of those results.
-        needs: What a worker must have: `browser`, `tools` or `strategy`.
-        irreversible: Its last step cannot be undone; before another attempt the world is asked first.
-    """
-
-    id: str
-    title: str
-    lane: str
-    after: tuple[str, ...]
-    make: Callable[[Results], Work]
-    needs: str = "browser"
-    irreversible: bool = False
 
 
 @dataclass(frozen=True)

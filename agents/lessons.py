@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..protocols.tasks import ManagerTask
+from .agent import Agent
 from .roles import LESSONS
-from .worker import Worker
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -58,7 +58,7 @@ class Lessons:
         return record.text
 
 
-def site_of(workers: Sequence[Worker]) -> str:
+def site_of(workers: Sequence[Agent]) -> str:
     """Host of the site that the workers browse first; what a lesson is about."""
     browsers = [worker.browser for worker in workers if worker.browser is not None]
     return urlsplit(browsers[0].allow[0]).hostname or "" if browsers and browsers[0].allow else ""

@@ -11,11 +11,11 @@ from pydantic import JsonValue
 from ..protocols.journal import Journal
 from ..protocols.messages import Verify, new_id
 from .acting.attempt import Assignment
+from .agent import Agent
 from .checking.checks import Page
+from .checking.criteria import LOOK
 from .drive import Drive
-from .families import LOOK
 from .lanes import Lane
-from .worker import Worker
 
 BUDGET = 20_000
 """Characters of a page that a verifier reads: all of it, on any ordinary page."""
@@ -28,7 +28,7 @@ PATIENCE = "patience"
 async def look(
     journal: Journal,
     run: str,
-    workers: Sequence[Worker],
+    workers: Sequence[Agent],
     drive: Drive,
     lane: Lane,
     verify: Verify,
@@ -44,17 +44,17 @@ async def look(
         ToolError: It cannot be looked at.
     """
     body: dict[str, JsonValue] = {"tool": tool, "args": dict(args)}
-    journal.append("look", body, run=run, task=drive.job.id, attempt=drive.state.attempt)
+    journal.append("look", body, run=run, task=drive.id, attempt=drive.state.attempt)
     known = [each for each in workers if each.name == lane.worker]
     worker = (known or [each for each in workers if each.has(drive.job.needs)])[0]
     if tool != LOOK:
         item = next(each for each in worker.functions if each.name == tool)
         return await item.run(item.validate(dict(args)), new_id())
     url = verify.result.get("url") if isinstance(verify.result, dict) else None
-    session = worker.live(drive.job.lane)
+    session = worker.live(drive.lane)
     if session is None:  # after a restart: the same cookies, at the page that was reported
         stage, start = drive.work.stage, url if isinstance(url, str) else lane.url
-        order = Assignment(run, drive.job.id, 0, stage, (), drive.job.lane, False, lane.storage, start)
+        order = Assignment(run, drive.id, 0, stage, (), drive.lane, False, lane.storage, start)
         session = await worker.session(order)
     given = args.get(PATIENCE)
     patience = float(given) if isinstance(given, int | float) else 0.0

@@ -13,28 +13,28 @@ import asyncio
 import contextlib
 import os
 import unicodedata
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
 
-from ..core_model.errors import CoreModelError
-from ..protocols.errors import ProtocolError
 from ..protocols.journal import Journal, RunInfo
 from ..protocols.messages import new_id
 from ..protocols.outcome import Confirmed, Failed, Unverified
 from ..protocols.spec import Criterion
-from ..tools.errors import ToolError
 from ..tools.permissions import Policy, preset
+from .agent import Agent
 from .budget import SITTING, Budget, used
 from .events import Ended, Event
+from .hierarchy import ManagingWorker, Planner
 from .mind import Mind
-from .reasoning.search import SearchRefused
+from .modelless import NoModel
+from .people import Desk, Person, approving
+from .plan import Plan
 from .reasoning.strategy import Strategy, strategy_named
-from .reasoning.trace import TraceDiverged
 from .run import Run
-from .worker import Worker
+from .running import Running
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
 
 RUNS = ".punchlist"
 """Folder, in the working directory, where journals go when no other is named."""
-
-
-OUR_ERRORS = (ProtocolError, CoreModelError, ToolError, TraceDiverged, SearchRefused)
-"""Errors that say what happened and what to do; a run that one of them ends has an outcome."""
 
 
 class ResultModelMissing(ValueError):
@@ -68,6 +64,14 @@ class SpecNotUsed(ValueError):
             f"The workers {', '.join(workers)} have tools: their tasks bring their own spec, and this one "
             "would not be used. Leave it out, or check the outcome's result yourself."
         )
+
+
+class PlanMissing(ValueError):
+    """A run that was begun with a plan is to be resumed without it."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        super().__init__(f"Run {run!r} was begun with a plan. Resume it with that: resume(..., plan=plan).")
 
 
 class SpecMissing(ValueError):
@@ -93,11 +97,15 @@ class Manager:
     """An agent that gets goals done by workers, and calls nothing done that was not verified.
 
     Args:
-        model: Plans, writes redos, reflects and judges. Anything that `load_model` gives.
+        model: Plans, writes redos, reflects and judges. Anything that `load_model` gives; None for plans
+            that need no model.
         workers: At least one; independent tasks go to several at once.
         memory: Lessons of mended tasks are kept there and recalled at similar ones; None keeps none.
         journal: File of the journal; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
+        person: Asked where a worker has a question, a rule says `ask`, an anomaly is open or a task was taken
+            over; None: nobody, and the run ends for now where it needs somebody.
+        patient: Without a `person`, wait for `Running.reply` instead of ending.
         strategy: How it thinks over its questions, by name or as an object; None: one answer a question.
         redos: Attempts of a task beyond the first; a resumed run keeps those that it was begun with.
         tokens, steps, seconds: Budget of a whole run, its interrupted parts included; None is no limit.
@@ -109,12 +117,14 @@ class Manager:
 
     def __init__(
         self,
-        model: Model,
-        workers: Sequence[Worker],
+        model: Model | None,
+        workers: Sequence[Agent],
         *,
         memory: Memory | None = None,
         journal: Path | str | None = None,
         policy: Policy | None = None,
+        person: Person | None = None,
+        patient: bool = False,
         strategy: str | Strategy | None = None,
         redos: int = 2,
         tokens: int | None = None,
@@ -125,7 +135,8 @@ class Manager:
         names = [worker.name for worker in workers]
         if not names or len(set(names)) != len(names):
             raise ValueError(f"a manager needs workers with different names, got {names!r}")
-        self.model, self.workers, self.memory = model, list(workers), memory
+        self.model: Model = NoModel() if model is None else model
+        self.workers, self.memory, self.person, self.patient = list(workers), memory, person, patient
         self.journal = None if journal is None else Path(journal)
         self.policy = policy or preset("unattended")
         self.strategy = None if strategy is None else strategy_named(strategy)
@@ -133,18 +144,19 @@ class Manager:
         self.extra = dict(extra or {})
 
     async def run(
-        self, goal: str, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
+        self, goal: str | Plan, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
     ) -> Confirmed[Any] | Unverified | Failed:
-        """Get a goal done; with `expect` the result is an instance of that model.
+        """Get a goal or a plan done; with `expect` the result is an instance of that model.
 
         Args:
+            goal: In words, or a plan, whose results come by the names of its tasks.
             spec: What the answer of workers that only think is held against; empty, the model judges it.
-                Goals for workers with tools bring their own.
+                Goals for workers with tools, and plans, bring their own.
         """
         return await _last(self.stream(goal, expect, spec=spec))
 
     def run_sync(
-        self, goal: str, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
+        self, goal: str | Plan, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
     ) -> Confirmed[Any] | Unverified | Failed:
         """`run`, for programs without an event loop; ends the workers' browsers."""
         return asyncio.run(self._and_close(self.stream(goal, expect, spec=spec)))
@@ -156,9 +168,10 @@ class Manager:
         *,
         expect: type[BaseModel] | None = None,
         spec: Sequence[Criterion] = (),
+        plan: Plan | None = None,
     ) -> Confirmed[Any] | Unverified | Failed:
         """`resume` to its outcome, for programs without an event loop; ends the workers' browsers."""
-        return asyncio.run(self._and_close(self.resume(path, run, expect=expect, spec=spec)))
+        return asyncio.run(self._and_close(self.resume(path, run, expect=expect, spec=spec, plan=plan)))
 
     async def _and_close(self, events: AsyncIterator[Event]) -> Confirmed[Any] | Unverified | Failed:
         try:
@@ -167,30 +180,12 @@ class Manager:
             await self.close()
 
     async def stream(
-        self, goal: str, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
+        self, goal: str | Plan, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
     ) -> AsyncIterator[Event]:
-        """The run as events, the outcome last.
-
-        Raises:
-            ValueError: The goal is empty.
-            SpecNotUsed: There is a spec, and workers whose tasks bring their own.
-            JournalError: The journal cannot be written, or another process has it.
-        """
-        acting = [worker.name for worker in self.workers if worker.browser or worker.functions]
-        if spec and acting:
-            raise SpecNotUsed(acting)
-        if not goal.strip():
-            raise ValueError("the goal is empty; say in a sentence what is to be done")
-        goal = unicodedata.normalize("NFC", goal).encode("utf-8", "replace").decode("utf-8")
-        run = new_id()
-        path = self.journal or Path(RUNS) / f"{run}.db"
-        with Journal.open(path) as journal:
-            journal.begin(run, goal, self._settings(expect, spec))
-            async with contextlib.aclosing(
-                self._events(run, goal, expect, self.redos, journal, spec)
-            ) as events:
-                async for event in events:
-                    yield event
+        """The run as events, the outcome last. Raises as `start` does."""
+        async with _until_left(self.start(goal, expect, spec=spec)) as running:
+            async for event in running:
+                yield event
 
     async def resume(
         self,
@@ -199,7 +194,49 @@ class Manager:
         *,
         expect: type[BaseModel] | None = None,
         spec: Sequence[Criterion] = (),
+        plan: Plan | None = None,
     ) -> AsyncIterator[Event]:
+        """`go_on` as events, the outcome last. Raises as `go_on` does."""
+        async with _until_left(self.go_on(path, run, expect=expect, spec=spec, plan=plan)) as running:
+            async for event in running:
+                yield event
+
+    def start(
+        self, goal: str | Plan, expect: type[BaseModel] | None = None, *, spec: Sequence[Criterion] = ()
+    ) -> Running:
+        """Begin a run in the running event loop, and give it to whoever wants to watch it or step in.
+
+        Raises:
+            ValueError: The goal is empty.
+            SpecNotUsed: There is a spec, and workers whose tasks bring their own, or a plan that does.
+            JournalError: The journal cannot be written, or another process has it.
+        """
+        acting = [worker.name for worker in self.workers if worker.browser or worker.functions]
+        if spec and (acting or isinstance(goal, Plan)):
+            raise SpecNotUsed(acting or ["of a plan"])
+        if isinstance(goal, str):
+            goal = _readable(goal)
+        elif not goal.parts:
+            raise ValueError("the plan is empty; add tasks to it: plan.task(NAME, TEXT, spec=[...])")
+        run = new_id()
+        journal = Journal.open(self.journal or Path(RUNS) / f"{run}.db")
+        try:
+            title = goal if isinstance(goal, str) else goal.title or "a plan"
+            journal.begin(run, title, self._settings(expect, spec, planned=isinstance(goal, Plan)))
+            return self._running(run, goal, expect, self.redos, journal, spec)
+        except BaseException:
+            journal.close()
+            raise
+
+    def go_on(
+        self,
+        path: Path | str,
+        run: str | None = None,
+        *,
+        expect: type[BaseModel] | None = None,
+        spec: Sequence[Criterion] = (),
+        plan: Plan | None = None,
+    ) -> Running:
         """Go on with a run that was interrupted; what is recorded is not done again.
 
         Args:
@@ -207,71 +244,69 @@ class Manager:
             run: Which run of it; None: the last one.
             expect: The model of the result, where the run was begun with one.
             spec: The criteria, where it was begun with any.
+            plan: The plan, where it was begun with one.
 
         Raises:
             UnknownRun: It is not there.
             ResultModelMissing: It was begun with a model for its result, and `expect` names none.
             SpecMissing: It was begun with criteria, and `spec` has none.
+            PlanMissing: It was begun with a plan, and `plan` is None.
             JournalError: The journal is missing, damaged, of another version, or in use.
         """
-        with Journal.open(path, create=False) as journal:
+        journal = Journal.open(path, create=False)
+        try:
             runs = journal.runs()
-            known = [info.run for info in runs]
             info = next((each for each in reversed(runs) if run in (None, each.run)), None)
             if info is None:
-                raise UnknownRun(run or "", Path(path), known)
-            expected = info.settings.get("expect")
-            if isinstance(expected, str) and expect is None:
-                raise ResultModelMissing(info.run, expected)
-            criteria = info.settings.get("spec")
-            if isinstance(criteria, list) and criteria and not spec:
-                raise SpecMissing(info.run, [str(name) for name in criteria])
+                raise UnknownRun(run or "", Path(path), [each.run for each in runs])
+            _refuse_less(info, expect, spec, plan)
             journal.set_status(info.run, "running")
-            redos = _redos(info, self.redos)
-            async with contextlib.aclosing(
-                self._events(info.run, info.goal, expect, redos, journal, spec)
-            ) as events:
-                async for event in events:
-                    yield event
+            goal = info.goal if plan is None else plan
+            return self._running(info.run, goal, expect, _redos(info, self.redos), journal, spec)
+        except BaseException:
+            journal.close()
+            raise
 
-    async def _events(
+    def _running(
         self,
         run: str,
-        goal: str,
+        goal: str | Plan,
         expect: type[BaseModel] | None,
         redos: int,
         journal: Journal,
         spec: Sequence[Criterion],
-    ) -> AsyncGenerator[Event, None]:
+    ) -> Running:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         budget = Budget(tokens=self.tokens, steps=self.steps, seconds=self.seconds, cost=used(journal, run))
         journal.append(SITTING, {"pid": os.getpid()}, run=run)
         mind = Mind(self.model, budget, journal, run, queue.put_nowait, self.strategy)
+        desk = Desk(journal, run, self.person, patient=self.patient)
         work = Run(
-            run,
-            goal,
-            self.workers,
-            mind,
-            self.policy,
-            memory=self.memory,
-            expect=expect,
-            spec=spec,
-            redos=redos,
-            show=queue.put_nowait,
-        )
-        task = asyncio.create_task(_to_the_end(work))
-        task.add_done_callback(lambda _: queue.put_nowait(None))
-        try:
-            while (event := await queue.get()) is not None:
-                yield event
-            yield Ended(await task)
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            run, goal, self.workers, mind, approving(self.policy, desk), memory=self.memory, expect=expect,
+            spec=spec, redos=redos, desk=desk, show=queue.put_nowait,
+        )  # fmt: skip
 
-    def _settings(self, expect: type[BaseModel] | None, spec: Sequence[Criterion]) -> dict[str, JsonValue]:
+        async def close() -> None:
+            journal.close()
+
+        return Running(work, queue, close)
+
+    def as_worker(
+        self,
+        name: str,
+        planner: Planner | None = None,
+        *,
+        about: str = "",
+        skills: Iterable[str] = (),
+    ) -> ManagingWorker:
+        """This manager as a worker of another one; see `ManagingWorker`."""
+        return ManagingWorker(name, self, planner, about=about, skills=skills)
+
+    def _settings(
+        self, expect: type[BaseModel] | None, spec: Sequence[Criterion], *, planned: bool
+    ) -> dict[str, JsonValue]:
         return {
+            "plan": planned,
             "spec": [criterion.name for criterion in spec],
             "expect": None if expect is None else expect.__name__,
             "workers": [worker.name for worker in self.workers],
@@ -289,12 +324,37 @@ class Manager:
                 await browser.close()
 
 
-async def _to_the_end(work: Run) -> Confirmed[Any] | Unverified | Failed:
-    """The outcome of a run, also where not even its end could be recorded."""
+@contextlib.asynccontextmanager
+async def _until_left(running: Running) -> AsyncGenerator[Running]:
+    """A run that stops when nobody looks at it any more."""
     try:
-        return await work.to_the_end()
-    except OUR_ERRORS as error:
-        return Failed(error, cost=work.mind.budget.total(), run=work.run)
+        yield running
+    finally:
+        await running.stop()
+
+
+def _readable(goal: str) -> str:
+    """The goal in one spelling.
+
+    Raises:
+        ValueError: It is empty.
+    """
+    if not goal.strip():
+        raise ValueError("the goal is empty; say in a sentence what is to be done")
+    return unicodedata.normalize("NFC", goal).encode("utf-8", "replace").decode("utf-8")
+
+
+def _refuse_less(
+    info: RunInfo, expect: type[BaseModel] | None, spec: Sequence[Criterion], plan: Plan | None
+) -> None:
+    """Refuse to go on with less than a run was begun with."""
+    expected, criteria = info.settings.get("expect"), info.settings.get("spec")
+    if isinstance(expected, str) and expect is None:
+        raise ResultModelMissing(info.run, expected)
+    if isinstance(criteria, list) and criteria and not spec:
+        raise SpecMissing(info.run, [str(name) for name in criteria])
+    if info.settings.get("plan") is True and plan is None:
+        raise PlanMissing(info.run)
 
 
 def _redos(info: RunInfo, otherwise: int) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
@@ -169,15 +169,29 @@ class Mind:
         [(option, count)] = votes.most_common(1) or [("", 0)]
         return option, count / VOTES
 
-    async def think_through(self, question: str, feedback: str, task: str, attempt: int) -> Result:
+    async def think_through(
+        self,
+        question: str,
+        feedback: str,
+        task: str,
+        attempt: int,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Result:
         """What the strategy comes to on a question that is answered by thinking alone; there is an answer.
+
+        Args:
+            schema: JSON schema of the answer; None takes any text.
 
         Raises:
             BudgetExhausted: With no answer so far.
             NoAnswer: The strategy came to none.
         """
+        from ..core_model.grammar import Grammar
+
         strategy = self.strategy or strategy_named("direct")
-        found = await self._think(strategy, Task(question, feedback=feedback), "think", task, attempt)
+        grammar = None if schema is None else Grammar.schema(schema)
+        about = Task(question, feedback=feedback, grammar=grammar)
+        found = await self._think(strategy, about, "think", task, attempt)
         self._answer("think", found)
         return found
 

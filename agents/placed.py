@@ -14,10 +14,10 @@ import time
 from ..protocols.journal import Journal
 from ..protocols.messages import Report
 from .acting.attempt import Assignment
+from .agent import Agent
 from .checking.lookup import CannotTell, Found, find_order
 from .drive import Drive
 from .lanes import Lane
-from .worker import Worker
 
 PATIENCE = 30.0
 """Seconds for which the shop is asked."""
@@ -27,7 +27,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
 
 
 async def already_placed(
-    journal: Journal, run: str, drive: Drive, worker: Worker, lane: Lane
+    journal: Journal, run: str, drive: Drive, worker: Agent, lane: Lane
 ) -> Report | None:
     """The report of an order that is there, with the worker's session at its page; None when there is none.
 
@@ -40,20 +40,18 @@ async def already_placed(
     start = worker.browser.allow[0]
     if drive.state.last is not None and drive.state.last.result:
         raise CannotTell(start, "an order was placed, and what the shop shows of it does not pass")
-    if all(call.recovery == "pure" for call in journal.calls(run, drive.job.id)):
+    if all(call.recovery == "pure" for call in journal.calls(run, drive.id)):
         return None
     found = await _look_for(drive, worker, lane, start)
     if found is None:
         return None
-    order = Assignment(
-        run, drive.job.id, 0, drive.work.stage, (), drive.job.lane, True, lane.storage, found.url
-    )
+    order = Assignment(run, drive.id, 0, drive.work.stage, (), drive.lane, True, lane.storage, found.url)
     session = await worker.session(order)
     await session.load(found.url)
     return Report(result={"number": found.number, "url": found.url, "changes": []})
 
 
-async def _look_for(drive: Drive, worker: Worker, lane: Lane, start: str) -> Found | None:
+async def _look_for(drive: Drive, worker: Agent, lane: Lane, start: str) -> Found | None:
     """Look until the order is found or the time is over; the last look decides."""
     if worker.browser is None:
         return None

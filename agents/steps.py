@@ -36,6 +36,9 @@ class Step:
 THINK = "think"
 """Name of the stage of a job that a worker does by thinking alone."""
 
+TASK = "task"
+"""Name of the stage of a task of a plan: its one step is what the program asks for."""
+
 
 @dataclass(frozen=True)
 class Stage:

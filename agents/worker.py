@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
 from ..protocols.messages import Evidence, Report
+from ..protocols.spec import Schema
 from ..tools.browser.actions import Action, MalformedAction, parse_action
 from ..tools.browser.results import ActionResult, evidence
 from ..tools.browser.view import View
@@ -29,12 +30,13 @@ from .acting import claims, rows
 from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck
 from .acting.thought import thought_report
 from .acting.using import use_tools
+from .agent import Agent, NothingToWorkWith
 from .events import Acted, Looked
 from .mind import Mind, NoAnswer
 from .reasoning.react import EFFECT_UNKNOWN, ReAct
 from .reasoning.strategy import Strategy, strategy_named
 from .roles import CLICKABLE
-from .steps import THINK, Done, Step
+from .steps import TASK, THINK, Done, Step
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
@@ -62,19 +64,7 @@ ASTRAY = "astray"
 """Under this name a step counts how often it would have acted on a wrong page."""
 
 
-class NothingToWorkWith(ValueError):
-    """A worker was made without what its job needs."""
-
-    def __init__(self, worker: str, needs: str) -> None:
-        lacks = "browser, no tools and no strategy" if needs == "strategy" else needs
-        super().__init__(
-            f"Worker {worker!r} has no {lacks}. "
-            "Give it one: Worker(..., tools=[Browser(allow=[url])]), your own @tool functions, or a way to "
-            'think: Worker(..., strategy="chain-of-thought").'
-        )
-
-
-class Worker:
+class Worker(Agent):
     """An agent that does tasks: a model, and what it may act with.
 
     Args:
@@ -82,6 +72,7 @@ class Worker:
         model: Anything that `load_model` gives.
         tools: A `Browser`, and functions decorated with `@tool`.
         about: One line about what it is good at.
+        skills: What it declares it can do; a task that asks for skills goes to those who have all of them.
         strategy: How it thinks, by name or as an object (`agents.reasoning`); None: one answer a question.
             A worker without tools answers the goal by thinking alone.
 
@@ -97,9 +88,11 @@ class Worker:
         tools: Sequence[Browser | AnyTool] = (),
         about: str = "",
         *,
+        skills: Iterable[str] = (),
         strategy: str | Strategy | None = None,
     ) -> None:
-        self.name, self.model, self.about = name, model, about
+        super().__init__(name, about, skills)
+        self.model = model
         self.functions: tuple[AnyTool, ...] = tuple(item for item in tools if isinstance(item, Tool))
         self.strategy = None if strategy is None else strategy_named(strategy, self.functions)
         browsers = [item for item in tools if not isinstance(item, Tool)]
@@ -113,9 +106,10 @@ class Worker:
         self._changes: dict[str, dict[str, dict[str, JsonValue]]] = {}
 
     def has(self, needs: str) -> bool:
-        """Whether it can do jobs that need a `browser`, `tools` or a `strategy`."""
-        thinks = self.strategy is not None
-        return {"browser": self.browser is not None, "tools": bool(self.functions), "strategy": thinks}[needs]
+        """Whether it can do jobs that need a `browser`, `tools`, a `strategy`, or nothing in particular."""
+        thinks, acts = self.strategy is not None, bool(self.functions)
+        anything = thinks or acts or self.browser is None
+        return {"browser": self.browser is not None, "tools": acts, "strategy": thinks, "": anything}[needs]
 
     async def session(self, order: Assignment) -> BrowserSession:
         """The lane's live session, or a fresh one with the stored cookies."""
@@ -152,10 +146,11 @@ class Worker:
         """
         mind = replace(mind, model=self.model, strategy=self.strategy, policy=policy, lost=order.lost)
         acts = isinstance(self.strategy, ReAct) and bool(self.strategy.tools)
-        if order.stage.name == THINK or (order.stage.name == "use" and acts):
+        uses = order.stage.name == "use" or (order.stage.name == TASK and bool(self.functions))
+        if order.stage.name == THINK or (order.stage.name == TASK and not uses) or (uses and acts):
             return await self._think(order, mind)
         attempt = Attempt(order, mind, Executor(policy, mind.journal, [*self._door(order), *self.functions]))
-        if order.stage.name == "use":
+        if uses:
             return await use_tools(self.name, self.functions, attempt)
         attempt.session = await self.session(order)
         kept = self._changes.setdefault(order.lane, {})
@@ -298,15 +293,27 @@ class Worker:
 
     async def _think(self, order: Assignment, mind: Mind) -> Report:
         """Answer by thinking alone, or with the tools that the strategy itself calls."""
+        shape = _shape(order)
         try:
-            found = await mind.think_through(order.steps[0].text, order.feedback, order.task, order.attempt)
+            found = await mind.think_through(
+                order.goal, order.feedback, order.task, order.attempt, schema=shape
+            )
         except NoAnswer as error:
             if error.why == EFFECT_UNKNOWN:
                 raise EffectUnknown(order.steps[0].text, "a tool") from error
             raise
         how = "direct" if mind.strategy is None else mind.strategy.name
         key = f"{order.run}/{order.task}/{order.attempt}"
-        return thought_report(found, key, how, acted=order.stage.name == "use")
+        acted = order.stage.name != THINK and bool(self.functions)
+        return thought_report(found, key, how, acted=acted, typed=shape is not None)
+
+
+def _shape(order: Assignment) -> dict[str, Any] | None:
+    """The JSON schema that the result of a plan's task must have, if it must have one."""
+    if order.stage.name != TASK or order.spec is None:
+        return None
+    models = [each.model for each in order.spec.criteria if isinstance(each, Schema) and each.required]
+    return models[0].model_json_schema() if models else None
 
 
 def _spent(view: View, tried: Mapping[str, int]) -> set[str]:

@@ -153,7 +153,7 @@ class Executor:
                 return _replay(key, recorded)
             arguments = known.validate(args)
             plain = known.as_json(arguments)
-            await self._policy.permit(Call(known.name, known.effect, plain))
+            await self._policy.permit(Call(known.name, known.effect, plain, key))
         except ToolError as error:
             return _failed(key, name, error, begun)
         if recorded is not None:

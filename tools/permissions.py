@@ -25,11 +25,16 @@ NO_RULE = "no rule (none matches)"
 
 @dataclass(frozen=True)
 class Call:
-    """What is to be permitted: a tool's name, its effect class, and its validated arguments as JSON."""
+    """What is to be permitted: a tool's name, its effect class, and its validated arguments as JSON.
+
+    Attributes:
+        key: Under which the call is recorded; "" where it is not.
+    """
 
     tool: str
     effect: str
     arguments: Mapping[str, JsonValue]
+    key: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import JsonValue
 
 from ...protocols.messages import Evidence
+from ...protocols.spec import Spec
+from ...protocols.tasks import Child
 from ..steps import Done, Stage, Step
 
 if TYPE_CHECKING:
     from ...tools.browser import BrowserSession
     from ...tools.browser.view import View
     from ...tools.executor import Executor
+    from ..driving import Driver
     from ..mind import Mind
+    from ..people import Desk
 
 
 class StepFailed(Exception):
@@ -35,6 +39,10 @@ class StepFailed(Exception):
         if self.reason == "refused":
             return f"refused : {self.hint or self.step}"
         return f"{self.step} : {self.reason}{' : ' + self.hint if self.hint else ''}"
+
+
+class Declined(Exception):
+    """An agent will not do a task, and has done nothing of it. Another may be asked."""
 
 
 class StepStuck(StepFailed):
@@ -66,6 +74,13 @@ class Assignment:
         url: Where to begin then; None: the browser's first allowed address.
         feedback: In a redo, what the attempt before was refused for.
         lost: Attempts that were lost with their process; what was thought in them is gone on with.
+        inputs: What the task gets of the results before it, by name.
+        spec: What the result will be held against.
+        context: Where the task comes from, in words.
+        talk: The way back to the manager while at work; None where nobody listens.
+        desk: Where people are asked.
+        manager: Name of the manager that gave it.
+        routes: The drivers of the run's tasks, for managers below.
     """
 
     run: str
@@ -79,6 +94,42 @@ class Assignment:
     url: str | None = None
     feedback: str = ""
     lost: int = 0
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    spec: Spec | None = None
+    context: str = ""
+    talk: Talk | None = None
+    desk: Desk | None = None
+    manager: str = "manager"
+    routes: dict[str, Driver] = field(default_factory=dict[str, "Driver"])
+
+    @property
+    def goal(self) -> str:
+        """What is to be done, as the program or planner said it."""
+        return self.steps[0].text if self.steps else self.stage.name
+
+
+class Talk(Protocol):
+    """What an agent may say to its manager while it is at an attempt, beside its last word."""
+
+    async def ask(self, question: str, schema: dict[str, JsonValue] | None = None) -> JsonValue:
+        """Ask, and wait for the answer.
+
+        Raises:
+            StepFailed: Nobody answers, or no more may be asked.
+        """
+        ...
+
+    async def progress(self, note: str, fraction: float | None = None) -> None:
+        """Say how far it is."""
+        ...
+
+    async def adopt(self, children: Sequence[Child]) -> None:
+        """Say which subtasks this attempt has: it is verified only when all of them are confirmed.
+
+        Raises:
+            BudgetOverdrawn: Together they are promised more than is left.
+        """
+        ...
 
 
 @dataclass

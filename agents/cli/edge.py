@@ -46,6 +46,7 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
     from ...protocols.errors import ProtocolError
     from ...tools.errors import ToolError
     from ..acting.attempt import StepFailed
+    from ..agent import NothingToWorkWith
     from ..budget import BudgetExhausted
     from ..evals.ledger import EvalError
     from ..manager import UnknownRun
@@ -53,7 +54,6 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
     from ..reasoning.search import SearchRefused
     from ..reasoning.strategy import UnknownStrategy
     from ..reasoning.trace import TraceDiverged
-    from ..worker import NothingToWorkWith
 
     return (
         CoreModelError,

@@ -7,7 +7,7 @@ import pytest
 
 from punchlist.agents import Budget, Worker
 from punchlist.agents.events import Looked, Said, Stood
-from punchlist.agents.families import Job
+from punchlist.agents.jobs import Job
 from punchlist.agents.lanes import Lanes
 from punchlist.agents.mind import Mind
 from punchlist.agents.run import Run
@@ -21,8 +21,8 @@ from punchlist.tools import preset
 from .doubles import ORDER_GOAL, ORDER_PLAN, WANTED, PaperShop, knowing
 
 
-def job(lane):
-    return Job(f"{lane}.cart", "a job", lane, (), lambda _: pytest.fail("not made"))
+def job(lane, worker=""):
+    return Job(f"{lane}.cart", "a job", lane, (), lambda _: pytest.fail("not made"), worker=worker)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def test_a_worker_is_at_one_lane_at_a_time(lanes):
 
 async def test_a_lane_waits_for_its_own_worker_while_another_lane_has_it(lanes):
     """It has the session open; meanwhile it may help another lane."""
-    first, second = job("a"), job("b")
+    first, second = job("a"), job("b", worker="one")
     await lanes.book(first, lanes.of(first))
     await lanes.release(lanes.of(first))
     assert (await lanes.book(second, lanes.of(second))).name == "one"
@@ -108,8 +108,8 @@ async def part_of_a_run(path, shop, beat, until):
         journal.begin("run", ORDER_GOAL)
         mind = Mind(model, Budget(), journal, "run", show)
         run = Run("run", ORDER_GOAL, [Worker("one", model, [shop])], mind, preset("unattended"), show=show)
-        run.limits = Limits(work_seconds=0.3, resends=1)
-        run.patience = Patience(beat_seconds=beat)
+        run.crew.limits = Limits(work_seconds=0.3, resends=1)
+        run.crew.patience = Patience(beat_seconds=beat)
         parts = [asyncio.create_task(run.to_the_end()), asyncio.create_task(enough.wait())]
         async with asyncio.timeout(5):
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)

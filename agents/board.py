@@ -1,0 +1,194 @@
+"""Which part of a plan may begin: what it needs was confirmed, and nobody uses what it locks.
+
+A part that was re-opened is done again, after what it needs, and so is what consumed its result. What a join
+decided and who holds a lock are on record, so a run that is resumed decides nothing anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from ..protocols.journal import Journal
+from ..protocols.states import descendants
+from .jobs import Job, Join
+
+SYNC = "sync"
+"""Kind of the journal's rows that tell what a join or a lock decided."""
+
+CONFIRMED, NOT_BEGUN = "confirmed", "not begun"
+
+Seeing = Callable[[Job], Awaitable[str]]
+"""Sees a job through; gives the status that it ended in."""
+
+
+class Board:
+    """The parts of one run, how they stand, and what the confirmed ones came to.
+
+    Args:
+        parts: Jobs and joins; each names only earlier ones.
+        journal, run: Where decisions are kept.
+        call_off: Stops a job that a `first_of` needs no longer.
+        prefix: Before the ids of tasks in the journal.
+
+    Attributes:
+        results: Of what is confirmed, by id.
+        status: How parts ended, by id; a part that has not ended is not in it.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Job | Join],
+        journal: Journal,
+        run: str,
+        call_off: Callable[[str, str], None],
+        prefix: str = "",
+    ) -> None:
+        self.parts: dict[str, Job | Join] = {part.id: part for part in parts}
+        self.results: dict[str, JsonValue] = {}
+        self.status: dict[str, str] = {}
+        self._journal, self._run, self._call_off, self._prefix = journal, run, call_off, prefix
+        self._ended = {name: asyncio.Event() for name in self.parts}
+        self._again = {job.id: asyncio.Event() for job in self.jobs}
+        self._open = len(self._again)
+        self._users: dict[str, list[str]] = {}
+        for part in self.parts.values():
+            for needed in dict.fromkeys(part.after if isinstance(part, Job) else part.of):
+                self._users.setdefault(needed, []).append(part.id)
+        self._won: dict[str, str] = {}
+        self._held: dict[str, str] = {}
+        self._freed = asyncio.Condition()
+        self._remember()
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The tasks, in their order."""
+        return [part for part in self.parts.values() if isinstance(part, Job)]
+
+    async def through(self, see: Seeing) -> None:
+        """Do everything that can be done. Errors that `see` lets through end it."""
+        async with asyncio.TaskGroup() as group:
+            for job in self.jobs:
+                group.create_task(self._job(job, see))
+
+    async def until_ready(self, job: Job) -> bool:
+        """Wait until all that a job needs has ended; whether it may begin."""
+        while not all(need in self.status for need in job.after):
+            for need in job.after:
+                await self._ended[need].wait()
+        return all(self.status[need] == CONFIRMED for need in job.after)
+
+    def reopen(self, name: str) -> None:
+        """A job that had ended is to be done again; what consumed its result is told by the protocol."""
+        if name in self.status:
+            self._open += 1
+            self._forget(name)
+            self._again[name].set()
+
+    def consumers(self, name: str) -> tuple[str, ...]:
+        """Ids of the jobs that used a part's result, directly or through others, nearest first."""
+        uses = {part: tuple(users) for part, users in self._users.items()}
+        return tuple(each for each in descendants(uses, name) if isinstance(self.parts[each], Job))
+
+    async def _job(self, job: Job, see: Seeing) -> None:
+        while True:
+            if await self.until_ready(job):
+                async with self._locks(job):
+                    status = await see(job)
+            else:
+                status = NOT_BEGUN
+            self._open -= 1
+            self._end(job.id, status)
+            if not self._open:
+                for again in self._again.values():
+                    again.set()
+            await self._again[job.id].wait()
+            if job.id in self.status:
+                return
+            self._again[job.id].clear()
+
+    def _end(self, name: str, status: str) -> None:
+        self.status[name] = status
+        self._ended[name].set()
+        for user in self._users.get(name, ()):
+            part = self.parts[user]
+            if isinstance(part, Join) and part.id not in self.status:
+                self._settle(part)
+
+    def _forget(self, name: str) -> None:
+        self.status.pop(name, None)
+        self.results.pop(name, None)
+        self._ended[name].clear()
+        for user in self._users.get(name, ()):
+            if isinstance(self.parts[user], Join) and self._won.get(user, name) == name:
+                self._forget(user)
+
+    # --- joins ------------------------------------------------------------------------
+
+    def _settle(self, join: Join) -> None:
+        """End a join, if it can be."""
+        if join.what == "first_of":
+            self._first_of(join)
+        elif all(name in self.status for name in join.of):
+            fine = all(self.status[name] == CONFIRMED for name in join.of)
+            if fine and join.what == "gather":
+                self.results[join.id] = [self.results.get(name) for name in join.of]
+            self._end(join.id, CONFIRMED if fine else NOT_BEGUN)
+
+    def _first_of(self, join: Join) -> None:
+        confirmed = (name for name in join.of if self.status.get(name) == CONFIRMED)
+        won = self._won.get(join.id) or next(confirmed, "")
+        if won and self.status.get(won) == CONFIRMED:
+            if join.id not in self._won:
+                self._won[join.id] = won
+                self._note({"join": join.id, "won": won})
+            self.results[join.id] = self.results.get(won)
+            self._end(join.id, CONFIRMED)
+            for name in join.of:
+                if name != won:
+                    self._call_off(name, f"{won} was first")
+        elif all(name in self.status for name in join.of):
+            self._end(join.id, NOT_BEGUN)
+
+    # --- locks ------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _locks(self, job: Job) -> AsyncGenerator[None]:
+        """Hold what a job locks; taken all at once, so that no two jobs wait for each other."""
+        if not job.locks:
+            yield
+            return
+        async with self._freed:
+            await self._freed.wait_for(
+                lambda: all(self._held.get(name, job.id) == job.id for name in job.locks)
+            )
+            for name in job.locks:
+                if self._held.get(name) != job.id:
+                    self._held[name] = job.id
+                    self._note({"lock": name, "by": job.id})
+        try:
+            yield
+        finally:
+            for name in job.locks:
+                del self._held[name]
+                self._note({"lock": name, "by": ""})
+            async with self._freed:
+                self._freed.notify_all()
+
+    # --- the record ---------------------------------------------------------------------
+
+    def _note(self, body: Mapping[str, JsonValue]) -> None:
+        self._journal.append(SYNC, dict(body), run=self._run, task=self._prefix)
+
+    def _remember(self) -> None:
+        for row in self._journal.rows(self._run, kinds=(SYNC,), task=self._prefix):
+            body = row.body if isinstance(row.body, dict) else {}
+            if "join" in body:
+                self._won[str(body["join"])] = str(body["won"])
+            elif body.get("by"):
+                self._held[str(body["lock"])] = str(body["by"])
+            else:
+                self._held.pop(str(body.get("lock")), None)

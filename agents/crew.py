@@ -1,0 +1,77 @@
+"""What all tasks of one run share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..protocols.journal import Journal
+from ..protocols.tasks import Limits, Patience
+from ..tools.permissions import Policy
+from .agent import Agent
+from .events import Event
+from .lanes import Lanes
+from .lessons import Lessons
+from .mind import Mind
+from .people import Desk
+
+if TYPE_CHECKING:
+    from .driving import Driver
+
+
+@dataclass(frozen=True)
+class Within:
+    """Where a run stands whose manager is another one's worker; as it is here, it is the outermost.
+
+    Attributes:
+        prefix: Put before ids of its tasks in the journal: `TASK/TRIAL/`.
+        parent: Id of the task that it serves.
+        name: The manager's.
+        owner: Name of the manager above.
+        routes: The drivers of all tasks of the run, by the task's id.
+    """
+
+    prefix: str = ""
+    parent: str = ""
+    name: str = "manager"
+    owner: str = ""
+    routes: dict[str, Driver] = field(default_factory=dict[str, "Driver"])
+
+
+@dataclass
+class Crew:
+    """The agents of a run, and what they and their manager work with.
+
+    Attributes:
+        run: Run id; the first part of keys and of the ids of tasks.
+        within: Where the run stands.
+    """
+
+    run: str
+    goal: str
+    workers: list[Agent]
+    mind: Mind
+    policy: Policy
+    show: Callable[[Event], None]
+    desk: Desk
+    lessons: Lessons | None = None
+    limits: Limits = field(default_factory=Limits)
+    patience: Patience = field(default_factory=Patience)
+    within: Within = field(default_factory=Within)
+
+    def __post_init__(self) -> None:
+        self.lanes = Lanes(self.workers)
+
+    @property
+    def journal(self) -> Journal:
+        """The record of the run."""
+        return self.mind.journal
+
+    def is_here(self, name: str) -> bool:
+        """Whether there is an agent of this name."""
+        return any(worker.name == name for worker in self.workers)
+
+    def agent(self, name: str) -> Agent:
+        """The agent of this name."""
+        return next(worker for worker in self.workers if worker.name == name)

@@ -1,0 +1,493 @@
+"""One task through the protocol: the reducers of `protocols` decide, this carries their effects out.
+
+Every event that they allow is in the journal before it is applied, so a task whose process was killed is
+rebuilt by applying the same events. What an agent says on its way goes through `Line`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, JsonValue
+
+from ..protocols.errors import JournalError, ProtocolViolation
+from ..protocols.messages import (
+    Answer,
+    Ask,
+    Assign,
+    Cancel,
+    Envelope,
+    HandBack,
+    Progress,
+    Redo,
+    Verify,
+    Waive,
+    canonical_json,
+    new_id,
+)
+from ..protocols.states import advance, draft, dump_event, wake, with_children
+from ..protocols.tasks import (
+    TERMINAL,
+    Child,
+    Decide,
+    Effect,
+    Event,
+    Finish,
+    GiveAnswer,
+    ManagerTask,
+    PersonAct,
+    Reopen,
+    Schedule,
+    Send,
+    StartWork,
+    StopWork,
+    Supersede,
+    Tick,
+    WorkerLost,
+)
+from . import performing
+from .board import CONFIRMED, Board
+from .budget import Part, used
+from .crew import Crew
+from .drive import Drive
+from .ending import latest_flaws
+from .events import Said, Stood
+from .jobs import Job
+from .looking import look
+from .people import NobodyThere, Request
+from .verifier import Verifier
+
+if TYPE_CHECKING:
+    from ..protocols.journal import Row
+
+RUNTIME = "runtime"
+"""Who acts where neither a person nor an agent decided."""
+
+WAITING = "waiting"
+"""How a task ends for now that waits for a person."""
+
+
+class Driver:
+    """Sees one task to its end.
+
+    Args:
+        peers: The drivers of the run by id of their job; this one is among them.
+        recorded: The rows of the journal out of which the task is rebuilt.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        board: Board,
+        job: Job,
+        peers: Mapping[str, Driver],
+        recorded: Sequence[Row] = (),
+    ) -> None:
+        self.crew, self.board, self.job, self.peers = crew, board, job, peers
+        self._owed: Decide | None = None
+        self._active = False
+        self.lane, within = crew.lanes.of(job), crew.within
+        self.id = f"{within.prefix}{job.id}"
+        work = job.make(board.results)
+        limits = replace(crew.limits, budget=job.tokens, attempts=job.attempts or crew.limits.attempts)
+        state = ManagerTask(
+            crew.run, f"{crew.run}.{self.id}", work.spec.describe(), name=within.name, owner=within.owner,
+            parent=within.parent, limits=limits,
+        )  # fmt: skip
+        lane = f"{within.prefix}{job.lane}"
+        self.drive = Drive(self.id, lane, job, work, state, patience=crew.patience)
+        self.drive.rebuild(recorded, self.lane, crew.journal.path)
+        within.routes[state.task] = self
+        self.mind = crew.mind
+        if job.tokens is not None:
+            cost = used(crew.journal, crew.run, self.id)
+            self.mind = replace(crew.mind, budget=Part(tokens=job.tokens, cost=cost, whole=crew.mind.budget))
+
+    @property
+    def state(self) -> ManagerTask:
+        """The task as the manager keeps it."""
+        return self.drive.state
+
+    async def to_the_end(self) -> str:
+        """Drive the task; gives the status that it ended in, or `waiting` where it needs a person."""
+        drive = self.drive
+        if drive.state.status in TERMINAL:
+            if self.crew.within.parent and drive.state.last_word is not None:
+                await self._send(drive.state.last_word)
+            return self._settle()
+        self._active = True
+        try:
+            await self._wake()
+            while drive.state.status not in TERMINAL:
+                event = await drive.inbox.get()
+                if isinstance(drive.fault, NobodyThere):
+                    return WAITING
+                if drive.fault is not None:
+                    raise drive.fault
+                await self._take(event)
+                await self._pay()
+        finally:
+            self._active = False
+            await self._rest()
+        return self._settle()
+
+    def deliver(self, event: Event) -> None:
+        """An event from outside; also a task that nobody is at any more takes note of it."""
+        if self._active:
+            self.drive.inbox.put_nowait(event)
+            return
+        with contextlib.suppress(ProtocolViolation):
+            self._apply(event)
+
+    def act(self, act: Any, person: str = RUNTIME) -> None:
+        """Let a person, or the runtime, do something about the task: it is taken up in its turn."""
+        self.drive.inbox.put_nowait(PersonAct(person=person, now=time.time(), act=act))
+
+    async def reopen(self, act: Reopen, person: str = RUNTIME) -> None:
+        """Begin a new generation, of a task that has ended or is at work; its consumers are told.
+
+        Raises:
+            ProtocolViolation: It may not be re-opened.
+        """
+        event = PersonAct(person=person, now=time.time(), act=act)
+        if self.state.status not in TERMINAL:
+            self.drive.inbox.put_nowait(event)
+            return
+        effects = self._apply(event)
+        if self.state.status not in TERMINAL:
+            self.board.reopen(self.job.id)  # whoever sees it through takes up the decision it owes
+        for effect in effects:
+            if isinstance(effect, Supersede):
+                await self._supersede(effect)
+
+    def _settle(self) -> str:
+        """Keep the result of a task that was confirmed; returns how it ended."""
+        state = self.state
+        if state.status == "confirmed" and state.last is not None:
+            result, facts = state.last.result, dict(self.drive.work.facts)
+            self.board.results[self.job.id] = {**facts, **result} if isinstance(result, dict) else result
+        return state.status
+
+    async def _rest(self) -> None:
+        drive = self.drive
+        for handle in drive.timers.values():
+            handle.cancel()
+        for task in drive.tasks:
+            task.cancel()
+        await asyncio.gather(*drive.tasks, return_exceptions=True)
+        await self.crew.lanes.release(self.lane)
+
+    async def _wake(self) -> None:
+        """Set a task going: from its beginning, or from where the journal leaves it."""
+        drive, crew = self.drive, self.crew
+        known = drive.state.worker
+        if crew.is_here(known):
+            await crew.lanes.book(self.job, self.lane)
+        for name in filter(crew.is_here, list(drive.workers)):
+            await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
+        if known and not crew.is_here(known):
+            await self._feed(WorkerLost(now=time.time(), worker=known))
+        now = time.time()
+        state, effects = wake(drive.state, now)
+        if drive.resumed:  # it sets a new timer, whose name later events may carry
+            self._note("wake", {"now": now})
+        drive.state = state
+        await self._carry_out(effects)
+        if drive.state.waiting_for == "person":
+            self._spawn(self._hand_over())
+
+    # --- events and effects --------------------------------------------------------------
+
+    async def _take(self, event: Event) -> None:
+        """An event out of the inbox. What a person may not do here is said to nobody and changes nothing."""
+        try:
+            await self._feed(event)
+        except ProtocolViolation as error:
+            if not isinstance(event, PersonAct):
+                raise
+            self._note("refused", {"event": dump_event(event), "why": str(error)})
+
+    def _note(self, kind: str, body: BaseModel | JsonValue) -> None:
+        attempt = self.state.attempt
+        self.crew.journal.append(kind, body, run=self.crew.run, task=self.id, attempt=attempt)
+
+    def _apply(self, event: Event) -> Sequence[Effect]:
+        """Journal an event that the rules allow, and apply it."""
+        before = self.state.status, self.state.attempt
+        state, effects = advance(self.state, event)
+        self._note("event", {"event": dump_event(event)})
+        self.drive.state = state
+        if (state.status, state.attempt) != before:
+            self.crew.show(Stood(self.id, self.job.title, state.status, state.attempt))
+        return effects
+
+    async def _feed(self, event: Event) -> None:
+        """Apply an event, and carry out what follows."""
+        waited = self.state.waiting_for
+        effects = self._apply(event)
+        if self.state.status == "confirmed":
+            await performing.when_confirmed(self.crew, self.drive)
+        await self._carry_out(effects)
+        if self.state.waiting_for == "person" != waited:
+            self._spawn(self._hand_over())
+
+    async def _carry_out(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                await self._send(effect.envelope)
+            elif isinstance(effect, Schedule):
+                self._schedule(effect)
+            elif isinstance(effect, Decide):
+                await self._decide(effect)
+            elif isinstance(effect, Supersede):
+                await self._supersede(effect)
+            elif isinstance(effect, Finish):
+                return
+
+    def _schedule(self, effect: Schedule, worker: str = "") -> None:
+        """Set the timer of a worker, or of the manager, in place of the one before."""
+
+        def ring() -> None:
+            tick = Tick(now=time.time(), timer=effect.timer)
+            if worker:
+                self._spawn(self._feed_worker(worker, tick))
+            else:
+                self.drive.inbox.put_nowait(tick)
+
+        if worker in self.drive.timers:
+            self.drive.timers[worker].cancel()
+        self.drive.timers[worker] = asyncio.get_running_loop().call_later(effect.seconds, ring)
+
+    async def _send(self, envelope: Envelope) -> None:
+        """Journal a message, show it, and hand it to its recipient."""
+        self._note("envelope", envelope)
+        self.crew.show(Said(envelope, self.job.title))
+        crew, within = self.crew, self.crew.within
+        if envelope.task != self.state.task:  # a subtask is called off
+            within.routes[envelope.task].deliver(envelope)
+        elif (
+            crew.within.parent and envelope.recipient == crew.within.owner
+        ):  # its last word, for the task above
+            crew.within.routes[crew.within.parent].deliver(envelope)
+        elif envelope.recipient == self.state.name:
+            self.drive.inbox.put_nowait(envelope)
+        elif isinstance(envelope.body, Verify):
+            self._spawn(self._verify(envelope, envelope.body))
+        elif envelope.recipient in self.drive.workers or crew.is_here(envelope.recipient):
+            await self._feed_worker(envelope.recipient, envelope)
+
+    async def _supersede(self, effect: Supersede) -> None:
+        """Tell every task that consumed this one's result that it is being done again."""
+        body = Reopen(
+            reason=f"{self.job.id} is done again", upstream=effect.task, generation=effect.generation
+        )
+        for name in self.board.consumers(self.job.id):
+            if name in self.peers:
+                await self.peers[name].reopen(body)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str = "") -> None:
+        drive = self.drive
+        task: asyncio.Task[None] = asyncio.create_task(work, name=name or None)
+        drive.tasks.add(task)
+
+        def over(ended: asyncio.Task[None]) -> None:
+            drive.tasks.discard(ended)
+            if ended.cancelled() or (error := ended.exception()) is None:
+                return
+            drive.fault = error
+            drive.inbox.put_nowait(Tick(now=time.time()))
+            with contextlib.suppress(JournalError):
+                self._note("breakdown", repr(error))
+
+        task.add_done_callback(over)
+
+    # --- decisions ------------------------------------------------------------------------
+
+    async def _decide(self, effect: Decide) -> None:
+        """Draft what the manager has to say: an order, an answer, or what becomes of anomalies."""
+        if effect.what == "answer":
+            self._spawn(self._answer())
+        elif effect.what == "dispose":
+            self._spawn(self._dispose())
+        elif effect.what == "redo" or self.state.generation == 1:
+            await self._order(effect)
+        else:
+            self._owed = effect
+            self._spawn(self._inputs_again())
+
+    async def _inputs_again(self) -> None:
+        """A new generation waits until what it needs was done again."""
+        await self.board.until_ready(self.job)
+        self.drive.inbox.put_nowait(Tick(now=time.time()))
+
+    async def _pay(self) -> None:
+        """Give the order of a new generation, once what it needs is there."""
+        owed, stands = self._owed, [self.board.status.get(need) for need in self.job.after]
+        if owed is None or self.state.status != "not_done" or None in stands:
+            return
+        self._owed = None
+        if any(status != CONFIRMED for status in stands):
+            self.act(Cancel(reason="what it needs was not confirmed"))
+            return
+        self.drive.work = work = self.job.make(self.board.results)
+        spec = work.spec.describe()
+        if spec != self.state.spec:
+            self._note("spec", {"spec": spec.model_dump(mode="json")})
+            self.drive.state = replace(self.state, spec=spec)
+        await self._order(owed)
+
+    async def _order(self, effect: Decide) -> None:
+        """The first order, or a redo with plan, context and feedback."""
+        drive = self.drive
+        if isinstance(self.mind.budget, Part):
+            await self._feed(Tick(now=time.time(), spent=self.mind.budget.cost.tokens))
+            if drive.state.status in TERMINAL:
+                return
+        failed = [
+            f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why
+            for flaw in latest_flaws(drive.state)
+        ]
+        worker = await self.crew.lanes.book(self.job, self.lane)
+        again = effect.what == "redo"
+        drive.steps = await performing.plan(self.crew, drive, failed, again=again)
+        plan = tuple(step.line() for step in drive.steps)
+        context = f"{self.job.title}; part of: {self.crew.goal}"
+        body = (
+            Redo(plan=plan, context=context, feedback="; ".join(failed) or "the attempt was lost")
+            if again
+            else Assign(task=self.job.title, spec=drive.state.spec, plan=plan, context=context)
+        )
+        self.mind.budget.spend(redos=int(again))
+        recipient = worker.name if isinstance(body, Assign) else ""
+        await self._feed(draft(drive.state, body, time.time(), recipient=recipient))
+
+    async def _answer(self) -> None:
+        """Let a person answer the worker's question."""
+        question = self.state.question
+        if question is None or not isinstance(question.body, Ask):
+            return
+        schema = question.body.answer_schema
+        reply = await self._ask("answer", question.body.question, schema)
+        if self.state.question == question and self.state.waiting_for == "answer":
+            self.act(Answer(value=reply.value), reply.person)
+
+    async def _dispose(self) -> None:
+        """Let a person wave anomalies through, where there is one; else they are taken for true."""
+        for anomaly in self.state.anomalies if self.crew.desk.attended else ():
+            text = (
+                f"{anomaly.why or 'this looks wrong'}: {anomaly.quote!r}. Let it through? Say why, or false."
+            )
+            reply = await self._ask("waive", text, None, anomaly.model_dump(mode="json"))
+            if not isinstance(reply.value, str) or not reply.value.strip():
+                break
+            self.act(Waive(anomaly=anomaly.id, reason=reply.value), reply.person)
+        else:
+            if self.crew.desk.attended:
+                return
+        if self.state.status == "disposing":
+            self.drive.inbox.put_nowait(Tick(now=time.time(), timer=self.state.timer))
+
+    async def _hand_over(self) -> None:
+        """Wait for what the person makes of a task that they took over."""
+        text = f"You have {self.job.title!r}. What is its result? null: a worker goes on with it."
+        reply = await self._ask("take_over", text, None)
+        if self.state.waiting_for == "person":
+            self.act(HandBack(result=reply.value, note="done by hand"), reply.person)
+
+    async def _ask(
+        self, subject: Any, text: str, schema: dict[str, JsonValue] | None, body: JsonValue = None
+    ) -> Any:
+        """Put a request to the desk: the same question of a task is the same request."""
+        told = canonical_json([subject, text, schema, self.state.generation, body])
+        mark = hashlib.sha256(told.encode("ascii")).hexdigest()[:12]
+        return await self.crew.desk.ask(Request(f"{self.id}.{mark}", subject, self.id, text, schema, body))
+
+    # --- workers ----------------------------------------------------------------------
+
+    async def _feed_worker(self, name: str, event: Event) -> None:
+        state, effects = advance(self.drive.worker(name), event)
+        self._note("worker_event", {"worker": name, "event": dump_event(event)})
+        self.drive.workers[name] = state
+        for effect in effects:
+            if isinstance(effect, Send):
+                await self._send(effect.envelope)
+            elif isinstance(effect, Schedule):
+                self._schedule(effect, name)
+            elif isinstance(effect, StartWork):
+                self._spawn(self._work(name, effect), f"work {name}")
+            elif isinstance(effect, GiveAnswer) and isinstance(effect.answer.body, Answer):
+                waiting = self.drive.answers.pop(name, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(effect.answer.body.value)
+            elif isinstance(effect, StopWork):
+                for task in list(self.drive.tasks):
+                    if task is not asyncio.current_task() and task.get_name() == f"work {name}":
+                        task.cancel()
+
+    async def _work(self, name: str, start: StartWork) -> None:
+        """One attempt of a worker, from order to its last word."""
+        body = await performing.attempt(
+            self.crew, self.drive, self.mind, self.crew.agent(name), start, Line(self, name), self.lane
+        )
+        await self._feed_worker(name, draft(self.drive.workers[name], body, time.time()))
+
+    async def say(self, name: str, body: Progress | Ask) -> None:
+        """Something that a worker says on its way."""
+        await self._feed_worker(name, draft(self.drive.workers[name], body, time.time()))
+
+    def adopt(self, children: tuple[Child, ...]) -> None:
+        """Note the subtasks of the attempt.
+
+        Raises:
+            BudgetOverdrawn: Together they are promised more than is left.
+        """
+        state = with_children(self.state, children)
+        told: list[JsonValue] = [
+            {"task": each.task, "budget": each.budget, "generation": each.generation, "ended": each.ended}
+            for each in children
+        ]
+        self._note("children", {"children": told})
+        self.drive.state = state
+
+    # --- verification -------------------------------------------------------------------
+
+    async def _verify(self, envelope: Envelope, verify: Verify) -> None:
+        drive, crew = self.drive, self.crew
+        seeing = partial(look, crew.journal, crew.run, crew.workers, drive, self.lane, verify)
+        verifier = Verifier(self.mind, seeing)
+        verdict = await verifier.verify(drive.work.spec, verify, task=self.id, attempt=envelope.attempt)
+        answer = Envelope(
+            id=new_id(), run=crew.run, task=envelope.task, attempt=envelope.attempt,
+            generation=envelope.generation, sender=drive.state.verifier, recipient=drive.state.name,
+            sent_at=time.time(), in_reply_to=envelope.id, body=verdict,
+        )  # fmt: skip
+        await self._send(answer)
+
+
+class Line:
+    """The way from an agent at an attempt to its manager; a `Talk`."""
+
+    def __init__(self, driver: Driver, name: str) -> None:
+        self._driver, self._name = driver, name
+
+    async def ask(self, question: str, schema: dict[str, JsonValue] | None = None) -> JsonValue:
+        """See `Talk.ask`."""
+        waiting: asyncio.Future[JsonValue] = asyncio.get_running_loop().create_future()
+        self._driver.drive.answers[self._name] = waiting
+        await self._driver.say(self._name, Ask(question=question, answer_schema=schema))
+        return await waiting
+
+    async def progress(self, note: str, fraction: float | None = None) -> None:
+        """See `Talk.progress`."""
+        await self._driver.say(self._name, Progress(note=note, fraction=fraction))
+
+    async def adopt(self, children: Sequence[Child]) -> None:
+        """See `Talk.adopt`."""
+        self._driver.adopt(tuple(children))

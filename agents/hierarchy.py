@@ -1,0 +1,86 @@
+"""A manager as another manager's worker: its tasks are subtasks of the one that it was given.
+
+The subtasks stand in the same journal and count against the same budget. The task is verified only when all
+of them are confirmed, and its own spec is held against what they came to; nobody is confirmed over a subtask
+that is not. A redo plans anew, under ids of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..protocols.errors import BudgetOverdrawn
+from ..protocols.messages import Report
+from ..protocols.outcome import Confirmed, Failed
+from .acting.attempt import Assignment, StepFailed
+from .agent import Agent
+from .crew import Within
+from .people import Desk, NobodyThere
+from .plan import Plan
+
+if TYPE_CHECKING:
+    from ..tools.permissions import Policy
+    from .manager import Manager
+    from .mind import Mind
+
+Planner = Callable[[Assignment], "Plan | str"]
+"""Says how a manager goes about a task: by a plan, or by a goal in words for its model."""
+
+
+class ManagingWorker(Agent):
+    """A worker that gives its tasks to workers of its own.
+
+    Args:
+        name: Unique among the workers of the manager above.
+        manager: Plans, and has the workers. Its journal, budget and policy are those of the run above.
+        planner: Makes a plan, or a goal, out of a task; None: the task's own words are the goal.
+        about, skills: See `Agent`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        manager: Manager,
+        planner: Planner | None = None,
+        *,
+        about: str = "",
+        skills: Iterable[str] = (),
+    ) -> None:
+        super().__init__(name, about, skills)
+        self.manager, self.planner = manager, planner
+
+    async def perform(self, order: Assignment, mind: Mind, policy: Policy) -> Report:
+        """Get the task done by its own workers. See `Agent.perform`."""
+        from .run import Run
+
+        manager = self.manager
+        above = replace(mind, model=manager.model, strategy=manager.strategy)
+        desk = order.desk or Desk(mind.journal, order.run)
+        # attempts that were lost with their process share their subtasks: what is confirmed is not done again
+        prefix = f"{order.task}/{order.attempt - order.lost}/"
+        run = Run(
+            order.run, self._goal(order), manager.workers, above, policy, memory=manager.memory,
+            redos=manager.redos, desk=desk, show=mind.show,
+            within=Within(prefix, f"{order.run}.{order.task}", self.name, order.manager, order.routes),
+        )  # fmt: skip
+        try:
+            outcome = await run.below(order.talk)
+        except BudgetOverdrawn as error:
+            raise StepFailed(order.goal, "its subtasks are promised too much", str(error)) from error
+        if isinstance(outcome, Confirmed):
+            return Report(result=_plain(outcome.result), evidence=outcome.evidence)
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        waiting = [each for each in desk.open.values() if each.task.startswith(prefix)]
+        if waiting:
+            raise NobodyThere(waiting[0])
+        raise StepFailed(order.goal, "its subtasks were not confirmed", "; ".join(outcome.reasons))
+
+    def _goal(self, order: Assignment) -> Plan | str:
+        return order.goal if self.planner is None else self.planner(order)
+
+
+def _plain(result: Any) -> Any:
+    return result.model_dump(mode="json") if hasattr(result, "model_dump") else result

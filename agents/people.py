@@ -1,0 +1,164 @@
+"""People: what a run has to ask somebody, and what was answered. Both are on record.
+
+A request that was answered is not asked again, in this process or the next one, so an approval survives a
+restart. One that nobody is there to answer stays open: the run ends for now, and `reply` in its journal (or
+`punchlist answer`) lets it go on.
+
+Does not cover: who a person is. What is answered is recorded as theirs, under the name that they give.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from pydantic import JsonValue
+
+from ..protocols.journal import Journal
+from ..tools.permissions import Call, Policy
+
+REQUEST, REPLY = "request", "reply"
+"""Kinds of the journal's rows; the key of both is the request's id."""
+
+Subject = Literal["answer", "approve", "waive", "take_over"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something that a person is asked.
+
+    Attributes:
+        id: The same whenever the same thing is asked.
+        subject: `answer` a worker's question; `approve` a call of a tool; `waive` an anomaly; or hand back
+            the result of a task that was taken over.
+        task: Task of the run.
+        text: The question, for a person to read.
+        schema: JSON schema of the reply; None takes any text.
+        body: What it is about: the call, the anomaly.
+    """
+
+    id: str
+    subject: Subject
+    task: str
+    text: str
+    schema: dict[str, JsonValue] | None = None
+    body: JsonValue = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a person answered, and under which name."""
+
+    value: JsonValue
+    person: str = "person"
+
+
+Person = Callable[[Request], "JsonValue | Reply | Awaitable[JsonValue | Reply]"]
+"""Asks a person; what it returns is the reply."""
+
+
+class NobodyThere(Exception):
+    """A run needs a person, and nobody is there. It goes on once somebody has answered."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        super().__init__(
+            f"Task {request.task!r} waits for a person: {request.text} "
+            f"Answer it with `punchlist answer FILE {request.id} VALUE` and resume the run, or give the "
+            "manager somebody to ask: Manager(..., person=...)."
+        )
+
+
+def approving(policy: Policy, desk: Desk) -> Policy:
+    """The policy with its questions going through the desk: recorded, and asked once for each call."""
+
+    async def permit(call: Call) -> bool:
+        text = f"May {call.tool} be called with {json.dumps(dict(call.arguments), ensure_ascii=False)}?"
+        body: JsonValue = {"tool": call.tool, "effect": call.effect, "arguments": dict(call.arguments)}
+        task = call.key.partition("/")[2].rpartition("/")[0].rpartition("/")[0]
+        request = Request(f"approve.{call.key}", "approve", task, text, {"type": "boolean"}, body)
+        asked = policy.person
+        if asked is None:
+            return (await desk.ask(request)).value is True
+
+        async def person(_: Request) -> JsonValue:
+            said = asked(call)
+            return (await said if inspect.isawaitable(said) else said) is True
+
+        return (await desk.ask(request, person)).value is True
+
+    return Policy(policy.rules, permit)
+
+
+class Desk:
+    """Where a run's requests go.
+
+    Args:
+        person: Who is asked; None: what is not on record waits for somebody who answers through `reply`.
+        patient: Wait for `reply` where there is no person; otherwise `NobodyThere` is raised at once.
+    """
+
+    def __init__(
+        self, journal: Journal, run: str, person: Person | None = None, *, patient: bool = False
+    ) -> None:
+        self._journal, self._run, self.person, self.patient = journal, run, person, patient
+        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self.open: dict[str, Request] = {}
+        self._replies = {
+            row.key: Reply(body["value"], str(body["person"]))
+            for row in journal.rows(run, kinds=(REPLY,))
+            if isinstance(body := row.body, dict)
+        }
+        self._asked = {row.key for row in journal.rows(run, kinds=(REQUEST,))}
+
+    @property
+    def attended(self) -> bool:
+        """Whether somebody is there to be asked."""
+        return self.person is not None or self.patient
+
+    async def ask(self, request: Request, person: Person | None = None) -> Reply:
+        """The reply to a request: the one on record, or what a person says now.
+
+        Args:
+            person: Who is asked this; None: the desk's.
+
+        Raises:
+            NobodyThere: Nobody is there to be asked.
+        """
+        if request.id in self._replies:
+            return self._replies[request.id]
+        if request.id not in self._asked:
+            body = asdict(request)
+            self._journal.append(REQUEST, body, run=self._run, task=request.task, key=request.id)
+            self._asked.add(request.id)
+        self.open[request.id] = request
+        person = person or self.person
+        if person is None:
+            if not self.patient:
+                raise NobodyThere(request)
+            return await self._waiting.setdefault(request.id, asyncio.get_running_loop().create_future())
+        said = person(request)
+        told = await said if inspect.isawaitable(said) else said
+        return self.reply(request.id, told if isinstance(told, Reply) else Reply(told))
+
+    def reply(self, request: str, reply: Reply) -> Reply:
+        """Record what a person answered and let whoever asked go on. A second reply changes nothing.
+
+        Raises:
+            KeyError: Nothing of this id was asked.
+        """
+        if request in self._replies:
+            return self._replies[request]
+        if request not in self._asked:
+            raise KeyError(request)
+        self._journal.append(REPLY, asdict(reply), run=self._run, key=request)
+        self._replies[request] = reply
+        self.open.pop(request, None)
+        waiting = self._waiting.pop(request, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
+        return reply

@@ -1,0 +1,175 @@
+"""What happens around an attempt: its plan, the work of an agent, and the lesson of its failure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import JsonValue
+
+from ..protocols.messages import Decline, Failed, Report
+from ..protocols.tasks import StartWork
+from ..tools.errors import BrowserMissing, SiteUnreachable, ToolError
+from . import roles
+from .acting.attempt import Assignment, Declined, EffectUnknown, StepFailed, Talk
+from .agent import Agent
+from .budget import BudgetExhausted, Part
+from .checking.lookup import CannotTell
+from .crew import Crew
+from .drive import Drive
+from .ending import feedback_of, latest_flaws
+from .events import Learned, Recalled
+from .mind import Mind, Truncated
+from .placed import already_placed
+from .steps import TASK, THINK, Step
+
+if TYPE_CHECKING:
+    from .lanes import Lane
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+SAID_ONCE = (TASK, THINK, "use")
+"""Stages whose one step is what was asked for: nothing is to be put in order."""
+
+
+# --- before ---------------------------------------------------------------------------
+
+
+async def plan(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]:
+    """The steps of the next attempt; after a failure with what it teaches."""
+    if again and failed and drive.work.stage.name not in (THINK, TASK):
+        await _reflect(crew, drive, failed)
+    notes: list[str] = []
+    if crew.lessons is not None:
+        recalling = crew.lessons.recall(drive.work.stage.name, drive.job.title)
+        notes = await _unless_lost(crew, drive, recalling, "recall_lost", notes)
+    for note in notes:
+        crew.show(Recalled(drive.id, note))
+    return await _steps(crew, drive, notes, failed if again else [])
+
+
+async def _steps(crew: Crew, drive: Drive, notes: Sequence[str], failed: Sequence[str]) -> tuple[Step, ...]:
+    """Before a cart is mended it is looked at, so that nothing is added twice."""
+    stage = drive.work.stage
+    if stage.name in SAID_ONCE or not stage.parts:
+        return stage.parts or stage.last
+    question = roles.ask_steps(stage, notes, failed)
+    answer = await crew.mind.ask(question, task=drive.id, attempt=drive.state.attempt)
+    steps = roles.read_steps(answer, stage)
+    adds = any(step.verb == "add" for step in steps)
+    return (Step("open cart"), *steps) if failed and adds else steps
+
+
+# --- the attempt ------------------------------------------------------------------------
+
+
+async def attempt(
+    crew: Crew, drive: Drive, mind: Mind, agent: Agent, start: StartWork, talk: Talk, lane: Lane
+) -> Report | Failed | Decline:
+    """One attempt of an agent, from order to its last word.
+
+    Raises:
+        NobodyThere: It has to wait for a person.
+        BudgetExhausted: The budget of the run is used up.
+        SiteUnreachable, BrowserMissing: Nothing that a redo could mend: the run stops and can be resumed.
+    """
+    again = drive.resumed or start.order.attempt > 1
+    try:
+        report = (
+            await already_placed(crew.journal, crew.run, drive, agent, lane)
+            if again and drive.job.irreversible
+            else None
+        )
+        if report is None:
+            order = await _order(crew, drive, start, talk, lane)
+            report = await agent.perform(order, mind, crew.policy)
+        await _snapshot(crew, drive, agent, lane)
+        return report
+    except Declined as error:
+        return Decline(reason=str(error) or "no reason given")
+    except StepFailed as error:
+        last = drive.state.attempt - drive.state.losses >= drive.state.limits.attempts
+        if last and error.reason.startswith("unreachable: "):  # resumed, it is tried once more
+            raise SiteUnreachable(lane.url or "the site", error.reason[13:]) from error
+        hopeless = error.reason == "out of stock" or isinstance(error, EffectUnknown)
+        return Failed(error=type(error).__name__, message=error.feedback(), retry=not hopeless)
+    except CannotTell as error:
+        return Failed(error="CannotTell", message=str(error), retry=False)
+    except (SiteUnreachable, BrowserMissing):
+        raise
+    except BudgetExhausted as error:
+        if isinstance(mind.budget, Part):
+            mind.budget.whole.check()  # that of the run ends the run
+            return Failed(error="BudgetExhausted", message=str(error))
+        raise
+    except (ToolError, Truncated) as error:
+        await agent.drop(drive.lane)
+        return Failed(error=type(error).__name__, message=str(error))
+
+
+async def _order(crew: Crew, drive: Drive, start: StartWork, talk: Talk, lane: Lane) -> Assignment:
+    return Assignment(
+        crew.run,
+        drive.id,
+        start.order.attempt,
+        drive.work.stage,
+        drive.steps or await _steps(crew, drive, [], []),
+        drive.lane,
+        drive.job.irreversible,
+        lane.storage,
+        lane.url,
+        feedback_of(drive.state),
+        drive.state.losses,
+        drive.work.inputs,
+        drive.work.spec,
+        f"{drive.job.title}; part of: {crew.goal}",
+        talk,
+        crew.desk,
+        crew.within.name,
+        crew.within.routes,
+    )
+
+
+async def _snapshot(crew: Crew, drive: Drive, agent: Agent, lane: Lane) -> None:
+    """Record what a fresh session of this lane would begin with, before the report is."""
+    session = agent.live(drive.lane)
+    if session is not None:
+        lane.storage, lane.url = dict(await session.storage_state()), session.url
+        body: dict[str, JsonValue] = {"storage": dict(lane.storage), "url": lane.url}
+        crew.journal.append("lane", body, run=crew.run, task=drive.id, attempt=drive.state.attempt)
+
+
+# --- lessons ----------------------------------------------------------------------------
+
+
+async def _reflect(crew: Crew, drive: Drive, failed: Sequence[str]) -> None:
+    """Ask what the failure teaches; kept only if the redo is confirmed."""
+    done = [step.line() for step in drive.steps]
+    question = roles.ask_reflect(drive.work.stage.name, failed, done)
+    drive.lesson = await crew.mind.ask(question, task=drive.id, attempt=drive.state.attempt)
+    drive.lesson_check = next((flaw.criterion for flaw in latest_flaws(drive.state) if flaw.criterion), "")
+    body: JsonValue = {"lesson": drive.lesson, "check": drive.lesson_check}
+    crew.journal.append("lesson", body, run=crew.run, task=drive.id, attempt=drive.state.attempt)
+
+
+async def when_confirmed(crew: Crew, drive: Drive) -> None:
+    """Keep the lesson that the confirm proves. Where memory fails, the confirm stands without it."""
+    if crew.lessons is None or drive.state.confirm is None:
+        return
+    keeping = crew.lessons.keep(drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state)
+    if kept := await _unless_lost(crew, drive, keeping, "lesson_lost", ""):
+        crew.show(Learned(drive.id, kept))
+
+
+async def _unless_lost(crew: Crew, drive: Drive, asked: Awaitable[T], kind: str, otherwise: T) -> T:
+    """What memory answers. Where it fails, a row of `kind` says so and the run goes on without."""
+    from ..memory import MemoryFault
+
+    try:
+        return await asked
+    except MemoryFault as error:
+        crew.journal.append(kind, str(error), run=crew.run, task=drive.id)
+        log.warning("Memory failed (%s), the run goes on without it: %s", kind, error)
+        return otherwise

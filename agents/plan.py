@@ -1,0 +1,240 @@
+"""Plans that a program writes: tasks with typed inputs and outputs, and what holds them together.
+
+    plan = Plan()
+    count = plan.task("count", "Count the green mugs.", output=Count, spec=[Check("it is a number", sane)])
+    order = plan.task("order", lambda got: f"Order {10 - got['count'].units}.", inputs={"count": count})
+    outcome = Manager(model, [keeper, buyer]).run_sync(plan)
+
+Everything that can be known before the first task begins is checked while the plan is written: names, cycles
+(a task can only be given what is there already), and whether what a task takes is what the others give.
+
+Does not cover: how a goal in words becomes tasks (`families`), and which task goes first (`board`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, JsonValue, TypeAdapter
+
+from ..protocols.messages import canonical_json
+from ..protocols.spec import Criterion, Judge, Schema, Spec
+from .jobs import Job, Join, Results, Work
+from .steps import TASK, Stage, Step
+
+Text = str | Callable[[Mapping[str, Any]], str]
+"""What is to be done: a sentence, or a function of the task's inputs that says it."""
+
+
+class PlanError(ValueError):
+    """A plan that cannot be carried out. Says which task, and what to change."""
+
+    def __init__(self, task: str, why: str, remedy: str) -> None:
+        self.task, self.why, self.remedy = task, why, remedy
+        super().__init__(f"Task {task!r} {why}. {remedy}")
+
+
+class PlanChanged(ValueError):
+    """A run is to be resumed with another plan than it was begun with."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"Run {run!r} was begun with another plan: other tasks, specs or what they wait for. "
+            "Resume it with the plan that it was begun with, or begin a new run."
+        )
+
+
+@dataclass(frozen=True)
+class Node:
+    """A task or a join of a plan, to be given to others as what they wait for.
+
+    Attributes:
+        id: Its name in the plan.
+        output: The model of its result; None for any JSON.
+        plan: That it belongs to.
+    """
+
+    id: str
+    output: type[BaseModel] | None
+    plan: Plan = field(repr=False, compare=False)
+
+
+class Plan:
+    """A dependency graph of tasks. Tasks that do not wait for one another are done at once."""
+
+    def __init__(self, title: str = "") -> None:
+        self.title = title
+        self._nodes: dict[str, Node] = {}
+        self._parts: dict[str, Job | Join] = {}
+
+    @property
+    def parts(self) -> tuple[Job | Join, ...]:
+        """Jobs and joins in the order in which they were added."""
+        return tuple(self._parts.values())
+
+    def task(
+        self,
+        name: str,
+        text: Text,
+        *,
+        spec: Sequence[Criterion] = (),
+        output: type[BaseModel] | None = None,
+        inputs: Mapping[str, Node] | None = None,
+        takes: Mapping[str, type[BaseModel]] | None = None,
+        after: Iterable[Node] = (),
+        worker: str = "",
+        skills: Iterable[str] = (),
+        locks: Iterable[str] = (),
+        attempts: int | None = None,
+        tokens: int | None = None,
+    ) -> Node:
+        """Add a task.
+
+        Args:
+            name: Unique in the plan; letters, digits, `_` and `-`.
+            text: What is to be done; a function gets the inputs by name.
+            spec: What its result is held against. Empty, and without `output`, the manager's model judges it.
+            output: Model of the result. It is the first criterion, and what later tasks get.
+            inputs: What this task gets, by name: the confirmed results of other tasks.
+            takes: Models that inputs must have; what gives them must have that model as `output`.
+            after: What must be confirmed before, without being given.
+            worker: Name of the agent that does it; "" leaves it to skills and load.
+            skills: What the agent must have declared.
+            locks: Names of what no two tasks use at once.
+            attempts: At most so many that may come to nothing; None: as many as the manager allows.
+            tokens: Budget of model tokens of this task, taken out of that of the run; None: all that is left.
+
+        Raises:
+            PlanError: The name is taken or malformed, a node is of another plan, or an input is of another
+                model than the task takes.
+        """
+        self._refuse_name(name)
+        given = dict(inputs or {})
+        for node in (*given.values(), *after):
+            self._refuse_stranger(name, node)
+        _refuse_types(name, given, takes or {})
+        if (attempts is not None and attempts < 1) or (tokens is not None and tokens < 1):
+            raise PlanError(name, "may not be attempted at all", "Give it at least 1 attempt and 1 token.")
+        criteria = [Schema(output, name="result"), *spec] if output is not None else list(spec)
+        if not criteria:
+            criteria = [Judge(f"this was done: {text}" if isinstance(text, str) else "it was done as asked")]
+        try:
+            stated = Spec(criteria)
+        except ValueError as error:
+            raise PlanError(name, f"has a spec that is none: {error}", "Name criteria apart.") from error
+        needed = dict.fromkeys(node.id for node in (*given.values(), *after))
+        making = partial(_work, text, stated, {key: (node.id, node.output) for key, node in given.items()})
+        job = Job(
+            name, text if isinstance(text, str) else name, name, tuple(needed), making, needs="",
+            worker=worker, skills=frozenset(skills), locks=tuple(sorted(set(locks))),
+            attempts=attempts, tokens=tokens, spec=stated.hash,
+        )  # fmt: skip
+        return self._add(job, output)
+
+    def gather(self, name: str, *nodes: Node) -> Node:
+        """What is confirmed when all of these are; its result is the list of theirs.
+
+        Raises:
+            PlanError: See `task`.
+        """
+        return self._join(Join(name, "gather", tuple(node.id for node in nodes)), nodes)
+
+    def first_of(self, name: str, *nodes: Node) -> Node:
+        """What is confirmed with the first of these, whose result it has; the others are called off.
+
+        Raises:
+            PlanError: See `task`; or they have different models.
+        """
+        models = {node.output for node in nodes}
+        if len(models) > 1:
+            told = ", ".join(sorted("any JSON" if each is None else each.__name__ for each in models))
+            raise PlanError(name, f"would have one of several models ({told})", "Give them one `output`.")
+        return self._join(
+            Join(name, "first_of", tuple(node.id for node in nodes)), nodes, next(iter(models), None)
+        )
+
+    def barrier(self, name: str, *nodes: Node) -> Node:
+        """What is confirmed when all of these are; for `after`, since it has no result.
+
+        Raises:
+            PlanError: See `task`.
+        """
+        return self._join(Join(name, "barrier", tuple(node.id for node in nodes)), nodes)
+
+    def read(self, name: str, result: JsonValue) -> Any:
+        """The result of a task or join as its model types it."""
+        return _typed(result, self._nodes[name].output)
+
+    def describe(self) -> JsonValue:
+        """What is recorded of the plan: each part with what it waits for, and the hash of each spec."""
+        return [_described(part) for part in self._parts.values()]
+
+    def gathered(self, found: Results) -> dict[str, Any]:
+        """The results by name, each as the task's model types it."""
+        return {name: self.read(name, found[name]) for name in self._parts if name in found}
+
+    @property
+    def hash(self) -> str:
+        """sha256 (hex) of `describe`: a run is resumed with the plan that it was begun with."""
+        return hashlib.sha256(canonical_json(self.describe()).encode("ascii")).hexdigest()
+
+    def _join(self, join: Join, nodes: Sequence[Node], output: type[BaseModel] | None = None) -> Node:
+        self._refuse_name(join.id)
+        if not nodes:
+            raise PlanError(join.id, "joins nothing", "Name at least one task.")
+        for node in nodes:
+            self._refuse_stranger(join.id, node)
+        return self._add(join, output)
+
+    def _add(self, part: Job | Join, output: type[BaseModel] | None) -> Node:
+        node = Node(part.id, output, self)
+        self._nodes[part.id], self._parts[part.id] = node, part
+        return node
+
+    def _refuse_name(self, name: str) -> None:
+        if name in self._nodes:
+            raise PlanError(name, "is there already", "Give each task and join a name of its own.")
+        if not name or not all(char.isalnum() or char in "_-" for char in name):
+            raise PlanError(name, "has no usable name", "Use letters, digits, '_' and '-'.")
+
+    def _refuse_stranger(self, name: str, node: Node) -> None:
+        if node.plan is not self or self._nodes.get(node.id) != node:
+            why = f"waits for {node.id!r}, which is of another plan"
+            raise PlanError(name, why, "Add it to this plan first; so no cycle can come about.")
+
+
+def _refuse_types(name: str, given: Mapping[str, Node], takes: Mapping[str, type[BaseModel]]) -> None:
+    for key, model in takes.items():
+        if key not in given:
+            raise PlanError(name, f"takes {key!r}, which nothing gives", f"Add {key!r} to its inputs.")
+        output = given[key].output
+        if output is None or not issubclass(output, model):
+            got = "any JSON" if output is None else output.__name__
+            why = f"takes {key!r} as {model.__name__}, but {given[key].id!r} gives {got}"
+            raise PlanError(name, why, f"Give {given[key].id!r} the output {model.__name__}.")
+
+
+def _work(
+    text: Text, spec: Spec, given: Mapping[str, tuple[str, type[BaseModel] | None]], results: Results
+) -> Work:
+    """The task made concrete out of what it was given."""
+    inputs = {key: _typed(results[source], model) for key, (source, model) in given.items()}
+    said = text if isinstance(text, str) else text(inputs)
+    return Work(Stage(TASK, (Step(TASK, said, (said,), 1),)), spec, inputs=inputs)
+
+
+def _typed(result: JsonValue, model: type[BaseModel] | None) -> Any:
+    return result if model is None else TypeAdapter(model).validate_python(result)
+
+
+def _described(part: Job | Join) -> dict[str, JsonValue]:
+    if isinstance(part, Join):
+        return {"id": part.id, "join": part.what, "of": list(part.of)}
+    told: dict[str, JsonValue] = {"id": part.id, "title": part.title, "after": list(part.after)}
+    skills: list[JsonValue] = [*sorted(part.skills)]
+    told |= {"worker": part.worker, "skills": skills, "locks": list(part.locks), "spec": part.spec}
+    return told

@@ -1,0 +1,156 @@
+"""A run that goes on: its events, and what a person may do about it.
+
+running = manager.start(plan)
+async for event in running: ...
+running.pause("order"); running.reply(request, "blue"); running.cancel("not needed any more")
+outcome = await running.outcome()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
+
+from ..core_model.errors import CoreModelError
+from ..protocols.errors import ProtocolError
+from ..protocols.messages import Cancel, TakeOver
+from ..protocols.outcome import Confirmed, Failed, Unverified
+from ..protocols.tasks import Pause, Reopen, Resume
+from ..tools.errors import ToolError
+from .events import Ended, Event
+from .people import Reply, Request
+from .reasoning.search import SearchRefused
+from .reasoning.trace import TraceDiverged
+
+if TYPE_CHECKING:
+    from .driving import Driver
+    from .run import Run
+
+OUR_ERRORS = (ProtocolError, CoreModelError, ToolError, TraceDiverged, SearchRefused)
+"""Errors that say what happened and what to do; a run that one of them ends has an outcome."""
+
+
+class UnknownTask(LookupError):
+    """No task of this run has begun under that name."""
+
+    def __init__(self, task: str, known: list[str]) -> None:
+        self.task = task
+        super().__init__(f"No task {task!r} has begun. There are: {', '.join(known) or 'none yet'}.")
+
+
+class Running:
+    """One run while a process is at it. Made by `Manager.start` and `Manager.go_on`.
+
+    Args:
+        run: What is to be done.
+        shown: Where it puts its events.
+        close: Called when it has ended, whatever came of it.
+    """
+
+    def __init__(
+        self, run: Run, shown: asyncio.Queue[Event | None], close: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._run, self._shown, self._close = run, shown, close
+        self._task = asyncio.create_task(self._to_the_end())
+        self._task.add_done_callback(lambda _: shown.put_nowait(None))
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self._run.run
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """What waits for a person."""
+        return tuple(self._run.crew.desk.open.values())
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """How the tasks that have begun stand, by the name under which they are in the journal."""
+        return {driver.id: driver.state.status for driver in self._drivers().values()}
+
+    async def __aiter__(self) -> AsyncGenerator[Event]:
+        """The events up to the outcome. Whoever leaves the loop before lets the run go on."""
+        while (event := await self._shown.get()) is not None:
+            yield event
+        yield Ended(await self._task)
+
+    async def outcome(self) -> Confirmed[Any] | Unverified | Failed:
+        """How it ends."""
+        return await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        """End this process's part in the run, at once; it can be gone on with later."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    # --- what a person may do -----------------------------------------------------------
+
+    def reply(self, request: str, value: JsonValue, person: str = "person") -> None:
+        """Answer a request.
+
+        Raises:
+            KeyError: Nothing of this id was asked.
+        """
+        self._run.crew.desk.reply(request, Reply(value, person))
+
+    def pause(self, task: str = "", person: str = "person") -> None:
+        """Stop a task where it is, or all that have not ended; what arrives meanwhile is held.
+
+        Raises:
+            UnknownTask: No task of this name has begun.
+        """
+        self._act(Pause(), task, person)
+
+    def go_on(self, task: str = "", person: str = "person") -> None:
+        """Let a paused task go on, or all of them. Raises as `pause` does."""
+        self._act(Resume(), task, person)
+
+    def cancel(self, reason: str, task: str = "", person: str = "person") -> None:
+        """Stop a task for good, or the whole run; what is confirmed stays. Raises as `pause` does."""
+        if not task:
+            self._run.cancelled = f"{person}: {reason}"
+        self._act(Cancel(reason=reason), task, person)
+
+    def take_over(self, task: str, reason: str = "", person: str = "person") -> None:
+        """Do a task oneself: its worker is called off, and a request asks for the result."""
+        self._act(TakeOver(reason=reason), task, person)
+
+    async def reopen(self, task: str, reason: str, person: str = "person") -> None:
+        """Have an ended task done again, and what consumed its result; while others still go on.
+
+        Raises:
+            UnknownTask: No task of this name has begun.
+            ProtocolViolation: It has not ended.
+        """
+        await self._driver(task).reopen(Reopen(reason=reason), person)
+
+    def _act(self, act: Any, task: str, person: str) -> None:
+        chosen = [self._driver(task)] if task else list(self._drivers().values())
+        for driver in chosen:
+            if task or driver.job.id not in self._run.board.status:
+                driver.act(act, person)
+
+    def _driver(self, task: str) -> Driver:
+        known = {driver.id: driver for driver in self._drivers().values()}
+        if task not in known:
+            raise UnknownTask(task, list(known))
+        return known[task]
+
+    def _drivers(self) -> dict[str, Driver]:
+        return self._run.crew.within.routes
+
+    async def _to_the_end(self) -> Confirmed[Any] | Unverified | Failed:
+        """The outcome of a run, also where not even its end could be recorded."""
+        try:
+            return await self._run.to_the_end()
+        except OUR_ERRORS as error:
+            return Failed(error, cost=self._run.mind.budget.total(), run=self._run.run)
+        finally:
+            if self._close is not None:
+                await self._close()
