@@ -6,18 +6,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .agent import Agent
     from .budget import Budget, BudgetExhausted
     from .events import Event
+    from .functions import Brief, FunctionWorker
     from .manager import Manager
+    from .plan import Plan, PlanError
+    from .running import Running
     from .worker import Worker
 
-__all__ = ["Budget", "BudgetExhausted", "Event", "Manager", "Worker"]
+__all__ = [
+    "Agent",
+    "Brief",
+    "Budget",
+    "BudgetExhausted",
+    "Event",
+    "FunctionWorker",
+    "Manager",
+    "Plan",
+    "PlanError",
+    "Running",
+    "Worker",
+]
 
 _HOMES = {
+    "Agent": "agent",
+    "Brief": "functions",
     "Budget": "budget",
     "BudgetExhausted": "budget",
     "Event": "events",
+    "FunctionWorker": "functions",
     "Manager": "manager",
+    "Plan": "plan",
+    "PlanError": "plan",
+    "Running": "running",
     "Worker": "worker",
 }
 

@@ -1,0 +1,272 @@
+"""Plans that a program writes: what may begin when, what is handed on, and what refuses to be written."""
+
+import asyncio
+
+import pytest
+from pydantic import BaseModel
+
+from punchlist.agents import FunctionWorker, Manager, Plan, PlanError
+from punchlist.agents.acting.attempt import Declined
+from punchlist.agents.lanes import Unable
+from punchlist.protocols import Check, Confirmed, Failed, Unverified
+from punchlist.protocols.journal import Journal
+
+
+class Count(BaseModel):
+    units: int
+
+
+class Price(BaseModel):
+    pounds: float
+
+
+FINE = Check("it is there", lambda result: result is not None)
+
+
+def worker(name="worker", function=lambda brief: brief.goal, **given):
+    return FunctionWorker(name, function, **given)
+
+
+@pytest.fixture
+def carry_out(tmp_path):
+    """Carries a plan out with some workers; gives the outcome."""
+
+    async def carry_out(plan, *workers, **given):
+        async with asyncio.timeout(10):
+            return await Manager(None, workers or [worker()], journal=tmp_path / "run.db", **given).run(plan)
+
+    return carry_out
+
+
+async def test_a_confirmed_result_is_handed_on_as_its_model(carry_out):
+    plan = Plan()
+    count = plan.task("count", "Count them.", output=Count)
+    plan.task("order", lambda got: f"Order {10 - got['n'].units}.", inputs={"n": count}, spec=[FINE])
+    does = worker(function=lambda brief: Count(units=4) if brief.goal == "Count them." else brief.goal)
+
+    outcome = await carry_out(plan, does)
+
+    assert isinstance(outcome, Confirmed)
+    assert outcome.result == {"count": Count(units=4), "order": "Order 6."}
+
+
+async def test_nothing_begins_over_a_result_that_was_refused(carry_out):
+    plan, begun = Plan(), []
+    count = plan.task("count", "Count them.", spec=[Check("more than 5", lambda result: result > 5)])
+    plan.task("order", "Order them.", inputs={"n": count}, spec=[FINE])
+
+    outcome = await carry_out(plan, worker(function=lambda brief: begun.append(brief.goal) or 3), redos=1)
+
+    assert isinstance(outcome, Unverified) and begun == ["Count them."] * 2
+    assert any("not begun" in reason for reason in outcome.reasons)
+
+
+async def test_tasks_that_do_not_wait_for_one_another_are_done_at_once(carry_out):
+    together = asyncio.Barrier(2)
+
+    async def meet(brief):
+        await together.wait()
+        return brief.goal
+
+    plan = Plan()
+    both = [plan.task(name, name, spec=[FINE]) for name in ("one", "two")]
+    plan.gather("both", *both)
+
+    outcome = await carry_out(plan, worker("a", meet), worker("b", meet))
+
+    assert outcome.result["both"] == ["one", "two"]
+
+
+async def test_the_first_confirmed_of_several_wins_and_the_others_are_called_off(carry_out, tmp_path):
+    stopped = asyncio.Event()
+
+    async def race(brief):
+        if brief.goal == "fast":
+            return "here"
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    plan = Plan()
+    won = plan.first_of("any", *[plan.task(name, name, spec=[FINE]) for name in ("slow", "fast")])
+    plan.task("use", lambda got: f"use {got['it']}", inputs={"it": won}, worker="last", spec=[FINE])
+
+    outcome = await carry_out(plan, worker("a", race), worker("b", race), worker("last"))
+
+    assert isinstance(outcome, Confirmed) and outcome.result["use"] == "use here"
+    assert stopped.is_set() and "slow" not in outcome.result
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        rows = journal.rows(outcome.run, kinds=("sync",))
+        assert [row.body for row in rows] == [{"join": "any", "won": "fast"}]
+
+
+async def test_what_fails_does_not_win(carry_out):
+    plan = Plan()
+    never = plan.task("never", "never", spec=[Check("no", lambda result: False)])
+    plan.first_of(
+        "any", never, plan.task("later", "later", after=[plan.task("before", "x", spec=[FINE])], spec=[FINE])
+    )
+
+    outcome = await carry_out(plan, redos=0)
+
+    assert outcome.result["any"] == "later"
+
+
+async def test_a_barrier_holds_back_until_all_have_arrived(carry_out):
+    order, plan = [], Plan()
+    arrive = [plan.task(name, name, spec=[FINE]) for name in ("one", "two", "three")]
+    plan.task("after", "after", after=[plan.barrier("all", *arrive)], spec=[FINE])
+
+    def note(brief):
+        order.append(brief.goal)
+        return brief.goal
+
+    await carry_out(plan, worker("a", note), worker("b", note))
+
+    assert sorted(order[:3]) == ["one", "three", "two"] and order[3:] == ["after"]
+
+
+async def test_two_tasks_with_one_lock_are_never_at_work_at_once(carry_out):
+    inside = most = 0
+
+    async def print_it(brief):
+        nonlocal inside, most
+        inside, most = inside + 1, max(most, inside + 1)
+        await asyncio.sleep(0)
+        inside -= 1
+        return brief.goal
+
+    plan = Plan()
+    for name in ("one", "two", "three"):
+        plan.task(name, name, locks=["printer"], spec=[FINE])
+
+    outcome = await carry_out(plan, *[worker(name, print_it) for name in "abc"])
+
+    assert isinstance(outcome, Confirmed) and most == 1
+
+
+async def test_a_task_goes_to_an_agent_with_its_skills_and_of_these_to_the_one_with_least_to_do(carry_out):
+    done = []
+
+    def by(name):
+        return lambda brief: done.append((name, brief.goal)) or brief.goal
+
+    plan = Plan()
+    tasks = [plan.task(f"t{number}", f"t{number}", skills=["count"], spec=[FINE]) for number in range(2)]
+    plan.task("t9", "t9", after=tasks, spec=[FINE])
+
+    await carry_out(
+        plan,
+        worker("both", by("both"), skills=["count", "weigh"]),
+        worker("counter", by("counter"), skills=["count"]),
+        worker("plain", by("plain")),
+    )
+
+    assert sorted(done) == [("both", "t1"), ("counter", "t0"), ("plain", "t9")]
+
+
+async def test_a_task_that_is_declined_goes_to_somebody_again_and_counts_as_an_attempt(carry_out):
+    tries = []
+
+    def picky(brief):
+        tries.append(brief.attempt)
+        if brief.attempt == 1:
+            raise Declined("not today")
+        return "done"
+
+    plan = Plan()
+    plan.task("it", "it", spec=[FINE])
+
+    outcome = await carry_out(plan, worker(function=picky))
+
+    assert isinstance(outcome, Confirmed) and tries == [1, 2]
+    assert "declined: not today" in outcome.punch_list[0].why
+
+
+async def test_what_a_function_raises_is_an_attempt_that_failed(carry_out):
+    def breaks(brief):
+        return 1 // (brief.attempt - 1)
+
+    plan = Plan()
+    plan.task("it", "it", spec=[FINE])
+
+    outcome = await carry_out(plan, worker(function=breaks))
+
+    assert isinstance(outcome, Confirmed)
+    assert "ZeroDivisionError" in outcome.punch_list[0].why
+
+
+async def test_what_is_no_json_is_refused(carry_out):
+    plan = Plan()
+    plan.task("it", "it", attempts=1, spec=[FINE])
+
+    outcome = await carry_out(plan, worker(function=lambda brief: object()))
+
+    assert isinstance(outcome, Unverified) and "not JSON" in outcome.reasons[0]
+
+
+async def test_a_task_that_nobody_can_do_ends_the_run_before_it_begins(carry_out):
+    plan, begun = Plan(), []
+    plan.task("one", "one", spec=[FINE])
+    plan.task("two", "two", skills=["fly"], spec=[FINE])
+
+    outcome = await carry_out(plan, worker(function=begun.append, skills=["swim"]))
+
+    assert isinstance(outcome, Failed) and isinstance(outcome.error, Unable)
+    assert "'two'" in str(outcome.error) and "fly" in str(outcome.error) and not begun
+
+
+async def test_a_run_is_resumed_with_the_plan_it_was_begun_with_and_nothing_is_done_twice(tmp_path):
+    done, enough = [], asyncio.Event()
+
+    def plan_of(text):
+        plan = Plan()
+        one = plan.task("one", text, spec=[FINE])
+        plan.task("two", "two", inputs={"x": one}, spec=[FINE])
+        return plan
+
+    async def work(brief):
+        done.append(brief.goal)
+        if brief.goal == "two" and done.count("two") == 1:
+            enough.set()
+            await asyncio.Event().wait()
+        return brief.goal
+
+    running = Manager(None, [worker(function=work)], journal=tmp_path / "run.db").start(plan_of("one"))
+    await enough.wait()
+    await running.stop()
+    again = Manager(None, [worker(function=work)])
+
+    changed = [event async for event in again.resume(tmp_path / "run.db", plan=plan_of("uno"))][-1].outcome
+    outcome = [event async for event in again.resume(tmp_path / "run.db", plan=plan_of("one"))][-1].outcome
+
+    assert isinstance(changed, Failed) and "another plan" in str(changed.error)
+    assert isinstance(outcome, Confirmed) and done == ["one", "two", "two"]
+    with pytest.raises(ValueError, match="plan=plan"):
+        again.go_on(tmp_path / "run.db")
+
+
+def test_a_plan_is_refused_while_it_is_written():
+    plan, other = Plan(), Plan()
+    count = plan.task("count", "count", output=Count)
+    stranger = other.task("count", "count", output=Count)
+
+    for wrong in (
+        lambda: plan.task("count", "again", spec=[FINE]),
+        lambda: plan.task("a b", "no name", spec=[FINE]),
+        lambda: plan.task("x", "x", inputs={"n": stranger}, spec=[FINE]),
+        lambda: plan.task("x", "x", inputs={"n": count}, takes={"n": Price}, spec=[FINE]),
+        lambda: plan.task("x", "x", takes={"n": Count}, spec=[FINE]),
+        lambda: plan.task("x", "x", spec=[FINE, FINE]),
+        lambda: plan.task("x", "x", attempts=0, spec=[FINE]),
+        lambda: plan.gather("x"),
+        lambda: plan.first_of("x", count, plan.task("price", "price", output=Price)),
+    ):
+        with pytest.raises(PlanError):
+            wrong()
+
+
+def test_an_empty_plan_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="plan is empty"):
+        Manager(None, [worker()], journal=tmp_path / "run.db").run_sync(Plan())
