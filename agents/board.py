@@ -58,6 +58,7 @@ class Board:
         for part in self.parts.values():
             for needed in dict.fromkeys(part.after if isinstance(part, Job) else part.of):
                 self._users.setdefault(needed, []).append(part.id)
+        self._early = set[str]()
         self._won: dict[str, str] = {}
         self._held: dict[str, str] = {}
         self._freed = asyncio.Condition()
@@ -83,10 +84,12 @@ class Board:
 
     def reopen(self, name: str) -> None:
         """A job that had ended is to be done again; what consumed its result is told by the protocol."""
-        if name in self.status:
-            self._open += 1
-            self._forget(name)
-            self._again[name].set()
+        if name not in self.status:
+            self._early.add(name)  # it is just ending
+            return
+        self._open += 1
+        self._forget(name)
+        self._again[name].set()
 
     def consumers(self, name: str) -> tuple[str, ...]:
         """Ids of the jobs that used a part's result, directly or through others, nearest first."""
@@ -102,6 +105,9 @@ class Board:
                 status = NOT_BEGUN
             self._open -= 1
             self._end(job.id, status)
+            if job.id in self._early:
+                self._early.discard(job.id)
+                self.reopen(job.id)
             if not self._open:
                 for again in self._again.values():
                     again.set()

@@ -125,7 +125,7 @@ class Driver:
         self._active = True
         try:
             await self._wake()
-            while drive.state.status not in TERMINAL:
+            while drive.state.status not in TERMINAL or not drive.inbox.empty():
                 event = await drive.inbox.get()
                 if isinstance(drive.fault, NobodyThere):
                     return WAITING
@@ -157,7 +157,7 @@ class Driver:
             ProtocolViolation: It may not be re-opened.
         """
         event = PersonAct(person=person, now=time.time(), act=act)
-        if self.state.status not in TERMINAL:
+        if self._active:
             self.drive.inbox.put_nowait(event)
             return
         effects = self._apply(event)

@@ -1,0 +1,253 @@
+"""What a person may do about a run: answer, approve, pause, cancel, take over, have done again."""
+
+import asyncio
+
+import pytest
+from pydantic import BaseModel
+
+from punchlist.agents import FunctionWorker, Manager, Plan
+from punchlist.agents.people import NobodyThere, Reply
+from punchlist.agents.running import UnknownTask
+from punchlist.protocols import Check, Confirmed, Unverified
+from punchlist.protocols.journal import Journal
+from punchlist.tools import preset, tool
+
+FINE = Check("it is there", lambda result: result is not None)
+
+
+class Colour(BaseModel):
+    name: str
+
+
+def one_task(name="it", **given):
+    plan = Plan()
+    plan.task(name, name, spec=[FINE], **given)
+    return plan
+
+
+async def last(events):
+    async with asyncio.timeout(10):
+        return [event async for event in events][-1].outcome
+
+
+async def asks(brief):
+    return (await brief.ask("Which colour?", Colour)).name
+
+
+@pytest.fixture
+def manager(tmp_path):
+    def manager(function, **given):
+        workers = [FunctionWorker("worker", function, tools=given.pop("tools", ()))]
+        return Manager(None, workers, journal=tmp_path / "run.db", **given)
+
+    return manager
+
+
+async def test_a_worker_asks_and_a_person_answers(manager):
+    asked = []
+
+    async def person(request):
+        asked.append((request.subject, request.text))
+        return Reply({"name": "green"}, "ada")
+
+    outcome = await last(manager(asks, person=person).stream(one_task()))
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"it": "green"}
+    assert asked == [("answer", "Which colour?")]
+
+
+async def test_an_answer_of_the_wrong_kind_is_an_attempt_that_failed_and_asked_once_more_it_is_the_same(
+    manager,
+):
+    outcome = await last(manager(asks, person=lambda request: 3, redos=1).stream(one_task()))
+
+    assert isinstance(outcome, Unverified) and "does not fit" in outcome.reasons[0]
+
+
+async def test_with_nobody_there_the_run_ends_for_now_others_finish_and_the_answer_lets_it_go_on(
+    manager, tmp_path
+):
+    async def work(brief):
+        return (await brief.ask("Which colour?")) if brief.goal == "ask" else brief.goal
+
+    plan = one_task("ask")
+    plan.task("other", "other", spec=[FINE])
+    workers = [FunctionWorker(name, work) for name in "ab"]
+    first = await last(Manager(None, workers, journal=tmp_path / "run.db").stream(plan))
+
+    with Journal.open(tmp_path / "run.db") as journal:
+        status = journal.runs()[0].status
+    running = Manager(None, workers, patient=True).go_on(tmp_path / "run.db", plan=plan)
+    while not running.requests:
+        await asyncio.sleep(0.001)
+    running.reply(running.requests[0].id, "blue", "ada")
+    outcome = await running.outcome()
+
+    assert isinstance(first, Unverified) and any("Which colour?" in reason for reason in first.reasons)
+    assert status == "paused" and first.last == {"other": "other"}
+    assert isinstance(outcome, Confirmed) and outcome.result == {"ask": "blue", "other": "other"}
+    assert [item.why.partition(":")[0] for item in outcome.punch_list] == ["WorkerLost"]
+
+
+async def test_an_approval_survives_a_restart_and_counts_for_one_call(manager, tmp_path):
+    sent, asked, enough = [], [], asyncio.Event()
+
+    @tool(effect="irreversible", recovery="keyed")
+    def send(text: str, idempotency_key: str) -> str:
+        """Send a letter."""
+        sent.append(text)
+        return "sent"
+
+    async def work(brief):
+        await brief.call("send", text="hello")
+        if brief.attempt == 1:
+            enough.set()
+            await asyncio.Event().wait()
+        await brief.call("send", text="hello")
+        return "both"
+
+    def person(call):
+        asked.append(dict(call.arguments)["text"])
+        return True
+
+    policy = preset("ask_irreversible", person)
+    plan = one_task()
+    running = manager(work, tools=[send], policy=policy).start(plan)
+    await asyncio.wait_for(enough.wait(), 5)
+    await running.stop()
+
+    outcome = await last(manager(work, tools=[send], policy=policy).resume(tmp_path / "run.db", plan=plan))
+
+    assert isinstance(outcome, Confirmed)
+    assert sent == ["hello", "hello"] and asked == ["hello", "hello"]
+
+
+async def test_what_a_person_refuses_is_not_done(manager):
+    @tool(effect="irreversible")
+    def send(text: str) -> str:
+        """Send a letter."""
+        raise AssertionError("it was sent")
+
+    async def work(brief):
+        return await brief.call("send", text="hello")
+
+    policy = preset("ask_irreversible", lambda call: False)
+
+    outcome = await last(manager(work, tools=[send], policy=policy, redos=0).stream(one_task()))
+
+    assert isinstance(outcome, Unverified) and "not permitted" in outcome.reasons[0]
+
+
+@pytest.fixture
+def held():
+    """A function that waits until it is let go; and what lets it go."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def work(brief):
+        begun.set()
+        await go.wait()
+        return brief.goal
+
+    return work, begun, go
+
+
+async def test_what_is_reported_during_a_pause_counts_when_the_task_goes_on(manager, held):
+    work, begun, go = held
+    running = manager(work).start(one_task())
+    await begun.wait()
+
+    running.pause("it", "ada")
+    go.set()
+    while running.tasks["it"] != "paused":
+        await asyncio.sleep(0)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    paused = running.tasks["it"]
+    running.go_on("it")
+
+    assert paused == "paused" and isinstance(await running.outcome(), Confirmed)
+
+
+async def test_cancelling_a_run_stops_its_work_and_keeps_what_is_confirmed(manager, held, tmp_path):
+    work, begun, _ = held
+
+    async def first_then_wait(brief):
+        return "done" if brief.goal == "one" else await work(brief)
+
+    plan = one_task("one")
+    plan.task("two", "two", after=[plan._nodes["one"]], spec=[FINE])
+    running = manager(first_then_wait).start(plan)
+    await begun.wait()
+
+    running.cancel("not needed", person="ada")
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Unverified) and outcome.last == {"one": "done"}
+    assert "cancelled by ada: not needed" in outcome.reasons[0]
+    assert running.tasks == {"one": "confirmed", "two": "cancelled"}
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        assert journal.runs()[0].status == "cancelled"
+
+
+async def test_a_person_takes_a_task_over_and_their_result_is_verified(manager, held):
+    work, begun, _ = held
+    running = manager(work, patient=True).start(one_task())
+    await begun.wait()
+
+    running.take_over("it", "too slow", "ada")
+    while not running.requests:
+        await asyncio.sleep(0)
+    [request] = running.requests
+    running.reply(request.id, "by hand", "ada")
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert request.subject == "take_over"
+    assert isinstance(outcome, Confirmed) and outcome.result == {"it": "by hand"}
+
+
+async def test_a_task_that_is_done_again_makes_what_consumed_it_be_done_again_and_nothing_else(manager, held):
+    work, begun, go = held
+    counts: dict[str, int] = {}
+
+    async def count(brief):
+        counts[brief.goal] = counts.get(brief.goal, 0) + 1
+        return await work(brief) if brief.goal == "last" else counts[brief.goal]
+
+    plan = Plan()
+    one = plan.task("one", "one", spec=[FINE])
+    plan.task("two", lambda got: "two", inputs={"n": one}, spec=[FINE])
+    plan.task("else", "else", spec=[FINE])
+    plan.task("last", "last", spec=[FINE])
+    workers = [FunctionWorker(name, count) for name in "abcd"]
+    running = Manager(None, workers, journal=manager(count).journal).start(plan)
+    while counts.get("two", 0) < 1 or running.tasks.get("two") != "confirmed":
+        await asyncio.sleep(0)
+
+    await running.reopen("one", "it was counted wrongly", "ada")
+    while counts.get("two", 0) < 2:
+        await asyncio.sleep(0)
+    go.set()
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed)
+    assert counts == {"one": 2, "two": 2, "else": 1, "last": 1}
+    assert outcome.result["one"] == 2
+
+
+async def test_what_is_not_there_cannot_be_acted_on(manager, held):
+    work, begun, go = held
+    running = manager(work).start(one_task())
+    await begun.wait()
+
+    with pytest.raises(UnknownTask, match="it"):
+        running.pause("other")
+    with pytest.raises(KeyError):
+        running.reply("nothing", True)
+    go.set()
+    await running.outcome()
+
+
+def test_what_nobody_answers_says_how_to_answer_it():
+    from punchlist.agents.people import Request
+
+    assert "punchlist answer" in str(NobodyThere(Request("r", "answer", "it", "Which?")))
