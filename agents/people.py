@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from ..protocols.journal import Journal
 from ..tools.permissions import Call, Policy
@@ -56,6 +56,8 @@ class Reply:
     value: JsonValue
     person: str = "person"
 
+
+_REQUEST = TypeAdapter(Request)
 
 Person = Callable[[Request], "JsonValue | Reply | Awaitable[JsonValue | Reply]"]
 """Asks a person; what it returns is the reply."""
@@ -162,3 +164,10 @@ class Desk:
         if waiting is not None and not waiting.done():
             waiting.set_result(reply)
         return reply
+
+
+def waiting(journal: Journal, run: str) -> list[Request]:
+    """What a run has asked and nobody has answered, as its journal tells."""
+    answered = {row.key for row in journal.rows(run, kinds=(REPLY,))}
+    rows = journal.rows(run, kinds=(REQUEST,))
+    return [_REQUEST.validate_python(row.body) for row in rows if row.key not in answered]

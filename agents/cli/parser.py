@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     _add_run(commands)
     _add_resume(commands)
+    _add_answer(commands)
     add_think(commands)
     _add_tasks(commands)
     _add_doctor(commands)
@@ -104,6 +105,17 @@ def _add_resume(commands: Any) -> None:
     parser.add_argument("--model", metavar="M", help="another model (default: as recorded)")
     add_budget(parser)
     _add_output(parser)
+
+
+def _add_answer(commands: Any) -> None:
+    about = "see what runs wait for, and answer it"
+    example = "punchlist answer .punchlist/run.db\n  punchlist answer .punchlist/run.db count.3f2a yes"
+    parser = command(commands, "answer", about, example, "people:answer")
+    parser.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    parser.add_argument("request", nargs="?", metavar="REQUEST", help="its id; left out, all are listed")
+    parser.add_argument("value", nargs="?", metavar="VALUE", help="JSON, or text as it is")
+    parser.add_argument("--person", metavar="NAME", help="who answers (default: your user name)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_tasks(commands: Any) -> None:

@@ -7,12 +7,12 @@ from contextlib import aclosing, suppress
 import pytest
 
 from punchlist.agents import Budget, Manager, Worker
+from punchlist.agents.agent import NothingToWorkWith
 from punchlist.agents.evals.processes import descendants, leftovers
 from punchlist.agents.evals.string_match import string_match_model
 from punchlist.agents.mind import Mind
 from punchlist.agents.run import Run
 from punchlist.agents.testing import ScriptedModel
-from punchlist.agents.agent import NothingToWorkWith
 from punchlist.core_model import load_model
 from punchlist.core_model.errors import NotAModelServer
 from punchlist.core_model.generation import Generation

@@ -30,6 +30,13 @@ async def last(events):
         return [event async for event in events][-1].outcome
 
 
+async def until(condition):
+    """Let everybody go on until a condition holds."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 there is no event for what any of them may change
+            await asyncio.sleep(0)
+
+
 async def asks(brief):
     return (await brief.ask("Which colour?", Colour)).name
 
@@ -78,8 +85,7 @@ async def test_with_nobody_there_the_run_ends_for_now_others_finish_and_the_answ
     with Journal.open(tmp_path / "run.db") as journal:
         status = journal.runs()[0].status
     running = Manager(None, workers, patient=True).go_on(tmp_path / "run.db", plan=plan)
-    while not running.requests:
-        await asyncio.sleep(0.001)
+    await until(lambda: running.requests)
     running.reply(running.requests[0].id, "blue", "ada")
     outcome = await running.outcome()
 
@@ -158,8 +164,7 @@ async def test_what_is_reported_during_a_pause_counts_when_the_task_goes_on(mana
 
     running.pause("it", "ada")
     go.set()
-    while running.tasks["it"] != "paused":
-        await asyncio.sleep(0)
+    await until(lambda: running.tasks["it"] == "paused")
     for _ in range(50):
         await asyncio.sleep(0)
     paused = running.tasks["it"]
@@ -195,8 +200,7 @@ async def test_a_person_takes_a_task_over_and_their_result_is_verified(manager, 
     await begun.wait()
 
     running.take_over("it", "too slow", "ada")
-    while not running.requests:
-        await asyncio.sleep(0)
+    await until(lambda: running.requests)
     [request] = running.requests
     running.reply(request.id, "by hand", "ada")
     outcome = await asyncio.wait_for(running.outcome(), 5)
@@ -206,7 +210,7 @@ async def test_a_person_takes_a_task_over_and_their_result_is_verified(manager, 
 
 
 async def test_a_task_that_is_done_again_makes_what_consumed_it_be_done_again_and_nothing_else(manager, held):
-    work, begun, go = held
+    work, _, go = held
     counts: dict[str, int] = {}
 
     async def count(brief):
@@ -220,12 +224,10 @@ async def test_a_task_that_is_done_again_makes_what_consumed_it_be_done_again_an
     plan.task("last", "last", spec=[FINE])
     workers = [FunctionWorker(name, count) for name in "abcd"]
     running = Manager(None, workers, journal=manager(count).journal).start(plan)
-    while counts.get("two", 0) < 1 or running.tasks.get("two") != "confirmed":
-        await asyncio.sleep(0)
+    await until(lambda: running.tasks.get("two") == "confirmed")
 
     await running.reopen("one", "it was counted wrongly", "ada")
-    while counts.get("two", 0) < 2:
-        await asyncio.sleep(0)
+    await until(lambda: counts.get("two") == 2)
     go.set()
     outcome = await asyncio.wait_for(running.outcome(), 5)
 

@@ -10,15 +10,19 @@ from punchlist.agents.training.documents import ROLES
 README = (Path(__file__).resolve().parents[2] / "agents" / "README.md").read_text()
 
 
-def test_the_program_does_what_it_says(tmp_path):
-    [program] = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def test_the_programs_do_what_they_say(tmp_path):
+    programs = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    said = [
+        "confirmed: 12 because stock green mugs -> 12\n",
+        "{'count': Count(mugs=12), 'order': 'ordered 28'}\n",
+    ]
 
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "confirmed: 12 because 12\n"
+    for program, expected in zip(programs, said, strict=True):
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == expected
 
 
 def test_the_roles_are_those_that_are_trained():

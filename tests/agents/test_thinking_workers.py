@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from punchlist.agents import Manager, Worker
+from punchlist.agents.agent import NothingToWorkWith
 from punchlist.agents.manager import SpecMissing
 from punchlist.agents.reasoning import BestOfN, Checked, Prompt, Result, Sampled, Task, Thinking
 from punchlist.agents.reasoning.strategy import Answers, UnknownStrategy
 from punchlist.agents.testing import ScriptedModel
-from punchlist.agents.agent import NothingToWorkWith
 from punchlist.protocols import Confirmed, Failed, Unverified
 from punchlist.protocols.journal import Journal
 from punchlist.protocols.spec import Check
