@@ -42,6 +42,7 @@ from ..protocols.tasks import (
     Finish,
     GiveAnswer,
     ManagerTask,
+    Overrule,
     PersonAct,
     Reopen,
     Schedule,
@@ -316,6 +317,8 @@ class Driver:
             self._spawn(self._answer())
         elif effect.what == "dispose":
             self._spawn(self._dispose())
+        elif effect.what == "overrule":
+            self._spawn(self._overrule())
         elif effect.what == "redo" or self.state.generation == 1:
             await self._order(effect)
         else:
@@ -393,6 +396,16 @@ class Driver:
                 return
         if self.state.status == "disposing":
             self.drive.inbox.put_nowait(Tick(now=time.time(), timer=self.state.timer))
+
+    async def _overrule(self) -> None:
+        """Let a person decide what the verifier could not, one criterion after the other."""
+        for finding in [each for each in self.state.findings if each.outcome != "pass" and not each.by]:
+            told: JsonValue = finding.model_dump(mode="json")
+            text = f"{finding.criterion}: {finding.why or finding.outcome}. Does it hold all the same?"
+            reply = await self._ask("overrule", text, {"type": "boolean"}, told)
+            outcome = "pass" if reply.value is True else "fail"
+            act = Overrule(criterion=finding.criterion, outcome=outcome, reason=f"{reply.person} looked")
+            self.act(act, reply.person)
 
     async def _hand_over(self) -> None:
         """Wait for what the person makes of a task that they took over."""

@@ -62,7 +62,7 @@ class ManagingWorker(Agent):
         prefix = f"{order.task}/{order.attempt - order.lost}/"
         run = Run(
             order.run, self._goal(order), manager.workers, above, policy, memory=manager.memory,
-            redos=manager.redos, desk=desk, show=mind.show,
+            redos=manager.redos, attended=order.attended, desk=desk, show=mind.show,
             within=Within(prefix, f"{order.run}.{order.task}", self.name, order.manager, order.routes),
         )  # fmt: skip
         try:

@@ -103,8 +103,9 @@ class Manager:
         memory: Lessons of mended tasks are kept there and recalled at similar ones; None keeps none.
         journal: File of the journal; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
-        person: Asked where a worker has a question, a rule says `ask`, an anomaly is open or a task was taken
-            over; None: nobody, and the run ends for now where it needs somebody.
+        person: Asked where a worker has a question, a rule says `ask`, an anomaly is open, a task was taken
+            over, or a verdict would end a task unverified; None: nobody, and the run ends for now where it
+            needs somebody.
         patient: Without a `person`, wait for `Running.reply` instead of ending.
         strategy: How it thinks over its questions, by name or as an object; None: one answer a question.
         redos: Attempts of a task beyond the first; a resumed run keeps those that it was begun with.
@@ -223,7 +224,8 @@ class Manager:
         try:
             title = goal if isinstance(goal, str) else goal.title or "a plan"
             journal.begin(run, title, self._settings(expect, spec, planned=isinstance(goal, Plan)))
-            return self._running(run, goal, expect, self.redos, journal, spec)
+            attended = self.person is not None or self.patient
+            return self._running(run, goal, expect, self.redos, journal, spec, attended=attended)
         except BaseException:
             journal.close()
             raise
@@ -262,7 +264,8 @@ class Manager:
             _refuse_less(info, expect, spec, plan)
             journal.set_status(info.run, "running")
             goal = info.goal if plan is None else plan
-            return self._running(info.run, goal, expect, _redos(info, self.redos), journal, spec)
+            redos, attended = _redos(info, self.redos), info.settings.get("attended") is True
+            return self._running(info.run, goal, expect, redos, journal, spec, attended=attended)
         except BaseException:
             journal.close()
             raise
@@ -275,6 +278,8 @@ class Manager:
         redos: int,
         journal: Journal,
         spec: Sequence[Criterion],
+        *,
+        attended: bool,
     ) -> Running:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         budget = Budget(tokens=self.tokens, steps=self.steps, seconds=self.seconds, cost=used(journal, run))
@@ -283,7 +288,7 @@ class Manager:
         desk = Desk(journal, run, self.person, patient=self.patient)
         work = Run(
             run, goal, self.workers, mind, approving(self.policy, desk), memory=self.memory, expect=expect,
-            spec=spec, redos=redos, desk=desk, show=queue.put_nowait,
+            spec=spec, redos=redos, attended=attended, desk=desk, show=queue.put_nowait,
         )  # fmt: skip
 
         async def close() -> None:
@@ -307,6 +312,7 @@ class Manager:
     ) -> dict[str, JsonValue]:
         return {
             "plan": planned,
+            "attended": self.person is not None or self.patient,
             "spec": [criterion.name for criterion in spec],
             "expect": None if expect is None else expect.__name__,
             "workers": [worker.name for worker in self.workers],

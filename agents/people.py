@@ -24,7 +24,7 @@ from ..tools.permissions import Call, Policy
 REQUEST, REPLY = "request", "reply"
 """Kinds of the journal's rows; the key of both is the request's id."""
 
-Subject = Literal["answer", "approve", "waive", "take_over"]
+Subject = Literal["answer", "approve", "waive", "take_over", "overrule"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Request:
 
     Attributes:
         id: The same whenever the same thing is asked.
-        subject: `answer` a worker's question; `approve` a call of a tool; `waive` an anomaly; or hand back
-            the result of a task that was taken over.
+        subject: `answer` a worker's question; `approve` a call of a tool; `waive` an anomaly; `overrule` a
+            verdict; or `take_over`: hand back the result of a task that was taken over.
         task: Task of the run.
         text: The question, for a person to read.
         schema: JSON schema of the reply; None takes any text.

@@ -127,6 +127,7 @@ async def _order(crew: Crew, drive: Drive, start: StartWork, talk: Talk, lane: L
         f"{drive.job.title}; part of: {crew.goal}",
         talk,
         crew.desk,
+        crew.limits.attended,
         crew.within.name,
         crew.within.routes,
     )

@@ -65,6 +65,7 @@ class Run:
         expect: type[BaseModel] | None = None,
         spec: Sequence[Criterion] = (),
         redos: int = 2,
+        attended: bool = False,
         desk: Desk | None = None,
         show: Callable[[Event], None],
         within: Within | None = None,
@@ -76,7 +77,7 @@ class Run:
         desk = desk or Desk(mind.journal, run)
         within = within or Within()
         self.crew = Crew(run, self.goal, list(workers), mind, policy, show, desk, lessons, within=within)
-        self.crew.limits = replace(self.crew.limits, attempts=redos + 1)
+        self.crew.limits = replace(self.crew.limits, attempts=redos + 1, attended=attended)
         self.drivers: dict[str, Driver] = {}
         self.cancelled = ""
         self._recorded: dict[str, list[Row]] = {}

@@ -48,6 +48,16 @@ SCENARIOS: dict[str, Bounds] = {
     "questions": Bounds(workers=1, attempts=2, asks=1, verdicts=_YES_NO, give_up=()),
     "people": Bounds(workers=1, attempts=2, acts=1, kinds=("delay", "crash"), verdicts=_YES_NO, give_up=()),
     "more people": Bounds(workers=1, attempts=2, acts=2, faults=0, verdicts=("pass", "anomaly"), give_up=()),
+    "a person decides": Bounds(
+        workers=1,
+        attempts=2,
+        attended=True,
+        acts=1,
+        act_kinds=("cancel", "take_over", "pause"),
+        kinds=("duplicate", "delay", "crash"),
+        verdicts=("pass", "fail", "cannot_check"),
+        give_up=(),
+    ),
     "budget": Bounds(workers=1, budget=2, verdicts=_YES_NO),
     "parent and child": Bounds(
         attempts=1, child=True, acts=1, act_kinds=("cancel", "reopen"), faults=0, verdicts=_YES_NO, give_up=()

@@ -65,6 +65,7 @@ class Bounds:
         acts: Interventions of a person in one run.
         act_kinds: Which.
         budget: Attempts that the budget pays for, or None.
+        attended: A person decides about what cannot be checked, and about the last attempt's failures.
         child: The task has a subtask, with a worker of its own.
         give_up: How else than by a report work may end.
         verdicts: What the verifier may say.
@@ -82,6 +83,7 @@ class Bounds:
     acts: int = 0
     act_kinds: tuple[Act, ...] = ("pause", "cancel", "take_over", "reopen")
     budget: int | None = None
+    attended: bool = False
     child: bool = False
     give_up: tuple[GiveUp, ...] = ("fails", "declines")
     verdicts: tuple[Verdicts, ...] = ("pass", "fail", "anomaly", "cannot_check", "half")

@@ -50,6 +50,7 @@ from .tasks import (
     Event,
     Limits,
     ManagerTask,
+    Overrule,
     Patience,
     Pause,
     PersonAct,
@@ -77,6 +78,7 @@ class World(Steps):
             resolves=bounds.resolves,
             asks=bounds.asks,
             budget=bounds.budget,
+            attended=bounds.attended,
         )
         tasks = [ManagerTask(RUN, "t0", SPEC, limits=limits)]
         if bounds.child:
@@ -338,6 +340,11 @@ class World(Steps):
             if state.worker:
                 yield "normal", "decides: redo", redo
             yield "normal", "a person waives", _act(Waive(anomaly=state.anomalies[0].id, reason="fine"))
+        if state.waiting_for == "overrule" and state.status == "waiting":
+            for finding in (each for each in state.findings if each.outcome != "pass"):
+                for outcome in ("pass", "fail"):
+                    said = {"criterion": finding.criterion, "outcome": outcome, "reason": "seen"}
+                    yield "normal", f"a person finds: {outcome}", _act(Overrule.model_validate(said))
         if party.owes == "answer":
             yield "normal", "decides: answer", draft(state, Answer(value="yes"), 0.0)
         if state.status == "verifying" and "verifier" in self.bounds.kinds:

@@ -17,6 +17,7 @@ from .tasks import (
     Event,
     Finish,
     ManagerTask,
+    Overrule,
     PersonAct,
     Reopen,
     Send,
@@ -26,7 +27,8 @@ from .tasks import (
 
 INVARIANTS: dict[str, str] = {
     "confirmed_without_pass": "A confirm is minted only when every required criterion has passed and no"
-    " anomaly is open, by verdicts about this generation, attempt and artifact; a redo voids earlier passes.",
+    " anomaly is open, by verdicts about this generation, attempt and artifact, or by a person who overruled"
+    " them; a redo voids earlier passes.",
     "confirm_unlike_the_work": "A confirm carries the hashes, attempt and generation of what was verified.",
     "finished_without_confirm": "A task finishes as confirmed only together with a confirm.",
     "parent_before_child": "A parent is not confirmed while a child is not.",
@@ -84,6 +86,11 @@ class Watch:
         return required <= self.passed and not required & self.failed and not self.open and self.answered
 
     def _told(self, event: Event) -> Watch:
+        if isinstance(event, PersonAct) and isinstance(event.act, Overrule):
+            name, passes = frozenset({event.act.criterion}), event.act.outcome == "pass"
+            if not self.answered or not name <= self.failed or not passes:
+                return self
+            return replace(self, passed=self.passed | name, failed=self.failed - name)
         if isinstance(event, PersonAct) and isinstance(event.act, Waive):
             name = frozenset({event.act.anomaly})
             return replace(self, open=self.open - name, waived=self.waived | name)

@@ -29,6 +29,7 @@ from .messages import (
     Decline,
     Envelope,
     Failed,
+    Finding,
     HandBack,
     Redo,
     Report,
@@ -43,6 +44,7 @@ from .tasks import (
     Effect,
     Event,
     ManagerTask,
+    Overrule,
     PersonAct,
     Reopen,
     Send,
@@ -232,6 +234,18 @@ def waived(state: ManagerTask, event: Event) -> Step:
         return state, (send,)
     state, effects = weigh_up(state, at)
     return state, (send, *effects)
+
+
+def overruled(state: ManagerTask, event: Event) -> Step:
+    """A person decides about a criterion; what is still undecided waits, else the findings count."""
+    body = body_of(event)
+    if state.waiting_for != "overrule" or not isinstance(event, PersonAct) or not isinstance(body, Overrule):
+        raise violation(state, event.kind, "Nothing waits for a person's decision.")
+    if not any(f.criterion == body.criterion and f.outcome != "pass" for f in state.findings):
+        raise violation(state, event.kind, f"{body.criterion!r} is not among what did not pass.")
+    mine = Finding(criterion=body.criterion, outcome=body.outcome, why=body.reason, by=event.person)
+    findings = (*(f for f in state.findings if f.criterion != body.criterion), mine)
+    return weigh_up(replace(state, findings=findings, waiting_for=""), event.now)
 
 
 def redone(state: ManagerTask, event: Event) -> Step:

@@ -22,6 +22,7 @@ from .manager_handlers import (
     ignore,
     judged,
     order,
+    overruled,
     paused,
     redone,
     release,
@@ -139,7 +140,9 @@ def _placed(state: ManagerTask, event: Envelope) -> str:
 _R = ManagerRule
 _NEXT: tuple[ManagerStatus, ...] = ("not_done", "unverified")
 _VERIFY: tuple[ManagerStatus, ...] = ("verifying", "waiting", "unverified")
-_WEIGH: tuple[ManagerStatus, ...] = ("confirmed", "disposing", "verifying", "not_done", "unverified")
+_WEIGH: tuple[ManagerStatus, ...] = (
+    "confirmed", "disposing", "verifying", "not_done", "unverified", "waiting",
+)  # fmt: skip
 _OPEN: tuple[ManagerStatus, ...] = (
     "not_done", "assigned", "working", "verifying", "disposing", "waiting",
 )  # fmt: skip
@@ -182,6 +185,7 @@ def _table() -> dict[tuple[str, str], ManagerRule]:
         ("disposing", "waive"): _R(waived, _WEIGH, "drop the anomaly; with the last one, weigh the findings"),
         ("disposing", "redo"): _R(redone, ("assigned", "unverified"), "the anomalies count as a fail"),
         ("waiting", "answer"): _R(answered, ("working",), "send the answer"),
+        ("waiting", "overrule"): _R(overruled, _WEIGH, "the person's finding counts; weigh it"),
         ("waiting", "hand_back"): _R(handed_back, (*_VERIFY, "not_done"), "verify the person's result"),
         ("paused", "resume"): _R(resumed, (*_OPEN, "unverified", "confirmed", "failed"), "then apply it"),
         ("paused", "tick"): _R(ticked, ("paused", "unverified"), "read the meter"),

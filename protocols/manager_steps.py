@@ -225,6 +225,11 @@ def weigh_up(state: ManagerTask, at: float) -> Step:
         return breakdown(state, "a required criterion has no finding", at)
     bad = [(f.criterion, f.why) for f in state.findings if f.outcome == standing]
     why = tuple(f"{criterion}: {reason or standing}" for criterion, reason in bad)
+    last = state.attempt - state.losses >= state.limits.attempts
+    undecided = any(f.outcome == standing and not f.by for f in state.findings)
+    if state.limits.attended and undecided and (last or standing == "cannot_check"):
+        state = replace(state, status="waiting", waiting_for="overrule", timer="")
+        return state, (Decide("overrule", "; ".join(why)),)
     if standing == "cannot_check":
         return end_without_confirm(flawed(state, *bad), "unverified", why, at)
     return next_attempt(flawed(state, *bad), why, at, needs="redo")
@@ -282,6 +287,9 @@ def wake_manager(state: ManagerTask, at: float) -> Step:
             effects += _cancel_children(state, Cancel(reason=f"the parent is {state.status}"), at)
     elif state.waiting_for == "answer" and state.question and isinstance(state.question.body, Ask):
         effects = (Decide("answer", state.question.body.question),)
+    elif state.waiting_for == "overrule":
+        bad = [f for f in state.findings if f.outcome != "pass" and not f.by]
+        effects = (Decide("overrule", "; ".join(f"{f.criterion}: {f.why or f.outcome}" for f in bad)),)
     if state.generation > 1 and state.status not in TERMINAL:
         effects = (Supersede(state.task, state.generation), *effects)
     if patience is None:

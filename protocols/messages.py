@@ -30,7 +30,7 @@ from pydantic import (
 
 from .errors import MessageVersionError
 
-VERSION = "1.0"
+VERSION = "1.1"
 
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 """A string with at least one character that is not white space."""
@@ -67,6 +67,7 @@ class Finding(Frozen):
         evidence: Ids of the evidence it rests on, or short quotes of it.
         confidence: In [0, 1]; 1 for programmatic checks.
         why: One sentence; becomes the feedback of a redo when the outcome is `fail`.
+        by: The person whose finding it is; "" for the verifier's.
     """
 
     criterion: Text
@@ -74,6 +75,7 @@ class Finding(Frozen):
     evidence: tuple[str, ...] = ()
     confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
     why: str = ""
+    by: str = ""
 
 
 class Anomaly(Frozen):

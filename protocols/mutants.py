@@ -11,11 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .explorer_model import Reducers
-from .manager_handlers import ignore, judged, reopened, reported
+from .manager_handlers import ignore, judged, overruled, reopened, reported
 from .manager_rules import MANAGER_RULES, ManagerHandler
 from .manager_steps import Step, mint_confirm, next_attempt
 from .messages import Confirm, Envelope, Report, Verdict
-from .tasks import Effect, Event, ManagerTask, PersonAct, Reopen, Send, StartWork, WorkerTask, event_time
+from .tasks import (
+    Effect,
+    Event,
+    ManagerTask,
+    Overrule,
+    PersonAct,
+    Reopen,
+    Send,
+    StartWork,
+    WorkerTask,
+    event_time,
+)
 from .worker_rules import WORKER_RULES, WorkerHandler, WorkerStep
 
 
@@ -120,6 +131,13 @@ def _overlooks_anomalies(state: ManagerTask, event: Event) -> Step:
         body = event.body.model_copy(update={"anomalies": ()})
         return judged(state, event.model_copy(update={"body": body}))
     return judged(state, event)
+
+
+def _hears_what_it_likes(state: ManagerTask, event: Event) -> Step:
+    """Take whatever a person decides for a yes."""
+    if isinstance(event, PersonAct) and isinstance(event.act, Overrule):
+        event = event.model_copy(update={"act": event.act.model_copy(update={"outcome": "pass"})})
+    return overruled(state, event)
 
 
 def _forgets_children(rule: ManagerHandler) -> ManagerHandler:
@@ -250,6 +268,9 @@ MUTANTS: tuple[Mutant, ...] = tuple(
         ("overlooks anomalies", "confirms with an open anomaly",
          "confirmed_without_pass", "anomalies",
          _manager(_as(_overlooks_anomalies), ("verifying", "verdict"))),
+        ("hears what it likes", "takes a person's no for a yes",
+         "confirmed_without_pass", "a person decides",
+         _manager(_as(_hears_what_it_likes), ("waiting", "overrule"))),
         ("forgets children", "confirms a parent before its child",
          "parent_before_child", "parent and child",
          _manager(_forgets_children, *((s, "report") for s in _WORKING), ("verifying", "verdict"))),

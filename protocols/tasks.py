@@ -116,6 +116,21 @@ class Reopen(Frozen):
     generation: int = 0
 
 
+class Overrule(Frozen):
+    """A person decides about a criterion that the verifier could not check, or that failed for the last time.
+
+    Attributes:
+        criterion: Its name.
+        outcome: What the person finds; it stands in the verdict as theirs.
+        reason: Why, in a sentence.
+    """
+
+    kind: Literal["overrule"] = "overrule"
+    criterion: Text
+    outcome: Literal["pass", "fail"]
+    reason: Text
+
+
 class PersonAct(Frozen):
     """A person intervenes.
 
@@ -128,7 +143,8 @@ class PersonAct(Frozen):
     person: Text
     now: float
     act: Annotated[
-        Answer | Waive | TakeOver | HandBack | Cancel | Pause | Resume | Reopen, Field(discriminator="kind")
+        Answer | Waive | TakeOver | HandBack | Cancel | Pause | Resume | Reopen | Overrule,
+        Field(discriminator="kind"),
     ]
 
 
@@ -155,9 +171,12 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """The manager is to draft a message: an order (`assign`, `redo`), `dispose` of anomalies, or `answer`."""
+    """The manager is to draft a message: an order (`assign`, `redo`), `dispose` of anomalies, or `answer`.
 
-    what: Literal["assign", "redo", "dispose", "answer"]
+    `overrule`: a person is to decide about what could not be verified.
+    """
+
+    what: Literal["assign", "redo", "dispose", "answer", "overrule"]
     why: str = ""
 
 
@@ -217,6 +236,7 @@ class Limits:
         resolves: Anomalies that may be argued in an attempt.
         asks: Questions that a worker may ask in an attempt.
         budget: Units (of the run's choice, e.g. tokens), or None for no limit.
+        attended: A person decides where otherwise the task would end unverified over its verdict.
         reply_seconds: Patience for an accept.
         work_seconds: Patience between two signs of life of a working worker.
         verify_seconds: Patience for a verdict.
@@ -230,6 +250,7 @@ class Limits:
     resolves: int = 2
     asks: int = 5
     budget: int | None = None
+    attended: bool = False
     reply_seconds: float = 30.0
     work_seconds: float = 300.0
     verify_seconds: float = 300.0
@@ -341,7 +362,7 @@ class ManagerTask:
     question: Envelope | None = None
     answer: Envelope | None = None
     asks: int = 0
-    waiting_for: Literal["", "answer", "person", "children"] = ""
+    waiting_for: Literal["", "answer", "person", "children", "overrule"] = ""
     paused_in: ManagerStatus | Literal[""] = ""
     held: tuple[Event, ...] = ()
     timer: str = ""

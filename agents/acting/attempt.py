@@ -79,6 +79,7 @@ class Assignment:
         context: Where the task comes from, in words.
         talk: The way back to the manager while at work; None where nobody listens.
         desk: Where people are asked.
+        attended: A person decides what cannot be verified.
         manager: Name of the manager that gave it.
         routes: The drivers of the run's tasks, for managers below.
     """
@@ -99,6 +100,7 @@ class Assignment:
     context: str = ""
     talk: Talk | None = None
     desk: Desk | None = None
+    attended: bool = False
     manager: str = "manager"
     routes: dict[str, Driver] = field(default_factory=dict[str, "Driver"])
 

@@ -209,6 +209,40 @@ async def test_a_person_takes_a_task_over_and_their_result_is_verified(manager, 
     assert isinstance(outcome, Confirmed) and outcome.result == {"it": "by hand"}
 
 
+@pytest.mark.parametrize(("says", "kind"), [(True, Confirmed), (False, Unverified)])
+async def test_a_person_decides_what_cannot_be_checked_and_it_is_recorded_as_theirs(
+    manager, tmp_path, says, kind
+):
+    plan = Plan()
+    plan.task("it", "it", spec=[FINE, Check("it is good", lambda result: None)])
+    given = {"person": lambda request: Reply(says, "ada"), "redos": 0}
+
+    outcome = await last(manager(lambda brief: "made", **given).stream(plan))
+
+    assert isinstance(outcome, kind)
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        [said] = [row.body for row in journal.rows(outcome.run, kinds=("reply",))]
+    assert said == {"value": says, "person": "ada"}
+    if says:
+        findings = {finding.criterion: finding for finding in outcome.confirm.verdict.findings}
+        assert (findings["it is good"].by, findings["it is there"].by) == ("ada", "")
+
+
+async def test_a_decision_about_a_verdict_survives_a_restart(manager, tmp_path):
+    plan = Plan()
+    plan.task("it", "it", spec=[Check("it is good", lambda result: False)])
+    running = manager(lambda brief: "made", patient=True, redos=0).start(plan)
+    await until(lambda: running.requests)
+    await running.stop()
+
+    again = manager(lambda brief: "made", patient=True).go_on(tmp_path / "run.db", plan=plan)
+    await until(lambda: again.requests)
+    again.reply(again.requests[0].id, True, "ada")
+    outcome = await asyncio.wait_for(again.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and outcome.cost.redos == 0
+
+
 async def test_a_task_that_is_done_again_makes_what_consumed_it_be_done_again_and_nothing_else(manager, held):
     work, _, go = held
     counts: dict[str, int] = {}
