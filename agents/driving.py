@@ -148,8 +148,19 @@ class Driver:
             self._apply(event)
 
     def act(self, act: Any, person: str = RUNTIME) -> None:
-        """Let a person, or the runtime, do something about the task: it is taken up in its turn."""
-        self.drive.inbox.put_nowait(PersonAct(person=person, now=time.time(), act=act))
+        """Let a person, or the runtime, do something about the task: it is taken up in its turn.
+
+        Raises:
+            ProtocolViolation: It is not legal as the task stands.
+        """
+        event = PersonAct(person=person, now=time.time(), act=act)
+        advance(self.state, event)
+        self.drive.inbox.put_nowait(event)
+
+    def _offer(self, act: Any, person: str = RUNTIME) -> None:
+        """`act`, where it is still legal; a paused task takes up what was decided when it goes on."""
+        with contextlib.suppress(ProtocolViolation):
+            self.act(act, person)
 
     async def reopen(self, act: Reopen, person: str = RUNTIME) -> None:
         """Begin a new generation, of a task that has ended or is at work; its consumers are told.
@@ -159,6 +170,7 @@ class Driver:
         """
         event = PersonAct(person=person, now=time.time(), act=act)
         if self._active:
+            advance(self.state, event)
             self.drive.inbox.put_nowait(event)
             return
         effects = self._apply(event)
@@ -337,7 +349,7 @@ class Driver:
             return
         self._owed = None
         if any(status != CONFIRMED for status in stands):
-            self.act(Cancel(reason="what it needs was not confirmed"))
+            self._offer(Cancel(reason="what it needs was not confirmed"))
             return
         self.drive.work = work = self.job.make(self.board.results)
         spec = work.spec.describe()
@@ -379,7 +391,7 @@ class Driver:
         schema = question.body.answer_schema
         reply = await self._ask("answer", question.body.question, schema)
         if self.state.question == question and self.state.waiting_for == "answer":
-            self.act(Answer(value=reply.value), reply.person)
+            self._offer(Answer(value=reply.value), reply.person)
 
     async def _dispose(self) -> None:
         """Let a person wave anomalies through, where there is one; else they are taken for true."""
@@ -390,7 +402,7 @@ class Driver:
             reply = await self._ask("waive", text, None, anomaly.model_dump(mode="json"))
             if not isinstance(reply.value, str) or not reply.value.strip():
                 break
-            self.act(Waive(anomaly=anomaly.id, reason=reply.value), reply.person)
+            self._offer(Waive(anomaly=anomaly.id, reason=reply.value), reply.person)
         else:
             if self.crew.desk.attended:
                 return
@@ -405,14 +417,14 @@ class Driver:
             reply = await self._ask("overrule", text, {"type": "boolean"}, told)
             outcome = "pass" if reply.value is True else "fail"
             act = Overrule(criterion=finding.criterion, outcome=outcome, reason=f"{reply.person} looked")
-            self.act(act, reply.person)
+            self._offer(act, reply.person)
 
     async def _hand_over(self) -> None:
         """Wait for what the person makes of a task that they took over."""
         text = f"You have {self.job.title!r}. What is its result? null: a worker goes on with it."
         reply = await self._ask("take_over", text, None)
         if self.state.waiting_for == "person":
-            self.act(HandBack(result=reply.value, note="done by hand"), reply.person)
+            self._offer(HandBack(result=reply.value, note="done by hand"), reply.person)
 
     async def _ask(
         self, subject: Any, text: str, schema: dict[str, JsonValue] | None, body: JsonValue = None

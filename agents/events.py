@@ -5,7 +5,11 @@ Events are for looking at. The journal is the record, and it is written before t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any
+
+from pydantic import BaseModel
 
 from ..protocols.messages import Envelope
 from ..protocols.outcome import Confirmed, Failed, Unverified
@@ -103,3 +107,31 @@ class Ended:
 
 
 Event = Planned | Said | Stood | Looked | Acted | Thought | Searched | Recalled | Learned | Ended
+
+
+def event_as_json(event: Event) -> dict[str, Any]:
+    """An event under its name, `event`; a page as its address and text."""
+    body: dict[str, Any] = {"event": type(event).__name__.lower(), "at": round(time.time(), 3)}
+    if isinstance(event, Looked):
+        return body | {
+            "worker": event.worker,
+            "lane": event.lane,
+            "url": event.view.url,
+            "text": event.view.text(),
+        }
+    return body | {name: plain(value) for name, value in vars(event).items()}
+
+
+def plain(value: Any) -> Any:
+    """A value of an event or outcome as JSON."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, View):
+        return value.text()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: plain(item) for key, item in asdict(value).items()}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -19,7 +19,7 @@ from ..protocols.journal import Row
 from ..protocols.messages import Cancel
 from ..protocols.outcome import Confirmed, Failed, Unverified
 from ..protocols.spec import Criterion
-from ..protocols.tasks import Child
+from ..protocols.tasks import TERMINAL, Child
 from ..tools.permissions import Policy
 from . import roles
 from .agent import Agent, NothingToWorkWith
@@ -136,8 +136,9 @@ class Run:
 
     def call_off(self, job: str, reason: str) -> None:
         """Stop a job that is not needed any more; one that has ended stays as it is."""
-        if job in self.drivers and job not in self.board.status:
-            self.drivers[job].act(Cancel(reason=reason))
+        driver = self.drivers.get(job)
+        if driver is not None and driver.state.status not in TERMINAL:
+            driver.act(Cancel(reason=reason))
 
     # --- planning ---------------------------------------------------------------------
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from ..core_model.errors import CoreModelError
-from ..protocols.errors import ProtocolError
+from ..protocols.errors import ProtocolError, ProtocolViolation
 from ..protocols.messages import Cancel, TakeOver
 from ..protocols.outcome import Confirmed, Failed, Unverified
-from ..protocols.tasks import Pause, Reopen, Resume
+from ..protocols.tasks import TERMINAL, Pause, Reopen, Resume
 from ..tools.errors import ToolError
 from .events import Ended, Event
 from .people import Reply, Request
@@ -104,6 +104,7 @@ class Running:
 
         Raises:
             UnknownTask: No task of this name has begun.
+            ProtocolViolation: This one cannot be paused as it stands.
         """
         self._act(Pause(), task, person)
 
@@ -131,10 +132,13 @@ class Running:
         await self._driver(task).reopen(Reopen(reason=reason), person)
 
     def _act(self, act: Any, task: str, person: str) -> None:
-        chosen = [self._driver(task)] if task else list(self._drivers().values())
-        for driver in chosen:
-            if task or driver.job.id not in self._run.board.status:
-                driver.act(act, person)
+        if task:
+            self._driver(task).act(act, person)
+            return
+        for driver in self._drivers().values():
+            if driver.state.status not in TERMINAL:
+                with contextlib.suppress(ProtocolViolation):  # it stands so already
+                    driver.act(act, person)
 
     def _driver(self, task: str) -> Driver:
         known = {driver.id: driver for driver in self._drivers().values()}

@@ -401,7 +401,7 @@ def _put(numbers: tuple[int, ...], place: int, number: int) -> tuple[int, ...]:
     return (*numbers[:place], number, *numbers[place + 1 :])
 
 
-def _act(act: Waive | HandBack | Cancel | TakeOver | Pause | Resume | Reopen) -> PersonAct:
+def _act(act: Waive | HandBack | Cancel | TakeOver | Pause | Resume | Reopen | Overrule) -> PersonAct:
     return PersonAct(person="p", now=0.0, act=act)
 
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
-from typing import Any
 
-from pydantic import BaseModel
-
-from ...tools.browser.view import View, clip
-from ..events import Ended, Event, Looked
+from ...tools.browser.view import clip
+from ..events import Ended, Event, event_as_json
 from .board import Board, Moment
 
 WIDTH = 160
@@ -59,31 +55,3 @@ class JsonLines:
         self._board.take(event)
         if not isinstance(event, Ended):
             self._write(json.dumps(event_as_json(event)))
-
-
-def event_as_json(event: Event) -> dict[str, Any]:
-    """An event under its name, `event`; a page as its address and text."""
-    body: dict[str, Any] = {"event": type(event).__name__.lower(), "at": round(time.time(), 3)}
-    if isinstance(event, Looked):
-        return body | {
-            "worker": event.worker,
-            "lane": event.lane,
-            "url": event.view.url,
-            "text": event.view.text(),
-        }
-    return body | {name: plain(value) for name, value in vars(event).items()}
-
-
-def plain(value: Any) -> Any:
-    """A value of an event or outcome as JSON."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, View):
-        return value.text()
-    if is_dataclass(value) and not isinstance(value, type):
-        return {key: plain(item) for key, item in asdict(value).items()}
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

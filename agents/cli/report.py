@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...protocols.outcome import Confirmed, Failed, Unverified
+from ..events import plain
 from .board import Board, count, punch_line
 from .edge import DONE, FAILED, INTERRUPTED, UNVERIFIED, USAGE, describe_error, sentence_for
-from .lines import plain
 
 Outcome = Confirmed[Any] | Unverified | Failed
 

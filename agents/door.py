@@ -1,0 +1,300 @@
+"""An HTTP door: begin runs, follow their events, answer what they ask, and step in.
+
+    door = Door(make_manager, plans={"fill": a_plan})
+    door.serve(port=8080)                           # or give `door` to any ASGI server
+
+    POST /runs                         {"goal": ...} or {"plan": NAME}       202 {"run": ID}
+    GET  /runs                         every run of this process, and how it stands
+    GET  /runs/ID                      tasks, open requests, and at the end the outcome
+    GET  /runs/ID/events?after=N       events as they come (server-sent), from the first or behind the N-th
+    POST /runs/ID/requests/REQUEST     {"value": ..., "person": ...}
+    POST /runs/ID/ACT                  pause, go-on, cancel, take-over, reopen: {"task", "reason", "person"}
+
+It answers on loopback only unless told otherwise, wants a bearer key where one is set, and takes bodies as
+`application/json` alone, which no page of another site can send unasked.
+
+Does not cover: who a person is (the key says that somebody may act, the name is theirs to give), runs of
+other processes (`punchlist answer` reaches those that stand still), and encryption.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from ..protocols.errors import JournalError, ProtocolViolation
+from .events import Ended, event_as_json, plain
+from .running import Running, UnknownTask
+
+if TYPE_CHECKING:
+    from .manager import Manager
+    from .plan import Plan
+
+LARGEST = 1_000_000
+"""Bytes of a body."""
+
+KEPT = 20_000
+"""Events of a run that are kept for whoever comes late; older ones are in its journal."""
+
+ACTS = ("pause", "go-on", "cancel", "take-over", "reopen")
+
+
+class Refused(Exception):
+    """A request that is not answered as it was wished. Carries the HTTP status."""
+
+    def __init__(self, status: int, why: str) -> None:
+        self.status, self.why = status, why
+        super().__init__(why)
+
+
+@dataclass(eq=False)
+class _Followed:
+    """A run, and what is known of it.
+
+    Attributes:
+        told: Number of the first event that is kept.
+    """
+
+    running: Running
+    manager: Manager
+    goal: str
+    events: list[str] = field(default_factory=list[str])
+    told: int = 0
+    outcome: dict[str, Any] | None = None
+    came: asyncio.Condition = field(default_factory=asyncio.Condition)
+    follower: asyncio.Task[None] | None = None
+
+    async def follow(self) -> None:
+        """Take its events down until it ends."""
+        async for event in self.running:
+            if isinstance(event, Ended):
+                told = plain(event.outcome)
+                self.outcome = {"outcome": type(event.outcome).__name__.lower()} | cast(
+                    "dict[str, Any]", told
+                )
+            async with self.came:
+                self.events.append(json.dumps(event_as_json(event)))
+                if len(self.events) > KEPT:
+                    self.told += 1
+                    del self.events[0]
+                self.came.notify_all()
+        await self.manager.close()
+
+    def as_json(self) -> dict[str, Any]:
+        """How it stands."""
+        requests = [plain(each) for each in self.running.requests]
+        state = "running" if self.outcome is None else self.outcome["outcome"]
+        told = {"run": self.running.id, "goal": self.goal, "state": state, "tasks": self.running.tasks}
+        return told | {"requests": requests, "outcome": self.outcome}
+
+
+class Door:
+    """An ASGI application over runs of this process.
+
+    Args:
+        make: Makes the manager of one run, with agents of its own. It should be patient, or have a person.
+        plans: Makers of plans that may be begun, by name.
+        key: What clients must send as `Authorization: Bearer KEY`; None: nothing.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Manager],
+        plans: Mapping[str, Callable[[], Plan]] | None = None,
+        *,
+        key: str | None = None,
+    ) -> None:
+        self._make, self._plans, self._key = make, dict(plans or {}), key
+        self._runs: dict[str, _Followed] = {}
+        self._app = Starlette(
+            routes=[
+                Route("/runs", self._answering(self._begin), methods=["POST"]),
+                Route("/runs", self._answering(self._list), methods=["GET"]),
+                Route("/runs/{run}", self._answering(self._one), methods=["GET"]),
+                Route("/runs/{run}/events", self._answering(self._events), methods=["GET"]),
+                Route("/runs/{run}/requests/{request:path}", self._answering(self._reply), methods=["POST"]),
+                Route("/runs/{run}/{act}", self._answering(self._act), methods=["POST"]),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._app(scope, receive, send)
+
+    def serve(
+        self, host: str = "127.0.0.1", port: int = 8080, on_ready: Callable[[str], None] = print
+    ) -> None:
+        """Serve until Ctrl-C; runs that go on are stopped then and can be resumed.
+
+        Raises:
+            OSError: The port cannot be opened.
+        """
+        asyncio.run(self._serve(host, port, on_ready))
+
+    async def _serve(self, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+        import uvicorn
+
+        from ..core_model.serving.running import listen
+
+        opened = listen(host, port)
+        name, number = opened.getsockname()[:2]
+        config = uvicorn.Config(
+            self, http="h11", ws="none", lifespan="off", log_level="critical", timeout_graceful_shutdown=2
+        )
+        server = uvicorn.Server(config)
+        on_ready(f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}")
+        try:
+            await server.serve(sockets=[opened])
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Stop every run that goes on."""
+        for run in self._runs.values():
+            await run.running.stop()
+            if run.follower is not None:
+                run.follower.cancel()
+            await run.manager.close()
+
+    # --- answers ----------------------------------------------------------------------
+
+    def _answering(self, answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        async def answered(request: Request) -> Response:
+            try:
+                self._refuse_strangers(request)
+                return await answer(request)
+            except Refused as refused:
+                return JSONResponse({"error": refused.why}, status_code=refused.status)
+
+        return answered
+
+    def _refuse_strangers(self, request: Request) -> None:
+        given = request.headers.get("authorization", "")
+        if self._key is not None and not hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode()):
+            raise Refused(401, "Send the key of this door: Authorization: Bearer KEY.")
+
+    async def _begin(self, request: Request) -> Response:
+        body = await _body(request)
+        goal, plan = body.get("goal"), body.get("plan")
+        if (goal is None) == (plan is None):
+            raise Refused(422, 'Name either a goal, {"goal": "..."}, or a plan, {"plan": "NAME"}.')
+        if plan is not None and plan not in self._plans:
+            raise Refused(404, f"There is no plan {plan!r}; there are: {', '.join(self._plans) or 'none'}.")
+        manager = self._make()
+        try:
+            running = manager.start(self._plans[plan]() if plan is not None else str(goal))
+        except (ValueError, JournalError) as error:
+            raise Refused(422, str(error)) from error
+        run = _Followed(running, manager, str(plan if goal is None else goal))
+        run.follower = asyncio.create_task(run.follow())
+        self._runs[running.id] = run
+        return JSONResponse({"run": running.id}, status_code=202, headers={"Location": f"/runs/{running.id}"})
+
+    async def _list(self, request: Request) -> Response:
+        told = [
+            {key: each.as_json()[key] for key in ("run", "goal", "state")} for each in self._runs.values()
+        ]
+        return JSONResponse({"runs": told})
+
+    async def _one(self, request: Request) -> Response:
+        return JSONResponse(self._run(request).as_json())
+
+    async def _events(self, request: Request) -> Response:
+        run = self._run(request)
+        after = request.query_params.get("after") or request.headers.get("last-event-id") or "0"
+        if not after.isdigit():
+            raise Refused(422, f"after is {after!r}; it must be the number of an event.")
+        return StreamingResponse(_stream(run, int(after)), media_type="text/event-stream")
+
+    async def _reply(self, request: Request) -> Response:
+        run, body = self._run(request), await _body(request)
+        if "value" not in body:
+            raise Refused(422, 'Say what the answer is: {"value": ...}.')
+        name = request.path_params["request"]
+        try:
+            run.running.reply(name, body["value"], str(body.get("person", "person")))
+        except KeyError as error:
+            known = ", ".join(each.id for each in run.running.requests) or "nothing"
+            raise Refused(404, f"Nothing was asked under {name!r}. Waiting: {known}.") from error
+        return JSONResponse({"request": name, "value": body["value"]})
+
+    async def _act(self, request: Request) -> Response:
+        run, act = self._run(request), request.path_params["act"]
+        if act not in ACTS:
+            raise Refused(404, f"There is no act {act!r}; there are {', '.join(ACTS)}.")
+        body = await _body(request)
+        task, person = str(body.get("task", "")), str(body.get("person", "person"))
+        reason = str(body.get("reason", ""))
+        if (act in ("take-over", "reopen") and not task) or (act in ("cancel", "reopen") and not reason):
+            raise Refused(422, f"{act} wants {'a task and ' if act == 'reopen' else ''}a reason or a task.")
+        if run.outcome is not None:
+            raise Refused(409, f"The run has ended: {run.outcome['outcome']}.")
+        try:
+            await _do(run.running, act, task, reason, person)
+        except UnknownTask as error:
+            raise Refused(404, str(error)) from error
+        except ProtocolViolation as error:
+            raise Refused(409, str(error)) from error
+        return JSONResponse(run.as_json())
+
+    def _run(self, request: Request) -> _Followed:
+        run = self._runs.get(request.path_params["run"])
+        if run is None:
+            raise Refused(404, f"There is no run {request.path_params['run']!r} in this process.")
+        return run
+
+
+async def _do(running: Running, act: str, task: str, reason: str, person: str) -> None:
+    if act == "pause":
+        running.pause(task, person)
+    elif act == "go-on":
+        running.go_on(task, person)
+    elif act == "cancel":
+        running.cancel(reason, task, person)
+    elif act == "take-over":
+        running.take_over(task, reason, person)
+    else:
+        await running.reopen(task, reason, person)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refused(415, "Send the body as Content-Type: application/json.")
+    found = bytearray()
+    async for piece in request.stream():
+        found += piece
+        if len(found) > LARGEST:
+            raise Refused(413, f"The body is larger than {LARGEST} bytes.")
+    try:
+        body = json.loads(found or b"{}")
+    except ValueError as error:
+        raise Refused(400, f"The body is no JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise Refused(400, "The body must be a JSON object.")
+    return cast("dict[str, Any]", body)
+
+
+async def _stream(run: _Followed, after: int) -> AsyncIterator[str]:
+    """Events behind the `after`-th, then those that come, to the outcome."""
+    place = after
+    while True:
+        async with run.came:
+            while run.told + len(run.events) <= place and run.outcome is None:
+                await run.came.wait()
+            first = max(place, run.told)
+            new = run.events[first - run.told :]
+        for number, text in enumerate(new, first + 1):
+            yield f"id: {number}\ndata: {text}\n\n"
+        place = first + len(new)
+        if run.outcome is not None and place >= run.told + len(run.events):
+            return

@@ -1,0 +1,120 @@
+"""Runs over HTTP: begun, followed, answered, stepped into; and what is refused, with what to do."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+from punchlist.agents import FunctionWorker, Manager, Plan
+from punchlist.agents.door import Door
+from punchlist.protocols import Check
+
+
+async def asks(brief):
+    return await brief.ask("Which colour?") if brief.goal == "paint" else brief.goal
+
+
+def a_plan():
+    plan = Plan("painting")
+    before = plan.task("buy", "buy", spec=[Check("it is there", bool)])
+    plan.task("paint", "paint", after=[before], spec=[Check("it is there", bool)])
+    return plan
+
+
+@pytest.fixture
+async def door(tmp_path):
+    """A client of a door with one plan."""
+    numbers = iter(range(100))
+
+    def make():
+        path = tmp_path / f"{next(numbers)}.db"
+        return Manager(None, [FunctionWorker("worker", asks)], journal=path, patient=True)
+
+    made = Door(make, {"painting": a_plan}, key="secret")
+    transport = httpx.ASGITransport(app=made)
+    headers = {"Authorization": "Bearer secret"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://door", headers=headers) as client:
+        yield client
+    await made.close()
+
+
+async def waiting(door, run):
+    """How a run stands once it asks something."""
+    async with asyncio.timeout(5):
+        while not (told := (await door.get(f"/runs/{run}")).json())["requests"]:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    return told
+
+
+async def begin(door):
+    answer = await door.post("/runs", json={"plan": "painting"})
+    assert answer.status_code == 202 and answer.headers["location"] == f"/runs/{answer.json()['run']}"
+    return answer.json()["run"]
+
+
+async def test_a_run_is_begun_answered_and_followed_to_its_outcome(door):
+    run = await begin(door)
+    told = await waiting(door, run)
+
+    said = await door.post(
+        f"/runs/{run}/requests/{told['requests'][0]['id']}", json={"value": "blue", "person": "ada"}
+    )
+    lines = (await door.get(f"/runs/{run}/events")).text.split("\n\n")
+    events = [json.loads(line.partition("data: ")[2]) for line in lines if line]
+    later = (await door.get(f"/runs/{run}/events", params={"after": len(events) - 1})).text
+
+    assert said.status_code == 200 and told["requests"][0]["text"] == "Which colour?"
+    assert events[0]["event"] == "planned" and events[-1]["event"] == "ended"
+    assert later.startswith(f"id: {len(events)}\n")
+    end = (await door.get(f"/runs/{run}")).json()
+    assert (end["state"], end["outcome"]["result"]) == ("confirmed", {"buy": "buy", "paint": "blue"})
+    assert (await door.get("/runs")).json()["runs"] == [
+        {"run": run, "goal": "painting", "state": "confirmed"}
+    ]
+
+
+async def test_a_run_is_cancelled_and_keeps_what_is_confirmed(door):
+    run = await begin(door)
+    await waiting(door, run)
+
+    await door.post(f"/runs/{run}/cancel", json={"reason": "enough", "person": "ada"})
+    await door.get(f"/runs/{run}/events")
+
+    end = (await door.get(f"/runs/{run}")).json()
+    assert (end["state"], end["outcome"]["last"]) == ("unverified", {"buy": "buy"})
+    assert end["tasks"]["paint"] == "cancelled"
+    again = await door.post(f"/runs/{run}/pause", json={})
+    assert again.status_code == 409 and "has ended" in again.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given", "status", "says"),
+    [
+        ("POST", "/runs", {"json": {}}, 422, "goal"),
+        ("POST", "/runs", {"json": {"goal": "x", "plan": "painting"}}, 422, "goal"),
+        ("POST", "/runs", {"json": {"goal": " "}}, 422, "empty"),
+        ("POST", "/runs", {"json": {"plan": "other"}}, 404, "painting"),
+        ("POST", "/runs", {"content": b"{}"}, 415, "application/json"),
+        ("POST", "/runs", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "no JSON"),
+        ("POST", "/runs", {"json": [1]}, 400, "object"),
+        ("POST", "/runs", {"json": {"goal": "x" * 1_000_001}}, 413, "larger"),
+        ("GET", "/runs/none", {}, 404, "no run"),
+        ("POST", "/runs/RUN/dance", {"json": {}}, 404, "take-over"),
+        ("POST", "/runs/RUN/pause", {"json": {"task": "none"}}, 404, "No task"),
+        ("POST", "/runs/RUN/cancel", {"json": {}}, 422, "reason"),
+        ("POST", "/runs/RUN/reopen", {"json": {"task": "paint", "reason": "x"}}, 409, "not ended"),
+        ("POST", "/runs/RUN/requests/none", {"json": {"value": 1}}, 404, "Waiting"),
+        ("POST", "/runs/RUN/requests/none", {"json": {}}, 422, "value"),
+        ("GET", "/runs/RUN/events?after=x", {}, 422, "number"),
+        ("GET", "/runs", {"headers": {"authorization": "Bearer other"}}, 401, "key"),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_with_what_to_do(door, method, path, given, status, says):
+    run = await begin(door)
+    await waiting(door, run)
+
+    answer = await door.request(method, path.replace("RUN", run), **given)
+
+    assert answer.status_code == status, answer.text
+    assert says in answer.json().get("error", "")
