@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -24,12 +23,9 @@ from ..protocols.messages import (
     Assign,
     Cancel,
     Envelope,
-    HandBack,
     Progress,
     Redo,
     Verify,
-    Waive,
-    canonical_json,
     new_id,
 )
 from ..protocols.states import advance, draft, dump_event, wake, with_children
@@ -42,7 +38,6 @@ from ..protocols.tasks import (
     Finish,
     GiveAnswer,
     ManagerTask,
-    Overrule,
     PersonAct,
     Reopen,
     Schedule,
@@ -56,13 +51,14 @@ from ..protocols.tasks import (
 from . import performing
 from .board import CONFIRMED, Board
 from .budget import Part, used
+from .consulting import Consulting
 from .crew import Crew
 from .drive import Drive
 from .ending import latest_flaws
 from .events import Said, Stood
 from .jobs import Job
 from .looking import look
-from .people import NobodyThere, Request
+from .people import NobodyThere
 from .verifier import Verifier
 
 if TYPE_CHECKING:
@@ -94,6 +90,7 @@ class Driver:
         self.crew, self.board, self.job, self.peers = crew, board, job, peers
         self._owed: Decide | None = None
         self._active = False
+        self._people = Consulting(self)
         self.lane, within = crew.lanes.of(job), crew.within
         self.id = f"{within.prefix}{job.id}"
         work = job.make(board.results)
@@ -157,7 +154,7 @@ class Driver:
         advance(self.state, event)
         self.drive.inbox.put_nowait(event)
 
-    def _offer(self, act: Any, person: str = RUNTIME) -> None:
+    def offer(self, act: Any, person: str = RUNTIME) -> None:
         """`act`, where it is still legal; a paused task takes up what was decided when it goes on."""
         with contextlib.suppress(ProtocolViolation):
             self.act(act, person)
@@ -214,7 +211,7 @@ class Driver:
         drive.state = state
         await self._carry_out(effects)
         if drive.state.waiting_for == "person":
-            self._spawn(self._hand_over())
+            self._spawn(self._people.hand_over())
 
     # --- events and effects --------------------------------------------------------------
 
@@ -249,7 +246,7 @@ class Driver:
             await performing.when_confirmed(self.crew, self.drive)
         await self._carry_out(effects)
         if self.state.waiting_for == "person" != waited:
-            self._spawn(self._hand_over())
+            self._spawn(self._people.hand_over())
 
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -326,11 +323,11 @@ class Driver:
     async def _decide(self, effect: Decide) -> None:
         """Draft what the manager has to say: an order, an answer, or what becomes of anomalies."""
         if effect.what == "answer":
-            self._spawn(self._answer())
+            self._spawn(self._people.answer())
         elif effect.what == "dispose":
-            self._spawn(self._dispose())
+            self._spawn(self._people.dispose())
         elif effect.what == "overrule":
-            self._spawn(self._overrule())
+            self._spawn(self._people.overrule())
         elif effect.what == "redo" or self.state.generation == 1:
             await self._order(effect)
         else:
@@ -349,7 +346,7 @@ class Driver:
             return
         self._owed = None
         if any(status != CONFIRMED for status in stands):
-            self._offer(Cancel(reason="what it needs was not confirmed"))
+            self.offer(Cancel(reason="what it needs was not confirmed"))
             return
         self.drive.work = work = self.job.make(self.board.results)
         spec = work.spec.describe()
@@ -382,57 +379,6 @@ class Driver:
         self.mind.budget.spend(redos=int(again))
         recipient = worker.name if isinstance(body, Assign) else ""
         await self._feed(draft(drive.state, body, time.time(), recipient=recipient))
-
-    async def _answer(self) -> None:
-        """Let a person answer the worker's question."""
-        question = self.state.question
-        if question is None or not isinstance(question.body, Ask):
-            return
-        schema = question.body.answer_schema
-        reply = await self._ask("answer", question.body.question, schema)
-        if self.state.question == question and self.state.waiting_for == "answer":
-            self._offer(Answer(value=reply.value), reply.person)
-
-    async def _dispose(self) -> None:
-        """Let a person wave anomalies through, where there is one; else they are taken for true."""
-        for anomaly in self.state.anomalies if self.crew.desk.attended else ():
-            text = (
-                f"{anomaly.why or 'this looks wrong'}: {anomaly.quote!r}. Let it through? Say why, or false."
-            )
-            reply = await self._ask("waive", text, None, anomaly.model_dump(mode="json"))
-            if not isinstance(reply.value, str) or not reply.value.strip():
-                break
-            self._offer(Waive(anomaly=anomaly.id, reason=reply.value), reply.person)
-        else:
-            if self.crew.desk.attended:
-                return
-        if self.state.status == "disposing":
-            self.drive.inbox.put_nowait(Tick(now=time.time(), timer=self.state.timer))
-
-    async def _overrule(self) -> None:
-        """Let a person decide what the verifier could not, one criterion after the other."""
-        for finding in [each for each in self.state.findings if each.outcome != "pass" and not each.by]:
-            told: JsonValue = finding.model_dump(mode="json")
-            text = f"{finding.criterion}: {finding.why or finding.outcome}. Does it hold all the same?"
-            reply = await self._ask("overrule", text, {"type": "boolean"}, told)
-            outcome = "pass" if reply.value is True else "fail"
-            act = Overrule(criterion=finding.criterion, outcome=outcome, reason=f"{reply.person} looked")
-            self._offer(act, reply.person)
-
-    async def _hand_over(self) -> None:
-        """Wait for what the person makes of a task that they took over."""
-        text = f"You have {self.job.title!r}. What is its result? null: a worker goes on with it."
-        reply = await self._ask("take_over", text, None)
-        if self.state.waiting_for == "person":
-            self._offer(HandBack(result=reply.value, note="done by hand"), reply.person)
-
-    async def _ask(
-        self, subject: Any, text: str, schema: dict[str, JsonValue] | None, body: JsonValue = None
-    ) -> Any:
-        """Put a request to the desk: the same question of a task is the same request."""
-        told = canonical_json([subject, text, schema, self.state.generation, body])
-        mark = hashlib.sha256(told.encode("ascii")).hexdigest()[:12]
-        return await self.crew.desk.ask(Request(f"{self.id}.{mark}", subject, self.id, text, schema, body))
 
     # --- workers ----------------------------------------------------------------------
 
