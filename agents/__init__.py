@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .manager import Manager
     from .plan import Plan, PlanError
     from .running import Running
+    from .speaking import Speaker
     from .worker import Worker
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Running",
+    "Speaker",
     "Worker",
 ]
 
@@ -40,6 +42,7 @@ _HOMES = {
     "Plan": "plan",
     "PlanError": "plan",
     "Running": "running",
+    "Speaker": "speaking",
     "Worker": "worker",
 }
 

@@ -47,6 +47,7 @@ from ..protocols.tasks import (
     Supersede,
     Tick,
     WorkerLost,
+    WorkerTask,
 )
 from . import performing
 from .board import CONFIRMED, Board
@@ -454,6 +455,10 @@ class Line:
         self._driver.drive.answers[self._name] = waiting
         await self._driver.say(self._name, Ask(question=question, answer_schema=schema))
         return await waiting
+
+    def state(self) -> WorkerTask:
+        """See `Talk.state`."""
+        return self._driver.drive.worker(self._name)
 
     async def progress(self, note: str, fraction: float | None = None) -> None:
         """See `Talk.progress`."""

@@ -10,8 +10,8 @@ et al. 2024, arXiv:2408.02442). Instead of a message the model may always say th
 `{"reasoning": ..., "decision": {"kind": "cannot_comply", "reason": ...}}`. That is also the grammar's way out
 when the token limit comes near, with `CUT` as its reason: a message is never cut, and none is made up.
 
-Whom it is for: agents whose model writes messages of the protocol itself. None of the built-in roles does:
-they ask their models narrower questions, and the runtime makes the messages of the answers.
+Whom it is for: agents whose model writes messages of the protocol itself (`speaking.Speaker`). The other
+roles ask their models narrower questions, and the runtime makes the messages of the answers.
 
 What it promises: an illegal kind, a task in which the role may say nothing, a tool, evidence, criterion or
 anomaly that is not there, and an assign of another spec than the task's cannot be written. `resolve` is left
@@ -44,6 +44,10 @@ LONGEST_REASON = 200
 
 CUT = "the token limit came before the message was whole"
 """Reason of a `cannot_comply` that was not the model's decision."""
+
+
+RESULT = "result"
+"""Name of the schema of a report's result, where it has one."""
 
 
 class CannotComply(Frozen):
@@ -91,6 +95,7 @@ def legal_grammar(
     live: Live | None = None,
     *,
     reasoning: int = LONGEST_REASONING,
+    result: type[BaseModel] | None = None,
 ) -> Grammar:
     """The grammar of what `role` may say about any of these tasks.
 
@@ -99,6 +104,7 @@ def legal_grammar(
         role: "manager", "worker", "verifier" or "person".
         live: Names that exist; none when left out.
         reasoning: Characters of free text at most.
+        result: What a report's result must be; None takes any JSON.
 
     Raises:
         ValueError: There is no such role, or it does not go with a state.
@@ -106,6 +112,10 @@ def legal_grammar(
     from ..core_model.grammar import Grammar
 
     definitions: dict[str, Any] = {}
+    if result is not None:
+        schema = result.model_json_schema(ref_template="#/$defs/result_{model}")
+        parts = cast("dict[str, Any]", schema.pop("$defs", {}))
+        definitions |= {f"result_{part}": inner for part, inner in parts.items()} | {RESULT: schema}
     decisions: list[dict[str, Any]] = []
     for number, state in enumerate(states):
         messages = list(_messages(number, state, role, live or Live(), definitions))
@@ -203,6 +213,8 @@ def _messages(
             continue
         schema["required"] = ["kind", *(field for field in schema.get("required", []) if field != "kind")]
         _narrow(name, schema["properties"], state, live)
+        if name == "report" and RESULT in definitions:
+            schema["properties"]["result"] = {"$ref": f"#/$defs/{RESULT}"}
         for part, inner in parts.items():
             if part == "Evidence" and live.proves:
                 inner["properties"]["id"] = _one_of(live.evidence)

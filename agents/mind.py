@@ -94,13 +94,12 @@ class Mind:
             BudgetExhausted: Before anything is spent.
             Truncated: The answer was cut.
         """
-        from ..core_model.grammar import Grammar
         from ..core_model.sampling import Sampling
 
         self.budget.check()
         warmth = min(warmest, WARMER * (attempt - 1)) if attempt > 1 else 0.0
         if self.strategy is not None:
-            about = Task(question.text, question.system(), Grammar.lark(question.grammar))
+            about = Task(question.text, question.system(), question.compiled())
             found = await self._think(self.strategy, about, question.role, task, attempt, warmth)
             return self._legal(question, found)
         sampling = Sampling(temperature=warmth, seed=attempt, max_tokens=ANSWER_TOKENS)
@@ -108,9 +107,8 @@ class Mind:
 
     async def _one(self, question: Question, sampling: Sampling, task: str, attempt: int) -> str:
         """One answer, counted, on record and shown."""
-        from ..core_model.grammar import Grammar
 
-        grammar = Grammar.lark(question.grammar)
+        grammar = question.compiled()
         made = await self.model.generate(_messages(question), sampling=sampling, grammar=grammar)
         free = [value for value in made.logprobs if value is not None]
         self._count(
@@ -234,10 +232,9 @@ class Mind:
 
     def _legal(self, question: Question, found: Result) -> str:
         """An answer that a question's grammar allows."""
-        from ..core_model.grammar import Grammar
 
         answer = self._answer(question.role, found)
-        if not Grammar.lark(question.grammar).accepts(answer):
+        if not question.compiled().accepts(answer):
             raise NoAnswer(question.role, f"it says {answer[:80]!r}, which is not one of the legal answers")
         return answer
 

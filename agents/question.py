@@ -6,15 +6,29 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..core_model.grammar import Grammar
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question to a model: the instructions' file, the user text, and the grammar of the answer."""
+    """One question to a model: the instructions' file, the user text, and the grammar of the answer.
+
+    Attributes:
+        grammar: In the notation of lark, or compiled.
+    """
 
     role: str
     text: str
-    grammar: str
+    grammar: str | Grammar
+
+    def compiled(self) -> Grammar:
+        """The grammar as a model takes it."""
+        from ..core_model.grammar import Grammar
+
+        return Grammar.lark(self.grammar) if isinstance(self.grammar, str) else self.grammar
 
     def system(self) -> str:
         """The instructions of this role, for models that were not trained on it."""

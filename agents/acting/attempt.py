@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from ...protocols.messages import Evidence
 from ...protocols.spec import Spec
-from ...protocols.tasks import Child
+from ...protocols.tasks import Child, WorkerTask
 from ..steps import Done, Stage, Step
 
 if TYPE_CHECKING:
@@ -119,6 +119,10 @@ class Talk(Protocol):
         Raises:
             StepFailed: Nobody answers, or no more may be asked.
         """
+        ...
+
+    def state(self) -> WorkerTask:
+        """The task as its worker keeps it: what may be said follows from it."""
         ...
 
     async def progress(self, note: str, fraction: float | None = None) -> None:
