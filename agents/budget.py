@@ -80,6 +80,10 @@ class Budget:
             if limit is not None and amount >= limit:
                 raise BudgetExhausted(what, limit)
 
+    def left(self) -> float | None:
+        """Seconds until the run's time is used up; None where it has no limit."""
+        return None if self.seconds is None else max(0.0, self.seconds - self.total().seconds)
+
     def total(self) -> Cost:
         """What is used, with the seconds so far."""
         return replace(self.cost, seconds=round(self.cost.seconds + time.monotonic() - self.began, 3))
@@ -111,6 +115,10 @@ class Part(Budget):
         """
         self.whole.check(model_calls=model_calls)
         super().check(model_calls=model_calls)
+
+    def left(self) -> float | None:
+        """Seconds until the time of the whole is used up."""
+        return self.whole.left()
 
 
 def used(journal: Journal, run: str, task: str | None = None) -> Cost:

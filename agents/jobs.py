@@ -50,6 +50,7 @@ class Job:
         locks: Names of what no two jobs use at once.
         attempts: Attempts that may come to nothing; None: those of the run.
         tokens: Model tokens that it may use; None: those of the run.
+        seconds: After so long an attempt is broken off; None: with the run's.
         spec: Hash of its spec, where that is known before it begins.
     """
 
@@ -65,6 +66,7 @@ class Job:
     locks: tuple[str, ...] = ()
     attempts: int | None = None
     tokens: int | None = None
+    seconds: float | None = None
     spec: str = ""
 
 

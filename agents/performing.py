@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -32,6 +33,12 @@ T = TypeVar("T")
 
 SAID_ONCE = (TASK, THINK, "use")
 """Stages whose one step is what was asked for: nothing is to be put in order."""
+
+
+LARGEST_REPORT = 8_000_000
+"""Bytes of a report as JSON; the journal, the verifier and the tasks behind it have to carry all of it."""
+
+TOO_LARGE = f"report at most {LARGEST_REPORT}: put it into a file, and report where it is and its sha256"
 
 
 # --- before ---------------------------------------------------------------------------
@@ -84,8 +91,11 @@ async def attempt(
         )
         if report is None:
             order = await _order(crew, drive, start, talk, lane)
-            report = await agent.perform(order, mind, crew.policy)
+            report = await _in_time(agent.perform(order, mind, crew.policy), drive, mind)
         await _snapshot(crew, drive, agent, lane)
+        size = len(report.model_dump_json())
+        if size > LARGEST_REPORT:
+            raise StepFailed(drive.job.title, f"a report of {size} bytes", TOO_LARGE)
         return report
     except Declined as error:
         return Decline(reason=str(error) or "no reason given")
@@ -107,6 +117,26 @@ async def attempt(
     except (ToolError, Truncated) as error:
         await agent.drop(drive.lane)
         return Failed(error=type(error).__name__, message=str(error))
+
+
+async def _in_time(working: Awaitable[T], drive: Drive, mind: Mind) -> T:
+    """What an agent comes to before its deadline, and before the run's time is up.
+
+    Raises:
+        StepFailed: The task's deadline passed.
+        BudgetExhausted: The run's did.
+    """
+    limits = [each for each in (drive.job.seconds, mind.budget.left()) if each is not None]
+    clock = asyncio.timeout(min(limits, default=None))
+    try:
+        async with clock:
+            return await working
+    except TimeoutError as error:
+        if not clock.expired():
+            raise
+        mind.budget.check()
+        why = f"not done within {drive.job.seconds:g} s"
+        raise StepFailed(drive.job.title, why) from error
 
 
 async def _order(crew: Crew, drive: Drive, start: StartWork, talk: Talk, lane: Lane) -> Assignment:

@@ -91,6 +91,7 @@ class Plan:
         locks: Iterable[str] = (),
         attempts: int | None = None,
         tokens: int | None = None,
+        seconds: float | None = None,
     ) -> Node:
         """Add a task.
 
@@ -107,18 +108,20 @@ class Plan:
             locks: Names of what no two tasks use at once.
             attempts: At most so many that may come to nothing; None: as many as the manager allows.
             tokens: Budget of model tokens of this task, taken out of that of the run; None: all that is left.
+            seconds: Deadline of an attempt; one that takes longer has failed.
 
         Raises:
             PlanError: The name is taken or malformed, a node is of another plan, or an input is of another
                 model than the task takes.
         """
         self._refuse_name(name)
-        given = dict(inputs or {})
+        given, after = dict(inputs or {}), list(after)
         for node in (*given.values(), *after):
             self._refuse_stranger(name, node)
         _refuse_types(name, given, takes or {})
-        if (attempts is not None and attempts < 1) or (tokens is not None and tokens < 1):
-            raise PlanError(name, "may not be attempted at all", "Give it at least 1 attempt and 1 token.")
+        if any(limit is not None and limit <= 0 for limit in (attempts, tokens, seconds)):
+            remedy = "Give it at least 1 attempt, 1 token and more than 0 seconds."
+            raise PlanError(name, "may not be attempted at all", remedy)
         criteria = [Schema(output, name="result"), *spec] if output is not None else list(spec)
         if not criteria:
             criteria = [Judge(f"this was done: {text}" if isinstance(text, str) else "it was done as asked")]
@@ -131,7 +134,7 @@ class Plan:
         job = Job(
             name, text if isinstance(text, str) else name, name, tuple(needed), making, needs="",
             worker=worker, skills=frozenset(skills), locks=tuple(sorted(set(locks))),
-            attempts=attempts, tokens=tokens, spec=stated.hash,
+            attempts=attempts, tokens=tokens, seconds=seconds, spec=stated.hash,
         )  # fmt: skip
         return self._add(job, output)
 

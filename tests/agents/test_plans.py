@@ -197,6 +197,40 @@ async def test_what_a_function_raises_is_an_attempt_that_failed(carry_out):
     assert "ZeroDivisionError" in outcome.punch_list[0].why
 
 
+async def test_an_attempt_that_takes_too_long_has_failed(carry_out):
+    async def hang(brief):
+        return "done" if brief.attempt > 1 else await asyncio.Event().wait()
+
+    plan = Plan()
+    plan.task("it", "it", seconds=0.05, spec=[FINE])
+
+    outcome = await carry_out(plan, worker(function=hang))
+
+    assert isinstance(outcome, Confirmed) and "not done within 0.05 s" in outcome.punch_list[0].why
+
+
+async def test_a_run_ends_when_its_time_is_up_whatever_hangs(carry_out):
+    async def hang(brief):
+        await asyncio.Event().wait()
+
+    plan = Plan()
+    plan.task("it", "it", spec=[FINE])
+
+    outcome = await carry_out(plan, worker(function=hang), seconds=0.1)
+
+    assert isinstance(outcome, Unverified) and "seconds" in outcome.reasons[0]
+
+
+async def test_a_report_that_nobody_can_carry_is_refused(carry_out, tmp_path):
+    plan = Plan()
+    plan.task("it", "it", attempts=1, spec=[FINE])
+
+    outcome = await carry_out(plan, worker(function=lambda brief: "x" * 50_000_000))
+
+    assert isinstance(outcome, Unverified) and "sha256" in outcome.reasons[0]
+    assert (tmp_path / "run.db").stat().st_size < 1_000_000
+
+
 async def test_what_is_no_json_is_refused(carry_out):
     plan = Plan()
     plan.task("it", "it", attempts=1, spec=[FINE])
@@ -260,6 +294,7 @@ def test_a_plan_is_refused_while_it_is_written():
         lambda: plan.task("x", "x", takes={"n": Count}, spec=[FINE]),
         lambda: plan.task("x", "x", spec=[FINE, FINE]),
         lambda: plan.task("x", "x", attempts=0, spec=[FINE]),
+        lambda: plan.task("x", "x", seconds=-1, spec=[FINE]),
         lambda: plan.gather("x"),
         lambda: plan.first_of("x", count, plan.task("price", "price", output=Price)),
     ):
