@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from .mind import Mind
 
 
+_ANY, _JSON = TypeAdapter[Any](Any), TypeAdapter[JsonValue](JsonValue)
+
+
 class ToolFailed(StepFailed):
     """A call of a tool came to nothing. `code` is the error's type."""
 
@@ -176,8 +179,7 @@ class FunctionWorker(Agent):
         if isinstance(made, Report):
             return made
         try:
-            result = TypeAdapter[Any](Any).dump_python(made, mode="json")
-            TypeAdapter(JsonValue).validate_python(result)
+            result = _JSON.validate_python(_ANY.dump_python(made, mode="json"))
         except ValueError as error:
             raise StepFailed(order.goal, f"{self.name} returned what is not JSON", str(error)) from error
         return Report(result=result, evidence=tuple(brief.evidence))
