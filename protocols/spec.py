@@ -173,13 +173,13 @@ class ToolCheck:
 
 
 @dataclass(frozen=True)
-class Planted:
-    """A report that a judge must not pass; complete in itself, since it is to tell of the judge alone.
+class Exhibit:
+    """What a judge reads: a report with the evidence for it, or the page that was looked at.
 
     Attributes:
         result: What is reported.
         evidence: A line for each call and what it returned: `stock green mug -> 40`.
-        page: Lines of a page, for a judge that will read a page; empty plants a report.
+        page: Lines of a page; where there are any, report and evidence are not read.
     """
 
     result: JsonValue = None
@@ -191,8 +191,8 @@ class Planted:
 class Judge:
     """A question in plain words that a model answers from result and evidence.
 
-    Its answer counts as pass or fail when `agree` of its judgements say so surely. Anything else, two that
-    contradict one another among them, is `cannot_check`.
+    It is a pass or a fail when `agree` of its judgements say so surely; anything else is `cannot_check`, as
+    are, by default, judgements that contradict one another.
 
     Attributes:
         question: Answered with yes for a pass.
@@ -205,7 +205,8 @@ class Judge:
             of letting the task end unverified (`open_questions`). Raises `sure` where it is higher. 0: never.
         anomalies: Whether the model is first asked what looks wrong, with verbatim quotes. What it quotes
             has to be disposed of before the task can be confirmed.
-        must_refuse: Planted reports that it must not pass. Each costs its judgements once a run.
+        must_refuse: Planted reports that it must not pass, each complete in itself, since they are to tell of
+            the judge alone. Plant pages where it will read one. Each is judged once a run.
 
     Raises:
         ValueError: A number is out of its range.
@@ -219,7 +220,7 @@ class Judge:
     sure: float = SURE
     ask_person_below: float = 0.0
     anomalies: bool = False
-    must_refuse: Sequence[Planted] = ()
+    must_refuse: Sequence[Exhibit] = ()
 
     def __post_init__(self) -> None:
         if not self.name:

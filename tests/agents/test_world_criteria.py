@@ -1,6 +1,7 @@
 """Criteria that look at files, commands, addresses and pages: what passes, fails and cannot be told."""
 
 import asyncio
+import contextlib
 import hashlib
 import http.server
 import os
@@ -193,8 +194,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.send_response(404 if body is None else 200)
         self.send_header("content-length", str(len(body or b"")))
         self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body or b"")
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has gone
+            self.wfile.write(body or b"" if self.command == "GET" else b"")
 
     do_HEAD = do_GET
 
