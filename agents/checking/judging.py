@@ -164,7 +164,8 @@ class Judging:
         for exhibit in judge.must_refuse:
             _, fitted, _ = self._fit(judge, exhibit)
             if agreed(judge, await self._judgements(judge, fitted)).outcome == "pass":
-                broken = f"the judge is broken: it passes the planted report {brief(exhibit)}"
+                shown = brief(exhibit.page or exhibit.result)
+                broken = f"the judge is broken: it passes the planted report {shown}"
                 break
         journal.append(CONTROL, broken, run=run, task=self.task, attempt=self.attempt, key=key)
         return broken

@@ -1,7 +1,7 @@
 """Criteria that look at the world by themselves: a file, a command, an HTTP answer, a page.
 
     Spec([
-        file_is("out/report.pdf", sha256="9f86d0..."),
+        file_is("out/report.pdf", sha256=EXPECTED),
         file_has("out/notes.txt", "green mugs"),
         command_exits(["python", "-m", "pytest", "-q"], cwd="project", timeout=300),
         http_answers("http://127.0.0.1:8000/orders/17", json={"status": "paid"}),

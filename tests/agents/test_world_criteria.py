@@ -5,7 +5,9 @@ import contextlib
 import hashlib
 import http.server
 import os
+import re
 import sys
+import textwrap
 import threading
 import time
 from dataclasses import replace
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from punchlist.agents.checking import world
 from punchlist.agents.checking.programs import hold
 from punchlist.agents.checking.reading import READERS, CannotLook, told
 from punchlist.agents.checking.world import (
@@ -331,6 +334,14 @@ def test_a_planted_value_that_passes_breaks_the_criterion():
     found = hold(blind, {"exists": True, "text": "two mugs"})
 
     assert found.outcome == "cannot_check" and "passes the planted fault" in found.why
+
+
+def test_the_example_of_the_module_makes_a_spec():
+    [example] = re.findall(r"^    Spec\(\[.*?^    \]\)", world.__doc__, re.MULTILINE | re.DOTALL)
+
+    made = eval(textwrap.dedent(example), vars(world) | {"Spec": Spec, "EXPECTED": "0" * 64})
+
+    assert len(made.criteria) == 6
 
 
 def test_what_was_seen_is_told_in_a_few_words():
