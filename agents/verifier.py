@@ -120,7 +120,7 @@ class Verifier:
         what was found so far, None where nobody asked. A model that breaks down over a question that need not
         be answered has not answered it.
         """
-        pages = [key for key, value in looks.items() if isinstance(value, dict) and "rows" in value]
+        pages = [key for key, seen in looks.items() if _is_page(key, seen)]
         if pages:
             exhibit, cited = Exhibit(page=Page.read(looks[pages[-1]]).text()), [pages[-1]]
         else:
@@ -141,6 +141,11 @@ class Verifier:
 
 def _key(call: ToolCall) -> str:
     return json.dumps([call.tool, dict(call.args)], sort_keys=True)
+
+
+def _is_page(key: str, seen: Any) -> bool:
+    """Whether a call saw a page, rather than what a tool of the user may return."""
+    return json.loads(key)[0] == LOOK and isinstance(seen, dict) and "rows" in seen
 
 
 def _held_against(criterion: ToolCheck, seen: Any, key: str) -> Finding:

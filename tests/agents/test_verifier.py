@@ -225,6 +225,14 @@ async def test_the_judge_reads_the_page_that_was_looked_at(verify):
     assert "secret" not in model.asked[0]
 
 
+async def test_what_a_tool_returns_is_no_page(verify):
+    table = ToolCheck("table", ToolCall("table"), lambda value: True)
+
+    verdict, _, _, model = await verify([table, JUDGE], {"answer": "12"}, {"rows": [1]}, sure(0.9))
+
+    assert outcomes(verdict) == ["pass", "pass"] and "said answer : 12" in model.asked[0]
+
+
 # --- checks that break ----------------------------------------------------------------------------------
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from punchlist.agents import Manager, Worker
 from punchlist.agents.checking import world
+from punchlist.agents.checking.checks import Page
 from punchlist.agents.checking.programs import hold
 from punchlist.agents.checking.reading import READERS, CannotLook, told
 from punchlist.agents.checking.world import (
@@ -26,7 +28,8 @@ from punchlist.agents.checking.world import (
     http_answers,
     page_shows,
 )
-from punchlist.protocols import Spec
+from punchlist.agents.testing import ScriptedModel
+from punchlist.protocols import Confirmed, Spec, Unverified
 
 
 async def outcome(criterion):
@@ -182,7 +185,7 @@ async def test_a_look_that_is_cancelled_ends_its_command(tmp_path):
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
-    """`/json`, `/text`, `/moved`, `/hangs`, `/large`; everything else is 404."""
+    """`/json`, `/text`, `/moved`, `/hangs`, `/large`, `/page`; everything else is 404."""
 
     def do_GET(self):
         if self.path == "/moved":
@@ -192,9 +195,16 @@ class Answers(http.server.BaseHTTPRequestHandler):
             return
         if self.path == "/hangs":
             self.server.over.wait(20)
-        known = {"/json": b'{"status": "paid", "n": 2}', "/text": b"two mugs", "/large": b"x" * (5 * 2**20)}
+        known = {
+            "/json": b'{"status": "paid", "n": 2}',
+            "/text": b"two mugs",
+            "/large": b"x" * (5 * 2**20),
+            "/page": HTML,
+        }
         body = known.get(self.path)
         self.send_response(404 if body is None else 200)
+        if self.path == "/page":
+            self.send_header("content-type", "text/html")
         self.send_header("content-length", str(len(body or b"")))
         self.end_headers()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has gone
@@ -297,6 +307,25 @@ def test_a_page_with_nothing_on_it_tells_nothing():
     assert hold(page_shows("Thank you"), empty).outcome == "cannot_check"
 
 
+HTML = b"""<!doctype html><title>Order</title><h1>Thank you, Ada!</h1>
+<table><tr><td>Delivery</td><td>Express</td></tr></table>
+<label>Full name <input value="Ada Lovelace"></label>"""
+
+
+@pytest.mark.browser
+async def test_a_page_in_a_browser_is_held_against_words_and_fields(site):
+    from punchlist.tools.browser.browser import Browser
+
+    async with Browser(allow=[site]) as browser:
+        session = await browser.open("lane", None, site + "/page")
+        page = Page.of(await session.view(budget=20_000)).as_json()
+
+    made = [page_shows("thank you"), field_has("Delivery", "Express"), field_has("Full name", "Ada Lovelace")]
+    wrong = [page_shows("thank you, Bo"), field_has("Delivery", "Standard"), field_has("Full name", "Bo")]
+    assert [hold(each, page).outcome for each in made] == ["pass"] * 3
+    assert [hold(each, page).outcome for each in wrong] == ["fail"] * 3
+
+
 # --- asking ---------------------------------------------------------------------------------------------
 
 
@@ -348,3 +377,19 @@ def test_what_was_seen_is_told_in_a_few_words():
     assert told("world.file", {"exists": True, "sha256": "ab"}) == "sha256 ab"
     assert told("world.command", {"code": 3}) == "exit code 3"
     assert told("world.http", {"status": None}) == "nobody listens"
+
+
+async def test_a_run_is_confirmed_by_what_the_runtime_saw_itself(tmp_path):
+    """The worker says the same in both runs; the file decides."""
+    (tmp_path / "notes.txt").write_text("two mugs")
+    ended = []
+
+    for number, wanted in enumerate(("two mugs", "lamp")):
+        model = ScriptedModel(lambda question: "Done")
+        worker = Worker("clerk", model, strategy="direct")
+        manager = Manager(model, workers=[worker], journal=tmp_path / f"{number}.db", redos=1)
+        criteria = [file_has(str(tmp_path / "notes.txt"), wanted), command_exits(["true"])]
+        ended.append(await manager.run("Write down what there is.", spec=criteria))
+
+    assert isinstance(ended[0], Confirmed) and isinstance(ended[1], Unverified)
+    assert "the file does not have 'lamp'" in ended[1].reasons[0]
