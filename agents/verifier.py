@@ -1,38 +1,33 @@
 """The verifier: holds a report against its spec, by programs first, then by its own look, then by a judge.
 
-It gets spec, result and evidence, never the worker's reasoning. A look is its own: the page is loaded again.
-What it cannot look at is `cannot_check`, never a pass.
+It gets spec, result and evidence, never the worker's reasoning. A look is its own: the page is loaded
+again, the file is read again. What cannot be looked at is `cannot_check`, never a pass; so is what a broken
+check says (`checking.programs`) and a judge that is not sure (`checking.judging`). Every finding names what
+it rests on.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 from pydantic import JsonValue
 
 from ..core_model.errors import CoreModelError
-from ..protocols.messages import Finding, Verdict, Verify
-from ..protocols.spec import Check, Judge, Schema, Spec, ToolCall, ToolCheck
+from ..protocols.messages import Anomaly, Finding, Verdict, Verify
+from ..protocols.spec import RESULT, Check, Exhibit, Judge, Schema, Spec, ToolCall, ToolCheck
 from ..tools.errors import SiteUnreachable, ToolError
-from . import roles
 from .checking.checks import Page
 from .checking.criteria import LOOK, REPORTED
-from .checking.verifying import OUTCOMES, UnreadableFindings, ask_verify, quoting, read_verify
+from .checking.judging import DoesNotFit, Judging
+from .checking.programs import hold
+from .checking.reading import READERS, told
 from .looking import PATIENCE
 from .mind import Mind, Truncated
-from .question import Question
 
 Look = Callable[[str, Mapping[str, JsonValue]], Awaitable[Any]]
 """Calls a reading tool by name; raises ToolError when it cannot."""
-
-SURE = 0.7
-"""Least probability of a judgement that counts; below it the criterion could not be checked."""
-
-ANSWER_ROOM = 64
-"""Tokens of the context that the chat template and the answer may take."""
 
 LATE = 2.0
 """Seconds that content may come late in a page before the page counts as not showing it."""
@@ -49,27 +44,35 @@ class Verifier:
         """One finding per criterion, in the spec's order."""
         seen: dict[str, Any] = {}
         findings: list[Finding] = []
+        anomalies: list[Anomaly] | None = None
+        judging = Judging(self._mind, task, attempt)
         for criterion in spec.criteria:
             if isinstance(criterion, Schema | Check):
-                findings.append(criterion.find(verify.result))
+                findings.append(hold(criterion, verify.result))
             elif isinstance(criterion, ToolCheck):
                 key = _key(criterion.call)
                 if key not in seen:
                     same = [each for each in spec.criteria if isinstance(each, ToolCheck)]
                     same = [each for each in same if _key(each.call) == key]
-                    seen[key] = await self._see(same, verify.result)
+                    seen[key] = await self._see(same, verify.result, task, attempt)
                 findings.append(_held_against(criterion, seen[key], key))
             else:
-                findings.append(await self._judge(criterion, verify, seen, task, attempt))
-        return Verdict(findings=tuple(findings))
+                finding, odd = await self._judge(criterion, verify, seen, judging, anomalies)
+                findings.append(finding)
+                anomalies = odd
+        return Verdict(anomalies=tuple(anomalies or ()), findings=tuple(findings))
 
-    async def _see(self, criteria: Sequence[ToolCheck], result: JsonValue) -> Any:
+    async def _see(
+        self, criteria: Sequence[ToolCheck], result: JsonValue, task: str = "", attempt: int = 0
+    ) -> Any:
         """What the call of these criteria shows, or the ToolError that it met.
 
         Where any of them does not pass at once, all of them are held against the page as it is after a while:
         what a page does not show yet speaks neither for nor against.
         """
         call = criteria[0].call
+        if call.tool in READERS:
+            return await self._read(call, task, attempt)
         early = await self._look_at(call.tool, call.args, result)
         passed = all(_held_against(each, early, "").outcome == "pass" for each in criteria)
         if passed or call.tool != LOOK or isinstance(early, ToolError):
@@ -88,80 +91,68 @@ class Verifier:
             return seen
         return {**cast("dict[str, Any]", seen), REPORTED: result}
 
+    async def _read(self, call: ToolCall, task: str, attempt: int) -> Any:
+        """What a built-in tool sees; that it is called, and what it saw, is in the journal."""
+        mind = self._mind
+        mind.budget.check()
+        mind.budget.spend(tool_calls=1)
+        body: dict[str, JsonValue] = {"tool": call.tool, "args": dict(call.args)}
+        mind.journal.append("look", body, run=mind.run, task=task, attempt=attempt)
+        try:
+            seen = await READERS[call.tool](call.args)
+            said = told(call.tool, seen)
+        except ToolError as error:
+            seen, said = error, str(error)
+        mind.journal.append("looked", said, run=mind.run, task=task, attempt=attempt)
+        return seen
+
     async def _judge(
-        self, criterion: Judge, verify: Verify, looks: Mapping[str, Any], task: str, attempt: int
-    ) -> Finding:
+        self,
+        judge: Judge,
+        verify: Verify,
+        looks: Mapping[str, Any],
+        judging: Judging,
+        odd: list[Anomaly] | None,
+    ) -> tuple[Finding, list[Anomaly] | None]:
         """Ask the model about the page that was looked at, or about report and evidence where none was.
 
-        It reads as much of it as its context holds. A model that breaks down over a question that need not be
-        answered has not answered it.
+        What looks wrong about the report is asked once, before the first judge that wants to know; `odd` is
+        what was found so far, None where nobody asked. A model that breaks down over a question that need not
+        be answered has not answered it.
         """
-        pages: list[Any] = [value for value in looks.values() if isinstance(value, dict) and "rows" in value]
+        pages = [key for key, seen in looks.items() if _is_page(key, seen)]
+        if pages:
+            exhibit, cited = Exhibit(page=Page.read(looks[pages[-1]]).text()), [pages[-1]]
+        else:
+            exhibit = Exhibit(verify.result, tuple(item.summary for item in verify.evidence))
+            cited = [RESULT, *(item.id for item in verify.evidence)]
         try:
-            if pages:
-                return await self._judge_page(criterion, Page.read(pages[-1]).text(), task, attempt)
-            return await self._judge_report(criterion, verify, task, attempt)
+            if judge.anomalies and odd is None:
+                odd = await judging.anomalies(verify.result, verify.evidence)
+            return await judging.find(judge, exhibit, cited), odd
+        except DoesNotFit as error:
+            why = str(error)
         except (CoreModelError, Truncated) as error:
-            if criterion.required:
+            if judge.required:
                 raise
-            return Finding(criterion=criterion.name, outcome="cannot_check", why=str(error))
-
-    async def _judge_page(self, criterion: Judge, page: str, task: str, attempt: int) -> Finding:
-        def question(rows: Sequence[str]) -> Question:
-            return roles.ask_judge("\n".join(rows), criterion.question)
-
-        asked = self._fitting(question, page.splitlines())
-        said, confidence = await self._mind.judge(asked, task=task, attempt=attempt)
-        return _judged(criterion, said, confidence)
-
-    async def _judge_report(self, criterion: Judge, verify: Verify, task: str, attempt: int) -> Finding:
-        """What fails is quoted: words of the evidence or of the report, which a redo is told."""
-        evidence = [item.summary for item in verify.evidence]
-
-        def question(rows: Sequence[str]) -> Question:
-            return ask_verify([criterion.question], verify.result, rows)
-
-        options = [f"1 {outcome}" for outcome in OUTCOMES]
-        asked = self._fitting(question, evidence)
-        said, confidence = await self._mind.judge(asked, options=options, task=task, attempt=attempt)
-        finding = _judged(criterion, said.removeprefix("1 "), confidence)
-        quote = quoting(verify.result, evidence)
-        if finding.outcome != "fail" or quote is None:
-            return finding
-        answer = await replace(self._mind, strategy=None).ask(replace(asked, grammar=quote), task=task)
-        try:
-            [found] = read_verify(answer, [criterion.question], verify.result, evidence)
-        except UnreadableFindings:  # of a model that does not decode under the grammar
-            return finding
-        if not found.quote:
-            return finding
-        why = f"{found.quote!r} speaks against it"
-        return finding.model_copy(update={"why": why, "evidence": (found.quote,)})
-
-    def _fitting(self, question: Callable[[Sequence[str]], Question], lines: Sequence[str]) -> Question:
-        """The question about as many of the lines as leave room for the answer, at least one."""
-        model = self._mind.model
-        while True:
-            asked = question(lines)
-            used = model.count_tokens(f"{asked.system()}\n{asked.text}") + ANSWER_ROOM
-            if used <= model.context_length or len(lines) <= 1:
-                return asked
-            lines = lines[: max(1, min(len(lines) - 1, len(lines) * model.context_length // used))]
-
-
-def _judged(criterion: Judge, said: str, confidence: float) -> Finding:
-    """A judgement as a finding; one that is not sure enough could not be made."""
-    sure = confidence >= SURE
-    outcome = "pass" if sure and said == "pass" else "fail" if sure and said == "fail" else "cannot_check"
-    why = "" if outcome == "pass" else f"judged {said!r}"
-    return Finding(criterion=criterion.name, outcome=outcome, confidence=confidence, why=why)
+            why = str(error)
+        return Finding(criterion=judge.name, outcome="cannot_check", confidence=0.0, why=why), odd
 
 
 def _key(call: ToolCall) -> str:
     return json.dumps([call.tool, dict(call.args)], sort_keys=True)
 
 
+def _is_page(key: str, seen: Any) -> bool:
+    """Whether a call saw a page, rather than what a tool of the user may return."""
+    return json.loads(key)[0] == LOOK and isinstance(seen, dict) and "rows" in seen
+
+
 def _held_against(criterion: ToolCheck, seen: Any, key: str) -> Finding:
     if isinstance(seen, ToolError):
-        return Finding(criterion=criterion.name, outcome="cannot_check", why=str(seen))
-    return criterion.find(seen, key)
+        cited = (key,) if key else ()
+        return Finding(criterion=criterion.name, outcome="cannot_check", evidence=cited, why=str(seen))
+    finding = hold(criterion, seen, key)
+    if criterion.call.tool not in READERS:
+        return finding
+    return finding.model_copy(update={"evidence": (key, told(criterion.call.tool, seen))})

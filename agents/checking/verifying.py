@@ -96,15 +96,21 @@ def ask_verify(criteria: Sequence[str], result: JsonValue, evidence: Sequence[st
     """
     if not criteria:
         raise ValueError("There is nothing to verify: name at least one criterion.")
-    said = said_lines(result)
-    seen = [_folded(line) for line in evidence]
-    rows = [*(f"seen {line}" for line in seen), *(f"said {fold(line)}" for line in said)]
+    rows = shown(result, evidence)
     rows += [f"{number} : {fold(line)}" for number, line in enumerate(criteria, 1)]
     failing = ' | "fail" SPAN' if _sources(result, evidence) else ""
     lines = ' "\\n" '.join(f'"{number} " verdict' for number in range(1, len(criteria) + 1))
     grammar = f'start: {lines}\nverdict: "pass" | "cannot check"{failing}\n'
     grammar += span_terminal(_sources(result, evidence)) if failing else ""
     return Question("verify", "\n".join([*rows, "found:"]), grammar)
+
+
+def shown(result: JsonValue, evidence: Sequence[str]) -> list[str]:
+    """Evidence and report as a model reads them, a line each."""
+    return [
+        *(f"seen {_folded(line)}" for line in evidence),
+        *(f"said {fold(line)}" for line in said_lines(result)),
+    ]
 
 
 def quoting(result: JsonValue, evidence: Sequence[str]) -> str | None:

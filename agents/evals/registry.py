@@ -88,6 +88,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "calibration",
+        "whether a judge's probabilities are the shares that hold, over reports with planted faults",
+        "calibration",
+        LEDGER | {"model", "limit", "seed", "shard", "parallel"},
+    ),
+    Measurement(
+        "eval",
         "household",
         "unseen household games over five trials, with and without lessons of the failed ones",
         "household",

@@ -1,19 +1,24 @@
 """How reports are held against a spec: programs first, then a look of its own, then a judge that is sure."""
 
+import functools
 import math
 from dataclasses import replace
 
 import pytest
+from pydantic import BaseModel, model_validator
 
 from punchlist.agents.budget import Budget
 from punchlist.agents.checking.criteria import look_for_reported
+from punchlist.agents.checking.programs import hold
+from punchlist.agents.checking.world import command_exits, file_has
 from punchlist.agents.mind import Mind, Truncated
 from punchlist.agents.testing import ScriptedModel
-from punchlist.agents.verifier import SURE, Verifier
+from punchlist.agents.verifier import Verifier
 from punchlist.core_model.errors import PromptTooLong
-from punchlist.protocols import Check, Evidence, Judge, Spec, ToolCall, ToolCheck, passes
+from punchlist.protocols import Check, Evidence, Judge, Schema, Spec, ToolCall, ToolCheck, passes
 from punchlist.protocols.journal import Journal
 from punchlist.protocols.messages import Verify
+from punchlist.protocols.spec import NOTHING, RESULT, SURE, weigh
 from punchlist.tools.errors import ToolError
 
 LOOK = ToolCheck("the page shows it", ToolCall("look", {}), {"shown": True})
@@ -207,7 +212,7 @@ async def test_a_judge_quotes_what_speaks_against_a_report(verify):
 async def test_a_quote_that_stands_nowhere_is_not_given(verify, said):
     verdict, _, _, _ = await verify([JUDGE], {"answer": "12"}, scores=sure(0.9, "fail"), says=lambda _: said)
 
-    assert outcomes(verdict) == ["fail"] and verdict.findings[0].evidence == ()
+    assert outcomes(verdict) == ["fail"] and verdict.findings[0].evidence == (RESULT,)
 
 
 async def test_the_judge_reads_the_page_that_was_looked_at(verify):
@@ -218,3 +223,136 @@ async def test_the_judge_reads_the_page_that_was_looked_at(verify):
 
     assert model.asked[0].startswith("page /tickets/7: lid\n- status | closed\n")
     assert "secret" not in model.asked[0]
+
+
+async def test_what_a_tool_returns_is_no_page(verify):
+    table = ToolCheck("table", ToolCall("table"), lambda value: True)
+
+    verdict, _, _, model = await verify([table, JUDGE], {"answer": "12"}, {"rows": [1]}, sure(0.9))
+
+    assert outcomes(verdict) == ["pass", "pass"] and "said answer : 12" in model.asked[0]
+
+
+# --- checks that break ----------------------------------------------------------------------------------
+
+
+def breaks(result):
+    raise KeyError("count")
+
+
+async def test_a_check_that_raises_has_said_nothing(verify):
+    raising = [Check("c", breaks), replace(LOOK, expect=breaks)]
+
+    verdict, spec, _, _ = await verify(raising, {}, {"shown": True})
+
+    assert outcomes(verdict) == ["cannot_check", "cannot_check"] and not passes(verdict, spec)
+    assert verdict.findings[0].why == "the check raised KeyError: 'count'"
+
+
+async def test_a_fail_outweighs_a_check_that_raises(verify):
+    """What is broken beside it must not keep wrong work from being done again."""
+    verdict, spec, _, _ = await verify([Check("c", breaks), Check("small", lambda value: False)], {})
+
+    assert weigh(verdict.findings, (), spec.describe()) == "fail"
+
+
+async def test_a_check_that_changes_the_result_changes_a_copy_of_its_own(verify):
+    result = {"count": 2, "lines": ["mug"]}
+    greedy = Check("greedy", lambda value: bool(value.pop("count")) and value["lines"].clear() is None)
+
+    verdict, spec, _, _ = await verify([greedy, replace(greedy, name="again")], result)
+
+    assert passes(verdict, spec) and result == {"count": 2, "lines": ["mug"]}
+
+
+async def test_a_check_that_passes_its_planted_fault_is_not_believed(verify):
+    blind = Check("blind", lambda value: True, must_refuse=[{"count": 0}])
+    able = Check("able", lambda value: value["count"] > 0, must_refuse=[{"count": 0}, *NOTHING])
+
+    verdict, spec, _, _ = await verify([blind, able], {"count": 2})
+
+    assert outcomes(verdict) == ["cannot_check", "pass"] and not passes(verdict, spec)
+    assert verdict.findings[0].why == "the check is broken: it passes the planted fault {'count': 0}"
+
+
+async def test_a_check_of_the_world_is_held_against_planted_values(verify):
+    planted = [{"shown": False}]
+    blind = replace(LOOK, name="blind", expect=lambda value: "shown" in value, must_refuse=planted)
+
+    verdict, _, _, _ = await verify([blind, replace(LOOK, must_refuse=planted)], {}, {"shown": True})
+
+    assert outcomes(verdict) == ["cannot_check", "pass"]
+
+
+async def test_a_schema_that_fills_itself_in_is_not_believed(verify):
+    class Filled(BaseModel):
+        count: int
+
+        @model_validator(mode="before")
+        @classmethod
+        def fill(cls, value):
+            return {"count": 1}
+
+    verdict, _, _, _ = await verify([Schema(Filled)], {"count": 2})
+
+    assert outcomes(verdict) == ["cannot_check"]
+
+
+async def test_a_fail_needs_no_planted_fault(verify):
+    tried = []
+
+    def refuses(value):
+        tried.append(value)
+        return False
+
+    await verify([Check("c", refuses, must_refuse=[1])], 2)
+
+    assert tried == [2]
+
+
+async def test_a_result_of_50_megabytes_is_checked_and_told_in_short(verify):
+    result = {"text": "x" * 50_000_000}
+    right = Check("long", lambda value: len(value["text"]) == 50_000_000)
+    wrong = Check("quotes it", lambda value: value["text"])
+
+    verdict, _, _, _ = await verify([right, wrong, JUDGE], result, scores=sure(0.99))
+
+    assert outcomes(verdict) == ["pass", "fail", "cannot_check"]
+    assert len(verdict.model_dump_json()) < 5000
+
+
+async def test_a_result_too_deep_to_copy_cannot_be_checked(verify):
+    deep = functools.reduce(lambda inner, _: [inner], range(5000), 1)
+
+    assert hold(Check("c", lambda value: True), deep).outcome == "cannot_check"
+
+
+# --- the world ------------------------------------------------------------------------------------------
+
+
+async def test_the_runtime_looks_at_files_and_commands_itself(verify, tmp_path):
+    (tmp_path / "notes.txt").write_text("two mugs")
+    criteria = [
+        file_has(str(tmp_path / "notes.txt"), "two mugs"),
+        command_exits(["false"]),
+        file_has(str(tmp_path), "x"),
+    ]
+
+    verdict, spec, looks, _ = await verify(criteria, {})
+
+    assert outcomes(verdict) == ["pass", "fail", "cannot_check"] and looks == []
+    assert not passes(verdict, spec)
+    evidence = [finding.evidence for finding in verdict.findings]
+    assert evidence[0][1].startswith("sha256 ") and evidence[1][1] == "exit code 1"
+    assert all("notes.txt" in cited or "false" in cited for cited, *_ in evidence[:2]) and evidence[2]
+
+
+async def test_every_finding_names_what_it_rests_on(verify):
+    evidence = [Evidence(id="e1", tool="t", summary="stock -> 3")]
+
+    verdict, _, _, _ = await verify(
+        [Check("small", lambda value: value < 10), LOOK, JUDGE], 3, {"shown": True}, sure(0.9), evidence
+    )
+
+    cited = [finding.evidence for finding in verdict.findings]
+    assert cited == [(RESULT,), ('["look", {}]',), (RESULT, "e1")]

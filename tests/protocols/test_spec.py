@@ -1,6 +1,10 @@
 """A spec says what done means; a verdict is weighed by code and never by what it says of itself."""
 
 import itertools
+import operator
+import re
+from functools import partial
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
@@ -18,7 +22,7 @@ from punchlist.protocols import (
     passes,
 )
 from punchlist.protocols.messages import Anomaly, Finding, Verdict
-from punchlist.protocols.spec import ToolCall, ToolCheck, weigh
+from punchlist.protocols.spec import ToolCall, ToolCheck, weigh, without_each
 
 
 class Order(BaseModel):
@@ -65,6 +69,70 @@ def test_a_tool_check_compares_the_fields_that_are_expected() -> None:
     assert check.find({"status": "open", "lines": {"mug": 2}}).outcome == "fail"
     assert check.find({"status": "paid", "lines": {"mug": True}}).outcome == "fail"
     assert ToolCheck("t", ToolCall("count"), lambda n: n == 3).find(3).outcome == "pass"
+
+
+@pytest.mark.parametrize("answer", [1, 0, [], ["x"], re.match("a", "a"), object()])
+def test_what_is_no_answer_says_neither_yes_nor_no(answer: Any) -> None:
+    finding = Check("c", lambda result: answer).find(None)
+
+    assert finding.outcome == "cannot_check" and "neither True, False" in finding.why
+
+
+def test_a_blank_complaint_is_a_fail_with_a_reason() -> None:
+    finding = Check("c", lambda result: " ").find(None)
+
+    assert finding.outcome == "fail" and finding.why == "the check returned False"
+
+
+def test_a_coroutine_function_is_refused_when_the_check_is_made() -> None:
+    async def looks(result: Any) -> bool:
+        return True
+
+    for make in (
+        lambda: Check("c", cast("Any", looks)),
+        lambda: ToolCheck("t", ToolCall("x"), cast("Any", looks)),
+    ):
+        with pytest.raises(ValueError, match="coroutine function"):
+            make()
+
+
+def test_an_expected_empty_object_is_an_empty_one() -> None:
+    check = ToolCheck("basket", ToolCall("basket"), {"lines": {}})
+
+    assert check.find({"lines": {}}).outcome == "pass"
+    assert check.find({"lines": {"mug": 1}}).outcome == "fail"
+
+
+def test_a_reason_is_short_whatever_a_tool_returned() -> None:
+    finding = ToolCheck("t", ToolCall("x"), "mug").find("x" * 50_000_000)
+
+    assert finding.outcome == "fail" and len(finding.why) < 3000
+
+
+def test_a_schema_that_needs_a_field_must_refuse_a_result_of_nothing() -> None:
+    class Free(BaseModel):
+        note: str = ""
+
+    assert Schema(Order, must_refuse=[3]).faults() == (None, {}, 3)
+    assert Schema(Free).faults() == ()
+
+
+def test_planted_faults_are_made_from_a_good_result() -> None:
+    assert without_each({"item": "mug", "count": 2}) == [{"count": 2}, {"item": "mug"}]
+
+
+def test_the_hash_tells_how_sure_a_judge_must_be_and_what_a_partial_function_was_given() -> None:
+    judges = [Judge("q"), Judge("q", sure=0.6), Judge("q", judges=3), Judge("q", ask_person_below=0.9)]
+    checks = [Check("c", partial(operator.eq, number)) for number in (1, 2)]
+
+    assert len({Spec([criterion]).hash for criterion in [*judges, *checks]}) == 6
+    assert Judge("q").describe().text == "q"
+
+
+def test_several_findings_about_one_criterion_count_as_their_worst() -> None:
+    twice = findings(schema="pass", positive="pass") + findings(positive="cannot_check")
+
+    assert weigh(twice, (), SPEC.describe()) == "cannot_check"
 
 
 def test_only_required_passes_and_nothing_open_pass() -> None:
