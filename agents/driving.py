@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
 
+from ..core_model.errors import CoreModelError
 from ..protocols.errors import JournalError, ProtocolViolation
 from ..protocols.messages import (
     Answer,
@@ -46,12 +47,14 @@ from ..protocols.tasks import (
     StopWork,
     Supersede,
     Tick,
+    VerifierLost,
     WorkerLost,
     WorkerTask,
 )
+from ..tools.errors import SiteUnreachable
 from . import performing
 from .board import CONFIRMED, Board
-from .budget import Part, used
+from .budget import BudgetExhausted, Part, used
 from .consulting import Consulting
 from .crew import Crew
 from .drive import Drive
@@ -59,6 +62,7 @@ from .ending import latest_flaws
 from .events import Said, Stood
 from .jobs import Job
 from .looking import look
+from .mind import Truncated
 from .people import NobodyThere
 from .verifier import Verifier
 
@@ -434,7 +438,14 @@ class Driver:
         drive, crew = self.drive, self.crew
         seeing = partial(look, crew.journal, crew.run, crew.workers, drive, self.lane, verify)
         verifier = Verifier(self.mind, seeing)
-        verdict = await verifier.verify(drive.work.spec, verify, task=self.id, attempt=envelope.attempt)
+        try:
+            verdict = await verifier.verify(drive.work.spec, verify, task=self.id, attempt=envelope.attempt)
+        except (BudgetExhausted, SiteUnreachable, CoreModelError, Truncated, JournalError):
+            raise
+        except Exception as error:  # a verifier that breaks down is asked again, boundedly
+            self._note("breakdown", f"the verifier: {error!r}")
+            drive.inbox.put_nowait(VerifierLost(now=time.time(), verifier=drive.state.verifier))
+            return
         answer = Envelope(
             id=new_id(), run=crew.run, task=envelope.task, attempt=envelope.attempt,
             generation=envelope.generation, sender=drive.state.verifier, recipient=drive.state.name,

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from ..protocols.journal import Journal
 from ..protocols.messages import Verify, new_id
+from ..tools.errors import ToolError, UnknownTool
 from .acting.attempt import Assignment
 from .agent import Agent
 from .checking.checks import Page
@@ -48,10 +49,14 @@ async def look(
     known = [each for each in workers if each.name == lane.worker]
     worker = (known or [each for each in workers if each.has(drive.job.needs)])[0]
     if tool != LOOK:
-        item = next(each for each in worker.functions if each.name == tool)
+        item = next((each for each in worker.functions if each.name == tool), None)
+        if item is None:
+            raise UnknownTool(tool, tuple(each.name for each in worker.functions))
         return await item.run(item.validate(dict(args)), new_id())
     url = verify.result.get("url") if isinstance(verify.result, dict) else None
     session = worker.live(drive.lane)
+    if session is None and worker.browser is None:
+        raise ToolError(f"Worker {worker.name!r} has no browser: there is no page to look at.")
     if session is None:  # after a restart: the same cookies, at the page that was reported
         stage, start = drive.work.stage, url if isinstance(url, str) else lane.url
         order = Assignment(run, drive.id, 0, stage, (), drive.lane, False, lane.storage, start)

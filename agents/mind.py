@@ -132,6 +132,7 @@ class Mind:
         options: Sequence[str] = JUDGEMENTS,
         task: str = "",
         attempt: int = 0,
+        seed: int = 0,
     ) -> tuple[str, float]:
         """The option that the answer begins with most likely, and its probability among them.
 
@@ -140,12 +141,13 @@ class Mind:
 
         Args:
             options: None of them begins with another one.
+            seed: Judgements with different seeds are independent, where they are votes.
         """
         from ..core_model.generation import normalise
 
         self.budget.check()
         if not self.model.capabilities.score:
-            return await self._vote(question, options, task, attempt)
+            return await self._vote(question, options, task, attempt, seed)
         scores = await self.model.score(_messages(question), options)
         best = scores.index(max(scores))
         confidence = normalise(scores)[best]
@@ -154,14 +156,14 @@ class Mind:
         return options[best], confidence
 
     async def _vote(
-        self, question: Question, options: Sequence[str], task: str, attempt: int
+        self, question: Question, options: Sequence[str], task: str, attempt: int, seed: int
     ) -> tuple[str, float]:
         from ..core_model.sampling import Sampling
 
         votes: Counter[str] = Counter()
-        for seed in range(VOTES):
+        for vote in range(seed * VOTES, (seed + 1) * VOTES):
             self.budget.check()
-            sampling = Sampling(temperature=1.0, seed=seed, max_tokens=ANSWER_TOKENS)
+            sampling = Sampling(temperature=1.0, seed=vote, max_tokens=ANSWER_TOKENS)
             said = await self._one(question, sampling, task, attempt)
             votes.update(option for option in options if said.startswith(option))
         [(option, count)] = votes.most_common(1) or [("", 0)]

@@ -14,21 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Question:
-    """One question to a model: the instructions' file, the user text, and the grammar of the answer.
-
-    Attributes:
-        grammar: In the notation of lark, or compiled.
-    """
+    """One question to a model: the instructions' file, the user text, and the grammar of the answer."""
 
     role: str
     text: str
-    grammar: str | Grammar
+    grammar: str
 
     def compiled(self) -> Grammar:
         """The grammar as a model takes it."""
         from ..core_model.grammar import Grammar
 
-        return Grammar.lark(self.grammar) if isinstance(self.grammar, str) else self.grammar
+        return Grammar.lark(self.grammar)
 
     def system(self) -> str:
         """The instructions of this role, for models that were not trained on it."""

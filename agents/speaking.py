@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..protocols.messages import Ask, Decline, Failed, Progress, Report
@@ -23,8 +23,21 @@ from .question import Question
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
+    from ..core_model.grammar import Grammar
     from ..tools.permissions import Policy
     from .mind import Mind
+
+
+@dataclass(frozen=True)
+class Turn(Question):
+    """What a speaker is asked; `legal` is the grammar of what it may say now."""
+
+    legal: Grammar
+
+    def compiled(self) -> Grammar:
+        """See `Question.compiled`."""
+        return self.legal
+
 
 MOST_WORDS = 12
 """Messages of one attempt before it counts as going round in circles."""
@@ -52,7 +65,7 @@ class Speaker(Agent):
         heard: list[str] = []
         for _ in range(MOST_WORDS):
             grammar = legal_grammar([order.talk.state()], "worker", result=shape)
-            question = Question("speak", "\n".join([*_told(order), *heard, "say:"]), grammar)
+            question = Turn("speak", "\n".join([*_told(order), *heard, "say:"]), "", grammar)
             answer = await mind.ask(question, task=order.task, attempt=order.attempt)
             try:
                 message = read_legal(answer).message

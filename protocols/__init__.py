@@ -7,14 +7,28 @@ state machine is in `protocols.states`, the journal in `protocols.journal`.
 from .errors import ProtocolError, ProtocolViolation
 from .messages import Envelope, Evidence, Message, new_id
 from .outcome import Confirmed, Cost, Failed, Outcome, PunchItem, Unverified
-from .spec import Check, Judge, Schema, Spec, ToolCall, ToolCheck, passes
+from .spec import (
+    NOTHING,
+    Check,
+    Exhibit,
+    Judge,
+    Schema,
+    Spec,
+    ToolCall,
+    ToolCheck,
+    open_questions,
+    passes,
+    without_each,
+)
 
 __all__ = [
+    "NOTHING",
     "Check",
     "Confirmed",
     "Cost",
     "Envelope",
     "Evidence",
+    "Exhibit",
     "Failed",
     "Judge",
     "Message",
@@ -28,5 +42,7 @@ __all__ = [
     "ToolCheck",
     "Unverified",
     "new_id",
+    "open_questions",
     "passes",
+    "without_each",
 ]

@@ -127,7 +127,9 @@ class Judging:
         asked = question_of(judge, arranged(exhibit, number))
         options = list(roles.JUDGEMENTS) if exhibit.page else [f"1 {outcome}" for outcome in OUTCOMES]
         turned = options[number % 3 :] + options[: number % 3]
-        said, confidence = await self.mind.judge(asked, options=turned, task=self.task, attempt=self.attempt)
+        said, confidence = await self.mind.judge(
+            asked, options=turned, task=self.task, attempt=self.attempt, seed=number
+        )
         return Judgement(said.removeprefix("1 "), confidence)
 
     async def _quoted(self, finding: Finding, asked: Question, judge: Judge, exhibit: Exhibit) -> Finding:

@@ -110,7 +110,6 @@ async def _shares(model: Model, question: Question) -> dict[Outcome, float]:
     """Probabilities of the outcomes, or shares of votes."""
     if model.capabilities.score:
         return await weigh(model, question)
-    from ...core_model.grammar import Grammar
     from ...core_model.sampling import Sampling
 
     messages: list[Message] = [
@@ -120,7 +119,7 @@ async def _shares(model: Model, question: Question) -> dict[Outcome, float]:
     said: list[str] = []
     for seed in range(VOTES):
         sampling = Sampling(temperature=1.0, seed=seed, max_tokens=MOST_TOKENS)
-        made = await model.generate(messages, sampling=sampling, grammar=Grammar.lark(question.grammar))
+        made = await model.generate(messages, sampling=sampling, grammar=question.compiled())
         said.append(made.text.strip() if made.stop_reason == "stop" else "")
     return {outcome: sum(each.startswith(f"1 {outcome}") for each in said) / VOTES for outcome in OUTCOMES}
 

@@ -130,14 +130,13 @@ KINDS = ("use", "unseen", "verify", "recall")
 
 async def _say(model: Model, question: Question, *, free: bool = False) -> str:
     """The likeliest answer; empty where it was cut."""
-    from ...core_model.grammar import Grammar
     from ...core_model.sampling import Sampling
 
     messages: list[Message] = [
         {"role": "system", "content": question.system()},
         {"role": "user", "content": question.text},
     ]
-    grammar = None if free else Grammar.lark(question.grammar)
+    grammar = None if free else question.compiled()
     made = await model.generate(messages, sampling=Sampling(max_tokens=MOST_TOKENS), grammar=grammar)
     return made.text.strip() if made.stop_reason == "stop" else ""
 

@@ -228,6 +228,19 @@ async def test_a_person_decides_what_cannot_be_checked_and_it_is_recorded_as_the
         assert (findings["it is good"].by, findings["it is there"].by) == ("ada", "")
 
 
+async def test_a_verifier_that_breaks_down_again_and_again_confirms_nothing(manager):
+    class Breaking(Check):
+        def find(self, result):
+            raise RuntimeError("broken")
+
+    plan = Plan()
+    plan.task("it", "it", spec=[Breaking("odd", lambda result: True)])
+
+    outcome = await last(manager(lambda brief: "made").stream(plan))
+
+    assert isinstance(outcome, Unverified)
+
+
 async def test_a_decision_about_a_verdict_survives_a_restart(manager, tmp_path):
     plan = Plan()
     plan.task("it", "it", spec=[Check("it is good", lambda result: False)])
