@@ -335,6 +335,22 @@ class Record:
         return [item for task in self.tasks.values() for item in _punch_items(task)]
 
 
+def reasons_of(task: TaskRecord) -> list[str]:
+    """Why a task is not confirmed, as its last messages tell; empty where it is or goes on."""
+    if task.status == "confirmed" or not task.attempts:
+        return []
+    last = [each for each in task.attempts.values() if each.end is not None or each.verdicts]
+    if not last:
+        return []
+    end = last[-1].end
+    if end is not None:
+        reason = text(end.body.get("reason")) or text(end.body.get("message"))
+        return [reason] if reason else []
+    return [
+        f"{criterion}: {why}" if criterion else why for criterion, why in wrong_of(last[-1].verdicts[-1].body)
+    ]
+
+
 def read_run(journal: Journal, info: RunInfo, status: str = "") -> Record:
     """The record of one run of a journal.
 

@@ -27,7 +27,7 @@ from ..reasoning.picture import cost_line, draw, end_line
 from ..reasoning.trace import Trace
 from .attempts import deed_row, task_parts, task_table
 from .markup import badge, block, counted, dim, facts, fold, grid, listing, paragraph, seconds, section, tone
-from .record import ModelCall, Record, Spoken, read_run
+from .record import ModelCall, Record, Spoken, read_run, reasons_of
 from .swimlanes import timeline
 from .values import listed, one_line
 
@@ -36,6 +36,9 @@ MOST_TREES = 12
 
 MOST_ITEMS = 500
 """Items of the punch list, and alarms, that are shown."""
+
+MOST_REASONS = 20
+"""Reasons at the head of the page why tasks are not confirmed."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """The page's content security policy: nothing runs, nothing is fetched."""
@@ -157,6 +160,11 @@ def _head(record: Record, source: Path | str) -> str:
     done = sum(task.status == "confirmed" for task in record.tasks.values())
     sentence = SENTENCES.get(record.status, "")
     tasks = f"{done} of {counted(len(record.tasks), 'task')} confirmed. " if record.tasks else ""
+    reasons = [
+        f"{one_line(task.title or task.id)}: {one_line(reason, 400)}"
+        for task in record.tasks.values()
+        for reason in reasons_of(task)
+    ][:MOST_REASONS]
     tiles = {
         "tokens": f"{cost.tokens:,}",
         "model calls": f"{cost.model_calls:,}",
@@ -174,7 +182,7 @@ def _head(record: Record, source: Path | str) -> str:
         f'<p class="kicker">Punchlist · report of a run · {clean(info.run)}</p>'
         f"<h1>{clean(info.goal[:4000])}</h1>"
         f'<p class="said-so {tone(record.status)}">{badge(record.status)} {clean(tasks + sentence)}</p>'
-        f'<div class="tiles">{shown}</div><p class="dim">Began {began}, last row {last}, '
+        f'{listing(reasons)}<div class="tiles">{shown}</div><p class="dim">Began {began}, last row {last}, '
         f"{counted(record.rows, 'row')}{f' of {clean(str(source))}' if source else ''}.</p>"
     )
 
