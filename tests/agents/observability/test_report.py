@@ -84,13 +84,13 @@ def read(html: str) -> tuple[list[str], str]:
 
 def spoiled(value: Any, name: str, salt: int) -> Any:
     """A body of which every text is hostile; with salt 0 also those that decide what a row means."""
-    if isinstance(value, dict):
+    if fields := table(value):
         return {
             name: item if salt and name in PLACES else spoiled(item, name, salt)
-            for name, item in table(value).items()
+            for name, item in fields.items()
         }
-    if isinstance(value, list):
-        return [spoiled(item, name, salt) for item in listed(value)]
+    if items := listed(value):
+        return [spoiled(item, name, salt) for item in items]
     if not isinstance(value, str):
         return value
     place = int(hashlib.sha256(f"{name}{value}{salt}".encode("utf-8", "replace")).hexdigest(), 16)
