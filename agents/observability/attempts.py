@@ -195,7 +195,7 @@ def _call_row(call: ToolCall) -> str:
     repeats = tag(f"again {call.repeats}×") if call.repeats else ""
     side = tag(call.recovery, RECOVERY.get(call.recovery, "")) if not call.checking else tag("look")
     summary = (
-        f'<span class="what"><b>{clean(call.tool)}</b> {clean(one_line(doing_of(call), 110))} '
+        f'<span class="what"><b>{clean(call.tool)}</b> {clean(one_line(call.doing(), 110))} '
         f'<span class="dim">{clean(one_line(came_of(call), 110))}</span></span>'
         f'<span class="side">{state}{repeats}{side}</span>'
     )
@@ -228,16 +228,6 @@ def _alarm_row(alarm: Raised) -> str:
         f'<span class="side">{badge(alarm.advice)}</span>'
     )
     return fold(summary, listing(alarm.evidence), "d alarm")
-
-
-def doing_of(call: ToolCall) -> str:
-    """What a call did, in words that outlive the page where the tool is the browser."""
-    action = table(table(table(call.result).get("value")).get("action"))
-    if not action:
-        return text(call.args.get("action")) or one_line(dict(call.args))
-    name = text(table(action.get("element")).get("name"))
-    typed = text(action.get("text"))
-    return " ".join(filter(None, (text(action.get("verb")), name, f"= {typed}" if typed else "")))
 
 
 def came_of(call: ToolCall) -> str:

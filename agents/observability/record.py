@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from ...protocols.journal import Journal, Row, RunInfo
 from ...protocols.outcome import Cost, PunchItem
 from ..budget import used
-from .values import listed, number, table, text, whole
+from .values import listed, number, one_line, table, text, whole
 
 PERSONAL = ("person", "worker_lost", "verifier_lost")
 """Events that are no messages and stand in the timeline all the same."""
@@ -89,6 +89,14 @@ class ToolCall:
     repeats: int = 0
     ended: float | None = None
     checking: bool = False
+
+    def doing(self) -> str:
+        """What it did, in words that outlive the page where the tool is the browser."""
+        action = table(table(table(self.result).get("value")).get("action"))
+        if not action:
+            return text(self.args.get("action")) or one_line(dict(self.args))
+        name, typed = text(table(action.get("element")).get("name")), text(action.get("text"))
+        return " ".join(filter(None, (text(action.get("verb")), name, f"= {typed}" if typed else "")))
 
 
 @dataclass(frozen=True)
