@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from punchlist.agents.observability.record import record_of
 from punchlist.agents.observability.sightings import watched
 from punchlist.agents.watch import ALARM, FIRST, LADDER, Alarm, Sighting, Watch, WatchLimits
 from punchlist.protocols.journal import Row, RunInfo
+from punchlist.protocols.messages import Assign, Redo
 
 from .doubles import GOAL, ORDER_GOAL, ORDER_PLAN, PLAN, knowing
 
@@ -140,7 +142,7 @@ def test_cost_alone_is_an_alarm_once_there_were_some_actions() -> None:
     rounds = [Sighting(f"do {n}", state, changed=True, tokens=9000) for n, state in enumerate("ABCABC")]
 
     assert kinds(alarms(Watch(), *rounds)) == ["no_progress"]
-    assert alarms(Watch(), Sighting("think", "A", tokens=500_000)) == []
+    assert alarms(Watch(), Sighting("look", "A"), Sighting("think", "A", tokens=500_000)) == []
 
 
 @pytest.mark.parametrize("progress", ["step", "criterion", "state"])
@@ -173,6 +175,18 @@ def test_an_alarm_that_comes_again_goes_up_the_ladder_over_attempts() -> None:
 
     assert [alarm.advice for alarm in found] == [*LADDER, "stop"]
     assert [alarm.times for alarm in found] == [1, 2, 3, 4, 5]
+
+
+def test_what_was_done_in_the_attempt_before_is_not_counted_again() -> None:
+    """A redo in a fresh session sees the same pages, and does much of the same."""
+    watch, attempt = Watch(), [Sighting(f"click {n}", f"page {n}", changed=True) for n in range(20)]
+
+    found = list[Alarm]()
+    for _ in range(4):
+        watch.began(PLAN_OF_TWO)
+        found += alarms(watch, *attempt)
+
+    assert found == []
 
 
 def test_a_criterion_that_newly_passes_begins_the_ladder_anew_and_one_that_passed_before_does_not() -> None:
@@ -261,7 +275,7 @@ def test_the_same_run_with_an_action_that_goes_on_and_on_raises_one() -> None:
     rows = demo()
     place = next(n for n, row in enumerate(rows) if row.kind == "intent")
     pair = rows[place], next(row for row in rows if row.kind == "outcome" and row.key == rows[place].key)
-    more = [Row(**{**vars(row), "key": f"{row.key}.{n}"}) for n in range(4) for row in pair]
+    more = [replace(row, key=f"{row.key}.{n}") for n in range(4) for row in pair]
 
     found = watched(record_of(RunInfo("r", "g", {}, "", 0.0, 0.0), [*rows[:place], *more, *rows[place:]]))
 
@@ -278,7 +292,7 @@ async def test_a_live_run_that_is_confirmed_raises_no_alarm(
 
     watches, state, found = dict[str, Watch](), "", list[Alarm]()
     for event in events:
-        if isinstance(event, Said) and event.envelope.kind in ("assign", "redo"):
+        if isinstance(event, Said) and isinstance(event.envelope.body, Assign | Redo):
             name = event.envelope.task.removeprefix(f"{event.envelope.run}.")
             watches.setdefault(name, Watch()).began(event.envelope.body.plan)
         elif isinstance(event, Looked):
