@@ -12,11 +12,11 @@ from .record import AttemptRecord, Deed, ModelCall, Raised, Record, TaskRecord, 
 from .swimlanes import criteria_lines, evidence_list, findings
 from .values import listed, number, one_line, table, text
 
-ROOM = 6_000_000
+ROOM = 2_500_000
 """Characters of tasks told in full; beyond them a task keeps orders, reports and verdicts, and loses what was
-done in between. A browser shows a page of this size at once."""
+done in between. Much more makes a browser slow to open the page and to react."""
 
-MOST_TASKS = 400
+MOST_TASKS = 200
 """Tasks that have a part of their own, those with trouble first; the table has more."""
 
 MOST_LINES = 3000

@@ -37,6 +37,9 @@ MOST_TREES = 12
 MOST_ITEMS = 500
 """Items of the punch list, and alarms, that are shown."""
 
+LARGE = 1_000_000
+"""Characters from which on a browser lays out only the parts of the page that are looked at."""
+
 MOST_REASONS = 20
 """Reasons at the head of the page why tasks are not confirmed."""
 
@@ -142,11 +145,12 @@ def page(record: Record, traces: Sequence[Trace] = (), source: Path | str = "") 
         say(f"rows that repeat what is shown, or hold cookies and prompts: {', '.join(others)}")
     style = resources.files(__package__ or "").joinpath("report.css").read_text(encoding="utf-8")
     title = clean(one_line(record.info.goal, 80))
+    large = ' class="large"' if len(body) > LARGE else ""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{style}</style></head><body>"
+        f"<title>{title}</title><style>{style}</style></head><body{large}>"
         f"<header>{_head(record, source)}</header><nav>{links}<a href='#rest'>Left out</a></nav>{body}"
         f"{section('rest', 'Left out', listing(left_out) or paragraph('Nothing.'))}</body></html>"
     )
@@ -192,7 +196,8 @@ def _punch_list(record: Record, say: Say) -> str:
     if not record.tasks:
         return ""
     if not items:
-        return paragraph("Empty: nothing failed on the way.")
+        ended = record.status in ("confirmed", "unverified", "failed", "cancelled")
+        return paragraph(f"Empty: nothing failed {'on the way' if ended else 'so far'}.")
     if len(items) > MOST_ITEMS:
         say(f"{len(items) - MOST_ITEMS:,} of {len(items):,} items of the punch list, mended ones first")
         items = sorted(items, key=lambda item: bool(item.mended))[:MOST_ITEMS]

@@ -75,6 +75,11 @@ def _changed(call: ToolCall) -> bool | None:
         return None if call.recovery == "pure" else call.status == "ok"
     if text(action.get("verb")) in LOOKING:
         return None
+    return _moved(effect)
+
+
+def _moved(effect: dict[str, JsonValue]) -> bool:
+    """Whether a page is another one than before, be it that something was done or that time passed."""
     opened = effect.get("dialog") is not None or effect.get("new_tab") is True
     return opened or effect.get("url_changed") is True or effect.get("dom_changed") is True
 
@@ -85,7 +90,7 @@ def _after(call: ToolCall, before: str) -> str:
     effect = table(table(value.get("result")).get("effect"))
     if not effect:
         return json.dumps([call.tool, table(call.result).get("value", call.result)], default=str)
-    if _changed(call) is not True:
+    if not _moved(effect):
         return before
     element = table(table(value.get("action")).get("element"))
     told: list[JsonValue] = [

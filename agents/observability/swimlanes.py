@@ -12,7 +12,7 @@ from .markup import bar, block, counted, facts, fold, listing, paragraph
 from .record import Record, Spoken, ended_as, wrong_of
 from .values import listed, one_line, table, text
 
-MOST_MESSAGES = 1500
+MOST_MESSAGES = 1000
 """Messages that are shown; notes of progress and accepts go first, then what lies in the middle."""
 
 MOST_LANES = 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from ..doubles import ORDER_GOAL, ORDER_PLAN, PaperShop, knowing
 pytest.importorskip("opentelemetry.sdk.trace", reason='needs OpenTelemetry: pip install "punchlist[otel]"')
 
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -248,6 +249,37 @@ def test_the_current_span_can_be_put_on_envelopes(collected: Collected) -> None:
         inside = current_trace()
 
     assert outside == "" and f"{span.get_span_context().span_id:016x}" in inside
+
+
+async def test_a_collector_takes_the_spans_over_the_wire(recorded: Any) -> None:
+    """OTLP over gRPC, to a server on this machine that speaks the collector's protocol."""
+    grpc = pytest.importorskip("grpc", reason="needs the exporter's grpc")
+    exporter = pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc.trace_exporter")
+    service = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc")
+    messages = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
+    path, _ = await recorded()
+    taken: list[str] = []
+
+    class Collector(service.TraceServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:
+            scopes = [scope for resource in request.resource_spans for scope in resource.scope_spans]
+            taken.extend(span.name for scope in scopes for span in scope.spans)
+            return messages.ExportTraceServiceResponse()
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    service.add_TraceServiceServicer_to_server(Collector(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    provider = TracerProvider()
+    provider.add_span_processor(
+        BatchSpanProcessor(exporter.OTLPSpanExporter(endpoint=f"http://127.0.0.1:{port}", insecure=True))
+    )
+
+    made = Spans(provider).from_journal(path)
+    provider.shutdown()
+    server.stop(None).wait(5)
+
+    assert len(taken) == made and taken.count("invoke_agent worker 1") == 4
 
 
 def test_without_opentelemetry_an_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
