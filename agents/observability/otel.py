@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from ...protocols.journal import Journal
+from ...protocols.messages import Assign
 from ...tools.browser.actions import VERBS
 from ..cli.board import WENT_WRONG
 from ..events import Acted, Ended, Event, Planned, Said, Stood, Thought
@@ -354,6 +355,7 @@ class _Live:
         self._tasks: dict[str, Span] = {}
         self._attempts: dict[str, Span] = {}
         self._refused: set[str] = set()
+        self._optional: dict[str, frozenset[str]] = {}
         self._number = 0
 
     def take(self, event: Event) -> None:
@@ -430,6 +432,9 @@ class _Live:
         name = envelope.task.removeprefix(f"{envelope.run}.")
         if name not in self._tasks and envelope.kind in ("assign", "redo"):
             self._tasks[name] = self._told.task(name, self._titles.get(name, event.title), whole, at)
+        if isinstance(envelope.body, Assign):
+            criteria = envelope.body.spec.criteria
+            self._optional[name] = frozenset(each.name for each in criteria if not each.required)
         if envelope.kind in ("assign", "redo"):
             self._end_attempt(name, "refused" if name in self._refused else "failed", at)
             self._refused.discard(name)
@@ -443,7 +448,7 @@ class _Live:
                 0, at, "verdict", envelope.sender, envelope.recipient, name, envelope.attempt, body
             )
             self._told.verdict(self._attempts[name], spoken)
-            if wrong_of(body):
+            if wrong_of(body, self._optional.get(name, frozenset())):
                 self._refused.add(name)
         elif envelope.kind == "confirm":
             self._end_attempt(name, "confirmed", at)

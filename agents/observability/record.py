@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
@@ -37,6 +37,9 @@ class Spoken:
         at: Seconds since 1970.
         body: The typed message as JSON, its `kind` included.
         again: It was sent before, under the same id.
+        trace: W3C trace context, or "".
+        wrong: What a verdict refuses; see `wrong_of`.
+        by_person: A person did it.
     """
 
     seq: int
@@ -49,6 +52,8 @@ class Spoken:
     body: dict[str, JsonValue]
     again: bool = False
     trace: str = ""
+    wrong: tuple[tuple[str, str], ...] = ()
+    by_person: bool = False
 
 
 @dataclass
@@ -143,7 +148,7 @@ class AttemptRecord:
         if self.end is not None:
             words = {"confirm": "confirmed", "failed": "failed", "decline": "declined"}
             return words.get(self.end.kind) or ended_as(self.end.body)
-        if any(wrong_of(verdict.body) for verdict in self.verdicts):
+        if any(verdict.wrong for verdict in self.verdicts):
             return "refused"
         return "reported" if self.report is not None else "open"
 
@@ -177,6 +182,11 @@ class TaskRecord:
         """The attempt of that number, made when it is first heard of."""
         of = self.generation if generation is None else generation
         return self.attempts.setdefault((of, number), AttemptRecord(number, of))
+
+    def optional(self) -> frozenset[str]:
+        """Names of the criteria that need not pass."""
+        rows = [table(each) for each in self.criteria]
+        return frozenset(text(each.get("name")) for each in rows if each.get("required") is False)
 
     def tokens(self) -> int:
         """Model tokens that it took."""
@@ -277,6 +287,7 @@ class Record:
     def _said(self, row: Row, envelope: dict[str, JsonValue]) -> None:
         body = table(envelope.get("body"))
         mark = text(envelope.get("id"))
+        task = self._task(row.task)
         spoken = Spoken(
             row.seq,
             number(envelope.get("sent_at")) or row.at,
@@ -288,10 +299,10 @@ class Record:
             body,
             bool(mark) and mark in self._heard,
             text(envelope.get("trace")),
+            wrong_of(body, task.optional()) if body.get("kind") == "verdict" else (),
         )
         self._heard.add(mark)
         self.messages.append(spoken)
-        task = self._task(row.task)
         task.generation = max(task.generation, whole(envelope.get("generation")))
         attempt = task.attempt(spoken.attempt, whole(envelope.get("generation")) or None)
         attempt.began = attempt.began or row.at
@@ -307,7 +318,7 @@ class Record:
         who = text(event.get("person")) or text(event.get("worker")) or text(event.get("verifier"))
         said = text(act.get("kind")) or kind
         spoken = Spoken(row.seq, row.at, said, who or "person", "manager", row.task, row.attempt, act)
-        self.messages.append(spoken)
+        self.messages.append(replace(spoken, by_person=kind == "person"))
         self._task(row.task)
 
     def _called(self, row: Row, body: dict[str, JsonValue]) -> None:
@@ -341,6 +352,13 @@ class Record:
     def punch_list(self) -> list[PunchItem]:
         """Everything that failed on the way, and how it was mended, as the messages tell."""
         return [item for task in self.tasks.values() for item in _punch_items(task)]
+
+
+def told_of(verdict: Spoken) -> list[str]:
+    """What a verdict refuses, a line each."""
+    return [
+        f"{criterion}: {why or 'it does not pass'}" if criterion else why for criterion, why in verdict.wrong
+    ]
 
 
 def reasons_of(task: TaskRecord) -> list[str]:
@@ -381,15 +399,25 @@ def record_of(info: RunInfo, rows: Iterable[Row]) -> Record:
     return record
 
 
-def wrong_of(verdict: dict[str, JsonValue]) -> list[tuple[str, str]]:
-    """What a verdict refuses: (criterion or "", why) of each finding that is no pass and of each anomaly."""
-    found = [
-        (text(each.get("criterion")), text(each.get("why")) or text(each.get("outcome")))
-        for each in map(table, listed(verdict.get("findings")))
-        if each.get("outcome") != "pass"
-    ]
+def wrong_of(
+    verdict: dict[str, JsonValue], optional: frozenset[str] = frozenset()
+) -> tuple[tuple[str, str], ...]:
+    """What a verdict refuses, weighed as the protocol weighs it; empty where it passes.
+
+    Args:
+        optional: Names of the criteria that need not pass.
+
+    Returns:
+        (criterion or "", why) of each finding or anomaly that stands in the way.
+    """
+    found = [table(each) for each in listed(verdict.get("findings"))]
+    required = {text(each.get("outcome")) for each in found if text(each.get("criterion")) not in optional}
+    for standing in ("fail", "cannot_check"):
+        if standing in required:
+            bad = [each for each in found if each.get("outcome") == standing]
+            return tuple((text(each.get("criterion")), text(each.get("why"))) for each in bad)
     anomalies = map(table, listed(verdict.get("anomalies")))
-    return found + [("", f"{text(each.get('why'))}: {text(each.get('quote'))}") for each in anomalies]
+    return tuple(("", f"{text(each.get('why'))}: {text(each.get('quote'))}") for each in anomalies)
 
 
 def ended_as(body: dict[str, JsonValue]) -> str:
@@ -440,7 +468,7 @@ def _punch_items(task: TaskRecord) -> list[PunchItem]:
             continue
         later = right is not None and (right.generation, right.number) > place
         mended = f"confirmed in attempt {right.number}" if right is not None and later else ""
-        flaws = [flaw for verdict in attempt.verdicts[-1:] for flaw in wrong_of(verdict.body)]
+        flaws = [flaw for verdict in attempt.verdicts[-1:] for flaw in verdict.wrong]
         end = attempt.end
         if end is not None and end.kind == "failed":
             flaws.append(("", f"{text(end.body.get('error'))}: {text(end.body.get('message'))}"))

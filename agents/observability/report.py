@@ -217,7 +217,8 @@ def _punch_item(item: PunchItem, redo: Spoken | None) -> str:
     criterion = f"<b>{clean(one_line(item.criterion, 300))}</b>: " if item.criterion else ""
     where = dim(f"{one_line(item.task)}, attempt {item.attempt} → {how}")
     kind = "good" if item.mended else "bad"
-    return f'<div class="item {kind}">{criterion}{clean(one_line(item.why, 600))}<br>{where}</div>'
+    why = clean(one_line(item.why or "it does not pass", 600))
+    return f'<div class="item {kind}">{criterion}{why}<br>{where}</div>'
 
 
 def _alarms(record: Record, say: Say) -> str:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from ..reasoning.boxes import clean
 from .markup import bar, block, counted, facts, fold, listing, paragraph
-from .record import Record, Spoken, ended_as, wrong_of
+from .record import Record, Spoken, ended_as, told_of
 from .values import listed, one_line, table, text
 
 MOST_MESSAGES = 1000
@@ -56,6 +56,8 @@ class Lanes:
 def _ranks(spoken: Spoken) -> tuple[tuple[str, int], ...]:
     """The two parties of a message, each with the rank that its part in it gives."""
     kind, sender, recipient = spoken.kind, spoken.sender, spoken.recipient
+    if spoken.by_person:
+        return (sender, 0), (recipient, 1)
     if kind in ("assign", "redo"):
         return (sender, 1), (recipient, 2)
     if kind in ("verify", "resolve"):
@@ -66,7 +68,7 @@ def _ranks(spoken: Spoken) -> tuple[tuple[str, int], ...]:
         return (sender, 2 if sender != recipient else 1), (recipient, 1)
     if kind in ("confirm", "cancel"):
         return (sender, 1), (recipient, 4)
-    return (sender, 4 if sender == "manager" else 5), (recipient, 4)
+    return (sender, 4), (recipient, 4)
 
 
 def timeline(record: Record, left_out: Callable[[str], None]) -> str:
@@ -117,7 +119,7 @@ def _row(spoken: Spoken, lanes: Lanes, began: float, titles: dict[str, str]) -> 
     start = lanes.places.get(spoken.sender, 0)
     end = lanes.places.get(spoken.recipient, start)
     left, way = min(start, end), "to" if end > start else "back" if end < start else "self"
-    good = spoken.kind == "confirm" or (spoken.kind == "verdict" and not wrong_of(spoken.body))
+    good = spoken.kind == "confirm" or (spoken.kind == "verdict" and not spoken.wrong)
     bad = spoken.kind in WRONG or (spoken.kind == "verdict" and not good)
     kind = " ".join(
         filter(None, ("m", "good" if good else "bad" if bad else "", "routine" if _routine(spoken) else ""))
@@ -151,7 +153,7 @@ def gist(spoken: Spoken) -> str:
         case "verify":
             told = f"{counted(len(listed(table(body.get('spec')).get('criteria'))), 'check')} to make"
         case "verdict":
-            told = _verdict(body)
+            told = _verdict(spoken)
         case "confirm":
             told = f"minted by the runtime for attempt {body.get('attempt')}"
         case "cancel":
@@ -162,11 +164,10 @@ def gist(spoken: Spoken) -> str:
     return one_line(told, 220)
 
 
-def _verdict(body: dict[str, JsonValue]) -> str:
-    findings = listed(body.get("findings"))
+def _verdict(spoken: Spoken) -> str:
+    findings = listed(spoken.body.get("findings"))
     passed = sum(table(each).get("outcome") == "pass" for each in findings)
-    wrong = [f"{criterion}: {why}" if criterion else why for criterion, why in wrong_of(body)]
-    return "; ".join([f"{passed} of {counted(len(findings), 'check')} passed", *wrong])
+    return "; ".join([f"{passed} of {counted(len(findings), 'check')} passed", *told_of(spoken)])
 
 
 def contents(spoken: Spoken) -> str:

@@ -18,7 +18,16 @@ from punchlist.agents.observability.report import page, report_of, save_report
 from punchlist.agents.observability.swimlanes import MOST_MESSAGES, Lanes
 from punchlist.agents.observability.values import listed, table
 from punchlist.protocols.journal import Journal, Row, RunInfo
-from punchlist.protocols.messages import Accept, Assign, CriterionText, Envelope, SpecText
+from punchlist.protocols.messages import (
+    Accept,
+    Assign,
+    CriterionText,
+    Envelope,
+    Finding,
+    Report,
+    SpecText,
+    Verdict,
+)
 from punchlist.tools.browser.locate import find_browser
 
 from ..doubles import ORDER_GOAL, knowing
@@ -259,6 +268,54 @@ def test_many_workers_share_the_last_lane() -> None:
 
     assert lanes.names == ("manager", "w00", "w01", "w02", "w03", "w04", "w05", "24 more workers")
     assert lanes.places["w29"] == 7
+
+
+def test_a_person_and_a_lost_worker_stand_in_the_timeline() -> None:
+    act: JsonValue = {
+        "kind": "person",
+        "person": "ada",
+        "now": 1.0,
+        "act": {"kind": "take_over", "reason": "my turn"},
+    }
+    lost: JsonValue = {"kind": "worker_lost", "now": 2.0, "worker": "w"}
+    tick: JsonValue = {"kind": "tick", "now": 3.0}
+    rows = [
+        Row(n, "r", "1.use", 1, "event", "", float(n), {"event": e})
+        for n, e in enumerate((act, lost, tick), 1)
+    ]
+
+    record = record_of(RunInfo("r", "g", {}, "paused", 0.0, 0.0), rows)
+    words = read(page(record).html)[1]
+
+    assert Lanes.of(record.messages).names == ("ada", "manager", "w")
+    assert "take over" in words and "my turn" in words and "worker lost" in words
+    assert len(record.messages) == 2
+
+
+@pytest.mark.parametrize(("required", "outcome"), [(True, "refused"), (False, "reported")])
+def test_a_check_that_need_not_pass_refuses_nothing(required: bool, outcome: str) -> None:
+    criteria = (
+        CriterionText(name="must", type="check", text=""),
+        CriterionText(name="nice", type="judge", text="", required=required),
+    )
+    findings = (
+        Finding(criterion="must", outcome="pass"),
+        Finding(criterion="nice", outcome="fail", why="plain"),
+    )
+    bodies = (
+        envelope("1.use", 1, Assign(task="t", spec=SpecText(criteria=criteria, hash="h")), "manager", "w"),
+        envelope("1.use", 2, Report(result=1), "w", "manager"),
+        envelope("1.use", 3, Verdict(findings=findings), "verifier", "manager"),
+    )
+
+    record = record_of(
+        RunInfo("r", "g", {}, "running", 0.0, 0.0),
+        [Row(n, "r", "1.use", 1, "envelope", "", float(n), body) for n, body in enumerate(bodies)],
+    )
+
+    [attempt] = record.tasks["1.use"].attempts.values()
+    assert attempt.outcome == outcome
+    assert [item.criterion for item in record.punch_list()] == (["nice"] if required else [])
 
 
 @pytest.mark.browser
