@@ -106,7 +106,9 @@ def save_report(path: Path | str, out: Path | str, run: str | None = None, statu
         made = report_of(journal, infos[-1], status)
     file = Path(out)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with open(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as opened:
+    handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    os.fchmod(handle, 0o600)  # where it was there before
+    with open(handle, "w", encoding="utf-8") as opened:
         opened.write(made.html)
     return made
 

@@ -197,6 +197,7 @@ async def test_a_run_that_is_being_written_is_read_and_left_as_it_is(recorded: A
     with Journal.open(path) as writing:
         writing.append("decision", {"role": "late", "answer": "yes"}, run=writing.runs()[0].run)
         before = path.read_bytes()
+        (tmp_path / "a.html").write_text("what was there before, for all to read")
         save_report(path, tmp_path / "a.html", status="running")
 
         assert path.read_bytes() == before
