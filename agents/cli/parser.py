@@ -7,6 +7,7 @@ from typing import Any
 
 from ..evals.registry import Kind, abouts, taken
 from .arguments import MODEL, Formatter, add_budget, command, natural, port, positive, whole
+from .reporting_parser import add_report
 from .thinking_parser import add_export, add_strategy, add_think, add_tree, add_tuning
 
 EPILOG = """\
@@ -227,6 +228,7 @@ def _add_journal(commands: Any) -> None:
     show.add_argument("--run", metavar="RUN", help="which run of the file (default: the last)")
     show.add_argument("--kinds", metavar="A,B", help="only rows of these kinds, e.g. envelope,intent,outcome")
     show.add_argument("--json", action="store_true", help="print rows as JSON lines")
+    add_report(inner)
     add_tree(inner)
     add_export(inner)
     parser.set_defaults(folder=".punchlist", json=False)

@@ -164,7 +164,7 @@ class Ending:
 
     def _next(self) -> list[str]:
         path = shlex.quote(str(self.journal))
-        commands = [f"punchlist journal show {path}"]
+        commands = [f"punchlist journal report {path}", f"punchlist journal show {path}"]
         return [*commands, f"punchlist resume {path}"] if self.resumable else commands
 
 
