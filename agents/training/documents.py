@@ -41,9 +41,9 @@ Piece = tuple[str, float]
 """(text, weight in the loss); 0 is a prompt, 1 an answer, more where an answer has few tokens that teach."""
 
 SHARES = {
-    "act": 63,
-    "plan": 63,
-    "steps": 7,
+    "act": 75,
+    "plan": 95,
+    "steps": 8,
     "judge": 6,
     "reflect": 3,
     "use": 64,

@@ -46,6 +46,8 @@ def draw(rng: Random) -> Game:
     task = Task(verb, things[0], kind)
     others = things[1:]
     free = [place for place in house.places if place.name not in locked and place.kind != kind]
+    if not free:  # everything elsewhere is locked: no game
+        return draw(rng)
     lies = {thing: rng.choice(free).name for thing in task.things()}
     roomy = [place for place in house.places if place.name not in locked]
     lies |= {thing: rng.choice(roomy).name for thing in others}
