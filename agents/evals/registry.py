@@ -53,6 +53,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "conformance",
+        "scripted situations in which a refused result could pass for a success: what does the caller get?",
+        "conformance",
+        LEDGER | {"limit", "shard"},
+    ),
+    Measurement(
+        "eval",
         "kill",
         "SIGKILL at random moments of the main job, then resume",
         "kill",
