@@ -60,6 +60,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "faults",
+        "one planted fault a run, by six operators: detected, acted on, recovered, confirmed wrong",
+        "faults",
+        LEDGER | {"limit", "seed", "shard"},
+    ),
+    Measurement(
+        "eval",
         "kill",
         "SIGKILL at random moments of the main job, then resume",
         "kill",

@@ -110,8 +110,14 @@ async def play(
     *,
     redos: int = 2,
     tokens: int | None = None,
+    of: type[StagedRun] = StagedRun,
+    prepare: Callable[[StagedRun], None] | None = None,
 ) -> Played:
-    """Carry parts out to the end, in the journal at `path`; what that holds already is not done again."""
+    """Carry parts out to the end, in the journal at `path`; what that holds already is not done again.
+
+    Args:
+        of, prepare: Another kind of staged run, and what is to be set up in it before it begins.
+    """
     with Journal.open(path) as journal:
         known = journal.runs()
         run = known[-1].run if known else new_id()
@@ -119,10 +125,10 @@ async def play(
         events: list[Event] = []
         budget = Budget(tokens=tokens, cost=used(journal, run))
         mind = Mind(model, budget, journal, run, events.append)
-        work = StagedRun(
-            run, "a staged run", workers, mind, preset("unattended"), redos=redos, show=events.append
-        )
+        work = of(run, "a staged run", workers, mind, preset("unattended"), redos=redos, show=events.append)
         work.parts = parts
+        if prepare is not None:
+            prepare(work)
         try:
             outcome = await work.to_the_end()
         except OUR_ERRORS as error:
