@@ -56,7 +56,7 @@ MEASUREMENTS = (
         "conformance",
         "scripted situations in which a refused result could pass for a success: what does the caller get?",
         "conformance",
-        LEDGER | {"limit", "shard"},
+        LEDGER | {"limit", "shard", "peers"},
     ),
     Measurement(
         "eval",
@@ -127,6 +127,13 @@ MEASUREMENTS = (
         "the engine's GPU path at the shape of an 8B model, on a CUDA device",
         "engine_gpu",
         frozenset(),
+    ),
+    Measurement(
+        "bench",
+        "overhead",
+        "CPU time that the framework itself costs, with and without a journal, beside others (--peers)",
+        "overhead",
+        frozenset({"repeats", "peers"}),
     ),
     Measurement(
         "bench",

@@ -6,8 +6,11 @@ models; `must` of a situation says what the caller must get. Nothing of it depen
     situations               how many there are
     held                     of these, those in which the caller got what it must get
     seconds_cpu              CPU time of all of them
+    offered_<peer>           with `--peers DIR`: situations that can be set up in another framework
+    held_<peer>              of these, those in which its caller got what it must get
 
-settings.not_held names those that did not hold; settings.got has what the caller got in each.
+settings.not_held names those that did not hold; settings.got has what the caller got in each,
+settings.peers the same of other frameworks, with their versions (`peers/README.md` has the rules).
 
 What it does not cover: whether checks ask for the right thing, and faults that no check looks at
 (`eval faults` counts these).
@@ -24,6 +27,7 @@ from pydantic import JsonValue
 
 from ..harness import Figures, Measuring
 from ..ledger import Row
+from ..peers import opened
 from . import by_messages, by_thinking, by_tools
 from .situation import Seen, Situation
 
@@ -61,11 +65,36 @@ async def _measure(measuring: Measuring) -> Figures:
     rows = dict(zip(measuring.shard(names), await measuring.each(names, one, _tell), strict=False))
     measuring.settings["not_held"] = {name: row for name, row in rows.items() if row["wrong"]}
     measuring.settings["got"] = {name: row["got"] for name, row in rows.items()}
-    return {
+    figures: Figures = {
         "situations": len(rows),
         "held": sum(not row["wrong"] for row in rows.values()),
         "seconds_cpu": time.process_time() - began,
     }
+    return (
+        figures if measuring.options.peers is None else figures | _peers(measuring, measuring.options.peers)
+    )
+
+
+def _peers(measuring: Measuring, folder: Path) -> Figures:
+    """The same situations in other frameworks."""
+    figures: Figures = {}
+    table: dict[str, JsonValue] = {}
+    missing: dict[str, str] = {}
+    with opened(folder, missing) as peers:
+        for name, peer in peers.items():
+            verdicts = {situation: peer.situation(situation) for situation in peer.situations}
+            told: dict[str, JsonValue] = {
+                each: {"verdict": verdict, **peer.told[each]} for each, verdict in verdicts.items()
+            }
+            table[name] = {"version": peer.version, "told": told}
+            offered = [verdict for verdict in verdicts.values() if verdict in ("held", "not held")]
+            figures |= {f"offered_{name}": len(offered), f"held_{name}": offered.count("held")}
+            measuring.say(f"{name} {peer.version}: {offered.count('held')} of {len(offered)} held")
+    for name, why in missing.items():
+        figures |= {f"offered_{name}": None, f"held_{name}": None}
+        measuring.skipped |= {f"held_{name}": why}
+    measuring.settings["peers"] = table
+    return figures
 
 
 def _tell(row: Row) -> str:
