@@ -5,7 +5,7 @@ warehouse again; one of the five tasks has a spec that looks at nothing that mat
 and what is simplified against the published one, stands in `operators.py`. There is no real model.
 
     planted                  faults that landed: they changed something
-    covered                  of these, share in tasks whose spec looks at what the task is about
+    covered                  of these, share in tasks whose specs look at what they are about
     detected                 share that a verdict or a reported failure found
     acted_on                 share after which the task was redone, or the run did not end as confirmed
     recovered                share after which everything ended right and confirmed

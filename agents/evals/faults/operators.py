@@ -59,6 +59,7 @@ class Fault(Meddler):
     Attributes:
         part: The task in which it is planted.
         landed: It has changed something.
+        touched: Tasks in which it has; a weaker model goes on to the next ones.
     """
 
     operator: OperatorName
@@ -66,6 +67,7 @@ class Fault(Meddler):
     rng: random.Random
     world: Warehouse
     landed: bool = False
+    touched: set[str] = field(default_factory=set[str])
     _downgraded: bool = field(default=False, init=False)
     _in_report: bool = field(default=False, init=False)
 
@@ -99,7 +101,9 @@ class Fault(Meddler):
         if not self._downgraded or (self.landed and self.rng.random() < 0.5):
             return honest
         said = slip(honest, self.rng)
-        self.landed = self.landed or said != honest
+        if said != honest:
+            self.landed = True
+            self.touched.add(part)
         return said
 
     def order(self, part: str, attempt: int, text: str) -> str:

@@ -30,7 +30,7 @@ class Trial(BaseModel):
         operator: Or "clean".
         part: In which task the fault was planted.
         landed: It changed something.
-        covered: A declared check looks at what that task is about.
+        covered: Declared checks look at what the tasks are about in which it changed something.
         detected: A verdict of the run has a finding that is no pass, or a worker reported a failure.
         acted_on: After that the task was redone, or the run did not end as confirmed.
         confirmed: The run ended as confirmed.
@@ -114,7 +114,7 @@ def _trial(operator: OperatorName | None, fault: Fault | None, world: Warehouse,
         operator=operator or CLEAN,
         part="" if fault is None else fault.part,
         landed=fault is not None and fault.landed,
-        covered=fault is not None and fault.part in CHECKED,
+        covered=fault is not None and {fault.part, *fault.touched} <= CHECKED,
         detected=bool(alarms),
         acted_on=bool(alarms) and (bool(again) or not confirmed),
         confirmed=confirmed,
