@@ -64,6 +64,7 @@ from .jobs import Job
 from .looking import look
 from .mind import Truncated
 from .people import NobodyThere
+from .steps import Step
 from .verifier import Verifier
 
 if TYPE_CHECKING:
@@ -373,7 +374,7 @@ class Driver:
         ]
         worker = await self.crew.lanes.book(self.job, self.lane)
         again = effect.what == "redo"
-        drive.steps = await performing.plan(self.crew, drive, failed, again=again)
+        drive.steps = await self._planned(failed, again=again)
         plan = tuple(step.line() for step in drive.steps)
         context = f"{self.job.title}; part of: {self.crew.goal}"
         body = (
@@ -384,6 +385,10 @@ class Driver:
         self.mind.budget.spend(redos=int(again))
         recipient = worker.name if isinstance(body, Assign) else ""
         await self._feed(draft(drive.state, body, time.time(), recipient=recipient))
+
+    async def _planned(self, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]:
+        """The steps of the next attempt."""
+        return await performing.plan(self.crew, self.drive, failed, again=again)
 
     # --- workers ----------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,13 @@ class Question:
 
     def system(self) -> str:
         """The instructions of this role, for models that were not trained on it."""
-        return (
-            resources.files(__package__ or "")
-            .joinpath("prompts", f"{self.role}.md")
-            .read_text(encoding="utf-8")
-        )
+        return _instructions(self.role)
+
+
+@cache
+def _instructions(role: str) -> str:
+    folder = resources.files(__package__ or "")
+    return folder.joinpath("prompts", f"{role}.md").read_text(encoding="utf-8")
 
 
 def choices(options: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from ..core_model.errors import CoreModelError
 from ..protocols.journal import Row
@@ -51,7 +51,13 @@ PLAN_HASH = "plan_hash"
 
 
 class Run:
-    """Carries one goal or plan to an outcome. Made by `Manager`; see there for the arguments."""
+    """Carries one goal or plan to an outcome. Made by `Manager`; see there for the arguments.
+
+    Attributes:
+        driving: What sees one task to its end.
+    """
+
+    driving: type[Driver] = Driver
 
     def __init__(
         self,
@@ -131,7 +137,7 @@ class Run:
             await self.board.through(self._see)
         except ExceptionGroup as errors:
             error = first_error(errors)
-            return broken_off(error, self.board.results), error
+            return broken_off(error, self._so_far()), error
         return self._sum_up(), None
 
     def call_off(self, job: str, reason: str) -> None:
@@ -205,7 +211,7 @@ class Run:
             driver = self.drivers.get(job.id)
             if driver is None:
                 recorded = self._recorded.pop(f"{self.crew.within.prefix}{job.id}", [])
-                driver = Driver(self.crew, self.board, job, self.drivers, recorded)
+                driver = self.driving(self.crew, self.board, job, self.drivers, recorded)
                 self.drivers[job.id] = driver
             return await driver.to_the_end()
 
@@ -231,12 +237,18 @@ class Run:
             ]
             if self.cancelled:
                 reasons.insert(0, f"cancelled by {self.cancelled}")
-            return Unverified(dict(board.results), tuple(reasons), evidence=evidence)
+            return Unverified(self._so_far(), tuple(reasons), evidence=evidence)
         last = self.drivers.get(board.jobs[-1].id)
         confirm = None if last is None else last.state.confirm
         if self.plan is not None:
             return as_expected(self.plan.gathered(board.results), self.expect, evidence, confirm)
         return as_expected(gathered(board.jobs, board.results), self.expect, evidence, confirm)
+
+    def _so_far(self) -> dict[str, JsonValue]:
+        """What was reported last, task by task; what is confirmed as it was confirmed."""
+        reported = {name: driver.state.last for name, driver in self.drivers.items()}
+        last = {name: report.result for name, report in reported.items() if report is not None}
+        return {**last, **self.board.results}
 
     def _wanted(self) -> list[str]:
         """What must be confirmed: every part, but for what a `first_of` did without."""

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 
 from ..tools.browser.actions import span_terminal
@@ -159,11 +160,16 @@ def arguments_of(task: str, tool: ToolCard) -> list[str]:
     has a word that is not in the tool's name; the only argument of a tool breaks off before no other word.
     Where a task has no such run, any run of its words will do.
     """
+    return list(_runs(task, tool.name, len(tool.arguments)))
+
+
+@lru_cache(maxsize=512)
+def _runs(task: str, name: str, arguments: int) -> tuple[str, ...]:
     said = words(task)
-    named = {stem(word) for word in words(tool.name.replace("_", " "))}
+    named = {stem(word) for word in words(name.replace("_", " "))}
     quoted = [fold(hit.group()[1:-1]) for hit in QUOTED.finditer(task)]
     spans = [(begin, end) for begin in range(len(said)) for end in range(begin + 1, len(said) + 1)]
-    single = len(tool.arguments) == 1
+    single = arguments == 1
     kept = [
         (begin, end)
         for begin, end in spans
@@ -172,7 +178,7 @@ def arguments_of(task: str, tool: ToolCard) -> list[str]:
         and not {stem(word) for word in said[begin:end]} <= named
         and not (single and end < len(said) and said[end][0].isalnum() and said[end] not in ASKED)
     ]
-    return list(dict.fromkeys([*quoted, *(" ".join(said[begin:end]) for begin, end in kept or spans)]))
+    return tuple(dict.fromkeys([*quoted, *(" ".join(said[begin:end]) for begin, end in kept or spans)]))
 
 
 def numbers_of(task: str) -> list[str]:

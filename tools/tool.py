@@ -15,7 +15,8 @@ import re
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
+from queue import SimpleQueue
+from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, create_model
 from pydantic_core import PydanticSerializationError
@@ -39,6 +40,9 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 class ToolDefinitionError(TypeError):
     """A function that cannot be a tool as it is written. Says what to change."""
+
+
+_PLAIN: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,7 @@ class Tool(Generic[P, R]):
 
     def as_json(self, arguments: Mapping[str, Any]) -> dict[str, JsonValue]:
         """Validated arguments as JSON, for the journal and the policy."""
-        adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
-        return cast("dict[str, JsonValue]", adapter.dump_python(dict(arguments), mode="json", fallback=repr))
+        return cast("dict[str, JsonValue]", _PLAIN.dump_python(dict(arguments), mode="json", fallback=repr))
 
     async def run(self, arguments: Mapping[str, Any], key: str = "") -> JsonValue:
         """Call the function with validated arguments; its value as JSON.
@@ -280,8 +283,41 @@ def _without_titles(schema: Any) -> Any:
     return plain
 
 
+class _Hand:
+    """A daemon thread that makes one call after another: unlike an executor's, it does not hold up the end of
+    the process.
+
+    Who hangs in a call never comes back to `idle`, and another is made.
+    """
+
+    idle: ClassVar[list[_Hand]] = []
+
+    def __init__(self) -> None:
+        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._work, name="punchlist-tool", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self.calls.get()()
+            if len(self.idle) >= MOST_IDLE:
+                return
+            self.idle.append(self)
+
+    @classmethod
+    def free(cls) -> _Hand:
+        """One that has nothing to do."""
+        try:
+            return cls.idle.pop()
+        except IndexError:
+            return cls()
+
+
+MOST_IDLE = 16
+"""Threads that wait for the next call."""
+
+
 async def _in_thread(call: Callable[[], Any]) -> Any:
-    """Run `call` in a daemon thread: unlike an executor's, it does not hold up the end of the process."""
+    """Run `call` in a thread that holds up neither the event loop nor the end of the process."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
     context = contextvars.copy_context()
@@ -299,7 +335,7 @@ async def _in_thread(call: Callable[[], Any]) -> Any:
         if not loop.is_closed():
             loop.call_soon_threadsafe(deliver, value, failure)
 
-    threading.Thread(target=work, name="punchlist-tool", daemon=True).start()
+    _Hand.free().calls.put(work)
     value, failure = await future
     if failure is not None:
         raise failure

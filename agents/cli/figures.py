@@ -53,6 +53,7 @@ def options_of(options: argparse.Namespace) -> EvalOptions:
         only=options.only,
         repeats=options.repeats,
         report=_path(options.report),
+        peers=_path(options.peers),
     )
 
 

@@ -192,6 +192,7 @@ _MEASURING: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("only", "parts of it, separated by commas", {"metavar": "A,B"}),
     ("repeats", "turns of each part", {"type": whole, "metavar": "N"}),
     ("report", "folder to write a report into", {"metavar": "DIR"}),
+    ("peers", "folder of virtual environments of other frameworks", {"metavar": "DIR"}),
     ("json", "print one JSON object", {"action": "store_true"}),
 )
 """Options of eval and bench: name, help, what argparse is told. Help leaves out what a kind never takes."""

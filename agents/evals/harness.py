@@ -96,6 +96,7 @@ class EvalOptions:
         only: Parts of the measurement, separated by commas; None is all of them.
         repeats: Turns of each part; None is the measurement's own.
         report: Folder to write a report into; None writes none.
+        peers: Folder of virtual environments of other frameworks; None compares with none.
         say: Takes each line of progress.
     """
 
@@ -116,6 +117,7 @@ class EvalOptions:
     only: str | None = None
     repeats: int | None = None
     report: Path | None = None
+    peers: Path | None = None
     say: Callable[[str], None] = _to_stderr
 
 

@@ -53,6 +53,20 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "conformance",
+        "scripted situations in which a refused result could pass for a success: what does the caller get?",
+        "conformance",
+        LEDGER | {"limit", "shard", "peers"},
+    ),
+    Measurement(
+        "eval",
+        "faults",
+        "one planted fault a run, by six operators: detected, acted on, recovered, confirmed wrong",
+        "faults",
+        LEDGER | {"limit", "seed", "shard"},
+    ),
+    Measurement(
+        "eval",
         "kill",
         "SIGKILL at random moments of the main job, then resume",
         "kill",
@@ -120,6 +134,13 @@ MEASUREMENTS = (
         "the engine's GPU path at the shape of an 8B model, on a CUDA device",
         "engine_gpu",
         frozenset(),
+    ),
+    Measurement(
+        "bench",
+        "overhead",
+        "CPU time that the framework itself costs, with and without a journal, beside others (--peers)",
+        "overhead",
+        frozenset({"repeats", "peers"}),
     ),
     Measurement(
         "bench",
