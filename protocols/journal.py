@@ -25,11 +25,23 @@ from typing import Any, Self
 from pydantic import BaseModel, JsonValue
 
 from .errors import IntentExists, IntentMissing, JournalMissing
-from .journal_chain import ENDED, SEAL, Header, Link, Verified, digest_of, encode, seal_body, start_of, verify
+from .journal_chain import (
+    ENDED,
+    SEAL,
+    Header,
+    Link,
+    Verified,
+    digest_of,
+    encode,
+    link,
+    seal_body,
+    start_of,
+    verify,
+)
 from .journal_errors import ChainMissing, LeaseLost
 from .journal_file import FileStore
 from .journal_rows import Call, Recovery, Row, RunInfo, Status, joined
-from .journal_store import FORMAT, Durability, Statement, Store
+from .journal_store import FORMAT, INSERT_ROW, Durability, Statement, Store
 from .redaction import Redact, redactor
 
 __all__ = [
@@ -46,10 +58,10 @@ __all__ = [
 ]
 
 _INSERT = (
-    "INSERT INTO rows (run, task, attempt, kind, key, at, body, place, hash)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq"
+    f"{INSERT_ROW} (run, task, attempt, kind, key, at, body, place, hash)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_RESTORE = _INSERT.replace("hash)", "hash, pruned)").replace("?) R", "?, ?) R")
+_RESTORE = f"{INSERT_ROW} (run, task, attempt, kind, key, at, body, place, hash, pruned) VALUES (?{', ?' * 9})"
 _HEADER = "SELECT run, goal, settings, status, began, changed, sealed FROM runs"
 _BEGIN = (
     "INSERT INTO runs (run, goal, settings, status, began, changed, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -388,9 +400,9 @@ class Journal:
                 raise ValueError(f"this journal holds run {run!r} already")
             with self.together(run):
                 self._write(run, (_BEGIN, tuple(vars(header).values())))
-                for link in links:
-                    self._write(run, (_RESTORE, (*_values(link, link.hash or b""), link.pruned)))
-                    self._tails[run] = link.place, link.hash or b""
+                for row in links:
+                    self._write(run, (_RESTORE, (*_values(row, row.hash or b""), row.pruned)))
+                    self._tails[run] = row.place, row.hash or b""
             return self._tails[run][0]
 
     # --- the file ---------------------------------------------------------------------
@@ -422,9 +434,10 @@ class Journal:
         text = self._encode(self._plain(body))
         with self._mutex:
             place, head = self._tail(run)
-            link = Link(0, place + 1, run, task, attempt, kind, key, time.time(), text)
-            linked = link.linked(head)
-            seq = self._write(run, (_INSERT, _values(link, linked)), durable=durable)
+            now = time.time()
+            linked = link(head, digest_of(text), place + 1, run, task, attempt, kind, key, now)
+            values = (run, task, attempt, kind, key, now, text, place + 1, linked)
+            seq = self._write(run, (_INSERT, values), durable=durable)
             self._tails[run] = place + 1, linked
             return seq
 
@@ -464,7 +477,6 @@ class Journal:
             return self._store.read(sql, values)
 
 
-def _values(link: Link, linked: bytes) -> tuple[Any, ...]:
+def _values(row: Link, linked: bytes) -> tuple[Any, ...]:
     """What `_INSERT` takes."""
-    told = (link.run, link.task, link.attempt, link.kind, link.key, link.at, link.body)
-    return *told, link.place, linked
+    return row.run, row.task, row.attempt, row.kind, row.key, row.at, row.body, row.place, linked

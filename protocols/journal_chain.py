@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import json.encoder
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -31,6 +32,7 @@ ENDED = frozenset({"confirmed", "unverified", "failed", "cancelled"})
 What = Literal["changed", "removed", "inserted", "tail"]
 
 # ASCII, because page text may hold lone surrogates, which UTF-8 refuses.
+_text = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
@@ -46,6 +48,15 @@ def encode(value: JsonValue) -> str:
 def digest_of(body: str) -> bytes:
     """sha256 of a body as it is stored."""
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).digest()
+
+
+def link(
+    before: bytes, body: bytes, place: int, run: str, task: str, attempt: int, kind: str, key: str, at: float
+) -> bytes:
+    """The hash of a row behind that one; `body` is the digest of its body."""
+    # The text that `encode` makes of a list of these, in a quarter of the time: every row pays for it.
+    texts = f"{place},{_text(run)},{_text(task)},{attempt},{_text(kind)},{_text(key)},{at!r}"
+    return hashlib.sha256(before + body + f"[{texts}]".encode("ascii")).digest()
 
 
 @dataclass(frozen=True)
@@ -91,8 +102,7 @@ class Link:
     def linked(self, before: bytes) -> bytes:
         """The hash that this row has behind that one."""
         body = self.pruned or digest_of(self.body)
-        about = _ENCODER.encode([self.place, self.run, self.task, self.attempt, self.kind, self.key, self.at])
-        return hashlib.sha256(before + body + about.encode("ascii")).digest()
+        return link(before, body, self.place, self.run, self.task, self.attempt, self.kind, self.key, self.at)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from .errors import JournalCorrupt, JournalError, JournalFull, JournalVersionError, RunLocked
 from .journal_errors import JournalReadonly, LeaseLost
 from .journal_migration import migrate
-from .journal_store import FORMAT, Durability, Statement
+from .journal_store import FORMAT, INSERT_ROW, Durability, Statement
 
 _APPLICATION = 0x504E4348  # "PNCH": tells our files from other SQLite files
 _CHECKPOINT_PAGES = 4096  # the log may grow to 16 MiB; each checkpoint costs two fsyncs
@@ -110,7 +110,7 @@ class FileStore:
 
     def _one(self, sql: str, values: Sequence[Any]) -> int:
         cursor = self._connection.execute(sql, values)
-        return cursor.fetchall()[0][0] if sql.endswith("RETURNING seq") else cursor.rowcount
+        return cursor.lastrowid or 0 if sql.startswith(INSERT_ROW) else cursor.rowcount
 
     @contextmanager
     def together(self, run: str) -> Generator[None]:

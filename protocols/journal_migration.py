@@ -46,9 +46,9 @@ def _chain(connection: sqlite3.Connection) -> None:
     }
     for (run,) in connection.execute("SELECT DISTINCT run FROM rows").fetchall():
         head, place, header = start_of(run, headers.get(run)), 0, headers.get(run)
-        for link in chained(run, header, _rows(connection, run)):
-            head, place = link.hash or b"", link.place
-            connection.execute("UPDATE rows SET place = ?, hash = ? WHERE seq = ?", (place, head, link.seq))
+        for row in chained(run, header, _rows(connection, run)):
+            head, place = row.hash or b"", row.place
+            connection.execute("UPDATE rows SET place = ?, hash = ? WHERE seq = ?", (place, head, row.seq))
         if header is not None and header.status in ENDED:
             _seal(connection, header, place, head)
     connection.execute("CREATE UNIQUE INDEX one_beginning ON rows (run) WHERE place = 1")

@@ -13,6 +13,8 @@ FORMAT = (1, 1)
 Durability = Literal["normal", "full"]
 """`normal`: rows survive SIGKILL, intents of calls with effects also loss of power; `full`: all rows do."""
 
+INSERT_ROW = "INSERT INTO rows"
+
 Statement = tuple[str, Sequence[Any]]
 """SQL that both places understand, with `?` for its values."""
 
@@ -41,7 +43,7 @@ class Store(Protocol):
             durable: Return when it is on the disk itself.
 
         Returns:
-            `seq` of the row, where the first statement ends with `RETURNING seq`, else how many it changed.
+            `seq` of the row, where the first statement begins with `INSERT_ROW`, else how many it changed.
 
         Raises:
             LeaseLost, RunTaken: Another process writes the run.

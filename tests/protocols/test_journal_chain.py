@@ -1,5 +1,7 @@
-"""What was done to a recorded run behind the journal's back is seen; what the journal itself does is not a fault."""
+"""What was done to a run behind its journal's back is seen; what the journal itself does is no fault."""
 
+import hashlib
+import json
 import os
 import signal
 import sqlite3
@@ -69,7 +71,8 @@ def test_what_was_written_is_intact_and_the_ended_run_sealed(path: Path) -> None
         ("DELETE FROM rows WHERE run = 'ended' AND place > 2", 3, "tail"),
         ("DELETE FROM rows WHERE run = 'ended'", 1, "tail"),
         (
-            "INSERT INTO rows (run, task, attempt, kind, key, at, body) VALUES ('ended','t',1,'event','',1,'1')",
+            "INSERT INTO rows (run, task, attempt, kind, key, at, body)"
+            " VALUES ('ended', 't', 1, 'event', '', 1, '1')",
             10,
             "inserted",
         ),
@@ -175,6 +178,17 @@ def test_secrets_are_out_before_a_row_is_hashed(tmp_path: Path) -> None:
     assert linked[0] == linked[1]
 
 
+def test_the_chain_is_what_its_description_says(path: Path) -> None:
+    """So that a program in another language can hold a journal against it."""
+    with Journal.open(path) as journal:
+        journal.append('ev"ent', {"é": "\ud800"}, run="täsk \n", task="\\", attempt=3, key="k")
+        (row,) = journal.links("täsk \n")
+
+    start = hashlib.sha256(b'["t\\u00e4sk \\n"]').digest()
+    about = json.dumps([1, row.run, row.task, 3, row.kind, "k", row.at], separators=(",", ":")).encode()
+    assert row.hash == hashlib.sha256(start + hashlib.sha256(row.body.encode()).digest() + about).digest()
+
+
 def test_rows_of_a_group_are_written_at_its_end_or_not_at_all(path: Path) -> None:
     with Journal.open(path) as journal:
         with pytest.raises(ZeroDivisionError), journal.together("open"):
@@ -208,7 +222,8 @@ CREATE UNIQUE INDEX one_intent ON rows (key) WHERE kind = 'intent';
 CREATE UNIQUE INDEX one_outcome ON rows (key) WHERE kind = 'outcome';
 PRAGMA application_id = 1347306312;
 PRAGMA user_version = 1000;
-INSERT INTO runs VALUES ('a', 'goal a', '{}', 'confirmed', 100.5, 200.25), ('b', 'goal b', '{}', 'running', 1, 2);
+INSERT INTO runs VALUES ('a', 'goal a', '{}', 'confirmed', 100.5, 200.25);
+INSERT INTO runs VALUES ('b', 'goal b', '{}', 'running', 1, 2);
 """
 
 MIGRATION_KILLED = """
