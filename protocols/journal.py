@@ -58,10 +58,11 @@ __all__ = [
 ]
 
 _INSERT = (
-    f"{INSERT_ROW} (run, task, attempt, kind, key, at, body, place, hash)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"{INSERT_ROW} (run, task, attempt, kind, key, at, body, place, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_RESTORE = f"{INSERT_ROW} (run, task, attempt, kind, key, at, body, place, hash, pruned) VALUES (?{', ?' * 9})"
+_RESTORE = (
+    f"{INSERT_ROW} (run, task, attempt, kind, key, at, body, place, hash, pruned) VALUES (?{', ?' * 9})"
+)
 _HEADER = "SELECT run, goal, settings, status, began, changed, sealed FROM runs"
 _BEGIN = (
     "INSERT INTO runs (run, goal, settings, status, began, changed, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)"

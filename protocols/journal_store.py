@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-FORMAT = (1, 1)
+FORMAT: tuple[int, int] = (1, 1)
 """Major and minor version of the tables. 1.1 brought the hash chain."""
 
 Durability = Literal["normal", "full"]

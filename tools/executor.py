@@ -2,7 +2,8 @@
 
 Covers: a call whose outcome is recorded is never made again; a call that was begun before the run stopped is
 settled by its tool's recovery class. Does not cover: exactly-once for `unsafe` tools; those are made at most
-once, and whether they took effect is a person's to find out.
+once, and whether they took effect is a person's to find out; nor the instant between the last look at who may
+write the run and the call itself.
 """
 
 from __future__ import annotations
@@ -56,6 +57,14 @@ class CallJournal(Protocol):
 
     def call(self, key: str) -> Recorded | None:
         """The call begun with this key, if any."""
+        ...
+
+    def hold(self, run: str) -> int:
+        """The epoch under which this process writes the run.
+
+        Raises:
+            An error of the journal: another process writes it now, so this one may call nothing more.
+        """
         ...
 
 
@@ -140,7 +149,8 @@ class Executor:
             key: Names this call for good: `run/task/attempt/call`.
 
         Raises:
-            Whatever the journal raises (the run must stop). Errors of the tool are in the result.
+            Whatever the journal raises (the run must stop; for a process that lost its run to another one,
+            before the call). Errors of the tool are in the result.
         """
         begun = perf_counter()
         name = tool if isinstance(tool, str) else tool.name
@@ -169,6 +179,8 @@ class Executor:
         return self._tools[tool]
 
     async def _run(self, tool: AnyTool, arguments: Mapping[str, Any], key: str, begun: float) -> ToolResult:
+        if self._journal is not None:  # between the intent and the call the process may have hung
+            self._journal.hold(_parts(key)[0])
         try:
             value = await tool.run(arguments, key)
         except ToolTimeout as error:

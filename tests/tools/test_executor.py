@@ -37,6 +37,9 @@ class ListJournal:
     def call(self, key):
         return self.calls.get(key)
 
+    def hold(self, run):
+        return 0
+
 
 KEY = "run7/shop/2/5"
 
@@ -206,6 +209,29 @@ async def test_a_call_that_timed_out_may_have_taken_effect_unless_it_only_reads(
     result = await door(journal, order).call("order", {"item": "mug"}, key=KEY)
 
     assert (result.code, result.unknown, journal.calls[KEY].status) == ("ToolTimeout", unknown, status)
+
+
+class Overtaken(Exception):
+    """Another process writes the run."""
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("recovery", ["pure", "keyed", "queryable", "unsafe"])
+async def test_who_lost_the_run_after_the_intent_calls_nothing_more(recovery, begun):
+    class LostJournal(ListJournal):
+        def hold(self, run):
+            raise Overtaken(run)
+
+    journal, world = LostJournal({KEY: RecordedCall("order")} if begun else {}), World()
+    executor = door(journal, world.order(recovery, found=False))
+
+    if begun and recovery == "unsafe":
+        assert (await executor.call("order", {"item": "mug"}, key=KEY)).unknown
+    else:
+        with pytest.raises(Overtaken, match="run7"):
+            await executor.call("order", {"item": "mug"}, key=KEY)
+
+    assert world.effects == []
 
 
 async def test_a_key_names_one_tool():
