@@ -20,11 +20,11 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, JsonValue
 
-from .errors import IntentExists, IntentMissing, JournalMissing
+from .errors import IntentExists, IntentMissing, JournalCorrupt, JournalMissing
 from .journal_chain import (
     ENDED,
     SEAL,
@@ -68,7 +68,7 @@ _BEGIN = (
     "INSERT INTO runs (run, goal, settings, status, began, changed, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (run) DO NOTHING"
 )
-_CALL = "SELECT run, task, attempt, kind, key, body FROM rows WHERE"
+_CALL = "SELECT run, task, attempt, kind, key, body, seq FROM rows WHERE"
 
 
 class Journal:
@@ -111,8 +111,11 @@ class Journal:
             RunLocked: Another process (or this one) has it open to write.
             JournalFull: No space to make it.
             JournalReadonly: This user may not write it.
+            ValueError: There is no such durability.
             JournalUnavailable, PostgresMissing: The database does not answer, or its library is not there.
         """
+        if durability not in get_args(Durability):
+            raise ValueError(f"durability is one of {get_args(Durability)}; got {durability!r}")
         if str(path).startswith(("postgresql://", "postgres://")):
             from .postgres import PostgresStore
 
@@ -157,7 +160,7 @@ class Journal:
     def runs(self) -> tuple[RunInfo, ...]:
         """Every run of this journal, oldest first."""
         found = self._read("SELECT run, goal, settings, status, began, changed FROM runs ORDER BY began, run")
-        return tuple(RunInfo(r[0], r[1], json.loads(r[2]), r[3], r[4], r[5]) for r in found)
+        return tuple(RunInfo(r[0], r[1], self._decode(r[2], 0), r[3], r[4], r[5]) for r in found)
 
     def hold(self, run: str) -> int:
         """Claim a run for this process, or see that it still has it; asked right before every call of a tool.
@@ -240,7 +243,7 @@ class Journal:
                 return
             for found in page:
                 seq, of_run, of_task, attempt, kind, key, at, body = found
-                yield Row(seq, of_run, of_task, attempt, kind, key, at, json.loads(body))
+                yield Row(seq, of_run, of_task, attempt, kind, key, at, self._decode(body, seq))
             after = page[-1][0]
 
     def prune(self, run: str, kinds: Sequence[str], *, before: float | None = None) -> int:
@@ -332,7 +335,7 @@ class Journal:
         found = self._read(
             f"{_CALL} key = ? AND kind = 'intent' UNION ALL {_CALL} key = ? AND kind = 'outcome'", (key, key)
         )
-        return joined(found)[0] if found else None
+        return joined(found, self._decode)[0] if found else None
 
     def settled(self, key: str) -> Call | None:
         """The call with this key if its outcome is recorded, else None."""
@@ -345,7 +348,7 @@ class Journal:
             f"{_CALL} run = ? AND (? = '' OR task = ?) AND kind IN ('intent', 'outcome') ORDER BY seq",
             (run, task, task),
         )
-        return tuple(joined(found))
+        return tuple(joined(found, self._decode))
 
     def unsettled(self, run: str) -> tuple[Call, ...]:
         """Calls of a run that were begun and have no outcome, oldest first."""
@@ -464,6 +467,13 @@ class Journal:
 
     def _encode(self, value: JsonValue) -> str:
         return encode(self._clean(value))
+
+    def _decode(self, text: str, seq: int) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            where = f"row {seq}" if seq else "what was said of a run"
+            raise JournalCorrupt(self._store.named, f"{where} is no JSON") from error
 
     def _write(self, run: str, *statements: Statement, durable: bool = False) -> int:
         with self._mutex:

@@ -212,6 +212,7 @@ def open_to_write(path: Path, durability: Durability = "normal") -> sqlite3.Conn
 def open_readonly(path: Path) -> sqlite3.Connection:
     """Open an existing file without a lock, without the right to change it, and leave no file beside it."""
     _check_header(path)
+    _check_end(path)
     # A log beside the file means that a writer has it open, or was killed: SQLite must read the two together.
     # Without one the file is whole, and `immutable` reads it alone, without making files of shared memory; so
     # it does in a folder that we may not write to, where there is no writer that we could disturb or miss.
@@ -244,6 +245,7 @@ def _refuse_what_is_not_ours(path: Path) -> None:
     if not path.exists():
         return
     _check_header(path)
+    _check_end(path)
     connection = _connect_readonly(path, "immutable=1")
     try:
         _check_format(path, connection, to_write=True)
@@ -260,6 +262,14 @@ def _check_header(path: Path) -> None:
         head = file.read(16)
     if head and head != b"SQLite format 3\x00":
         raise JournalCorrupt(path, "it is not an SQLite file")
+
+
+def _check_end(path: Path) -> None:
+    """Refuse a file that ends within a page: SQLite reads zeros where the rest was."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(18)[16:18], "big") or 4096
+    if size > 1 and path.stat().st_size % size and not os.path.exists(f"{path}-wal"):
+        raise JournalCorrupt(path, "its end is missing")
 
 
 def _check_format(path: Path, connection: sqlite3.Connection, *, to_write: bool) -> tuple[int, int] | None:

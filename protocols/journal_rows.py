@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -68,11 +67,11 @@ class Call:
     result: JsonValue = None
 
 
-def joined(found: Sequence[Any]) -> list[Call]:
-    """Join intents with their outcomes; rows are (run, task, attempt, kind, key, body) in order."""
+def joined(found: Sequence[Any], decode: Callable[[str, int], Any]) -> list[Call]:
+    """Join intents with their outcomes; rows are (run, task, attempt, kind, key, body, seq) in order."""
     calls: dict[str, Call] = {}
-    for run, task, attempt, kind, key, text in found:
-        body = json.loads(text)
+    for run, task, attempt, kind, key, text, seq in found:
+        body = decode(text, seq)
         if kind == "intent":
             calls[key] = Call(key, run, task, attempt, body["tool"], body["args"], body["recovery"])
         elif key in calls:

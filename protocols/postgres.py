@@ -1,9 +1,10 @@
 """A journal's rows in a PostgreSQL database, where several hosts write; each run has one writer at a time.
 
 Who first writes a run claims it: its lease gets a new epoch, and every transaction that writes first holds
-its epoch against the lease. So a process that was thought dead and wakes up writes nothing more. A claim ends when its process does (the server sees the connection end, and frees the lock that the
-session holds), or when it was not renewed for `LEASE` seconds by the server's clock: a process that hangs, or
-a host that is cut off. No clock of a client counts.
+its epoch against the lease. So a process that was thought dead and wakes up writes nothing more. A claim ends
+when its process does (the server sees the connection end, and frees the lock that the session holds), or when
+it was not renewed for `LEASE` seconds by the server's clock: a process that hangs, or a host that is cut off.
+No clock of a client counts.
 
 Covers: two processes, on one machine or two, at one run. Does not cover: a call of a tool that was let
 through the door an instant before the lease was lost (the tool's own key or query does), and losing the

@@ -48,6 +48,7 @@ KINDS = (
     "tree_cut",
     "thought",
     "prompt",
+    "seal",
 )
 """Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""
 
