@@ -54,9 +54,9 @@ MEASUREMENTS = (
     Measurement(
         "eval",
         "kill",
-        "SIGKILL at random moments of the main job, then resume",
+        "SIGKILL in the middle of runs, then resume (--only shop,classes)",
         "kill",
-        LEDGER | {"model", "limit", "seed", "shard", "parallel"},
+        LEDGER | {"model", "limit", "seed", "shard", "parallel", "only"},
     ),
     Measurement(
         "eval",
