@@ -75,8 +75,11 @@ class Ended:
     seconds: float
 
 
-def _process(folder: Path, at: int | None, after: float | None) -> Ended | None:
+def process(folder: Path, at: int | None, after: float | None, place: str = "") -> Ended | None:
     """One process at the run in a folder; it dies at a moment, or after so many seconds, or lives.
+
+    Args:
+        place: Of the journal, where that is not in the folder.
 
     Raises:
         EvalError: It neither ended nor died.
@@ -84,15 +87,15 @@ def _process(folder: Path, at: int | None, after: float | None) -> Ended | None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([f"{__package__}.kill_classes_target"])
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(str(folder), at, theirs), daemon=True)
-    process.start()
+    child = context.Process(target=work, args=(str(folder), at, theirs, place), daemon=True)
+    child.start()
     theirs.close()
     try:
         if _hear(ours, LONGEST) is None:
             raise EvalError("A process that was to be killed did not begin; its errors are above.")
         told = _hear(ours, LONGEST if after is None else after)
-        process.kill()
-        process.join()
+        child.kill()
+        child.join()
     finally:
         ours.close()
     if told is None:
@@ -114,10 +117,10 @@ def trial(at: int | None, after: float | None) -> ClassRow:
     """A run that is killed at a moment or after some seconds, gone on with, and judged."""
     with tempfile.TemporaryDirectory(prefix="punchlist-kill-") as name:
         folder = Path(name)
-        ended = _process(folder, at, after)
+        ended = process(folder, at, after)
         killed = ended is None
         stage = _stage(folder) if killed else ""
-        ended = ended or _process(folder, None, None)
+        ended = ended or process(folder, None, None)
         if ended is None:
             raise EvalError("A run that was gone on with did not end.")
         lost, doubled, unknown = _judged(folder, ended)

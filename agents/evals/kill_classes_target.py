@@ -140,24 +140,25 @@ def script(question: str) -> str:
     return f"call {left[0]}\nwho ada lovelace\nend" if left else "answer receipt 77"
 
 
-def work(folder: str, at: int | None, parent: Connection) -> None:
+def work(folder: str, at: int | None, parent: Connection, place: str = "") -> None:
     """Run, or go on with, the run in a folder; tells its parent when it begins and how it ended.
 
     Args:
         at: The moment at which it dies, from 1; None: it lives.
+        place: Of the journal, where that is not in the folder.
     """
     parent.send("began")
     began = time.monotonic()
     moments = Moments(at)
-    outcome = asyncio.run(_run(Path(folder), moments))
+    outcome = asyncio.run(_run(Path(folder), moments, place))
     told = {"outcome": type(outcome).__name__.lower(), "reasons": _reasons(outcome), "moments": moments.seen}
     parent.send({**told, "seconds": time.monotonic() - began})
 
 
-async def _run(folder: Path, moments: Moments) -> Confirmed[Any] | Unverified | Failed:
+async def _run(folder: Path, moments: Moments, place: str) -> Confirmed[Any] | Unverified | Failed:
     model = ScriptedModel(script)
     tools = tools_of(World(folder / "world.db"), moments)
-    with MortalJournal.open(folder / "run.db") as journal:
+    with MortalJournal.open(place or folder / "run.db") as journal:
         journal.moments = moments
         journal.begin(RUN, GOAL)
         mind = Mind(model, Budget(cost=used(journal, RUN)), journal, RUN, lambda _: None)

@@ -116,6 +116,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "bench",
+        "journal",
+        "seconds a row in each durability mode, and of hashes (--data postgresql://... too)",
+        "journal",
+        frozenset({"data", "limit", "repeats"}),
+    ),
+    Measurement(
+        "bench",
         "demo",
         "fresh clone with and without set-up, import, decoding",
         "demo",

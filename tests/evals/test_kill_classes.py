@@ -1,14 +1,16 @@
 """What counts as lost, doubled and unknown when a run with a tool of each class is killed."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from punchlist.agents.evals import harness
 from punchlist.agents.evals.harness import EvalOptions, OptionRefused
-from punchlist.agents.evals.kill_classes import Ended, _judged, trial  # pyright: ignore[reportPrivateUsage]
+from punchlist.agents.evals.kill_classes import Ended, _judged, process, trial  # pyright: ignore[reportPrivateUsage]
 from punchlist.agents.evals.kill_classes_target import RUN, TOOLS, World
 from punchlist.protocols.journal import Journal
+from punchlist.protocols.journal_lines import export_lines, import_lines, write_lines
 
 
 @pytest.fixture
@@ -35,6 +37,31 @@ def test_a_run_that_was_killed_goes_on_and_counts_each_effect_once() -> None:
 
     assert (row.killed, row.outcome) == (True, "confirmed")
     assert (row.lost, row.doubled, row.unknown) == ((), (), ())
+
+
+@pytest.mark.parametrize("how", ["copy", "lines"])
+def test_a_run_that_was_killed_goes_on_elsewhere_with_nothing_but_its_journal(
+    tmp_path: Path, how: str
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    assert process(here, 36, None) is None
+    shutil.copy(here / "world.db", there)  # the world is the same everywhere
+    if how == "copy":
+        for file in here.glob("run.db*"):
+            shutil.copy(file, there)
+    else:
+        with Journal.open(here / "run.db", readonly=True) as journal:
+            write_lines(tmp_path / "run.jsonl", export_lines(journal, RUN))
+        with Journal.open(there / "run.db") as journal:
+            import_lines(journal, tmp_path / "run.jsonl")
+    shutil.rmtree(here)
+
+    ended = process(there, None, None)
+
+    assert ended is not None and ended.outcome == "confirmed"
+    assert [World(there / "world.db").count(name) for name in ("pay", "ship", "mail")] == [1, 1, 1]
 
 
 def test_what_is_as_recorded_is_neither_lost_nor_doubled(folder: Path) -> None:

@@ -8,10 +8,13 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from punchlist.agents.evals.kill_classes import process
+from punchlist.agents.evals.kill_classes_target import World
 from punchlist.protocols.errors import IntentExists, IntentMissing, JournalError, JournalMissing
 from punchlist.protocols.journal import Journal, redactor
 from punchlist.protocols.journal_errors import JournalUnavailable, LeaseLost, RunTaken
@@ -187,6 +190,21 @@ def test_of_two_processes_that_race_for_a_run_one_writes_and_the_other_is_told(p
         assert sorted(said) == ["RunTaken", "wrote"]
         winner = "ab"[said.index("wrote")]
         assert bodies(url) == [{"by": winner, "n": number} for number in range(100)]
+
+
+@pytest.mark.parametrize("at", [12, 27, 33, 40])
+def test_a_run_of_agents_in_a_database_goes_on_after_a_kill(postgres: Any, tmp_path: Path, at: int) -> None:
+    url = postgres.url()
+    assert process(tmp_path, at, None, url) is None
+    with Journal.open(url) as journal:
+        _until_free(journal)
+
+    ended = process(tmp_path, None, None, url)
+
+    assert ended is not None and ended.outcome == "confirmed"
+    assert [World(tmp_path / "world.db").count(name) for name in ("pay", "ship", "mail")] == [1, 1, 1]
+    with Journal.open(url, readonly=True) as journal:
+        assert all(found.intact and found.sealed for found in journal.verify())
 
 
 def test_several_processes_write_several_runs_of_one_database(postgres: Any) -> None:
