@@ -76,7 +76,7 @@ class Journal:
 
     def __init__(self, store: Store, redact: Redact | None) -> None:
         """Use `Journal.open`."""
-        self.path = store.path
+        self.path, self.named = store.path, store.named  # named: for messages, without a password
         self._store = store
         self._redact = redact
         self._mutex = threading.RLock()

@@ -12,9 +12,8 @@ from ...protocols.journal_chain import Verified
 from ...protocols.journal_lines import export_lines, import_lines, verify_lines, write_lines
 from ..manager import UnknownRun
 from .edge import DONE, UNVERIFIED, SettingsError
-from .journals import find_run, new_journal
+from .journals import find_run, in_database, new_journal
 
-SERVERS = ("postgresql://", "postgres://")
 LINES = ".jsonl"
 
 
@@ -45,12 +44,16 @@ def verified(named: str, run: str | None, head: str) -> tuple[Verified, ...]:
         if run not in (None, found.run):
             raise UnknownRun(run or "", Path(named), [found.run])
         return (found,)
-    with _opened(named) as journal:
+    if not in_database(named):
+        named = str(find_run(named).path)
+    with Journal.open(named, readonly=True) as journal:
         known = [info.run for info in journal.runs()]
         if run is not None and run not in known:
             raise UnknownRun(run, journal.path, known)
         if head and run is None and len(known) != 1:
-            raise SettingsError(f"{named!r} holds {len(known)} runs. Say with --run which one has this head.")
+            raise SettingsError(
+                f"{journal.named!r} holds {len(known)} runs. Say with --run which one has this head."
+            )
         return journal.verify(run or (known[0] if head else None), head=head)
 
 
@@ -63,12 +66,6 @@ def line_of(found: Verified) -> str:
     return f"{found.run}  intact, {found.rows:,} rows{pruned}, {sealed}\n  head {found.head}"
 
 
-def _opened(named: str) -> Journal:
-    if named.startswith(SERVERS):
-        return Journal.open(named, readonly=True)
-    return Journal.open(find_run(named).path, readonly=True)
-
-
 def export_run(options: argparse.Namespace) -> int:
     """`punchlist journal export --kind run`."""
     if len(options.files) != 1:
@@ -77,19 +74,12 @@ def export_run(options: argparse.Namespace) -> int:
     out = Path(options.out)
     if out.suffix != LINES:
         raise SettingsError(f"--out {options.out!r} must end in {LINES}, by which `journal verify` knows it.")
-    if named.startswith(SERVERS):
-        place, wanted = named, options.run
-    else:
-        found = find_run(named, options.run)
-        place, wanted = str(found.path), found.info.run
-    with Journal.open(place, readonly=True) as journal:
-        known = [info.run for info in journal.runs()]
-        run = wanted or (known[-1] if known else "")
-        if run not in known:
-            raise UnknownRun(run, journal.path, known)
+    found = find_run(named, options.run)
+    run = found.info.run
+    with found.open() as journal:
         found_run = journal.verify(run)[0]
         if found_run.fault is not None:
-            raise SettingsError(f"{named!r} is not exported: {found_run.fault.said}.")
+            raise SettingsError(f"{str(found.path)!r} is not exported: {found_run.fault.said}.")
         count = write_lines(out, export_lines(journal, run))
     told = {"kind": "run", "run": run, "rows": count - 2, "head": found_run.head, "out": str(out)}
     text = f"Wrote run {run} with {count - 2:,} rows to {str(out)!r}.\n  head {found_run.head}"
@@ -100,13 +90,14 @@ def export_run(options: argparse.Namespace) -> int:
 def take_in(options: argparse.Namespace) -> int:
     """`punchlist journal import`."""
     lines = Path(options.file)
-    if options.journal is not None and options.journal.startswith(SERVERS):
-        place = options.journal
-    else:
-        verify_lines(lines)  # before a file is made
-        place = str(new_journal() if options.journal is None else Path(options.journal))
+    verify_lines(lines)  # before anything is made
+    place = str(new_journal()) if options.journal is None else options.journal
     with Journal.open(place) as journal:
-        run = import_lines(journal, lines)
-    told = {"run": run, "journal": place}
-    print(json.dumps(told) if options.json else f"Run {run} is in {place!r}. `punchlist resume {place}`")
+        run, shown = import_lines(journal, lines), journal.named
+    told = {"run": run, "journal": shown}
+    print(
+        json.dumps(told)
+        if options.json
+        else f"Run {run} is in {shown!r}. `punchlist resume` goes on with it."
+    )
     return DONE

@@ -77,6 +77,7 @@ def _turn(folder: Path, rows: int, address: str | None) -> dict[str, float]:
             found["seconds_per_row_postgres"] = _each(few, lambda: _append(journal, run))
             groups = few // GROUP
             found["seconds_per_row_postgres_grouped"] = _each(groups, lambda: _group(journal, run)) / GROUP
+            journal.set_status(run, "cancelled")  # nobody is to go on with it
     return found
 
 

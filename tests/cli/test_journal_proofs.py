@@ -60,7 +60,7 @@ def test_a_run_goes_out_and_comes_in_again(punchlist, recorded):
     again = punchlist("journal", "import", "r.jsonl", "--journal", "there.db")
 
     assert (told["rows"], checked.code, taken.code, again.code) == (4, DONE, DONE, USAGE)
-    assert "punchlist resume there.db" in taken.out
+    assert "there.db" in taken.out
     assert "already" in again.err
     assert punchlist("journal", "show", "there.db", "--json").code == DONE
     assert json.loads((recorded.parent / "r.jsonl").read_text().splitlines()[0])["goal"] == "Order 2 mugs."
@@ -76,7 +76,6 @@ def test_a_run_goes_out_and_comes_in_again(punchlist, recorded):
         (("export", "run.db", "run.db", "--out", "r.jsonl"), "exports one run"),
         (("export", "run.db", "--run", "r9", "--out", "r.jsonl"), "holds no run 'r9'"),
         (("import", "run.db"), "was not taken in"),
-        (("verify", "postgresql://[/x"), "postgresql://user@host:5432/database"),
     ],
 )
 def test_what_is_not_there_or_wrong_is_said(punchlist, recorded, words, says):
@@ -85,6 +84,23 @@ def test_what_is_not_there_or_wrong_is_said(punchlist, recorded, words, says):
     assert ended.code == USAGE
     assert says in ended.err
     assert sorted(path.name for path in recorded.parent.iterdir()) == ["run.db", "run.db.lock"]
+
+
+def test_a_wrong_address_of_a_database_is_said_without_its_password(punchlist, recorded):
+    pytest.importorskip("psycopg", reason="journals in PostgreSQL need the extra `postgres`")
+    address = "postgresql://ada:hunter2@[/x"
+
+    for words in (
+        ["verify", address],
+        ["show", address],
+        ["export", address, "--out", "r.jsonl"],
+        ["import", "r.jsonl", "--journal", address],
+    ):
+        if words[0] == "import":
+            punchlist("journal", "export", "run.db", "--out", "r.jsonl")
+        ended = punchlist("journal", *words)
+        assert ended.code == USAGE and "postgresql://user@host:5432/database" in ended.err
+        assert "hunter2" not in ended.err + ended.out
 
 
 def test_a_run_that_is_not_intact_is_not_exported(punchlist, recorded):
