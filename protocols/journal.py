@@ -27,6 +27,8 @@ from pydantic import BaseModel, JsonValue
 from .errors import IntentExists, IntentMissing, JournalCorrupt, JournalMissing
 from .journal_chain import (
     ENDED,
+    KEPT,
+    PRUNED,
     SEAL,
     Header,
     Link,
@@ -260,7 +262,7 @@ class Journal:
         Returns:
             Number of rows changed.
         """
-        if {"intent", "intent_again", "outcome", SEAL} & set(kinds):
+        if KEPT & set(kinds):
             raise ValueError(f"intents, outcomes and seals are kept for recovery; got kinds {kinds!r}")
         marks = ",".join("?" * len(kinds))
         with self._mutex, self.together(run):
@@ -271,7 +273,7 @@ class Journal:
             )
             for seq, body in found:
                 change = "UPDATE rows SET body = ?, pruned = ? WHERE seq = ?"
-                self._write(run, (change, ('{"pruned": true}', digest_of(body), seq)))
+                self._write(run, (change, (PRUNED, digest_of(body), seq)))
         with self._mutex:
             self._store.erased()
         return len(found)

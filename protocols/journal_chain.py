@@ -26,6 +26,12 @@ from pydantic import JsonValue
 SEAL = "seal"
 """Kind of the row with which a run ends."""
 
+KEPT = frozenset({"intent", "intent_again", "outcome", SEAL})
+"""Kinds of rows whose bodies are never taken out: recovery and `verify` need them."""
+
+PRUNED = '{"pruned":true}'
+"""What stands where a body was taken out."""
+
 ENDED = frozenset({"confirmed", "unverified", "failed", "cancelled"})
 """Statuses in which a run is sealed."""
 
@@ -101,7 +107,9 @@ class Link:
 
     def linked(self, before: bytes) -> bytes:
         """The hash that this row has behind that one."""
-        body = self.pruned or digest_of(self.body)
+        # Else a body could be replaced by any other, and the digest of the true one put beside it.
+        out = self.pruned if self.body == PRUNED and self.kind not in KEPT else None
+        body = out or digest_of(self.body)
         return link(before, body, self.place, self.run, self.task, self.attempt, self.kind, self.key, self.at)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from .journal_chain import ENDED, SEAL, Header, Link, chained, encode, seal_body, start_of
+from .journal_chain import ENDED, PRUNED, SEAL, Header, Link, chained, encode, seal_body, start_of
 from .journal_store import FORMAT
 
 PAGE = 500
@@ -40,6 +40,7 @@ def migrate(connection: sqlite3.Connection, found: tuple[int, int]) -> None:
 def _chain(connection: sqlite3.Connection) -> None:
     for statement in filter(str.strip, _COLUMNS.split(";")):
         connection.execute(statement)
+    connection.execute("UPDATE rows SET body = ? WHERE body = '{\"pruned\": true}'", (PRUNED,))
     headers = {
         row[0]: Header(*row)
         for row in connection.execute("SELECT run, goal, settings, status, began, changed FROM runs")
