@@ -52,6 +52,7 @@ CREATE TABLE punchlist.rows (
     attempt INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, at DOUBLE PRECISION NOT NULL,
     body TEXT NOT NULL, place BIGINT NOT NULL, hash BYTEA, pruned BYTEA, UNIQUE (run, place)
 );
+CREATE INDEX rows_of_run ON punchlist.rows (run, seq);
 CREATE UNIQUE INDEX one_intent ON punchlist.rows (key) WHERE kind = 'intent';
 CREATE UNIQUE INDEX one_outcome ON punchlist.rows (key) WHERE kind = 'outcome';
 CREATE TABLE punchlist.leases (
