@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from ..core_model.generation import Model
     from ..memory import Memory
 
+DATABASES = ("postgresql://", "postgres://")
+"""How the address of a database begins, where journals of several hosts lie."""
+
 RUNS = ".punchlist"
 """Folder, in the working directory, where journals go when no other is named."""
 
@@ -101,7 +104,7 @@ class Manager:
             that need no model.
         workers: At least one; independent tasks go to several at once.
         memory: Lessons of mended tasks are kept there and recalled at similar ones; None keeps none.
-        journal: File of the journal; None: a new file for each run, under `.punchlist/`.
+        journal: File of the journal, or `postgresql://...`; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
         person: Asked where a worker has a question, a rule says `ask`, an anomaly is open, a task was taken
             over, or a verdict would end a task unverified; None: nobody, and the run ends for now where it
@@ -138,7 +141,8 @@ class Manager:
             raise ValueError(f"a manager needs workers with different names, got {names!r}")
         self.model: Model = NoModel() if model is None else model
         self.workers, self.memory, self.person, self.patient = list(workers), memory, person, patient
-        self.journal = None if journal is None else Path(journal)
+        in_database = isinstance(journal, str) and journal.startswith(DATABASES)
+        self.journal = journal if in_database or journal is None else Path(journal)
         self.policy = policy or preset("unattended")
         self.strategy = None if strategy is None else strategy_named(strategy)
         self.redos, self.tokens, self.steps, self.seconds = redos, tokens, steps, seconds
@@ -260,7 +264,7 @@ class Manager:
             runs = journal.runs()
             info = next((each for each in reversed(runs) if run in (None, each.run)), None)
             if info is None:
-                raise UnknownRun(run or "", Path(path), [each.run for each in runs])
+                raise UnknownRun(run or "", journal.path, [each.run for each in runs])
             _refuse_less(info, expect, spec, plan)
             journal.set_status(info.run, "running")
             goal = info.goal if plan is None else plan

@@ -1,119 +1,110 @@
 """The journal of a run: everything that was said, begun and decided, written before it takes effect.
 
-One SQLite file in WAL mode, one row each. A row that `append` has returned is safe against
-SIGKILL at any moment; the intent of a call with side effects is also safe against loss of
-power (`synchronous=FULL`), the rest as far as the last checkpoint or such an intent. One
-process writes, which the kernel's lock on `<file>.lock` ensures, from any of its threads
-and tasks; any number may read.
+One SQLite file in WAL mode, or a PostgreSQL database where several hosts write; one row each. A row that
+`append` has returned is safe against SIGKILL at any moment; the intent of a call with side effects is also
+safe against loss of power (`synchronous=FULL`), the rest as far as the last checkpoint or such an intent, or
+with `durability="full"` every row. One process writes: for a file the kernel's lock on `<file>.lock` ensures
+it, from any of its threads and tasks; for each run of a database a lease with an epoch. Any number may read.
+The rows of a run are chained by hashes (`journal_chain`), and `verify` says what was done to them.
 
-What this does not cover: several hosts (the lock is the machine's), a file system without
-locks or `fsync`, and secrets that the `redact` hook was not told.
+What this does not cover: a file system without locks or `fsync`, secrets that the `redact` hook was not told,
+and who rewrites a whole chain.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, JsonValue
 
-from .errors import IntentExists, IntentMissing, JournalMissing
-from .journal_file import FORMAT, open_readonly, open_to_write, take_lock, typed_errors
+from .errors import IntentExists, IntentMissing, JournalCorrupt, JournalMissing
+from .journal_chain import (
+    ENDED,
+    KEPT,
+    PRUNED,
+    SEAL,
+    Header,
+    Link,
+    Verified,
+    digest_of,
+    encode,
+    link,
+    seal_body,
+    start_of,
+    verify,
+)
+from .journal_errors import ChainMissing, LeaseLost
+from .journal_file import FileStore
+from .journal_rows import Call, Recovery, Row, RunInfo, Status, joined
+from .journal_store import FORMAT, INSERT_ROW, Durability, Statement, Store
+from .redaction import Redact, redactor
 
-__all__ = ["FORMAT", "Call", "Journal", "Recovery", "Redact", "Row", "RunInfo", "Status", "redactor"]
+__all__ = [
+    "FORMAT",
+    "Call",
+    "Durability",
+    "Journal",
+    "Recovery",
+    "Redact",
+    "Row",
+    "RunInfo",
+    "Status",
+    "redactor",
+]
 
-Recovery = Literal["pure", "keyed", "queryable", "unsafe"]
-Status = Literal["ok", "error", "unknown"]
-Redact = Callable[[JsonValue], JsonValue]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One entry.
-
-    Attributes:
-        seq: From 1, growing, never reused.
-        kind: E.g. "event", "envelope", "intent", "outcome", "decision".
-        key: Idempotency key of a tool call, or "".
-        at: Seconds since 1970.
-    """
-
-    seq: int
-    run: str
-    task: str
-    attempt: int
-    kind: str
-    key: str
-    at: float
-    body: JsonValue
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """What a run is: its goal and settings, as given, and how it stands."""
-
-    run: str
-    goal: str
-    settings: dict[str, JsonValue]
-    status: str
-    began: float
-    changed: float
-
-
-@dataclass(frozen=True)
-class Call:
-    """A tool call as recorded.
-
-    Attributes:
-        key: Idempotency key, `run/task/attempt/call`.
-        recovery: How it is settled when its outcome is missing.
-        status: None while no outcome is recorded.
-        result: The outcome.
-    """
-
-    key: str
-    run: str
-    task: str
-    attempt: int
-    tool: str
-    args: dict[str, JsonValue]
-    recovery: Recovery
-    status: Status | None = None
-    result: JsonValue = None
+_INSERT = (
+    f"{INSERT_ROW} (run, task, attempt, kind, key, at, body, place, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_RESTORE = (
+    f"{INSERT_ROW} (run, task, attempt, kind, key, at, body, place, hash, pruned) VALUES (?{', ?' * 9})"
+)
+_HEADER = "SELECT run, goal, settings, status, began, changed, sealed FROM runs"
+_BEGIN = (
+    "INSERT INTO runs (run, goal, settings, status, began, changed, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (run) DO NOTHING"
+)
+_CALL = "SELECT run, task, attempt, kind, key, body, seq FROM rows WHERE"
 
 
 class Journal:
     """An open journal. Make one with `Journal.open`; close it, or use it as a context manager."""
 
-    def __init__(
-        self, path: Path, connection: sqlite3.Connection, lock: int | None, redact: Redact | None
-    ) -> None:
+    def __init__(self, store: Store, redact: Redact | None) -> None:
         """Use `Journal.open`."""
-        self.path = path
-        self._connection = connection
-        self._lock_file = lock
+        self.path, self.named = store.path, store.named  # named: for messages, without a password
+        self._store = store
         self._redact = redact
         self._mutex = threading.RLock()
+        self._tails: dict[str, tuple[int, bytes]] = {}  # place and hash of the last row of runs that we write
 
     @classmethod
     def open(
-        cls, path: str | Path, *, create: bool = True, readonly: bool = False, redact: Redact | None = None
-    ) -> Journal:
+        cls,
+        path: str | Path,
+        *,
+        create: bool = True,
+        readonly: bool = False,
+        redact: Redact | None = None,
+        durability: Durability = "normal",
+    ) -> Self:
         """Open a journal to write it, or with `readonly` to look at it while another process writes.
 
+        A file of an older format is brought to the present one, unless it is opened `readonly`.
+
         Args:
-            path: The file; its mode becomes 0600.
+            path: The file; its mode becomes 0600. Or `postgresql://user@host/database`: each run of it is
+                claimed by the process that first writes it.
             create: Make it (and its folder, 0700) where there is none.
             readonly: Take no lock and change nothing.
-            redact: Applied to every value before it is written.
+            redact: Applied to every value before it is written and hashed.
+            durability: What survives loss of power: see the module, and README for what it costs.
 
         Raises:
             JournalMissing: There is none, and none was to be made.
@@ -121,36 +112,87 @@ class Journal:
             JournalVersionError: Another format.
             RunLocked: Another process (or this one) has it open to write.
             JournalFull: No space to make it.
+            JournalReadonly: This user may not write it.
+            ValueError: There is no such durability.
+            JournalUnavailable, PostgresMissing: The database does not answer, or its library is not there.
         """
+        if durability not in get_args(Durability):
+            raise ValueError(f"durability is one of {get_args(Durability)}; got {durability!r}")
+        if str(path).startswith(("postgresql://", "postgres://")):
+            from .postgres import PostgresStore
+
+            return cls(PostgresStore.open(str(path), create=create, readonly=readonly), redact)
         file = Path(path)
         if not file.exists() and (readonly or not create):
             raise JournalMissing(file)
-        if readonly:
-            return cls(file, open_readonly(file), None, redact)
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = take_lock(file)
-        try:
-            return cls(file, open_to_write(file), lock, redact)
-        except BaseException:
-            os.close(lock)
-            raise
+        return cls(FileStore.open(file, readonly=readonly, durability=durability), redact)
 
     # --- runs -------------------------------------------------------------------------
 
     def begin(self, run: str, goal: str, settings: Mapping[str, JsonValue] | None = None) -> None:
         """Record a new run. A run that is there already is left as it is."""
         now = time.time()
-        values = (run, str(self._clean(goal)), self._encode(dict(settings or {})), now, now)
-        self._write("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, 'running', ?, ?)", values)
+        values = (run, str(self._clean(goal)), self._encode(dict(settings or {})), "running", now, now, 0)
+        with self._mutex:
+            self._write(run, (_BEGIN, values))
+            if self._tails.get(run, (1, b""))[0] == 0:  # its first row is to vouch for this header
+                del self._tails[run]
 
     def set_status(self, run: str, status: str) -> None:
-        """Record how a run stands: "running", "paused", "confirmed", "unverified", "failed", "cancelled"."""
-        self._write("UPDATE runs SET status = ?, changed = ? WHERE run = ?", (status, time.time(), run))
+        """Record how a run stands: "running", "paused", "confirmed", "unverified", "failed", "cancelled".
+
+        The last four end and seal it; a sealed run can be gone on with, and is sealed again.
+        """
+        with self._mutex:
+            now = time.time()
+            header = self._header(run)
+            place, head = self._tail(run)
+            if header is None or status not in ENDED or (status, place) == (header.status, header.sealed):
+                self._write(
+                    run, ("UPDATE runs SET status = ?, changed = ? WHERE run = ?", (status, now, run))
+                )
+                return
+            body = encode(seal_body(place, head, status, header))
+            seal = Link(0, place + 1, run, "", 0, SEAL, "", now, body)
+            linked = seal.linked(head)
+            changes = "UPDATE runs SET status = ?, changed = ?, sealed = ? WHERE run = ?"
+            self._write(run, (_INSERT, _values(seal, linked)), (changes, (status, now, place + 1, run)))
+            self._tails[run] = place + 1, linked
 
     def runs(self) -> tuple[RunInfo, ...]:
-        """Every run of this file, oldest first."""
+        """Every run of this journal, oldest first."""
         found = self._read("SELECT run, goal, settings, status, began, changed FROM runs ORDER BY began, run")
-        return tuple(RunInfo(r[0], r[1], json.loads(r[2]), r[3], r[4], r[5]) for r in found)
+        return tuple(RunInfo(r[0], r[1], self._decode(r[2], 0), r[3], r[4], r[5]) for r in found)
+
+    def hold(self, run: str) -> int:
+        """Claim a run for this process, or see that it still has it; asked right before every call of a tool.
+
+        Returns:
+            The epoch of the claim: 0 in a file; in a database it grows whenever a process takes the run over.
+
+        Raises:
+            LeaseLost, RunTaken: Another process writes the run.
+            JournalReadonly: Nothing may be written.
+        """
+        with self._mutex:
+            return self._store.hold(run)
+
+    @contextmanager
+    def together(self, run: str) -> Generator[None]:
+        """Rows of a run that are written inside are written at the end, at once or not at all.
+
+        Nothing inside is acknowledged before that, so no effect may follow from it yet; no other thread
+        writes meanwhile, so nothing inside may wait. Intents of calls with side effects are refused.
+        """
+        with self._mutex:
+            self._tail(run)
+            tails = dict(self._tails)
+            try:
+                with self._store.together(run):
+                    yield
+            except BaseException:
+                self._tails = tails
+                raise
 
     # --- rows -------------------------------------------------------------------------
 
@@ -203,13 +245,14 @@ class Journal:
                 return
             for found in page:
                 seq, of_run, of_task, attempt, kind, key, at, body = found
-                yield Row(seq, of_run, of_task, attempt, kind, key, at, json.loads(body))
+                yield Row(seq, of_run, of_task, attempt, kind, key, at, self._decode(body, seq))
             after = page[-1][0]
 
     def prune(self, run: str, kinds: Sequence[str], *, before: float | None = None) -> int:
         """Replace the bodies of rows by `{"pruned": true}`, also on the disk; the rows stay.
 
-        Intents and outcomes cannot be pruned: recovery needs them.
+        So do their hashes and the hashes of their bodies, by which who guesses a short body can prove it.
+        Intents and outcomes cannot be pruned: recovery needs them. Nor can seals: `verify` does.
 
         Args:
             run: Run id.
@@ -219,16 +262,21 @@ class Journal:
         Returns:
             Number of rows changed.
         """
-        if {"intent", "intent_again", "outcome"} & set(kinds):
-            raise ValueError(f"intents and outcomes are kept for recovery; got kinds {kinds!r}")
+        if KEPT & set(kinds):
+            raise ValueError(f"intents, outcomes and seals are kept for recovery; got kinds {kinds!r}")
         marks = ",".join("?" * len(kinds))
-        with self._mutex:
-            cursor = self._write(
-                f"UPDATE rows SET body = ? WHERE run = ? AND kind IN ({marks}) AND at < ?",
-                ('{"pruned": true}', run, *kinds, float("inf") if before is None else before),
+        with self._mutex, self.together(run):
+            found = self._read(
+                f"SELECT seq, body FROM rows WHERE run = ? AND kind IN ({marks}) AND at < ?"
+                " AND pruned IS NULL",
+                (run, *kinds, float("inf") if before is None else before),
             )
-            self._write("PRAGMA wal_checkpoint(TRUNCATE)", ())
-        return cursor.rowcount
+            for seq, body in found:
+                change = "UPDATE rows SET body = ?, pruned = ? WHERE seq = ?"
+                self._write(run, (change, (PRUNED, digest_of(body), seq)))
+        with self._mutex:
+            self._store.erased()
+        return len(found)
 
     # --- tool calls -------------------------------------------------------------------
 
@@ -287,12 +335,9 @@ class Journal:
     def call(self, key: str) -> Call | None:
         """The recorded call with this key, settled or not; None where it was never begun."""
         found = self._read(
-            "SELECT run, task, attempt, kind, key, body FROM rows WHERE key = ?1 AND kind = 'intent'"
-            " UNION ALL SELECT run, task, attempt, kind, key, body FROM rows"
-            " WHERE key = ?1 AND kind = 'outcome'",
-            (key,),
+            f"{_CALL} key = ? AND kind = 'intent' UNION ALL {_CALL} key = ? AND kind = 'outcome'", (key, key)
         )
-        return _calls(found)[0] if found else None
+        return joined(found, self._decode)[0] if found else None
 
     def settled(self, key: str) -> Call | None:
         """The call with this key if its outcome is recorded, else None."""
@@ -302,25 +347,76 @@ class Journal:
     def calls(self, run: str, task: str = "") -> tuple[Call, ...]:
         """Calls of a run, or of one task of it, settled or not, oldest first."""
         found = self._read(
-            "SELECT run, task, attempt, kind, key, body FROM rows"
-            " WHERE run = ?1 AND (?2 = '' OR task = ?2) AND kind IN ('intent', 'outcome') ORDER BY seq",
-            (run, task),
+            f"{_CALL} run = ? AND (? = '' OR task = ?) AND kind IN ('intent', 'outcome') ORDER BY seq",
+            (run, task, task),
         )
-        return tuple(_calls(found))
+        return tuple(joined(found, self._decode))
 
     def unsettled(self, run: str) -> tuple[Call, ...]:
         """Calls of a run that were begun and have no outcome, oldest first."""
         return tuple(call for call in self.calls(run) if call.status is None)
+
+    # --- the chain --------------------------------------------------------------------
+
+    def verify(self, run: str | None = None, *, head: str = "") -> tuple[Verified, ...]:
+        """Hold the rows of a run, or of all, against their hashes.
+
+        Args:
+            run: Run id, or None.
+            head: The head that an earlier look at this one run gave: a row must have it still.
+
+        Returns:
+            One for each run that has rows, or that was named.
+
+        Raises:
+            ChainMissing: The file is of an older format, opened to read.
+        """
+        if self._store.format < (1, 1):
+            raise ChainMissing(self._store.named, ".".join(map(str, self._store.format)))
+        found = [row[0] for row in self._read("SELECT DISTINCT run FROM rows ORDER BY run")]
+        begun = [info.run for info in self.runs()]
+        order = [*begun, *(each for each in found if each not in begun)] if run is None else [run]
+        return tuple(verify(each, self._header(each), self.links(each), head) for each in order)
+
+    def header(self, run: str) -> Header | None:
+        """What was said of a run when it was begun, as it is stored; None where it was not."""
+        return self._header(run)
+
+    def links(self, run: str) -> Iterator[Link]:
+        """The rows of a run as they are stored, in order."""
+        after = 0
+        while page := self._read(
+            "SELECT seq, place, run, task, attempt, kind, key, at, body, pruned, hash FROM rows"
+            " WHERE run = ? AND seq > ? ORDER BY seq LIMIT 500",
+            (run, after),
+        ):
+            for row in page:
+                yield Link(*row)
+            after = page[-1][0]
+
+    def restore(self, header: Header, links: Iterable[Link]) -> int:
+        """Write a run that another journal held, rows and hashes as they are; returns how many rows.
+
+        Raises:
+            ValueError: This journal holds rows of it.
+        """
+        run = header.run
+        with self._mutex:
+            if self._tail(run)[0] or self._header(run) is not None:
+                raise ValueError(f"this journal holds run {run!r} already")
+            with self.together(run):
+                self._write(run, (_BEGIN, tuple(vars(header).values())))
+                for row in links:
+                    self._write(run, (_RESTORE, (*_values(row, row.hash or b""), row.pruned)))
+                    self._tails[run] = row.place, row.hash or b""
+            return self._tails[run][0]
 
     # --- the file ---------------------------------------------------------------------
 
     def close(self) -> None:
         """Write everything into the one file and release the lock. A second call does nothing."""
         with self._mutex:
-            self._connection.close()
-            if self._lock_file is not None:
-                os.close(self._lock_file)
-                self._lock_file = None
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -341,16 +437,29 @@ class Journal:
         *,
         durable: bool = False,
     ) -> int:
-        values = (run, task, attempt, kind, key, time.time(), self._encode(self._plain(body)))
-        sql = "INSERT INTO rows (run, task, attempt, kind, key, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        text = self._encode(self._plain(body))
         with self._mutex:
-            if not durable:
-                return self._write(sql, values).lastrowid or 0
-            self._write("PRAGMA synchronous = FULL", ())
-            try:
-                return self._write(sql, values).lastrowid or 0
-            finally:
-                self._write("PRAGMA synchronous = NORMAL", ())
+            place, head = self._tail(run)
+            now = time.time()
+            linked = link(head, digest_of(text), place + 1, run, task, attempt, kind, key, now)
+            values = (run, task, attempt, kind, key, now, text, place + 1, linked)
+            seq = self._write(run, (_INSERT, values), durable=durable)
+            self._tails[run] = place + 1, linked
+            return seq
+
+    def _tail(self, run: str) -> tuple[int, bytes]:
+        """Place and hash of a run's last row, or what stands before its first; claims the run."""
+        if run not in self._tails:
+            self._store.hold(run)
+            begun = self._read("SELECT 1 FROM rows WHERE run = ? AND place = 1", (run,))
+            last = "SELECT place, hash FROM rows WHERE run = ? ORDER BY seq DESC LIMIT 1"
+            found = self._read(last, (run,)) if begun else [(0, start_of(run, self._header(run)))]
+            self._tails[run] = found[0][0], bytes(found[0][1] or b"")
+        return self._tails[run]
+
+    def _header(self, run: str) -> Header | None:
+        found = self._read(f"{_HEADER} WHERE run = ?", (run,))
+        return Header(*found[0]) if found else None
 
     def _plain(self, body: BaseModel | JsonValue) -> JsonValue:
         return body.model_dump() if isinstance(body, BaseModel) else body
@@ -359,49 +468,28 @@ class Journal:
         return self._redact(value) if self._redact else value
 
     def _encode(self, value: JsonValue) -> str:
-        # ASCII, because page text may hold lone surrogates, which SQLite's UTF-8 refuses.
-        return json.dumps(self._clean(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        return encode(self._clean(value))
 
-    def _write(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
-        with self._mutex, typed_errors(self.path):
-            return self._connection.execute(sql, values)
+    def _decode(self, text: str, seq: int) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            where = f"row {seq}" if seq else "what was said of a run"
+            raise JournalCorrupt(self._store.named, f"{where} is no JSON") from error
+
+    def _write(self, run: str, *statements: Statement, durable: bool = False) -> int:
+        with self._mutex:
+            try:
+                return self._store.write(run, *statements, durable=durable)
+            except LeaseLost:
+                self._tails.pop(run, None)
+                raise
 
     def _read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._mutex, typed_errors(self.path):
-            return self._connection.execute(sql, values).fetchall()
+        with self._mutex:
+            return self._store.read(sql, values)
 
 
-def redactor(secrets: Mapping[str, str]) -> Redact:
-    """Make a `redact` hook that replaces each secret's value by `{{name}}` in every text.
-
-    Args:
-        secrets: Name to value; empty values are skipped. Longer values go first.
-    """
-    known = sorted(
-        ((value, f"{{{{{name}}}}}") for name, value in secrets.items() if value), key=lambda s: -len(s[0])
-    )
-
-    def redact(value: JsonValue) -> JsonValue:
-        if isinstance(value, str):
-            for secret, name in known:
-                value = value.replace(secret, name)
-            return value
-        if isinstance(value, dict):
-            return {str(redact(key)): redact(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [redact(item) for item in value]
-        return value
-
-    return redact
-
-
-def _calls(found: Sequence[Any]) -> list[Call]:
-    """Join intents with their outcomes; rows are (run, task, attempt, kind, key, body) in order."""
-    calls: dict[str, Call] = {}
-    for run, task, attempt, kind, key, text in found:
-        body = json.loads(text)
-        if kind == "intent":
-            calls[key] = Call(key, run, task, attempt, body["tool"], body["args"], body["recovery"])
-        elif key in calls:
-            calls[key] = Call(**{**vars(calls[key]), "status": body["status"], "result": body["result"]})
-    return list(calls.values())
+def _values(row: Link, linked: bytes) -> tuple[Any, ...]:
+    """What `_INSERT` takes."""
+    return row.run, row.task, row.attempt, row.kind, row.key, row.at, row.body, row.place, linked

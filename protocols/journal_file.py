@@ -1,20 +1,21 @@
-"""The journal's file: its format, its lock, opening it, and SQLite's errors in our types."""
+"""The journal's file: its format, its lock, opening it, writing it, and SQLite's errors in our types."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Any
 from urllib.parse import quote
 
 from .errors import JournalCorrupt, JournalError, JournalFull, JournalVersionError, RunLocked
-
-FORMAT = (1, 0)
-"""Major and minor version of the file's format, kept in its header (`user_version`)."""
+from .journal_errors import JournalReadonly, LeaseLost
+from .journal_migration import migrate
+from .journal_store import FORMAT, INSERT_ROW, Durability, Statement
 
 _APPLICATION = 0x504E4348  # "PNCH": tells our files from other SQLite files
 _CHECKPOINT_PAGES = 4096  # the log may grow to 16 MiB; each checkpoint costs two fsyncs
@@ -22,18 +23,121 @@ _CHECKPOINT_PAGES = 4096  # the log may grow to 16 MiB; each checkpoint costs tw
 _UNWRITABLE = frozenset(
     {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE}
 )
+_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+# What came with format 1.1 stands last, as a migration leaves it. The third index tells in no time whether a
+# run has rows at all, at the cost of one entry a run.
 _SCHEMA = """
 CREATE TABLE runs (
     run TEXT PRIMARY KEY, goal TEXT NOT NULL, settings TEXT NOT NULL, status TEXT NOT NULL,
-    began REAL NOT NULL, changed REAL NOT NULL
+    began REAL NOT NULL, changed REAL NOT NULL, sealed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE rows (
     seq INTEGER PRIMARY KEY, run TEXT NOT NULL, task TEXT NOT NULL, attempt INTEGER NOT NULL,
-    kind TEXT NOT NULL, key TEXT NOT NULL, at REAL NOT NULL, body TEXT NOT NULL
+    kind TEXT NOT NULL, key TEXT NOT NULL, at REAL NOT NULL, body TEXT NOT NULL,
+    place INTEGER NOT NULL DEFAULT 0, hash BLOB, pruned BLOB
 ) STRICT;
 CREATE UNIQUE INDEX one_intent ON rows (key) WHERE kind = 'intent';
 CREATE UNIQUE INDEX one_outcome ON rows (key) WHERE kind = 'outcome';
+CREATE UNIQUE INDEX one_beginning ON rows (run) WHERE place = 1;
 """
+
+
+class FileStore:
+    """An SQLite file in WAL mode, written by the process that holds its lock.
+
+    Attributes:
+        format: Of the file: the present one, or an older one that was opened to read.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int | None, how: Durability) -> None:
+        self.path, self.named = path, str(path)
+        self._connection, self._lock, self._how = connection, lock, how
+        self._open_transaction = False
+        with typed_errors(path):
+            self.format = divmod(int(connection.execute("PRAGMA user_version").fetchone()[0]), 1000)
+
+    @classmethod
+    def open(cls, path: Path, *, readonly: bool, durability: Durability) -> FileStore:
+        """See `Journal.open`."""
+        if readonly:
+            return cls(path, open_readonly(path), None, durability)
+        with _permitted(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = take_lock(path)
+        try:
+            return cls(path, open_to_write(path, durability), lock, durability)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    def hold(self, run: str) -> int:
+        """0, while this process may write; a file is locked as a whole.
+
+        Raises:
+            JournalReadonly: It was opened to read.
+            LeaseLost: Somebody removed the lock, so that another process may hold it.
+        """
+        if self._lock is None:
+            raise JournalReadonly(self.path, "it was opened READONLY or is closed")
+        if not os.fstat(self._lock).st_nlink:
+            raise LeaseLost(self.path, run, 0)
+        return 0
+
+    def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows that a query finds."""
+        with typed_errors(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def write(self, run: str, *statements: Statement, durable: bool = False) -> int:
+        """Carry statements out, all or none; see `Store`."""
+        with typed_errors(self.path):
+            if self._how == "full" or not durable:
+                return self._all(statements)
+            if self._open_transaction:
+                raise ValueError("a call is begun on the disk, not in a group: record its intent outside")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            try:
+                return self._all(statements)
+            finally:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _all(self, statements: Sequence[Statement]) -> int:
+        if len(statements) == 1:
+            return self._one(*statements[0])
+        with nullcontext() if self._open_transaction else self.together(""):
+            first, *_ = [self._one(*statement) for statement in statements]
+        return first
+
+    def _one(self, sql: str, values: Sequence[Any]) -> int:
+        cursor = self._connection.execute(sql, values)
+        return cursor.lastrowid or 0 if sql.startswith(INSERT_ROW) else cursor.rowcount
+
+    @contextmanager
+    def together(self, run: str) -> Generator[None]:
+        """Everything that is written inside is written at the end, or not at all."""
+        with typed_errors(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._open_transaction = True
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._open_transaction = False
+
+    def erased(self) -> None:
+        """See that what was replaced is gone from the disk as well."""
+        self.read("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Write everything into the one file and release the lock. A second call does nothing."""
+        self._connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def take_lock(path: Path) -> int:
@@ -76,14 +180,16 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def open_to_write(path: Path) -> sqlite3.Connection:
+def open_to_write(path: Path, durability: Durability = "normal") -> sqlite3.Connection:
     """Open or make the file, with mode 0600. The caller holds the lock of `take_lock`."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    path.chmod(0o600)
+    with _permitted(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
     with typed_errors(path):
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
         try:
-            if _check_format(path, connection, to_write=True) == "new":
+            found = _check_format(path, connection, to_write=True)
+            if found is None:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(
                     f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION};"
@@ -92,7 +198,9 @@ def open_to_write(path: Path) -> sqlite3.Connection:
             else:
                 _check_pages(path, connection)
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
+            if found is not None and found != FORMAT:
+                migrate(connection, found)
+            connection.execute(f"PRAGMA synchronous = {durability}")
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         except BaseException:
@@ -104,6 +212,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 def open_readonly(path: Path) -> sqlite3.Connection:
     """Open an existing file without a lock, without the right to change it, and leave no file beside it."""
     _check_header(path)
+    _check_end(path)
     # A log beside the file means that a writer has it open, or was killed: SQLite must read the two together.
     # Without one the file is whole, and `immutable` reads it alone, without making files of shared memory; so
     # it does in a folder that we may not write to, where there is no writer that we could disturb or miss.
@@ -112,7 +221,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
         with typed_errors(path):
             connection = _connect_readonly(path, mode)
             try:
-                if _check_format(path, connection, to_write=False) == "new":
+                if _check_format(path, connection, to_write=False) is None:
                     raise JournalCorrupt(path, "it is empty")
                 return connection
             except sqlite3.OperationalError:
@@ -136,6 +245,7 @@ def _refuse_what_is_not_ours(path: Path) -> None:
     if not path.exists():
         return
     _check_header(path)
+    _check_end(path)
     connection = _connect_readonly(path, "immutable=1")
     try:
         _check_format(path, connection, to_write=True)
@@ -154,24 +264,44 @@ def _check_header(path: Path) -> None:
         raise JournalCorrupt(path, "it is not an SQLite file")
 
 
-def _check_format(path: Path, connection: sqlite3.Connection, *, to_write: bool) -> Literal["new", "ours"]:
+def _check_end(path: Path) -> None:
+    """Refuse a file that ends within a page: SQLite reads zeros where the rest was."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(18)[16:18], "big") or 4096
+    if size > 1 and path.stat().st_size % size and not os.path.exists(f"{path}-wal"):
+        raise JournalCorrupt(path, "its end is missing")
+
+
+def _check_format(path: Path, connection: sqlite3.Connection, *, to_write: bool) -> tuple[int, int] | None:
+    """The format of the file; None where it is new."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if application == 0 and not tables:
-        return "new"  # also a file whose making was interrupted
+        return None  # also a file whose making was interrupted
     if application != _APPLICATION:
         raise JournalCorrupt(path, "it is an SQLite file of another program")
     major, minor = divmod(version, 1000)
     if major != FORMAT[0] or (to_write and minor > FORMAT[1]):
         raise JournalVersionError(path, f"{major}.{minor}", f"{FORMAT[0]}.{FORMAT[1]}")
-    return "ours"
+    return major, minor
 
 
 def _check_pages(path: Path, connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise JournalCorrupt(path, str(found).replace("\n", " "))
+
+
+@contextmanager
+def _permitted(path: Path) -> Generator[None]:
+    """Turn what the system forbids into our type."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FORBIDDEN:
+            raise
+        raise JournalReadonly(path, error.strerror or str(error)) from error
 
 
 @contextmanager
@@ -188,6 +318,8 @@ def typed_errors(path: Path) -> Generator[None]:
         if code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise JournalCorrupt(path, str(error)) from error
         name = getattr(error, "sqlite_errorname", "")
+        if code & 0xFF == sqlite3.SQLITE_READONLY:
+            raise JournalReadonly(path, f"{name} {error}") from error
         raise JournalError(
             path, f"The journal {str(path)!r} could not be used ({name} {error}). Check its folder and disk."
         ) from error

@@ -2,7 +2,8 @@
 
 Covers: a call whose outcome is recorded is never made again; a call that was begun before the run stopped is
 settled by its tool's recovery class. Does not cover: exactly-once for `unsafe` tools; those are made at most
-once, and whether they took effect is a person's to find out.
+once, and whether they took effect is a person's to find out; nor the instant between the last look at who may
+write the run and the call itself.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class Recorded(Protocol):
     def tool(self) -> str: ...
     @property
     def status(self) -> str | None: ...
+    @property
+    def recovery(self) -> str: ...
     @property
     def result(self) -> JsonValue: ...
 
@@ -56,6 +59,14 @@ class CallJournal(Protocol):
 
     def call(self, key: str) -> Recorded | None:
         """The call begun with this key, if any."""
+        ...
+
+    def hold(self, run: str) -> int:
+        """The epoch under which this process writes the run.
+
+        Raises:
+            An error of the journal: another process writes it now, so this one may call nothing more.
+        """
         ...
 
 
@@ -140,7 +151,8 @@ class Executor:
             key: Names this call for good: `run/task/attempt/call`.
 
         Raises:
-            Whatever the journal raises (the run must stop). Errors of the tool are in the result.
+            Whatever the journal raises (the run must stop; for a process that lost its run to another one,
+            before the call). Errors of the tool are in the result.
         """
         begun = perf_counter()
         name = tool if isinstance(tool, str) else tool.name
@@ -157,9 +169,9 @@ class Executor:
         except ToolError as error:
             return _failed(key, name, error, begun)
         if recorded is not None:
-            return await self._settle(known, arguments, plain, key, begun)
+            return await self._settle(known, arguments, plain, key, begun, recorded.recovery)
         self._intend(known, plain, key, again=False)
-        return await self._run(known, arguments, key, begun)
+        return await self._run(known, arguments, plain, key, begun)
 
     def _known(self, tool: str | AnyTool) -> AnyTool:
         if not isinstance(tool, str):
@@ -168,22 +180,43 @@ class Executor:
             raise UnknownTool(tool, tuple(self._tools))
         return self._tools[tool]
 
-    async def _run(self, tool: AnyTool, arguments: Mapping[str, Any], key: str, begun: float) -> ToolResult:
+    async def _run(
+        self,
+        tool: AnyTool,
+        arguments: Mapping[str, Any],
+        plain: dict[str, JsonValue],
+        key: str,
+        begun: float,
+        *,
+        resent: bool = False,
+    ) -> ToolResult:
+        if self._journal is not None:  # between the intent and the call the process may have hung
+            self._journal.hold(_parts(key)[0])
         try:
             value = await tool.run(arguments, key)
         except ToolTimeout as error:
+            if tool.recovery == "keyed" and not resent:
+                self._intend(tool, plain, key, again=True)
+                return await self._run(tool, arguments, plain, key, begun, resent=True)
             return await self._after_timeout(tool, arguments, key, error, begun)
         except ToolError as error:
             return self._record(_failed(key, tool.name, error, begun))
         return self._record(ToolResult(key, tool.name, True, value, seconds=_since(begun)))
 
     async def _settle(
-        self, tool: AnyTool, arguments: Mapping[str, Any], plain: dict[str, JsonValue], key: str, begun: float
+        self,
+        tool: AnyTool,
+        arguments: Mapping[str, Any],
+        plain: dict[str, JsonValue],
+        key: str,
+        begun: float,
+        recorded: str,
     ) -> ToolResult:
         """A call that was begun before the run stopped, without a recorded outcome."""
-        if tool.recovery == "unsafe":
+        recovery = settled_by(recorded, tool.recovery)
+        if recovery == "unsafe":
             return self._record(_failed(key, tool.name, OutcomeUnknown(tool.name, key), begun, unknown=True))
-        if tool.recovery == "queryable":
+        if recovery == "queryable":
             try:
                 found = await tool.ask_outcome(arguments)
             except ToolError:
@@ -192,12 +225,12 @@ class Executor:
             if found is not None:
                 return self._record(ToolResult(key, tool.name, True, found.value, seconds=_since(begun)))
         self._intend(tool, plain, key, again=True)
-        return await self._run(tool, arguments, key, begun)
+        return await self._run(tool, arguments, plain, key, begun)
 
     async def _after_timeout(
         self, tool: AnyTool, arguments: Mapping[str, Any], key: str, error: ToolTimeout, begun: float
     ) -> ToolResult:
-        """A call that gave no answer may have taken effect; a queryable one is asked."""
+        """A call that gave no answer, a keyed one twice, may have taken effect; a queryable one is asked."""
         if tool.recovery == "queryable":
             try:
                 found = await tool.ask_outcome(arguments)
@@ -220,6 +253,15 @@ class Executor:
             status: Status = "unknown" if result.unknown else "ok" if result.ok else "error"
             self._journal.outcome(result.key, result.as_json(), status=status)
         return result
+
+
+def settled_by(recorded: str, now: Recovery) -> Recovery:
+    """The class by which a call that was begun is settled, where its tool was given another class since.
+
+    A call that was made without a key cannot be sent again with one: it would be done twice. The world can
+    always be asked.
+    """
+    return now if now == "queryable" or recorded in (now, "pure") else "unsafe"
 
 
 def _replay(key: str, recorded: Recorded) -> ToolResult:

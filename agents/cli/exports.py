@@ -1,4 +1,4 @@
-"""`punchlist journal export`: training data out of the searches that runs recorded."""
+"""`punchlist journal export`: a run as it is, or training data out of the searches that runs recorded."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from ..reasoning.export import Example, ExportRefused, Preference, to_preference
 from ..reasoning.trace import Trace
 from ..reasoning.tree import Kind
 from .edge import DONE, SettingsError
+from .journal_proofs import export_run
 from .journals import find_run
 from .trees import searched
 
 
 def export(options: argparse.Namespace) -> int:
     """`punchlist journal export`."""
+    if options.kind == "run":
+        return export_run(options)
     trust = trusted(options.trust)
     rows: list[Example | Preference] = []
     for named in options.files:

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,17 @@ FINISHED = ("confirmed", "unverified", "failed", "cancelled")
 KINDS = (
     "sitting",
     "plan",
+    "plan_hash",
+    "sync",
+    "children",
+    "spec",
+    "request",
+    "reply",
+    "refused",
+    "looked",
+    "control",
+    "anomalies",
+    "alarm",
     "envelope",
     "decision",
     "intent",
@@ -48,20 +59,30 @@ KINDS = (
     "tree_cut",
     "thought",
     "prompt",
+    "seal",
 )
 """Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A run and the journal that holds it."""
+    """A run and the journal that holds it.
+
+    Attributes:
+        address: Of the database, where it lies in one; may hold a password, so it is never shown.
+    """
 
     path: Path
     info: RunInfo
+    address: str = field(default="", repr=False)
+
+    def open(self) -> Journal:
+        """The journal, to look at it."""
+        return Journal.open(self.address or self.path, readonly=True)
 
     def status(self) -> str:
-        """How the run stands; a run whose process is gone is `interrupted`."""
-        cut_short = self.info.status == "running" and not is_locked(self.path)
+        """How the run stands; a run whose process is gone is `interrupted`, where that can be told."""
+        cut_short = self.info.status == "running" and not self.address and not is_locked(self.path)
         return "interrupted" if cut_short else self.info.status
 
     @property
@@ -105,8 +126,8 @@ def find_run(named: str | None, run: str | None = None, folder: Path | str = RUN
     """The run that `resume` and `journal show` mean.
 
     Args:
-        named: A journal file, or the id of a run in `folder`; None: the last run there that is unfinished and
-            that no process is writing, or if all are being written, the last.
+        named: A journal file, the address of a database, or the id of a run in `folder`; None: the last run
+            there that is unfinished and that no process is writing, or if all are being written, the last.
         run: Which run of the file; None: the last.
 
     Raises:
@@ -116,8 +137,8 @@ def find_run(named: str | None, run: str | None = None, folder: Path | str = RUN
     """
     if named is None:
         return _last_unfinished(folder)
-    path = Path(named)
-    if not path.exists():
+    path, address = Path(named), named if in_database(named) else ""
+    if not address and not path.exists():
         found, unreadable = runs_in(folder)
         for each in found:
             if named == each.info.run or named in (each.path.name, each.path.stem):
@@ -126,12 +147,17 @@ def find_run(named: str | None, run: str | None = None, folder: Path | str = RUN
             if named in (each.path.name, each.path.stem):
                 raise each.reason
         raise JournalMissing(path)
-    with Journal.open(path, readonly=True) as journal:
-        infos = journal.runs()
+    with Journal.open(address or path, readonly=True) as journal:
+        infos, path = journal.runs(), journal.path
     chosen = [info for info in infos if run in (None, info.run)]
     if not chosen:
         raise UnknownRun(run or "", path, [info.run for info in infos])
-    return Found(path, chosen[-1])
+    return Found(path, chosen[-1], address)
+
+
+def in_database(named: str) -> bool:
+    """Whether this is the address of a database and no file."""
+    return named.startswith(("postgresql://", "postgres://"))
 
 
 def _last_unfinished(folder: Path | str) -> Found:
@@ -200,7 +226,7 @@ def show_journal(options: argparse.Namespace) -> int:
     """`punchlist journal show`."""
     found = find_run(options.file, options.run)
     kinds = tuple(kind.strip() for kind in (options.kinds or "").split(",") if kind.strip())
-    with Journal.open(found.path, readonly=True) as journal:
+    with found.open() as journal:
         if kinds:
             _check_kinds(kinds, journal, found.info.run)
         rows = journal.rows(found.info.run, kinds=kinds)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..evals.registry import Kind, abouts, taken
 from .arguments import MODEL, Formatter, add_budget, command, natural, port, positive, whole
+from .journal_parser import add_import, add_verify
 from .reporting_parser import add_report
 from .thinking_parser import add_export, add_strategy, add_think, add_tree, add_tuning
 
@@ -230,8 +231,10 @@ def _add_journal(commands: Any) -> None:
     show.add_argument("--kinds", metavar="A,B", help="only rows of these kinds, e.g. envelope,intent,outcome")
     show.add_argument("--json", action="store_true", help="print rows as JSON lines")
     add_report(inner)
+    add_verify(inner)
     add_tree(inner)
     add_export(inner)
+    add_import(inner)
     parser.set_defaults(folder=".punchlist", json=False)
 
 

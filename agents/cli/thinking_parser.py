@@ -80,16 +80,20 @@ def add_tree(inner: Any) -> None:
 
 def add_export(inner: Any) -> None:
     """`journal export`."""
-    example = "punchlist journal export .punchlist/2027-05-03-101500.db --out good.jsonl --kind sft"
-    about = "make training data of what a run's searches found out"
+    example = (
+        "punchlist journal export .punchlist/2027-05-03-101500.db --out run.jsonl\n"
+        "  punchlist journal export .punchlist/2027-05-03-101500.db --out good.jsonl --kind sft"
+    )
+    about = "write a run as JSON lines, or what its searches found out as training data"
     export = command(inner, "export", about, example, "exports:export")
     export.add_argument("files", nargs="+", metavar="FILE", help="journals, or run ids")
     export.add_argument("--out", required=True, metavar="FILE", help="file of JSON lines to write")
     export.add_argument(
         "--kind",
-        required=True,
-        choices=("sft", "preferences"),
-        help="sft: prompt and answer of what led to a verified end; preferences: prompt, chosen, rejected",
+        default="run",
+        choices=("run", "sft", "preferences"),
+        help="run (default): everything, for `journal import`; sft: prompt and answer of what led to a "
+        "verified end; preferences: prompt, chosen, rejected",
     )
     _choosing(export)
     export.add_argument(

@@ -1,4 +1,7 @@
-"""`punchlist eval kill`: SIGKILL at random moments of the main job, then resume in a new process to its end.
+"""`punchlist eval kill`: SIGKILL in the middle of runs, then resume in a new process to their end.
+
+`--only shop` kills the main job at random moments, `--only classes` runs with a tool of each recovery class
+at every moment (`kill_classes`); without it both are done, and the four numbers that both have are of both.
 
 The shop lives in this process, so a kill does not touch it; the run lives in a child (`kill_target`). Each
 goal is first run whole, to learn how many events it has; a kill comes after a random number of them and a
@@ -41,13 +44,15 @@ from ...examples.site import DEMO_SEED, ShopGoal, Site, demo_goal, goal, judge
 from ...examples.site.judge import count_done
 from ...protocols.errors import JournalError
 from ...protocols.journal import Journal
-from .harness import Figures, Measuring, median, rate
+from .harness import Figures, Measuring, OptionRefused, median, rate
+from .kill_classes import class_figures, kill_classes
 from .ledger import EvalError, Row
 from .models import EMBEDDED, model_mark
 from .processes import descendants, leftovers
 from .shop import goal_seeds
 
 USUAL, QUICK = 100, 5
+IN_BOTH = ("kills", "lost", "doubled", "unknown")
 KILLS_PER_GOAL = 10
 CANDIDATES = 3
 """Unseen goals that are tried to find one that is confirmed when it is not killed."""
@@ -306,8 +311,22 @@ def measure(measuring: Measuring) -> Figures:
 
 async def _measure(measuring: Measuring) -> Figures:
     options = measuring.options
+    parts = [part.strip() for part in (options.only or "shop,classes").split(",")]
+    if wrong := [part for part in parts if part not in ("shop", "classes")]:
+        raise OptionRefused("kill", "only", f"{', '.join(wrong)!r} is not one of shop, classes")
+    measuring.settings |= {"seed": options.seed, "only": ",".join(sorted(parts))}
+    if "shop" in parts:
+        first = goal_seeds(options.seed, 1)[0]
+        measuring.settings |= {"model": model_mark(options.model), "first_goal": first}
+    of_classes = class_figures(await kill_classes(measuring)) if "classes" in parts else {}
+    of_shop = await _kill_shop(measuring) if "shop" in parts else {}
+    both: Figures = {name: (of_shop.get(name) or 0) + (of_classes.get(name) or 0) for name in IN_BOTH}
+    return of_classes | of_shop | both
+
+
+async def _kill_shop(measuring: Measuring) -> Figures:
+    options = measuring.options
     count = measuring.count(USUAL, QUICK)
-    measuring.settings |= {"model": model_mark(options.model), "first_goal": goal_seeds(options.seed, 1)[0]}
     offset = Random(f"kills {options.seed}").random()
     model = options.model or EMBEDDED
     victims = Victims(measuring, lambda seed: _whole(seed, model))

@@ -68,9 +68,9 @@ MEASUREMENTS = (
     Measurement(
         "eval",
         "kill",
-        "SIGKILL at random moments of the main job, then resume",
+        "SIGKILL in the middle of runs, then resume (--only shop,classes)",
         "kill",
-        LEDGER | {"model", "limit", "seed", "shard", "parallel"},
+        LEDGER | {"model", "limit", "seed", "shard", "parallel", "only"},
     ),
     Measurement(
         "eval",
@@ -141,6 +141,13 @@ MEASUREMENTS = (
         "CPU time that the framework itself costs, with and without a journal, beside others (--peers)",
         "overhead",
         frozenset({"repeats", "peers"}),
+    ),
+    Measurement(
+        "bench",
+        "journal",
+        "seconds a row in each durability mode, and of hashes (--data postgresql://... too)",
+        "journal",
+        frozenset({"data", "limit", "repeats"}),
     ),
     Measurement(
         "bench",

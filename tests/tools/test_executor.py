@@ -15,6 +15,7 @@ class RecordedCall:
     tool: str
     status: str | None = None
     result: Any = None
+    recovery: str = "unsafe"
 
 
 @dataclass
@@ -26,7 +27,7 @@ class ListJournal:
 
     def intent(self, key, tool, args, recovery, *, run, task="", attempt=0, again=False):
         self.told.append(("intent", key, tool, dict(args), recovery, run, task, attempt, again))
-        self.calls[key] = RecordedCall(tool)
+        self.calls[key] = RecordedCall(tool, recovery=recovery)
         return len(self.told)
 
     def outcome(self, key, result, *, status="ok"):
@@ -36,6 +37,9 @@ class ListJournal:
 
     def call(self, key):
         return self.calls.get(key)
+
+    def hold(self, run):
+        return 0
 
 
 KEY = "run7/shop/2/5"
@@ -150,7 +154,7 @@ async def test_a_recorded_failure_is_given_back_too():
     ],
 )
 async def test_a_call_that_was_begun_is_settled_by_its_recovery_class(recovery, found, effects, status):
-    journal, world = ListJournal({KEY: RecordedCall("order")}), World()
+    journal, world = ListJournal({KEY: RecordedCall("order", recovery=recovery)}), World()
 
     result = await door(journal, world.order(recovery, found=found)).call("order", {"item": "mug"}, key=KEY)
 
@@ -206,6 +210,73 @@ async def test_a_call_that_timed_out_may_have_taken_effect_unless_it_only_reads(
     result = await door(journal, order).call("order", {"item": "mug"}, key=KEY)
 
     assert (result.code, result.unknown, journal.calls[KEY].status) == ("ToolTimeout", unknown, status)
+
+
+class Overtaken(Exception):
+    """Another process writes the run."""
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("recovery", ["pure", "keyed", "queryable", "unsafe"])
+async def test_who_lost_the_run_after_the_intent_calls_nothing_more(recovery, begun):
+    class LostJournal(ListJournal):
+        def hold(self, run):
+            raise Overtaken(run)
+
+    journal = LostJournal({KEY: RecordedCall("order", recovery=recovery)} if begun else {})
+    world = World()
+    executor = door(journal, world.order(recovery, found=False))
+
+    if begun and recovery == "unsafe":
+        assert (await executor.call("order", {"item": "mug"}, key=KEY)).unknown
+    else:
+        with pytest.raises(Overtaken, match="run7"):
+            await executor.call("order", {"item": "mug"}, key=KEY)
+
+    assert world.effects == []
+
+
+@pytest.mark.parametrize(
+    ("began_as", "is_now", "made", "unknown"),
+    [
+        ("pure", "keyed", True, False),
+        ("pure", "unsafe", False, True),
+        ("unsafe", "pure", False, True),
+        ("unsafe", "keyed", False, True),
+        ("queryable", "keyed", False, True),
+        ("keyed", "pure", False, True),
+        ("unsafe", "queryable", True, False),
+    ],
+)
+async def test_a_tool_that_got_another_class_settles_as_its_call_was_made(began_as, is_now, made, unknown):
+    """A call that was made without a key and is sent again with one is done twice."""
+    journal, world = ListJournal({KEY: RecordedCall("order", recovery=began_as)}), World()
+
+    result = await door(journal, world.order(is_now, found=False)).call("order", {"item": "mug"}, key=KEY)
+
+    assert (bool(world.effects), result.unknown) == (made, unknown)
+
+
+@pytest.mark.parametrize(("answers_at", "code"), [(2, "ok"), (3, "ToolTimeout")])
+async def test_a_keyed_call_without_an_answer_is_sent_once_more_with_its_key(answers_at, code):
+    import asyncio
+
+    keys = []
+
+    @tool(effect="irreversible", recovery="keyed", timeout=0.02)
+    async def order(item: str, idempotency_key: str) -> int:
+        """Order it."""
+        keys.append(idempotency_key)
+        if len(keys) < answers_at:
+            await asyncio.Event().wait()
+        return 1
+
+    journal = ListJournal()
+
+    result = await door(journal, order).call("order", {"item": "mug"}, key=KEY)
+
+    assert (keys, result.code, result.unknown) == ([KEY, KEY], code, code != "ok")
+    assert [entry[-1] for entry in journal.told if entry[0] == "intent"] == [False, True]
 
 
 async def test_a_key_names_one_tool():
