@@ -18,8 +18,9 @@ from ..protocols.tasks import Child, Event, ManagerTask, Patience, WorkerTask
 from .jobs import Job, Work
 from .lanes import Lane
 from .steps import Step
+from .watch import ALARM, Watch
 
-RECORDED = ("event", "worker_event", "wake", "lane", "lesson", "children", "spec")
+RECORDED = ("event", "worker_event", "wake", "lane", "lesson", "children", "spec", ALARM)
 """Kinds of the rows out of which a task is rebuilt."""
 
 _CHILDREN = TypeAdapter(tuple[Child, ...])
@@ -56,6 +57,7 @@ class Drive:
     resumed: bool = False
     fault: BaseException | None = None
     patience: Patience = field(default_factory=Patience)
+    watch: Watch = field(default_factory=Watch)
 
     def worker(self, name: str) -> WorkerTask:
         """The task as this worker keeps it."""
@@ -90,6 +92,8 @@ class Drive:
             self.state, _ = wake(self.state, float(body["now"]))
         elif kind == "children":
             self.state = with_children(self.state, _CHILDREN.validate_python(body["children"]))
+        elif kind == ALARM:
+            self.watch.remember(str(body["kind"]))
         elif kind == "spec":
             self.state = replace(self.state, spec=SpecText.model_validate(body["spec"]))
         elif kind == "event":

@@ -451,6 +451,7 @@ class Driver:
             self._note("breakdown", f"the verifier: {error!r}")
             drive.inbox.put_nowait(VerifierLost(now=time.time(), verifier=drive.state.verifier))
             return
+        drive.watch.passed(each.criterion for each in verdict.findings if each.outcome == "pass")
         answer = Envelope(
             id=new_id(), run=crew.run, task=envelope.task, attempt=envelope.attempt,
             generation=envelope.generation, sender=drive.state.verifier, recipient=drive.state.name,

@@ -100,13 +100,23 @@ class Learned:
 
 
 @dataclass(frozen=True)
+class Alarmed:
+    """The watch saw that a task gets nowhere: in which way, and what it advises."""
+
+    task: str
+    kind: str
+    text: str
+    advice: str
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run is over."""
 
     outcome: Confirmed[object] | Unverified | Failed
 
 
-Event = Planned | Said | Stood | Looked | Acted | Thought | Searched | Recalled | Learned | Ended
+Event = Planned | Said | Stood | Looked | Acted | Thought | Searched | Recalled | Learned | Alarmed | Ended
 
 
 def event_as_json(event: Event) -> dict[str, Any]:

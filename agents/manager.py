@@ -104,7 +104,7 @@ class Manager:
             that need no model.
         workers: At least one; independent tasks go to several at once.
         memory: Lessons of mended tasks are kept there and recalled at similar ones; None keeps none.
-        journal: File of the journal, or `postgresql://...`; None: a new file for each run, under `.punchlist/`.
+        journal: Its file, or `postgresql://...`; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
         person: Asked where a worker has a question, a rule says `ask`, an anomaly is open, a task was taken
             over, or a verdict would end a task unverified; None: nobody, and the run ends for now where it

@@ -13,7 +13,7 @@ from ..protocols.messages import Decline, Failed, Report
 from ..protocols.tasks import StartWork
 from ..tools.errors import BrowserMissing, SiteUnreachable, ToolError
 from . import roles
-from .acting.attempt import Assignment, Declined, EffectUnknown, StepFailed, Talk
+from .acting.attempt import Assignment, Declined, EffectUnknown, StepFailed, Talk, WatchStopped
 from .agent import Agent
 from .budget import BudgetExhausted, Part
 from .checking.lookup import CannotTell
@@ -103,7 +103,7 @@ async def attempt(
         last = drive.state.attempt - drive.state.losses >= drive.state.limits.attempts
         if last and error.reason.startswith("unreachable: "):  # resumed, it is tried once more
             raise SiteUnreachable(lane.url or "the site", error.reason[13:]) from error
-        hopeless = error.reason == "out of stock" or isinstance(error, EffectUnknown)
+        hopeless = error.reason == "out of stock" or isinstance(error, EffectUnknown | WatchStopped)
         return Failed(error=type(error).__name__, message=error.feedback(), retry=not hopeless)
     except CannotTell as error:
         return Failed(error="CannotTell", message=str(error), retry=False)
@@ -140,12 +140,14 @@ async def _in_time(working: Awaitable[T], drive: Drive, mind: Mind) -> T:
 
 
 async def _order(crew: Crew, drive: Drive, start: StartWork, talk: Talk, lane: Lane) -> Assignment:
+    steps = drive.steps or await _steps(crew, drive, [], [])
+    drive.watch.began([step.line() for step in steps])
     return Assignment(
         crew.run,
         drive.id,
         start.order.attempt,
         drive.work.stage,
-        drive.steps or await _steps(crew, drive, [], []),
+        steps,
         drive.lane,
         drive.job.irreversible,
         lane.storage,
@@ -157,6 +159,7 @@ async def _order(crew: Crew, drive: Drive, start: StartWork, talk: Talk, lane: L
         f"{drive.job.title}; part of: {crew.goal}",
         talk,
         crew.desk,
+        drive.watch,
         crew.limits.attended,
         crew.within.name,
         crew.within.routes,

@@ -37,6 +37,7 @@ from .reasoning.react import EFFECT_UNKNOWN, ReAct
 from .reasoning.strategy import Strategy, strategy_named
 from .roles import CLICKABLE
 from .steps import TASK, THINK, Done, Step
+from .watch import Sighting
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
@@ -53,6 +54,12 @@ MOST_ACTIONS = 24
 
 MOST_REPEATS = 4
 """Times that the same action may be taken on the same page in one step."""
+
+LOOKING = ("read", "find", "scroll", "wait")
+"""Actions that are not meant to change anything."""
+
+NUDGE = "that was done before and led no further ; do something else"
+"""What a model is told that the watch caught."""
 
 NO_ANSWER = ("crashed", "unreachable", "timeout")
 """Codes of an action after which nobody knows what the site made of it."""
@@ -243,12 +250,19 @@ class Worker(Agent):
             if action.verb == "done":
                 attempt.answer = action.text or attempt.answer
                 mind.show(Acted(self.name, order.task, step.line(), action.line(), "step done"))
+                if order.watch is not None:
+                    order.watch.step_done(step.line())
                 return
             if action.verb == "cannot":
                 hint = history[-1].result.partition(": ")[2] if history and action.text == "refused" else ""
                 raise StepFailed(step.line(), action.text, hint)
             result = await self._act(attempt, action, view)
             history.append(Done(roles.describe(action, view), result, claims.serves(action, view, step)))
+            changed = None if action.verb in LOOKING else result != "no effect"
+            seen = Sighting(roles.describe(action, view), view.text(), changed, step.line())
+            if await attempt.watched(seen):
+                tried[mark] = max(tried[mark], 2)  # it is not offered here again
+                history.append(Done("watch", NUDGE))
             mind.show(Acted(self.name, order.task, step.line(), roles.describe(action, view), result))
         raise StepStuck(step.line(), "too many actions")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import JsonValue
@@ -16,7 +16,9 @@ from pydantic import JsonValue
 from ...protocols.messages import Evidence
 from ...protocols.spec import Spec
 from ...protocols.tasks import Child, WorkerTask
+from ..events import Alarmed
 from ..steps import Done, Stage, Step
+from ..watch import ALARM, Sighting, Watch
 
 if TYPE_CHECKING:
     from ...tools.browser import BrowserSession
@@ -39,6 +41,10 @@ class StepFailed(Exception):
         if self.reason == "refused":
             return f"refused : {self.hint or self.step}"
         return f"{self.step} : {self.reason}{' : ' + self.hint if self.hint else ''}"
+
+
+class WatchStopped(StepFailed):
+    """The watch saw too often that the work gets nowhere: another attempt would not either."""
 
 
 class Declined(Exception):
@@ -79,6 +85,7 @@ class Assignment:
         context: Where the task comes from, in words.
         talk: The way back to the manager while at work; None where nobody listens.
         desk: Where people are asked.
+        watch: Sees whether the work gets anywhere; None: nobody watches.
         attended: A person decides what cannot be verified.
         manager: Name of the manager that gave it.
         routes: The drivers of the run's tasks, for managers below.
@@ -100,6 +107,7 @@ class Assignment:
     context: str = ""
     talk: Talk | None = None
     desk: Desk | None = None
+    watch: Watch | None = None
     attended: bool = False
     manager: str = "manager"
     routes: dict[str, Driver] = field(default_factory=dict[str, "Driver"])
@@ -160,7 +168,35 @@ class Attempt:
     done: list[Done] = field(default_factory=list[Done])
     returned: list[JsonValue] = field(default_factory=list[JsonValue])
     made: dict[str, int] = field(default_factory=dict[str, int])
+    seen_tokens: int = 0
     cart: View | None = None
+
+    async def watched(self, sighting: Sighting) -> bool:
+        """Show an action to the watch and follow its advice; whether the model is to be told of it.
+
+        Raises:
+            StepStuck: This attempt gets nowhere.
+            WatchStopped: No attempt will.
+        """
+        used = self.mind.budget.total().tokens
+        sighting, self.seen_tokens = replace(sighting, tokens=used - self.seen_tokens), used
+        alarm = None if self.order.watch is None else self.order.watch.see(sighting)
+        if alarm is None:
+            return False
+        order = self.order
+        self.mind.journal.append(ALARM, alarm.body(), run=order.run, task=order.task, attempt=order.attempt)
+        said = alarm.evidence[0]
+        self.mind.show(Alarmed(order.task, alarm.kind, said, alarm.advice))
+        if alarm.advice == "nudge":
+            return True
+        if alarm.advice == "stop":
+            raise WatchStopped(sighting.step, alarm.kind, said)
+        if alarm.advice == "escalate" and order.talk is not None and order.attended:
+            told = await order.talk.ask(f"{sighting.step}: {said}. Go on? Say how, or null to try anew.")
+            if isinstance(told, str) and told.strip():
+                self.done.append(Done("a person", told))
+                return True
+        raise StepStuck(sighting.step, alarm.kind, said)
 
     def key(self) -> str:
         """The key of a call that belongs to this attempt only."""

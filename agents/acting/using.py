@@ -19,6 +19,7 @@ from ...tools.tool import AnyTool
 from ..events import Acted
 from ..steps import Done, Step
 from ..tool_use import Call, ask_use, card_of, read_use, refusal, typed
+from ..watch import Sighting
 from .attempt import Attempt, EffectUnknown, StepFailed, StepStuck
 
 MOST_CALLS = 5
@@ -65,8 +66,11 @@ class _Using:
             problem = refusal(self._cards, call)
             if problem:
                 self._tell(_action(call.tool, call.arguments), f"error: {problem}")
+                await self._watched(call, changed=False)
             else:
+                pure = self._tools[call.tool].recovery == "pure"
                 await self._make(call)
+                await self._watched(call, changed=None if pure else True)
         raise StepStuck(task, "too many calls")
 
     async def take_up(self) -> None:
@@ -85,6 +89,12 @@ class _Using:
             if journal.settled(call.key) is None:
                 raise EffectUnknown(self._step.text, call.tool)
             self._note(call.args, made)
+
+    async def _watched(self, call: Call, *, changed: bool | None) -> None:
+        """Show a call to the watch; the state before it is what was returned before."""
+        before = self._attempt.done[-2].result if len(self._attempt.done) > 1 else "nothing yet"
+        action = _action(call.tool, call.arguments)
+        await self._attempt.watched(Sighting(action, before, changed, self._step.text))
 
     async def _make(self, call: Call) -> None:
         attempt, item = self._attempt, self._tools[call.tool]

@@ -77,6 +77,10 @@ class NoJournal(Journal):
         """None."""
         return ()
 
+    def hold(self, run: str) -> int:
+        """Nobody else writes."""
+        return 1
+
     def append(
         self,
         kind: str,
@@ -134,10 +138,7 @@ def journal_at(folder: Path, durability: Durability) -> Journal:
     """A new journal; FULL waits for the disk at every row, NORMAL at intents of calls with an effect."""
     if durability == "off":
         return NoJournal()
-    journal = Journal.open(folder / f"{new_id()}.db")
-    if durability == "FULL":
-        journal._write("PRAGMA synchronous = FULL", ())  # pyright: ignore[reportPrivateUsage]
-    return journal
+    return Journal.open(folder / f"{new_id()}.db", durability="full" if durability == "FULL" else "normal")
 
 
 def _mind(model: ScriptedModel, journal: Journal, run: str, show: Callable[[Event], None]) -> Mind:
