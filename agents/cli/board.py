@@ -159,6 +159,8 @@ class Board:
             case Learned(task=name, text=text):
                 self.learned.append(text)
                 return [Moment(at, name, "learn", f"lesson kept: {text}", good=True)]
+            case Alarmed(task=name, text=text, advice=advice):
+                return [Moment(at, name, "watch", f"{text}: {advice}", good=False)]
             case Ended(outcome=outcome):
                 self.outcome = type(outcome).__name__.lower()
                 return [Moment(at, "", "end", self.outcome, good=self.outcome == "confirmed")]
