@@ -22,7 +22,20 @@ from ...protocols.messages import (
 )
 from ...protocols.outcome import PunchItem
 from ...tools.browser.view import View, clip
-from ..events import Acted, Ended, Event, Learned, Looked, Planned, Recalled, Said, Searched, Stood, Thought
+from ..events import (
+    Acted,
+    Alarmed,
+    Ended,
+    Event,
+    Learned,
+    Looked,
+    Planned,
+    Recalled,
+    Said,
+    Searched,
+    Stood,
+    Thought,
+)
 from ..reasoning.forest import note_text
 from ..reasoning.trace import TraceEvent
 
