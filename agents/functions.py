@@ -109,7 +109,8 @@ class Brief:
         item = next(each for each in self._executor.tools if each.name == tool)
         attempt = self.attempt if item.recovery == "pure" else 0
         key = f"{self._key}/{attempt}/{mark}.{self._made[mark]}"
-        made = await self._executor.call(tool, arguments, key=key)
+        door = self._executor.call_again if self.attempt > 1 else self._executor.call
+        made = await door(item, arguments, key=key)
         if not made.replayed:
             self.mind.budget.spend(tool_calls=1, steps=1)
         if made.unknown:

@@ -76,6 +76,16 @@ class Plan:
         """Jobs and joins in the order in which they were added."""
         return tuple(self._parts.values())
 
+    def node(self, name: str) -> Node:
+        """A part that is there already, by its name.
+
+        Raises:
+            PlanError: It is not.
+        """
+        if name not in self._nodes:
+            raise PlanError(name, "is not there", f"There are: {', '.join(self._nodes) or 'none yet'}.")
+        return self._nodes[name]
+
     def task(
         self,
         name: str,

@@ -142,6 +142,27 @@ class Executor:
         """The tools that may be called by name."""
         return tuple(self._tools.values())
 
+    async def call_again(self, tool: AnyTool, args: Mapping[str, Any], *, key: str) -> ToolResult:
+        """`call`, in a redo: a recorded success is not believed where the world can be asked.
+
+        A queryable tool whose call is on record as done and of whose effect the world knows nothing (it said
+        so and did nothing, or somebody undid it) is called anew, under a key of its own. Every other call is
+        given back as it is recorded.
+        """
+        number, tried = 1, key
+        while self._journal is not None and tool.recovery == "queryable":
+            recorded = self._journal.call(tried)
+            if recorded is None or recorded.status != "ok":
+                break
+            try:
+                there = await tool.ask_outcome(tool.validate(args)) is not None
+            except ToolError:
+                there = True  # nobody can tell: nothing is done twice
+            if there:
+                break
+            number, tried = number + 1, f"{key}.again{number}"
+        return await self.call(tool, args, key=tried)
+
     async def call(self, tool: str | AnyTool, args: Mapping[str, Any], *, key: str) -> ToolResult:
         """Make one call, or give back what is recorded for `key`.
 

@@ -101,7 +101,8 @@ class _Using:
         arguments = typed(item.schema, call.arguments)
         pure = item.recovery == "pure"
         key = attempt.key() if pure else attempt.lasting_key(item.name, arguments)
-        self._note(call.arguments, await attempt.executor.call(item.name, arguments, key=key))
+        door = attempt.executor.call_again if attempt.order.attempt > 1 else attempt.executor.call
+        self._note(call.arguments, await door(item, arguments, key=key))
 
     def _note(self, arguments: Mapping[str, Any], made: ToolResult) -> None:
         """Keep what a call came to, for the model and for the report."""

@@ -180,7 +180,7 @@ async def test_cancelling_a_run_stops_its_work_and_keeps_what_is_confirmed(manag
         return "done" if brief.goal == "one" else await work(brief)
 
     plan = one_task("one")
-    plan.task("two", "two", after=[plan._nodes["one"]], spec=[FINE])
+    plan.task("two", "two", after=[plan.node("one")], spec=[FINE])
     running = manager(first_then_wait).start(plan)
     await begun.wait()
 

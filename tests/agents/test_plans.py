@@ -10,6 +10,7 @@ from punchlist.agents.acting.attempt import Declined
 from punchlist.agents.lanes import Unable
 from punchlist.protocols import Check, Confirmed, Failed, Unverified
 from punchlist.protocols.journal import Journal
+from punchlist.tools import Found, tool
 
 
 class Count(BaseModel):
@@ -229,6 +230,32 @@ async def test_a_report_that_nobody_can_carry_is_refused(carry_out, tmp_path):
 
     assert isinstance(outcome, Unverified) and "sha256" in outcome.reasons[0]
     assert (tmp_path / "run.db").stat().st_size < 1_000_000
+
+
+async def test_what_a_tool_said_and_did_not_do_is_done_in_the_redo_and_only_then(carry_out):
+    shelf, calls = [], []
+
+    def is_there(item: str) -> Found | None:
+        return Found("put") if item in shelf else None
+
+    @tool(effect="write", recovery="queryable", outcome_of=is_there)
+    def put(item: str) -> str:
+        """Put something on the shelf; the first time it only says so."""
+        calls.append(item)
+        if len(calls) > 1:
+            shelf.append(item)
+        return "put"
+
+    async def work(brief):
+        return await brief.call("put", item="mug")
+
+    plan = Plan()
+    plan.task("put", "put", spec=[Check("it is there", lambda _: shelf == ["mug"] or "nothing is there")])
+
+    outcome = await carry_out(plan, worker(function=work, tools=[put]))
+
+    assert isinstance(outcome, Confirmed)
+    assert (shelf, calls) == (["mug"], ["mug", "mug"])
 
 
 async def test_what_is_no_json_is_refused(carry_out):
