@@ -132,13 +132,7 @@ class Plan:
         if any(limit is not None and limit <= 0 for limit in (attempts, tokens, seconds)):
             remedy = "Give it at least 1 attempt, 1 token and more than 0 seconds."
             raise PlanError(name, "may not be attempted at all", remedy)
-        criteria = [Schema(output, name="result"), *spec] if output is not None else list(spec)
-        if not criteria:
-            criteria = [Judge(f"this was done: {text}" if isinstance(text, str) else "it was done as asked")]
-        try:
-            stated = Spec(criteria)
-        except ValueError as error:
-            raise PlanError(name, f"has a spec that is none: {error}", "Name criteria apart.") from error
+        stated = _stated(name, text, output, spec)
         needed = dict.fromkeys(node.id for node in (*given.values(), *after))
         making = partial(_work, text, stated, {key: (node.id, node.output) for key, node in given.items()})
         job = Job(
@@ -218,6 +212,17 @@ class Plan:
         if node.plan is not self or self._nodes.get(node.id) != node:
             why = f"waits for {node.id!r}, which is of another plan"
             raise PlanError(name, why, "Add it to this plan first; so no cycle can come about.")
+
+
+def _stated(name: str, text: Text, output: type[BaseModel] | None, spec: Sequence[Criterion]) -> Spec:
+    """What the task is held against; a judge's question where nothing else is."""
+    criteria = [Schema(output, name="result"), *spec] if output is not None else list(spec)
+    if not criteria:
+        criteria = [Judge(f"this was done: {text}" if isinstance(text, str) else "it was done as asked")]
+    try:
+        return Spec(criteria)
+    except ValueError as error:
+        raise PlanError(name, f"has a spec that is none: {error}", "Name criteria apart.") from error
 
 
 def _refuse_types(name: str, given: Mapping[str, Node], takes: Mapping[str, type[BaseModel]]) -> None:

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from punchlist.agents import Brief, FunctionWorker, Manager, Plan
 from punchlist.agents.events import Said
+from punchlist.agents.people import Request
 from punchlist.protocols import Check
 
 SHELF = 40
@@ -96,9 +97,11 @@ def a_plan() -> Plan:
     return plan
 
 
-def person(request: object) -> bool:
-    """Says yes; a real one would be asked on the terminal or on a page."""
-    print(f"a person is asked: {getattr(request, 'text', request)}")
+def person(request: Request) -> bool:
+    """Agrees to buy, and overrules no check; a real one would be asked on the terminal or on a page."""
+    if request.subject != "answer":
+        return False
+    print(f"a person is asked: {request.text}")
     return True
 
 

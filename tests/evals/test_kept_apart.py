@@ -7,6 +7,10 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = ("protocols", "core_model", "memory", "tools", "agents")
 
 
+WORLDS = ("agents/evals/kill_classes_target.py", "agents/evals/peers/")
+"""Programs that are measured from outside: tools that count their own effects, and other frameworks."""
+
+
 def places(packages, wanted):
     """Where there is a node of the syntax that is `wanted`; what an f-string tells people does not count."""
     found = []
@@ -39,4 +43,4 @@ def test_no_agent_and_no_measurement_opens_a_database_by_itself():
     def connects(node):
         return isinstance(node, ast.Call) and ast.unparse(node.func) in ("sqlite3.connect", "connect")
 
-    assert places(["agents"], connects) == []
+    assert [place for place in places(["agents"], connects) if not place.startswith(WORLDS)] == []
