@@ -4,20 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from ..protocols.journal import Journal
-from ..protocols.tasks import Limits, Patience
+from ..protocols.tasks import Event, Limits, ManagerTask, Patience, Reopen
 from ..tools.permissions import Policy
 from .agent import Agent
-from .events import Event
+from .events import Event as Shown
 from .lanes import Lanes
 from .lessons import Lessons
 from .mind import Mind
 from .people import Desk
 
-if TYPE_CHECKING:
-    from .driving import Driver
+
+class Driven(Protocol):
+    """A task of a run, as others can reach it."""
+
+    @property
+    def id(self) -> str:
+        """Under which it stands in the journal."""
+        ...
+
+    @property
+    def state(self) -> ManagerTask:
+        """As its manager keeps it."""
+        ...
+
+    def deliver(self, event: Event) -> None:
+        """An event from outside; also a task that nobody is at any more takes note of it."""
+        ...
+
+    def act(self, act: Any, person: str = ...) -> None:
+        """Let a person do something about it.
+
+        Raises:
+            ProtocolViolation: It is not legal as the task stands.
+        """
+        ...
+
+    async def reopen(self, act: Reopen, person: str = ...) -> None:
+        """Begin a new generation of it. Raises as `act` does."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,14 +56,14 @@ class Within:
         parent: Id of the task that it serves.
         name: The manager's.
         owner: Name of the manager above.
-        routes: The drivers of all tasks of the run, by the task's id.
+        routes: All tasks of the run, by the task's id.
     """
 
     prefix: str = ""
     parent: str = ""
     name: str = "manager"
     owner: str = ""
-    routes: dict[str, Driver] = field(default_factory=dict[str, "Driver"])
+    routes: dict[str, Driven] = field(default_factory=dict[str, "Driven"])
 
 
 @dataclass
@@ -53,7 +80,7 @@ class Crew:
     workers: list[Agent]
     mind: Mind
     policy: Policy
-    show: Callable[[Event], None]
+    show: Callable[[Shown], None]
     desk: Desk
     lessons: Lessons | None = None
     limits: Limits = field(default_factory=Limits)

@@ -96,7 +96,6 @@ class Driver:
         self.crew, self.board, self.job, self.peers = crew, board, job, peers
         self._owed: Decide | None = None
         self._active = False
-        self._people = Consulting(self)
         self.lane, within = crew.lanes.of(job), crew.within
         self.id = f"{within.prefix}{job.id}"
         work = job.make(board.results)
@@ -109,6 +108,7 @@ class Driver:
         self.drive = Drive(self.id, lane, job, work, state, patience=crew.patience)
         self.drive.rebuild(recorded, self.lane, crew.journal.path)
         within.routes[state.task] = self
+        self._people = Consulting(crew.desk, self.drive, self.offer)
         self.mind = crew.mind
         if job.tokens is not None:
             cost = used(crew.journal, crew.run, self.id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..protocols.errors import BudgetOverdrawn
 from ..protocols.messages import Report
@@ -21,12 +21,24 @@ from .people import Desk, NobodyThere
 from .plan import Plan
 
 if TYPE_CHECKING:
+    from ..core_model.generation import Model
+    from ..memory import Memory
     from ..tools.permissions import Policy
-    from .manager import Manager
     from .mind import Mind
+    from .reasoning.strategy import Strategy
 
 Planner = Callable[[Assignment], "Plan | str"]
 """Says how a manager goes about a task: by a plan, or by a goal in words for its model."""
+
+
+class Leader(Protocol):
+    """What a manager brings that is another one's worker."""
+
+    model: Model
+    strategy: Strategy | None
+    workers: list[Agent]
+    memory: Memory | None
+    redos: int
 
 
 class ManagingWorker(Agent):
@@ -42,7 +54,7 @@ class ManagingWorker(Agent):
     def __init__(
         self,
         name: str,
-        manager: Manager,
+        manager: Leader,
         planner: Planner | None = None,
         *,
         about: str = "",

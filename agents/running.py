@@ -27,7 +27,7 @@ from .reasoning.search import SearchRefused
 from .reasoning.trace import TraceDiverged
 
 if TYPE_CHECKING:
-    from .driving import Driver
+    from .crew import Driven
     from .run import Run
 
 OUR_ERRORS = (ProtocolError, CoreModelError, ToolError, TraceDiverged, SearchRefused)
@@ -140,13 +140,13 @@ class Running:
                 with contextlib.suppress(ProtocolViolation):  # it stands so already
                     driver.act(act, person)
 
-    def _driver(self, task: str) -> Driver:
+    def _driver(self, task: str) -> Driven:
         known = {driver.id: driver for driver in self._drivers().values()}
         if task not in known:
             raise UnknownTask(task, list(known))
         return known[task]
 
-    def _drivers(self) -> dict[str, Driver]:
+    def _drivers(self) -> dict[str, Driven]:
         return self._run.crew.within.routes
 
     async def _to_the_end(self) -> Confirmed[Any] | Unverified | Failed:

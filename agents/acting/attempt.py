@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ...tools.browser import BrowserSession
     from ...tools.browser.view import View
     from ...tools.executor import Executor
-    from ..driving import Driver
     from ..mind import Mind
     from ..people import Desk
 
@@ -88,7 +87,7 @@ class Assignment:
         watch: Sees whether the work gets anywhere; None: nobody watches.
         attended: A person decides what cannot be verified.
         manager: Name of the manager that gave it.
-        routes: The drivers of the run's tasks, for managers below.
+        routes: See `crew.Within`; for managers below.
     """
 
     run: str
@@ -110,7 +109,7 @@ class Assignment:
     watch: Watch | None = None
     attended: bool = False
     manager: str = "manager"
-    routes: dict[str, Driver] = field(default_factory=dict[str, "Driver"])
+    routes: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def goal(self) -> str:
