@@ -112,7 +112,8 @@ class Manager:
         patient: Without a `person`, wait for `Running.reply` instead of ending.
         strategy: How it thinks over its questions, by name or as an object; None: one answer a question.
         redos: Attempts of a task beyond the first; a resumed run keeps those that it was begun with.
-        tokens, steps, seconds: Budget of a whole run, its interrupted parts included; None is no limit.
+        tokens, model_calls, steps, seconds: Budget of a whole run, its interrupted parts included; None is no
+            limit.
         extra: Recorded with the run's settings, for whoever resumes it.
 
     Raises:
@@ -132,6 +133,7 @@ class Manager:
         strategy: str | Strategy | None = None,
         redos: int = 2,
         tokens: int | None = None,
+        model_calls: int | None = None,
         steps: int | None = None,
         seconds: float | None = None,
         extra: Mapping[str, JsonValue] | None = None,
@@ -145,7 +147,8 @@ class Manager:
         self.journal = journal if in_database or journal is None else Path(journal)
         self.policy = policy or preset("unattended")
         self.strategy = None if strategy is None else strategy_named(strategy)
-        self.redos, self.tokens, self.steps, self.seconds = redos, tokens, steps, seconds
+        self.redos, self.tokens, self.model_calls = redos, tokens, model_calls
+        self.steps, self.seconds = steps, seconds
         self.extra = dict(extra or {})
 
     async def run(
@@ -286,7 +289,7 @@ class Manager:
         attended: bool,
     ) -> Running:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        budget = Budget(tokens=self.tokens, steps=self.steps, seconds=self.seconds, cost=used(journal, run))
+        budget = Budget(self.tokens, self.model_calls, self.steps, self.seconds, used(journal, run))
         journal.append(SITTING, {"pid": os.getpid()}, run=run)
         mind = Mind(self.model, budget, journal, run, queue.put_nowait, self.strategy)
         desk = Desk(journal, run, self.person, patient=self.patient)

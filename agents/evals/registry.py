@@ -109,6 +109,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "worst_case",
+        "a model that says anything legal, at random and exhaustively: what is confirmed, overspent, hung",
+        "worst_case",
+        LEDGER | {"limit", "seed", "shard", "parallel"},
+    ),
+    Measurement(
+        "eval",
         "household",
         "unseen household games over five trials, with and without lessons of the failed ones",
         "household",
