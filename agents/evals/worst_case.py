@@ -1,8 +1,8 @@
-"""`punchlist eval worst_case`: a model that says anything legal, at random and exhaustively: what is confirmed?
+"""`punchlist eval worst_case`: a model that says anything legal, at random and exhaustively: what gets through?
 
 Each run is a plan of two tasks with a check, by a `Speaker` whose model is hostile, with a person who answers
 at random, a judge whose probabilities are random, few attempts and a budget of questions. Random runs draw
-every answer from the grammar of the task's state (`WorstCaseModel`). Exhaustive ones go through every sequence
+each answer from the grammar of the task's state (`WorstCaseModel`). Exhaustive ones go through every sequence
 of `SAID`, so that each order of claims, questions and refusals occurs, up to a depth.
 
     runs                     random runs

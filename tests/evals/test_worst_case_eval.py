@@ -16,10 +16,10 @@ async def test_what_is_right_is_confirmed_and_what_is_wrong_is_not():
 
 
 def test_the_figures_tell_how_runs_ended(tmp_path):
-    done = execute(
-        "eval", "worst_case", EvalOptions(limit=3, quick=True, out=tmp_path / "out.jsonl"), lambda _: None
-    )
+    options = EvalOptions(limit=3, quick=True, out=tmp_path / "out.jsonl", say=lambda _: None)
 
-    assert done["figures"]["runs"] == 3 and done["figures"]["exhaustive_runs"] == len(SAID) ** 2
-    assert done["figures"]["exhaustive_confirmed"] > 0
-    assert [done["figures"][name] for name in worst_case.FAULTS] == [0, 0, 0]
+    figures = execute("eval", "worst_case", options)["figures"]
+
+    assert figures["runs"] == 3 and figures["exhaustive_runs"] == len(SAID) ** 2
+    assert figures["exhaustive_confirmed"] > 0
+    assert [figures[name] for name in worst_case.FAULTS] == [0, 0, 0]
