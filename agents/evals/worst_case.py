@@ -1,4 +1,4 @@
-"""`punchlist eval worst_case`: a model that says anything legal, at random and exhaustively: what gets through?
+"""`punchlist eval worst_case`: a model that says anything legal, at random and exhaustively.
 
 Each run is a plan of two tasks with a check, by a `Speaker` whose model is hostile, with a person who answers
 at random, a judge whose probabilities are random, few attempts and a budget of questions. Random runs draw
@@ -25,7 +25,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, JsonValue
 
@@ -52,7 +52,7 @@ PATIENCE = 30.0
 class Colour(BaseModel):
     """What the tasks are to come to."""
 
-    name: str
+    name: Literal["blue", "red", "green"]
 
 
 def _says(kind: str, **fields: JsonValue) -> str:
