@@ -13,6 +13,7 @@ Does not cover: how a goal in words becomes tasks (`families`), and which task g
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -246,7 +247,8 @@ def _work(
 
 
 def _typed(result: JsonValue, model: type[BaseModel] | None) -> Any:
-    return result if model is None else TypeAdapter(model).validate_python(result)
+    mine = copy.deepcopy(result)  # what was confirmed stays as it is, whatever is done to what is handed out
+    return mine if model is None else TypeAdapter(model).validate_python(mine)
 
 
 def _described(part: Job | Join) -> dict[str, JsonValue]:

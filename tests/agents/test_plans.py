@@ -332,3 +332,19 @@ def test_a_plan_is_refused_while_it_is_written():
 def test_an_empty_plan_is_refused(tmp_path):
     with pytest.raises(ValueError, match="plan is empty"):
         Manager(None, [worker()], journal=tmp_path / "run.db").run_sync(Plan())
+
+
+async def test_what_was_confirmed_stays_as_it_was_whatever_is_done_to_what_is_handed_out(carry_out):
+    plan = Plan()
+    grown = Check("nothing was added by a check", lambda result: result.append("checked") or True)
+    one = plan.task("one", "one", spec=[grown, Check("one thing", lambda result: len(result) == 1)])
+    plan.task("two", "two", inputs={"x": one}, spec=[FINE])
+
+    def work(brief):
+        if brief.goal == "two":
+            brief.inputs["x"].append("done to it")
+        return ["thing"]
+
+    outcome = await carry_out(plan, worker(function=work))
+
+    assert isinstance(outcome, Confirmed) and outcome.result["one"] == ["thing"]
