@@ -186,6 +186,7 @@ class Driver:
     def _settle(self) -> str:
         """Keep the result of a task that was confirmed; returns how it ended."""
         state = self.state
+        self.crew.desk.close(self.id)
         if state.status == "confirmed" and state.last is not None:
             result, facts = state.last.result, dict(self.drive.work.facts)
             self.board.results[self.job.id] = {**facts, **result} if isinstance(result, dict) else result
@@ -216,7 +217,7 @@ class Driver:
             self._note("wake", {"now": now})
         drive.state = state
         await self._carry_out(effects)
-        if drive.state.waiting_for == "person":
+        if _with_person(drive.state):
             self._spawn(self._people.hand_over())
 
     # --- events and effects --------------------------------------------------------------
@@ -246,12 +247,12 @@ class Driver:
 
     async def _feed(self, event: Event) -> None:
         """Apply an event, and carry out what follows."""
-        waited = self.state.waiting_for
+        waited = _with_person(self.state)
         effects = self._apply(event)
         if self.state.status == "confirmed":
             await performing.when_confirmed(self.crew, self.drive)
         await self._carry_out(effects)
-        if self.state.waiting_for == "person" != waited:
+        if _with_person(self.state) and not waited:  # just taken over, or going on after a pause
             self._spawn(self._people.hand_over())
 
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
@@ -458,6 +459,10 @@ class Driver:
             sent_at=time.time(), in_reply_to=envelope.id, body=verdict,
         )  # fmt: skip
         await self._send(answer)
+
+
+def _with_person(state: ManagerTask) -> bool:
+    return state.status == "waiting" and state.waiting_for == "person"
 
 
 class Line:
