@@ -91,7 +91,13 @@ class ManagingWorker(Agent):
         raise StepFailed(order.goal, "its subtasks were not confirmed", "; ".join(outcome.reasons))
 
     def _goal(self, order: Assignment) -> Plan | str:
-        return order.goal if self.planner is None else self.planner(order)
+        try:
+            return order.goal if self.planner is None else self.planner(order)
+        except StepFailed:
+            raise
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise StepFailed(order.goal, f"the planner of {self.name} broke down", why) from error
 
 
 def _plain(result: Any) -> Any:

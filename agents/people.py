@@ -145,7 +145,7 @@ class Desk:
                 raise NobodyThere(request)
             waiting = self._waiting.setdefault(request.id, asyncio.get_running_loop().create_future())
             return await asyncio.shield(waiting)  # whoever stops waiting leaves it to others who ask the same
-        async with self._turns.setdefault(request.id, asyncio.Lock()):  # nobody is asked the same twice at once
+        async with self._turns.setdefault(request.id, asyncio.Lock()):  # never the same twice at once
             if request.id in self._replies:
                 return self._replies[request.id]
             said = person(request)
