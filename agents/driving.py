@@ -126,7 +126,7 @@ class Driver:
             if self.crew.within.parent and drive.state.last_word is not None:
                 await self._send(drive.state.last_word)
             return self._settle()
-        self._active = True
+        self._active, drive.fault = True, None
         try:
             await self._wake()
             while drive.state.status not in TERMINAL or not drive.inbox.empty():
@@ -139,6 +139,7 @@ class Driver:
                 await self._pay()
         finally:
             self._active = False
+            self._call_off()
             await self._rest()
         return self._settle()
 
@@ -150,6 +151,14 @@ class Driver:
         with contextlib.suppress(ProtocolViolation):
             self._apply(event)
 
+    def _call_off(self) -> None:
+        """A task that is broken off takes note that it was called off, if it was."""
+        inbox = self.drive.inbox
+        for event in [inbox.get_nowait() for _ in range(inbox.qsize())]:
+            said = event.act if isinstance(event, PersonAct) else getattr(event, "body", None)
+            if isinstance(said, Cancel):
+                self.deliver(event)
+
     def act(self, act: Any, person: str = RUNTIME) -> None:
         """Let a person, or the runtime, do something about the task: it is taken up in its turn.
 
@@ -159,6 +168,8 @@ class Driver:
         event = PersonAct(person=person, now=time.time(), act=act)
         advance(self.state, event)
         self.drive.inbox.put_nowait(event)
+        if self.board.status.get(self.job.id) == WAITING:  # nobody is at it any more
+            self.board.reopen(self.job.id)
 
     def offer(self, act: Any, person: str = RUNTIME) -> None:
         """`act`, where it is still legal; a paused task takes up what was decided when it goes on."""
@@ -288,7 +299,8 @@ class Driver:
         self.crew.show(Said(envelope, self.job.title))
         crew, within = self.crew, self.crew.within
         if envelope.task != self.state.task:  # a subtask is called off
-            within.routes[envelope.task].deliver(envelope)
+            if envelope.task in within.routes:  # one that has not begun never will: it goes with its manager
+                within.routes[envelope.task].deliver(envelope)
         elif (
             crew.within.parent and envelope.recipient == crew.within.owner
         ):  # its last word, for the task above

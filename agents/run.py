@@ -206,9 +206,9 @@ class Run:
     async def _see(self, job: Job) -> str:
         """See one task to its end; returns the status it ended in."""
         async with self.crew.lanes.of(job).turn:
-            if self.cancelled:
-                return NOT_BEGUN
             driver = self.drivers.get(job.id)
+            if driver is None and self.cancelled:
+                return NOT_BEGUN
             if driver is None:
                 recorded = self._recorded.pop(f"{self.crew.within.prefix}{job.id}", [])
                 driver = self.driving(self.crew, self.board, job, self.drivers, recorded)

@@ -401,3 +401,46 @@ async def test_a_decision_about_an_earlier_attempt_decides_nothing_about_a_later
     outcome = await asyncio.wait_for(running.outcome(), 5)
 
     assert still == "waiting" and isinstance(outcome, Unverified)
+
+
+@pytest.mark.parametrize("task", ["", "ask"])
+async def test_a_task_that_waits_for_somebody_who_is_not_there_can_be_cancelled(manager, held, tmp_path, task):
+    work, _, go = held
+
+    async def asking(brief):
+        return await brief.ask("Which colour?") if brief.goal == "ask" else await work(brief)
+
+    plan = one_task("ask")
+    plan.task("other", "other", spec=[FINE])
+    workers = [FunctionWorker(name, asking) for name in "ab"]
+    running = Manager(None, workers, journal=tmp_path / "run.db").start(plan)
+    await until(lambda: running.requests and running.tasks["ask"] == "waiting")
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+    running.cancel("not needed", task)
+    go.set()
+    await asyncio.wait_for(running.outcome(), 5)
+
+    assert running.tasks["ask"] == "cancelled"
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        assert journal.runs()[0].status == ("unverified" if task else "cancelled")
+
+
+async def test_what_was_called_off_calls_off_what_is_below_it_begun_or_not(manager, held, tmp_path):
+    work, begun, _ = held
+
+    def planner(order):
+        plan = one_task("first")
+        plan.task("second", "second", after=[plan.node("first")], spec=[FINE])
+        return plan
+
+    boss = Manager(None, [FunctionWorker("inner", work)]).as_worker("boss", planner)
+    running = Manager(None, [boss], journal=tmp_path / "run.db").start(one_task())
+    await begun.wait()
+
+    running.cancel("not needed", "it")
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Unverified) and "not needed" in outcome.reasons[0]
+    assert running.tasks == {"it": "cancelled", "it/1/first": "cancelled"}
