@@ -355,7 +355,7 @@ class Driver:
 
     async def _inputs_again(self) -> None:
         """A new generation waits until what it needs was done again."""
-        await self.board.until_ready(self.job)
+        await self.board.ready_again(self.job)
         self.drive.inbox.put_nowait(Tick(now=time.time()))
 
     async def _pay(self) -> None:

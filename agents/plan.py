@@ -152,7 +152,8 @@ class Plan:
         return self._join(Join(name, "gather", tuple(node.id for node in nodes)), nodes)
 
     def first_of(self, name: str, *nodes: Node) -> Node:
-        """What is confirmed with the first of these, whose result it has; the others are called off.
+        """What is confirmed with the first of these, whose result it has; the others are called off, and what
+        only they needed, but for what something else needs.
 
         Raises:
             PlanError: See `task`; or they have different models.

@@ -207,12 +207,14 @@ class Run:
         """See one task to its end; returns the status it ended in."""
         async with self.crew.lanes.of(job).turn:
             driver = self.drivers.get(job.id)
-            if driver is None and self.cancelled:
-                return NOT_BEGUN
             if driver is None:
                 recorded = self._recorded.pop(f"{self.crew.within.prefix}{job.id}", [])
+                if self.cancelled or (job.id in self.board.needless and not recorded):
+                    return NOT_BEGUN
                 driver = self.driving(self.crew, self.board, job, self.drivers, recorded)
                 self.drivers[job.id] = driver
+                if job.id in self.board.needless:
+                    driver.offer(Cancel(reason="another was first"))
             return await driver.to_the_end()
 
     # --- the end --------------------------------------------------------------------------
@@ -238,7 +240,8 @@ class Run:
             if self.cancelled:
                 reasons.insert(0, f"cancelled by {self.cancelled}")
             return Unverified(self._so_far(), tuple(reasons), evidence=evidence)
-        last = self.drivers.get(board.jobs[-1].id)
+        needed = [job.id for job in board.jobs if job.id not in board.needless]
+        last = self.drivers.get(needed[-1]) if needed else None
         confirm = None if last is None else last.state.confirm
         if self.plan is not None:
             return as_expected(self.plan.gathered(board.results), self.expect, evidence, confirm)
@@ -252,6 +255,4 @@ class Run:
 
     def _wanted(self) -> list[str]:
         """What must be confirmed: every part, but for what a `first_of` did without."""
-        races = [part for part in self.board.parts.values() if isinstance(part, Join)]
-        spare = {name for part in races if part.what == "first_of" for name in part.of}
-        return [name for name in self.board.parts if name not in spare]
+        return [name for name in self.board.parts if name not in self.board.needless]

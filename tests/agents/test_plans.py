@@ -115,6 +115,24 @@ async def test_what_fails_does_not_win(carry_out):
     assert outcome.result["any"] == "later"
 
 
+async def test_what_only_the_losers_needed_is_not_begun_and_its_failure_does_not_matter(carry_out):
+    plan, done = Plan(), []
+    fast = plan.task("fast", "fast", worker="a", spec=[FINE])
+    before = plan.task("before", "before", worker="b", spec=[Check("no", lambda result: False)])
+    late = plan.task("late", "late", after=[plan.task("middle", "middle", spec=[FINE])], spec=[FINE])
+    plan.first_of("any", plan.gather("one", fast), plan.gather("two", before, late))
+    later = plan.task("later", "later", worker="b", spec=[FINE])
+    plan.first_of("other", later, plan.task("sooner", "sooner", worker="a", spec=[FINE]))
+    plan.task("uses", "uses", inputs={"it": later}, spec=[FINE])
+
+    outcome = await carry_out(
+        plan, *[worker(name, lambda brief: done.append(brief.goal) or brief.goal) for name in "abc"]
+    )
+
+    assert isinstance(outcome, Confirmed) and outcome.result["any"] == ["fast"]
+    assert "late" not in done and "later" in done and outcome.confirm is not None
+
+
 async def test_a_barrier_holds_back_until_all_have_arrived(carry_out):
     order, plan = [], Plan()
     arrive = [plan.task(name, name, spec=[FINE]) for name in ("one", "two", "three")]
@@ -146,6 +164,30 @@ async def test_two_tasks_with_one_lock_are_never_at_work_at_once(carry_out):
     outcome = await carry_out(plan, *[worker(name, print_it) for name in "abc"])
 
     assert isinstance(outcome, Confirmed) and most == 1
+
+
+async def test_what_is_done_again_may_lock_what_its_consumer_had_locked(carry_out, tmp_path):
+    counts, begun, go = {}, asyncio.Event(), asyncio.Event()
+
+    async def count(brief):
+        counts[brief.goal] = counts.get(brief.goal, 0) + 1
+        if brief.goal == "two":
+            begun.set()
+            await go.wait()
+        return counts[brief.goal]
+
+    plan = Plan()
+    one = plan.task("one", "one", locks=["printer"], spec=[FINE])
+    plan.task("two", "two", inputs={"x": one}, locks=["printer"], spec=[FINE])
+    workers = [worker(name, count) for name in "ab"]
+    running = Manager(None, workers, journal=tmp_path / "run.db").start(plan)
+    await begun.wait()
+
+    await running.reopen("one", "it was counted wrongly")
+    go.set()
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"one": 2, "two": 2}
 
 
 async def test_a_task_goes_to_an_agent_with_its_skills_and_of_these_to_the_one_with_least_to_do(carry_out):
