@@ -37,6 +37,7 @@ class Board:
     Attributes:
         results: Of what is confirmed, by id.
         status: How parts ended, by id; a part that has not ended is not in it.
+        over: Nothing more is done.
         needless: Parts that nothing needs any more, since a `first_of` was decided without them.
     """
 
@@ -51,6 +52,7 @@ class Board:
         self.parts: dict[str, Job | Join] = {part.id: part for part in parts}
         self.results: dict[str, JsonValue] = {}
         self.status: dict[str, str] = {}
+        self.over = False
         self._journal, self._run, self._call_off, self._prefix = journal, run, call_off, prefix
         self._ended = {name: asyncio.Event() for name in self.parts}
         self._again = {job.id: asyncio.Event() for job in self.jobs}
@@ -73,9 +75,12 @@ class Board:
 
     async def through(self, see: Seeing) -> None:
         """Do everything that can be done. Errors that `see` lets through end it."""
-        async with asyncio.TaskGroup() as group:
-            for job in self.jobs:
-                group.create_task(self._job(job, see))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in self.jobs:
+                    group.create_task(self._job(job, see))
+        finally:
+            self.over = True
 
     async def until_ready(self, job: Job) -> bool:
         """Wait until all that a job needs has ended; whether it may begin."""
@@ -99,7 +104,7 @@ class Board:
         return tuple(each for each in descendants(uses, name) if isinstance(self.parts[each], Job))
 
     async def ready_again(self, job: Job) -> None:
-        """`until_ready`, for a job at work: meanwhile others may use what it locks, which they may need to."""
+        """`until_ready`, for a job at work: what it locks others may use meanwhile, and may need to."""
         self._unlock(job)
         await self._wake_waiting()
         if await self.until_ready(job):

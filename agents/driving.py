@@ -29,6 +29,7 @@ from ..protocols.messages import (
     Verify,
     new_id,
 )
+from ..protocols.outcome import Cost
 from ..protocols.states import advance, draft, dump_event, wake, with_children
 from ..protocols.tasks import (
     TERMINAL,
@@ -49,7 +50,6 @@ from ..protocols.tasks import (
     Tick,
     VerifierLost,
     WorkerLost,
-    WorkerTask,
 )
 from ..tools.errors import SiteUnreachable
 from . import performing
@@ -61,6 +61,7 @@ from .drive import Drive
 from .ending import latest_flaws
 from .events import Said, Stood
 from .jobs import Job
+from .line import Line
 from .looking import look
 from .mind import Truncated
 from .people import NobodyThere
@@ -111,7 +112,7 @@ class Driver:
         self._people = Consulting(crew.desk, self.drive, self.offer)
         self.mind = crew.mind
         if job.tokens is not None:
-            cost = used(crew.journal, crew.run, self.id)
+            cost = used(crew.journal, crew.run, self.id) if recorded else Cost()
             self.mind = replace(crew.mind, budget=Part(tokens=job.tokens, cost=cost, whole=crew.mind.budget))
 
     @property
@@ -182,6 +183,9 @@ class Driver:
         Raises:
             ProtocolViolation: It may not be re-opened.
         """
+        if self.board.over:
+            why = "The run that it is of is over: re-open the task above it, or begin a new run."
+            raise ProtocolViolation("manager", self.state.task, self.state.status, "reopen", why)
         event = PersonAct(person=person, now=time.time(), act=act)
         if self._active:
             advance(self.state, event)
@@ -258,8 +262,11 @@ class Driver:
 
     async def _feed(self, event: Event) -> None:
         """Apply an event, and carry out what follows."""
-        waited = _with_person(self.state)
+        waited, attempt = _with_person(self.state), self.state.attempt
         effects = self._apply(event)
+        over = self.state.attempt > attempt or (_with_person(self.state) and not waited)
+        if over and self.state.children and self.state.status not in TERMINAL:
+            self.adopt(())  # they were of an attempt that is over
         if self.state.status == "confirmed":
             await performing.when_confirmed(self.crew, self.drive)
         await self._carry_out(effects)
@@ -442,6 +449,8 @@ class Driver:
         Raises:
             BudgetOverdrawn: Together they are promised more than is left.
         """
+        if not children and (self.state.status in TERMINAL or self.state.report is not None):
+            return
         state = with_children(self.state, children)
         told: list[JsonValue] = [
             {"task": each.task, "budget": each.budget, "generation": each.generation, "ended": each.ended}
@@ -475,29 +484,3 @@ class Driver:
 
 def _with_person(state: ManagerTask) -> bool:
     return state.status == "waiting" and state.waiting_for == "person"
-
-
-class Line:
-    """The way from an agent at an attempt to its manager; a `Talk`."""
-
-    def __init__(self, driver: Driver, name: str) -> None:
-        self._driver, self._name = driver, name
-
-    async def ask(self, question: str, schema: dict[str, JsonValue] | None = None) -> JsonValue:
-        """See `Talk.ask`."""
-        waiting: asyncio.Future[JsonValue] = asyncio.get_running_loop().create_future()
-        self._driver.drive.answers[self._name] = waiting
-        await self._driver.say(self._name, Ask(question=question, answer_schema=schema))
-        return await waiting
-
-    def state(self) -> WorkerTask:
-        """See `Talk.state`."""
-        return self._driver.drive.worker(self._name)
-
-    async def progress(self, note: str, fraction: float | None = None) -> None:
-        """See `Talk.progress`."""
-        await self._driver.say(self._name, Progress(note=note, fraction=fraction))
-
-    async def adopt(self, children: Sequence[Child]) -> None:
-        """See `Talk.adopt`."""
-        self._driver.adopt(tuple(children))

@@ -71,6 +71,7 @@ class Brief:
     _talk: Talk | None = None
     _executor: Executor | None = None
     _key: str = ""
+    _anew: str = ""
     _made: dict[str, int] = field(default_factory=dict[str, int])
 
     async def ask(self, question: str, answer: type[BaseModel] | None = None) -> Any:
@@ -110,8 +111,8 @@ class Brief:
         mark = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._made[mark] = self._made.get(mark, 0) + 1
         item = next(each for each in self._executor.tools if each.name == tool)
-        attempt = self.attempt if item.recovery == "pure" else 0
-        key = f"{self._key}/{attempt}/{mark}.{self._made[mark]}"
+        place = f"{self.attempt}/{self._anew}" if item.recovery == "pure" else "0/"
+        key = f"{self._key}/{place}{mark}.{self._made[mark]}"
         door = self._executor.call_again if self.attempt > 1 else self._executor.call
         made = await door(item, arguments, key=key)
         if not made.replayed:
@@ -170,7 +171,7 @@ class FunctionWorker(Agent):
         brief = Brief(
             order.goal, order.inputs, order.attempt, order.feedback, order.context, order.spec, mind,
             _talk=order.talk, _executor=Executor(policy, mind.journal, self.functions),
-            _key=f"{order.run}/{order.task}",
+            _key=f"{order.run}/{order.task}", _anew=order.anew,
         )  # fmt: skip
         try:
             made = await self._run(brief)

@@ -168,6 +168,7 @@ async def _order(crew: Crew, drive: Drive, start: StartWork, talk: Talk, lane: L
         crew.limits.attended,
         crew.within.name,
         crew.within.routes,
+        start.order.generation,
     )
 
 
