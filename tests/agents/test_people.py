@@ -404,9 +404,7 @@ async def test_a_decision_about_an_earlier_attempt_decides_nothing_about_a_later
 
 
 @pytest.mark.parametrize("task", ["", "ask"])
-async def test_what_waits_for_somebody_who_is_not_there_can_be_cancelled(
-    manager, held, tmp_path, task
-):
+async def test_what_waits_for_somebody_who_is_not_there_can_be_cancelled(manager, held, tmp_path, task):
     work, _, go = held
 
     async def asking(brief):
