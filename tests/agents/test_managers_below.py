@@ -175,3 +175,20 @@ async def test_a_subtask_of_what_has_ended_cannot_be_done_again_by_itself(tmp_pa
 
     assert isinstance(await running.outcome(), Confirmed)
     assert running.tasks["it/1/inside"] == "confirmed"
+
+
+@pytest.mark.parametrize("name", ["", "manager", "verifier", "boss"])
+def test_nobody_is_named_as_who_it_works_for(name):
+    def named(name):
+        return FunctionWorker(name, lambda brief: 1)
+
+    below = Manager(None, [named("inner")])
+    below.workers = [named(name)]
+
+    with pytest.raises(ValueError, match="another"):
+        Manager(None, [below.as_worker("boss")])
+    with pytest.raises(ValueError, match="another"):
+        Manager(None, [Manager(None, [below.as_worker("boss")]).as_worker("chief")])
+    if name != "boss":
+        with pytest.raises(ValueError, match="another"):
+            Manager(None, [named(name)])
