@@ -87,7 +87,10 @@ class Board:
         while not all(need in self.status for need in job.after):
             for need in job.after:
                 await self._ended[need].wait()
-        return all(self.status[need] == CONFIRMED for need in job.after)
+        return self._ready(job)
+
+    def _ready(self, job: Job) -> bool:
+        return all(self.status.get(need) == CONFIRMED for need in job.after)
 
     def reopen(self, name: str) -> None:
         """A job that had ended is to be done again; what consumed its result is told by the protocol."""
@@ -114,6 +117,8 @@ class Board:
         while True:
             if await self.until_ready(job):
                 async with self._locks(job):
+                    if not self._ready(job):  # what it needs is done again since
+                        continue
                     status = await see(job)
             else:
                 status = NOT_BEGUN

@@ -127,7 +127,7 @@ class Driver:
             if self.crew.within.parent and drive.state.last_word is not None:
                 await self._send(drive.state.last_word)
             return self._settle()
-        self._active, drive.fault = True, None
+        self._active = True
         try:
             await self._wake()
             while drive.state.status not in TERMINAL or not drive.inbox.empty():
@@ -219,6 +219,7 @@ class Driver:
     async def _wake(self) -> None:
         """Set a task going: from its beginning, or from where the journal leaves it."""
         drive, crew = self.drive, self.crew
+        drive.fault = None  # of the time before, when nobody was there
         known = drive.state.worker
         if crew.is_here(known):
             await crew.lanes.book(self.job, self.lane)
@@ -361,7 +362,8 @@ class Driver:
             self._spawn(self._inputs_again())
 
     async def _inputs_again(self) -> None:
-        """A new generation waits until what it needs was done again."""
+        """A new generation waits until what it needs was done again, by an agent that may be this one's."""
+        await self.crew.lanes.release(self.lane)
         await self.board.ready_again(self.job)
         self.drive.inbox.put_nowait(Tick(now=time.time()))
 

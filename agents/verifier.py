@@ -8,7 +8,6 @@ it rests on.
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
@@ -49,7 +48,7 @@ class Verifier:
         judging = Judging(self._mind, task, attempt)
         for criterion in spec.criteria:
             if isinstance(criterion, Schema | Check):
-                findings.append(hold(criterion, copy.deepcopy(verify.result)))
+                findings.append(hold(criterion, verify.result))
             elif isinstance(criterion, ToolCheck):
                 key = _key(criterion.call)
                 if key not in seen:

@@ -190,6 +190,27 @@ async def test_what_is_done_again_may_lock_what_its_consumer_had_locked(carry_ou
     assert isinstance(outcome, Confirmed) and outcome.result == {"one": 2, "two": 2}
 
 
+async def test_what_is_done_again_may_need_the_agent_that_waits_for_it(carry_out, tmp_path):
+    counts, begun = {}, asyncio.Event()
+
+    async def count(brief):
+        counts[brief.goal] = counts.get(brief.goal, 0) + 1
+        if counts == {"one": 1, "two": 1}:
+            begun.set()
+            await asyncio.Event().wait()
+        return counts[brief.goal]
+
+    plan = Plan()
+    plan.task("two", "two", inputs={"x": plan.task("one", "one", spec=[FINE])}, spec=[FINE])
+    running = Manager(None, [worker(function=count)], journal=tmp_path / "run.db").start(plan)
+    await begun.wait()
+
+    await running.reopen("one", "it was counted wrongly")
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"one": 2, "two": 2}
+
+
 async def test_a_task_goes_to_an_agent_with_its_skills_and_of_these_to_the_one_with_least_to_do(carry_out):
     done = []
 
