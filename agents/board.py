@@ -204,9 +204,13 @@ class Board:
     async def _lock(self, job: Job) -> None:
         if not job.locks:
             return
+        idle = {
+            job.id,
+            *self.consumers(job.id),
+        }  # who waits for this job is not at work, whatever was recorded
         async with self._freed:
             await self._freed.wait_for(
-                lambda: all(self._held.get(name, job.id) == job.id for name in job.locks)
+                lambda: all(self._held.get(name, job.id) in idle for name in job.locks)
             )
             for name in job.locks:
                 if self._held.get(name) != job.id:

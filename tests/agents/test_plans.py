@@ -190,6 +190,32 @@ async def test_what_is_done_again_may_lock_what_its_consumer_had_locked(carry_ou
     assert isinstance(outcome, Confirmed) and outcome.result == {"one": 2, "two": 2}
 
 
+async def test_a_lock_of_a_process_that_was_killed_does_not_keep_out_what_its_holder_waits_for(tmp_path):
+    begun, counts = asyncio.Event(), {}
+
+    async def count(brief):
+        counts[brief.goal] = counts.get(brief.goal, 0) + 1
+        if counts == {"one": 1, "two": 1}:
+            begun.set()
+            await asyncio.Event().wait()
+        return counts[brief.goal]
+
+    plan, path = Plan(), tmp_path / "run.db"
+    one = plan.task("one", "one", locks=["printer"], spec=[FINE])
+    plan.task("two", "two", inputs={"x": one}, locks=["printer"], spec=[FINE])
+    running = Manager(None, [worker(function=count)], journal=path).start(plan)
+    await begun.wait()
+    await running.reopen("one", "it was counted wrongly")
+    await running.stop()
+    with Journal.open(path) as journal:  # as it stands when there was no time to let go of it
+        journal.append("sync", {"lock": "printer", "by": "two"}, run=running.id)
+
+    again = Manager(None, [worker(function=count)]).go_on(path, plan=plan)
+    outcome = await asyncio.wait_for(again.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"one": 2, "two": 2}
+
+
 async def test_what_is_done_again_may_need_the_agent_that_waits_for_it(carry_out, tmp_path):
     counts, begun = {}, asyncio.Event()
 
