@@ -312,6 +312,19 @@ async def test_a_function_that_breaks_off_in_an_odd_way_is_an_attempt_that_faile
         assert isinstance(outcome, Confirmed) and len(outcome.punch_list) == 1
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError("of its own")])
+async def test_a_check_that_breaks_off_in_an_odd_way_confirms_nothing(carry_out, error):
+    def breaks(result):
+        raise error
+
+    plan = Plan()
+    plan.task("it", "it", spec=[Check("odd", breaks)])
+
+    outcome = await carry_out(plan)
+
+    assert isinstance(outcome, Unverified) and type(error).__name__ in outcome.reasons[0]
+
+
 async def test_each_function_that_is_not_async_has_a_thread_of_its_own(carry_out):
     together = threading.Barrier(40, timeout=5)
     plan = Plan()
@@ -451,6 +464,18 @@ async def test_a_run_is_resumed_with_the_plan_it_was_begun_with_and_nothing_is_d
         again.go_on(tmp_path / "run.db")
 
 
+@pytest.mark.parametrize("says", [lambda got: got["nothing"], lambda got: None, lambda got: ""])
+async def test_a_text_that_cannot_be_said_ends_the_run_and_names_the_task(carry_out, says):
+    plan = Plan()
+    plan.task("it", says, spec=[FINE])
+
+    outcome = await carry_out(plan)
+
+    assert (
+        isinstance(outcome, Failed) and isinstance(outcome.error, PlanError) and "'it'" in str(outcome.error)
+    )
+
+
 def test_a_plan_is_refused_while_it_is_written():
     plan, other = Plan(), Plan()
     count = plan.task("count", "count", output=Count)
@@ -462,6 +487,8 @@ def test_a_plan_is_refused_while_it_is_written():
         lambda: plan.task("x", "x", inputs={"n": stranger}, spec=[FINE]),
         lambda: plan.task("x", "x", inputs={"n": count}, takes={"n": Price}, spec=[FINE]),
         lambda: plan.task("x", "x", takes={"n": Count}, spec=[FINE]),
+        lambda: plan.task("x", " ", spec=[FINE]),
+        lambda: plan.task("x", "\ud800", spec=[FINE]),
         lambda: plan.task("x", "x", spec=[FINE, FINE]),
         lambda: plan.task("x", "x", attempts=0, spec=[FINE]),
         lambda: plan.task("x", "x", seconds=-1, spec=[FINE]),
