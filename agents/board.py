@@ -37,6 +37,8 @@ class Board:
     Attributes:
         results: Of what is confirmed, by id.
         status: How parts ended, by id; a part that has not ended is not in it.
+        over: Nothing more is done.
+        needless: Parts that nothing needs any more, since a `first_of` was decided without them.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Board:
         self.parts: dict[str, Job | Join] = {part.id: part for part in parts}
         self.results: dict[str, JsonValue] = {}
         self.status: dict[str, str] = {}
+        self.over = False
         self._journal, self._run, self._call_off, self._prefix = journal, run, call_off, prefix
         self._ended = {name: asyncio.Event() for name in self.parts}
         self._again = {job.id: asyncio.Event() for job in self.jobs}
@@ -63,6 +66,7 @@ class Board:
         self._held: dict[str, str] = {}
         self._freed = asyncio.Condition()
         self._remember()
+        self.needless = self._without()
 
     @property
     def jobs(self) -> list[Job]:
@@ -71,16 +75,22 @@ class Board:
 
     async def through(self, see: Seeing) -> None:
         """Do everything that can be done. Errors that `see` lets through end it."""
-        async with asyncio.TaskGroup() as group:
-            for job in self.jobs:
-                group.create_task(self._job(job, see))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in self.jobs:
+                    group.create_task(self._job(job, see))
+        finally:
+            self.over = True
 
     async def until_ready(self, job: Job) -> bool:
         """Wait until all that a job needs has ended; whether it may begin."""
         while not all(need in self.status for need in job.after):
             for need in job.after:
                 await self._ended[need].wait()
-        return all(self.status[need] == CONFIRMED for need in job.after)
+        return self._ready(job)
+
+    def _ready(self, job: Job) -> bool:
+        return all(self.status.get(need) == CONFIRMED for need in job.after)
 
     def reopen(self, name: str) -> None:
         """A job that had ended is to be done again; what consumed its result is told by the protocol."""
@@ -96,13 +106,24 @@ class Board:
         uses = {part: tuple(users) for part, users in self._users.items()}
         return tuple(each for each in descendants(uses, name) if isinstance(self.parts[each], Job))
 
+    async def ready_again(self, job: Job) -> None:
+        """`until_ready`, for a job at work: what it locks others may use meanwhile, and may need to."""
+        self._unlock(job)
+        await self._wake_waiting()
+        if await self.until_ready(job):
+            await self._lock(job)
+
     async def _job(self, job: Job, see: Seeing) -> None:
         while True:
             if await self.until_ready(job):
                 async with self._locks(job):
+                    if not self._ready(job):  # what it needs is done again since
+                        continue
                     status = await see(job)
             else:
                 status = NOT_BEGUN
+                self._unlock(job)  # of a process before this one
+                await self._wake_waiting()
             self._open -= 1
             self._end(job.id, status)
             if job.id in self._early:
@@ -151,38 +172,60 @@ class Board:
             if join.id not in self._won:
                 self._won[join.id] = won
                 self._note({"join": join.id, "won": won})
+                self.needless = self._without()
             self.results[join.id] = self.results.get(won)
             self._end(join.id, CONFIRMED)
-            for name in join.of:
-                if name != won:
-                    self._call_off(name, f"{won} was first")
+            for job in self.jobs:
+                if job.id in self.needless:
+                    self._call_off(job.id, f"{won} was first")
         elif all(name in self.status for name in join.of):
             self._end(join.id, NOT_BEGUN)
+
+    def _without(self) -> frozenset[str]:
+        needless = set[str]()
+        for name in reversed(self.parts):  # users come later than what they use
+            users = self._users.get(name, ())
+            if users and all(user in needless or self._won.get(user, name) != name for user in users):
+                needless.add(name)
+        return frozenset(needless)
 
     # --- locks ------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def _locks(self, job: Job) -> AsyncGenerator[None]:
         """Hold what a job locks; taken all at once, so that no two jobs wait for each other."""
-        if not job.locks:
+        await self._lock(job)
+        try:
             yield
+        finally:
+            self._unlock(job)
+            await self._wake_waiting()
+
+    async def _lock(self, job: Job) -> None:
+        if not job.locks:
             return
+        idle = {
+            job.id,
+            *self.consumers(job.id),
+        }  # who waits for this job is not at work, whatever was recorded
         async with self._freed:
             await self._freed.wait_for(
-                lambda: all(self._held.get(name, job.id) == job.id for name in job.locks)
+                lambda: all(self._held.get(name, job.id) in idle for name in job.locks)
             )
             for name in job.locks:
                 if self._held.get(name) != job.id:
                     self._held[name] = job.id
                     self._note({"lock": name, "by": job.id})
-        try:
-            yield
-        finally:
-            for name in job.locks:
+
+    def _unlock(self, job: Job) -> None:
+        for name in job.locks:
+            if self._held.get(name) == job.id:
                 del self._held[name]
                 self._note({"lock": name, "by": ""})
-            async with self._freed:
-                self._freed.notify_all()
+
+    async def _wake_waiting(self) -> None:
+        async with self._freed:
+            self._freed.notify_all()
 
     # --- the record ---------------------------------------------------------------------
 

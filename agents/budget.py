@@ -122,9 +122,11 @@ class Part(Budget):
 
 
 def used(journal: Journal, run: str, task: str | None = None) -> Cost:
-    """What a run, or a task of it, has used so far, as its journal tells."""
+    """What a run, or a task of it with those below it, has used so far, as its journal tells."""
     cost, before = Cost(), 0.0
-    for row in journal.rows(run, task=task):
+    for row in journal.rows(run):
+        if task is not None and row.task != task and not row.task.startswith((f"{task}/", f"{task}#")):
+            continue
         cost += _cost_of(row)
         if before and row.kind != SITTING:  # between two sittings nobody was at it
             cost += Cost(seconds=max(0.0, row.at - before))

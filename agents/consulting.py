@@ -36,6 +36,7 @@ class Consulting:
 
     async def dispose(self) -> None:
         """Let a person wave anomalies through, where there is one; else they are taken for true."""
+        place = self._place()
         for anomaly in self._drive.state.anomalies if self._desk.attended else ():
             text = (
                 f"{anomaly.why or 'this looks wrong'}: {anomaly.quote!r}. Let it through? Say why, or false."
@@ -43,30 +44,39 @@ class Consulting:
             reply = await self._ask("waive", text, None, anomaly.model_dump(mode="json"))
             if not isinstance(reply.value, str) or not reply.value.strip():
                 break
+            if self._place() != place:
+                return
             self._offer(Waive(anomaly=anomaly.id, reason=reply.value), reply.person)
         else:
             if self._desk.attended:
                 return
-        if self._drive.state.status == "disposing":
+        if self._place() == place and self._drive.state.status == "disposing":
             self._drive.inbox.put_nowait(Tick(now=time.time(), timer=self._drive.state.timer))
 
     async def overrule(self) -> None:
         """Let a person decide what the verifier could not, one criterion after the other."""
-        findings = self._drive.state.findings
+        findings, place = self._drive.state.findings, self._place()
         for finding in [each for each in findings if each.outcome != "pass" and not each.by]:
             told: JsonValue = finding.model_dump(mode="json")
             text = f"{finding.criterion}: {finding.why or finding.outcome}. Does it hold all the same?"
             reply = await self._ask("overrule", text, {"type": "boolean"}, told)
+            if self._place() != place:
+                return
             outcome = "pass" if reply.value is True else "fail"
             act = Overrule(criterion=finding.criterion, outcome=outcome, reason=f"{reply.person} looked")
             self._offer(act, reply.person)
 
     async def hand_over(self) -> None:
         """Wait for what the person makes of a task that they took over."""
+        place = self._place()
         text = f"You have {self._drive.job.title!r}. What is its result? null: a worker goes on with it."
         reply = await self._ask("take_over", text, None)
-        if self._drive.state.waiting_for == "person":
+        if self._place() == place and self._drive.state.waiting_for == "person":
             self._offer(HandBack(result=reply.value, note="done by hand"), reply.person)
+
+    def _place(self) -> tuple[int, int]:
+        """Generation and attempt: what is replied about the work of another one decides nothing here."""
+        return self._drive.state.generation, self._drive.state.attempt
 
     async def _ask(
         self, subject: Subject, text: str, schema: dict[str, JsonValue] | None, body: JsonValue = None

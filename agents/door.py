@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 LARGEST = 1_000_000
 """Bytes of a body."""
 
+LONGEST_NUMBER = 16
+"""Digits of the number of an event, at most one less."""
+
 KEPT = 20_000
 """Events of a run that are kept for whoever comes late; older ones are in its journal."""
 
@@ -76,19 +79,25 @@ class _Followed:
 
     async def follow(self) -> None:
         """Take its events down until it ends."""
-        async for event in self.running:
-            if isinstance(event, Ended):
-                told = plain(event.outcome)
-                self.outcome = {"outcome": type(event.outcome).__name__.lower()} | cast(
-                    "dict[str, Any]", told
-                )
-            async with self.came:
-                self.events.append(json.dumps(event_as_json(event)))
-                if len(self.events) > KEPT:
-                    self.told += 1
-                    del self.events[0]
-                self.came.notify_all()
-        await self.manager.close()
+        try:
+            async for event in self.running:
+                if isinstance(event, Ended):
+                    told = cast("dict[str, Any]", plain(event.outcome))
+                    self.outcome = {"outcome": type(event.outcome).__name__.lower()} | told
+                await self._keep(json.dumps(event_as_json(event)))
+        except Exception as error:  # whoever follows must hear that nothing more comes
+            self.outcome = {"outcome": "failed", "error": f"{type(error).__name__}: {error}"}
+            await self._keep(json.dumps({"event": "ended", "outcome": self.outcome}))
+        finally:
+            await self.manager.close()
+
+    async def _keep(self, event: str) -> None:
+        async with self.came:
+            self.events.append(event)
+            if len(self.events) > KEPT:
+                self.told += 1
+                del self.events[0]
+            self.came.notify_all()
 
     def as_json(self) -> dict[str, Any]:
         """How it stands."""
@@ -160,7 +169,7 @@ class Door:
 
     async def close(self) -> None:
         """Stop every run that goes on."""
-        for run in self._runs.values():
+        for run in list(self._runs.values()):
             await run.running.stop()
             if run.follower is not None:
                 run.follower.cancel()
@@ -185,7 +194,7 @@ class Door:
 
     async def _begin(self, request: Request) -> Response:
         body = await _body(request)
-        goal, plan = body.get("goal"), body.get("plan")
+        goal, plan = _words(body, "goal"), _words(body, "plan")
         if (goal is None) == (plan is None):
             raise Refused(422, 'Name either a goal, {"goal": "..."}, or a plan, {"plan": "NAME"}.')
         if plan is not None and plan not in self._plans:
@@ -212,7 +221,7 @@ class Door:
     async def _events(self, request: Request) -> Response:
         run = self._run(request)
         after = request.query_params.get("after") or request.headers.get("last-event-id") or "0"
-        if not after.isdigit():
+        if not (after.isascii() and after.isdigit() and len(after) < LONGEST_NUMBER):
             raise Refused(422, f"after is {after!r}; it must be the number of an event.")
         return StreamingResponse(_stream(run, int(after)), media_type="text/event-stream")
 
@@ -222,7 +231,7 @@ class Door:
             raise Refused(422, 'Say what the answer is: {"value": ...}.')
         name = request.path_params["request"]
         try:
-            run.running.reply(name, body["value"], str(body.get("person", "person")))
+            run.running.reply(name, body["value"], _words(body, "person") or "person")
         except KeyError as error:
             known = ", ".join(each.id for each in run.running.requests) or "nothing"
             raise Refused(404, f"Nothing was asked under {name!r}. Waiting: {known}.") from error
@@ -233,8 +242,8 @@ class Door:
         if act not in ACTS:
             raise Refused(404, f"There is no act {act!r}; there are {', '.join(ACTS)}.")
         body = await _body(request)
-        task, person = str(body.get("task", "")), str(body.get("person", "person"))
-        reason = str(body.get("reason", ""))
+        task, person = _words(body, "task") or "", _words(body, "person") or "person"
+        reason = _words(body, "reason") or ""
         if (act in ("take-over", "reopen") and not task) or (act in ("cancel", "reopen") and not reason):
             raise Refused(422, f"{act} wants {'a task and ' if act == 'reopen' else ''}a reason or a task.")
         if run.outcome is not None:
@@ -276,12 +285,25 @@ async def _body(request: Request) -> dict[str, Any]:
         if len(found) > LARGEST:
             raise Refused(413, f"The body is larger than {LARGEST} bytes.")
     try:
-        body = json.loads(found or b"{}")
-    except ValueError as error:
+        body = json.loads(found or b"{}", parse_constant=_refuse_constant)
+        json.dumps(body, ensure_ascii=False).encode("utf-8")  # half of a pair of surrogates is no text
+    except (ValueError, RecursionError) as error:
         raise Refused(400, f"The body is no JSON: {error}.") from error
     if not isinstance(body, dict):
         raise Refused(400, "The body must be a JSON object.")
     return cast("dict[str, Any]", body)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _words(body: Mapping[str, Any], name: str) -> str | None:
+    """A text of the body; None where there is none."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Refused(422, f"{name} is {value!r}; it must be a text.")
+    return value
 
 
 async def _stream(run: _Followed, after: int) -> AsyncIterator[str]:

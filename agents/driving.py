@@ -29,6 +29,7 @@ from ..protocols.messages import (
     Verify,
     new_id,
 )
+from ..protocols.outcome import Cost
 from ..protocols.states import advance, draft, dump_event, wake, with_children
 from ..protocols.tasks import (
     TERMINAL,
@@ -49,7 +50,6 @@ from ..protocols.tasks import (
     Tick,
     VerifierLost,
     WorkerLost,
-    WorkerTask,
 )
 from ..tools.errors import SiteUnreachable
 from . import performing
@@ -61,6 +61,7 @@ from .drive import Drive
 from .ending import latest_flaws
 from .events import Said, Stood
 from .jobs import Job
+from .line import Line
 from .looking import look
 from .mind import Truncated
 from .people import NobodyThere
@@ -111,7 +112,7 @@ class Driver:
         self._people = Consulting(crew.desk, self.drive, self.offer)
         self.mind = crew.mind
         if job.tokens is not None:
-            cost = used(crew.journal, crew.run, self.id)
+            cost = used(crew.journal, crew.run, self.id) if recorded else Cost()
             self.mind = replace(crew.mind, budget=Part(tokens=job.tokens, cost=cost, whole=crew.mind.budget))
 
     @property
@@ -139,6 +140,7 @@ class Driver:
                 await self._pay()
         finally:
             self._active = False
+            self._call_off()
             await self._rest()
         return self._settle()
 
@@ -150,6 +152,14 @@ class Driver:
         with contextlib.suppress(ProtocolViolation):
             self._apply(event)
 
+    def _call_off(self) -> None:
+        """A task that is broken off takes note that it was called off, if it was."""
+        inbox = self.drive.inbox
+        for event in [inbox.get_nowait() for _ in range(inbox.qsize())]:
+            said = event.act if isinstance(event, PersonAct) else getattr(event, "body", None)
+            if isinstance(said, Cancel):
+                self.deliver(event)
+
     def act(self, act: Any, person: str = RUNTIME) -> None:
         """Let a person, or the runtime, do something about the task: it is taken up in its turn.
 
@@ -159,6 +169,8 @@ class Driver:
         event = PersonAct(person=person, now=time.time(), act=act)
         advance(self.state, event)
         self.drive.inbox.put_nowait(event)
+        if self.board.status.get(self.job.id) == WAITING:  # nobody is at it any more
+            self.board.reopen(self.job.id)
 
     def offer(self, act: Any, person: str = RUNTIME) -> None:
         """`act`, where it is still legal; a paused task takes up what was decided when it goes on."""
@@ -171,6 +183,9 @@ class Driver:
         Raises:
             ProtocolViolation: It may not be re-opened.
         """
+        if self.board.over:
+            why = "The run that it is of is over: re-open the task above it, or begin a new run."
+            raise ProtocolViolation("manager", self.state.task, self.state.status, "reopen", why)
         event = PersonAct(person=person, now=time.time(), act=act)
         if self._active:
             advance(self.state, event)
@@ -186,6 +201,7 @@ class Driver:
     def _settle(self) -> str:
         """Keep the result of a task that was confirmed; returns how it ended."""
         state = self.state
+        self.crew.desk.close(self.id)
         if state.status == "confirmed" and state.last is not None:
             result, facts = state.last.result, dict(self.drive.work.facts)
             self.board.results[self.job.id] = {**facts, **result} if isinstance(result, dict) else result
@@ -203,6 +219,7 @@ class Driver:
     async def _wake(self) -> None:
         """Set a task going: from its beginning, or from where the journal leaves it."""
         drive, crew = self.drive, self.crew
+        drive.fault = None  # of the time before, when nobody was there
         known = drive.state.worker
         if crew.is_here(known):
             await crew.lanes.book(self.job, self.lane)
@@ -216,7 +233,7 @@ class Driver:
             self._note("wake", {"now": now})
         drive.state = state
         await self._carry_out(effects)
-        if drive.state.waiting_for == "person":
+        if _with_person(drive.state):
             self._spawn(self._people.hand_over())
 
     # --- events and effects --------------------------------------------------------------
@@ -246,12 +263,15 @@ class Driver:
 
     async def _feed(self, event: Event) -> None:
         """Apply an event, and carry out what follows."""
-        waited = self.state.waiting_for
+        waited, attempt = _with_person(self.state), self.state.attempt
         effects = self._apply(event)
+        over = self.state.attempt > attempt or (_with_person(self.state) and not waited)
+        if over and self.state.children and self.state.status not in TERMINAL:
+            self.adopt(())  # they were of an attempt that is over
         if self.state.status == "confirmed":
             await performing.when_confirmed(self.crew, self.drive)
         await self._carry_out(effects)
-        if self.state.waiting_for == "person" != waited:
+        if _with_person(self.state) and not waited:  # just taken over, or going on after a pause
             self._spawn(self._people.hand_over())
 
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
@@ -287,7 +307,8 @@ class Driver:
         self.crew.show(Said(envelope, self.job.title))
         crew, within = self.crew, self.crew.within
         if envelope.task != self.state.task:  # a subtask is called off
-            within.routes[envelope.task].deliver(envelope)
+            if envelope.task in within.routes:  # one that has not begun never will: it goes with its manager
+                within.routes[envelope.task].deliver(envelope)
         elif (
             crew.within.parent and envelope.recipient == crew.within.owner
         ):  # its last word, for the task above
@@ -341,8 +362,9 @@ class Driver:
             self._spawn(self._inputs_again())
 
     async def _inputs_again(self) -> None:
-        """A new generation waits until what it needs was done again."""
-        await self.board.until_ready(self.job)
+        """A new generation waits until what it needs was done again, by an agent that may be this one's."""
+        await self.crew.lanes.release(self.lane)
+        await self.board.ready_again(self.job)
         self.drive.inbox.put_nowait(Tick(now=time.time()))
 
     async def _pay(self) -> None:
@@ -429,6 +451,8 @@ class Driver:
         Raises:
             BudgetOverdrawn: Together they are promised more than is left.
         """
+        if not children and (self.state.status in TERMINAL or self.state.report is not None):
+            return
         state = with_children(self.state, children)
         told: list[JsonValue] = [
             {"task": each.task, "budget": each.budget, "generation": each.generation, "ended": each.ended}
@@ -460,27 +484,5 @@ class Driver:
         await self._send(answer)
 
 
-class Line:
-    """The way from an agent at an attempt to its manager; a `Talk`."""
-
-    def __init__(self, driver: Driver, name: str) -> None:
-        self._driver, self._name = driver, name
-
-    async def ask(self, question: str, schema: dict[str, JsonValue] | None = None) -> JsonValue:
-        """See `Talk.ask`."""
-        waiting: asyncio.Future[JsonValue] = asyncio.get_running_loop().create_future()
-        self._driver.drive.answers[self._name] = waiting
-        await self._driver.say(self._name, Ask(question=question, answer_schema=schema))
-        return await waiting
-
-    def state(self) -> WorkerTask:
-        """See `Talk.state`."""
-        return self._driver.drive.worker(self._name)
-
-    async def progress(self, note: str, fraction: float | None = None) -> None:
-        """See `Talk.progress`."""
-        await self._driver.say(self._name, Progress(note=note, fraction=fraction))
-
-    async def adopt(self, children: Sequence[Child]) -> None:
-        """See `Talk.adopt`."""
-        self._driver.adopt(tuple(children))
+def _with_person(state: ManagerTask) -> bool:
+    return state.status == "waiting" and state.waiting_for == "person"

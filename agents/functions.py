@@ -7,9 +7,12 @@ keeper = FunctionWorker("keeper", count, skills=["stock"])
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import hashlib
 import inspect
 import json
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -68,6 +71,7 @@ class Brief:
     _talk: Talk | None = None
     _executor: Executor | None = None
     _key: str = ""
+    _anew: str = ""
     _made: dict[str, int] = field(default_factory=dict[str, int])
 
     async def ask(self, question: str, answer: type[BaseModel] | None = None) -> Any:
@@ -107,8 +111,8 @@ class Brief:
         mark = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._made[mark] = self._made.get(mark, 0) + 1
         item = next(each for each in self._executor.tools if each.name == tool)
-        attempt = self.attempt if item.recovery == "pure" else 0
-        key = f"{self._key}/{attempt}/{mark}.{self._made[mark]}"
+        place = f"{self.attempt}/{self._anew}" if item.recovery == "pure" else "0/"
+        key = f"{self._key}/{place}{mark}.{self._made[mark]}"
         door = self._executor.call_again if self.attempt > 1 else self._executor.call
         made = await door(item, arguments, key=key)
         if not made.replayed:
@@ -167,13 +171,13 @@ class FunctionWorker(Agent):
         brief = Brief(
             order.goal, order.inputs, order.attempt, order.feedback, order.context, order.spec, mind,
             _talk=order.talk, _executor=Executor(policy, mind.journal, self.functions),
-            _key=f"{order.run}/{order.task}",
+            _key=f"{order.run}/{order.task}", _anew=order.anew,
         )  # fmt: skip
         try:
             made = await self._run(brief)
         except (StepFailed, Declined, NobodyThere, BudgetExhausted, ToolError, CoreModelError):
             raise
-        except Exception as error:
+        except (SystemExit, Exception) as error:
             why = f"{type(error).__name__}: {error}"
             raise StepFailed(order.goal, f"{self.name} broke down", why) from error
         mind.show(Acted(self.name, order.task, order.goal, self.name, "reported"))
@@ -188,5 +192,32 @@ class FunctionWorker(Agent):
     async def _run(self, brief: Brief) -> Any:
         if inspect.iscoroutinefunction(self._function):
             return await self._function(brief)
-        made = await asyncio.to_thread(self._function, brief)
+        made = await _in_a_thread(self._function, brief)
         return await made if inspect.isawaitable(made) else made
+
+
+async def _in_a_thread(function: Function, brief: Brief) -> Any:
+    """What a function returns, out of a thread of its own: one that hangs keeps nobody waiting for a place,
+    nor the process from ending.
+    """
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+    ended: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+
+    def settle(made: Any, error: BaseException | None) -> None:
+        if not ended.done():
+            ended.set_result((made, error))
+
+    def work() -> None:
+        made, error = None, None
+        try:
+            made = context.run(function, brief)
+        except BaseException as raised:  # it is raised again where the function was called
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, made, error)
+
+    threading.Thread(target=work, name=f"punchlist {brief.goal[:40]}", daemon=True).start()
+    made, error = await ended
+    if error is not None:
+        raise error
+    return made

@@ -71,7 +71,7 @@ class ManagingWorker(Agent):
         above = replace(mind, model=manager.model, strategy=manager.strategy)
         desk = order.desk or Desk(mind.journal, order.run)
         # attempts that were lost with their process share their subtasks: what is confirmed is not done again
-        prefix = f"{order.task}/{order.attempt - order.lost}/"
+        prefix = f"{order.task}/{order.anew}{order.attempt - order.lost}/"
         run = Run(
             order.run, self._goal(order), manager.workers, above, policy, memory=manager.memory,
             redos=manager.redos, attended=order.attended, desk=desk, show=mind.show,
@@ -81,6 +81,8 @@ class ManagingWorker(Agent):
             outcome = await run.below(order.talk)
         except BudgetOverdrawn as error:
             raise StepFailed(order.goal, "its subtasks are promised too much", str(error)) from error
+        if not isinstance(outcome, Confirmed) and order.talk is not None:
+            await order.talk.adopt(())  # what they were promised and did not use is there for another attempt
         if isinstance(outcome, Confirmed):
             return Report(result=_plain(outcome.result), evidence=outcome.evidence)
         if isinstance(outcome, Failed):
@@ -91,7 +93,13 @@ class ManagingWorker(Agent):
         raise StepFailed(order.goal, "its subtasks were not confirmed", "; ".join(outcome.reasons))
 
     def _goal(self, order: Assignment) -> Plan | str:
-        return order.goal if self.planner is None else self.planner(order)
+        try:
+            return order.goal if self.planner is None else self.planner(order)
+        except StepFailed:
+            raise
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise StepFailed(order.goal, f"the planner of {self.name} broke down", why) from error
 
 
 def _plain(result: Any) -> Any:

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 DATABASES = ("postgresql://", "postgres://")
 """How the address of a database begins, where journals of several hosts lie."""
 
+MANAGER, VERIFIER = "manager", "verifier"
+"""Names of the outermost manager and of the verifier in messages; see `crew.Within` and `ManagerTask`."""
+
 RUNS = ".punchlist"
 """Folder, in the working directory, where journals go when no other is named."""
 
@@ -117,7 +120,7 @@ class Manager:
         extra: Recorded with the run's settings, for whoever resumes it.
 
     Raises:
-        ValueError: No worker, or two of one name.
+        ValueError: No worker, two of one name, or one named as who it works for or as the verifier.
     """
 
     def __init__(
@@ -141,6 +144,7 @@ class Manager:
         names = [worker.name for worker in workers]
         if not names or len(set(names)) != len(names):
             raise ValueError(f"a manager needs workers with different names, got {names!r}")
+        _refuse_names(workers, (MANAGER, VERIFIER))
         self.model: Model = NoModel() if model is None else model
         self.workers, self.memory, self.person, self.patient = list(workers), memory, person, patient
         in_database = isinstance(journal, str) and journal.startswith(DATABASES)
@@ -344,6 +348,22 @@ async def _until_left(running: Running) -> AsyncGenerator[Running]:
         yield running
     finally:
         await running.stop()
+
+
+def _refuse_names(workers: Sequence[Agent], taken: Sequence[str]) -> None:
+    """Refuse names by which a message would go to somebody else: the protocol knows people by their names.
+
+    Raises:
+        ValueError: Somebody is named as who it works for, as the verifier, or not at all.
+    """
+    for worker in workers:
+        if not worker.name or worker.name in taken:
+            raise ValueError(
+                f"a worker may not be called {worker.name!r}: these names are taken where it works: "
+                f"{', '.join(taken)}; give it another"
+            )
+        if isinstance(worker, ManagingWorker):
+            _refuse_names(worker.manager.workers, (*taken, worker.name))
 
 
 def _readable(goal: str) -> str:

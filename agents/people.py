@@ -109,6 +109,7 @@ class Desk:
     ) -> None:
         self._journal, self._run, self.person, self.patient = journal, run, person, patient
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
         self.open: dict[str, Request] = {}
         self._replies = {
             row.key: Reply(body["value"], str(body["person"]))
@@ -142,10 +143,20 @@ class Desk:
         if person is None:
             if not self.patient:
                 raise NobodyThere(request)
-            return await self._waiting.setdefault(request.id, asyncio.get_running_loop().create_future())
-        said = person(request)
-        told = await said if inspect.isawaitable(said) else said
-        return self.reply(request.id, told if isinstance(told, Reply) else Reply(told))
+            waiting = self._waiting.setdefault(request.id, asyncio.get_running_loop().create_future())
+            return await asyncio.shield(waiting)  # whoever stops waiting leaves it to others who ask the same
+        async with self._turns.setdefault(request.id, asyncio.Lock()):  # never the same twice at once
+            if request.id in self._replies:
+                return self._replies[request.id]
+            said = person(request)
+            told = await said if inspect.isawaitable(said) else said
+            return self.reply(request.id, told if isinstance(told, Reply) else Reply(told))
+
+    def close(self, task: str) -> None:
+        """A task has ended: what it, or a task below it, asked for waits for nobody any more."""
+        for name, request in list(self.open.items()):
+            if request.task == task or request.task.startswith(f"{task}/"):
+                del self.open[name]
 
     def reply(self, request: str, reply: Reply) -> Reply:
         """Record what a person answered and let whoever asked go on. A second reply changes nothing.

@@ -109,6 +109,11 @@ async def attempt(
         return Failed(error="CannotTell", message=str(error), retry=False)
     except (SiteUnreachable, BrowserMissing):
         raise
+    except asyncio.CancelledError as error:
+        working = asyncio.current_task()
+        if working is None or working.cancelling():
+            raise
+        return Failed(error="CancelledError", message=f"{agent.name} broke off by itself: {error}")
     except BudgetExhausted as error:
         if isinstance(mind.budget, Part):
             mind.budget.whole.check()  # that of the run ends the run
@@ -163,6 +168,7 @@ async def _order(crew: Crew, drive: Drive, start: StartWork, talk: Talk, lane: L
         crew.limits.attended,
         crew.within.name,
         crew.within.routes,
+        start.order.generation,
     )
 
 

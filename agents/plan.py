@@ -13,6 +13,7 @@ Does not cover: how a goal in words becomes tasks (`families`), and which task g
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -129,12 +130,16 @@ class Plan:
         for node in (*given.values(), *after):
             self._refuse_stranger(name, node)
         _refuse_types(name, given, takes or {})
+        if not callable(text):
+            _refuse_words(name, text)
         if any(limit is not None and limit <= 0 for limit in (attempts, tokens, seconds)):
             remedy = "Give it at least 1 attempt, 1 token and more than 0 seconds."
             raise PlanError(name, "may not be attempted at all", remedy)
         stated = _stated(name, text, output, spec)
         needed = dict.fromkeys(node.id for node in (*given.values(), *after))
-        making = partial(_work, text, stated, {key: (node.id, node.output) for key, node in given.items()})
+        making = partial(
+            _work, name, text, stated, {key: (node.id, node.output) for key, node in given.items()}
+        )
         job = Job(
             name, text if isinstance(text, str) else name, name, tuple(needed), making, needs="",
             worker=worker, skills=frozenset(skills), locks=tuple(sorted(set(locks))),
@@ -151,7 +156,8 @@ class Plan:
         return self._join(Join(name, "gather", tuple(node.id for node in nodes)), nodes)
 
     def first_of(self, name: str, *nodes: Node) -> Node:
-        """What is confirmed with the first of these, whose result it has; the others are called off.
+        """What is confirmed with the first of these, whose result it has; the others are called off, and what
+        only they needed, but for what something else needs.
 
         Raises:
             PlanError: See `task`; or they have different models.
@@ -225,6 +231,17 @@ def _stated(name: str, text: Text, output: type[BaseModel] | None, spec: Sequenc
         raise PlanError(name, f"has a spec that is none: {error}", "Name criteria apart.") from error
 
 
+def _refuse_words(name: str, said: object) -> None:
+    if not isinstance(said, str) or not said.strip():
+        raise PlanError(name, f"has the text {said!r}", "Say in a sentence what is to be done.")
+    try:
+        said.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise PlanError(
+            name, f"has a text that is none: {error}", "Leave out halves of surrogates."
+        ) from error
+
+
 def _refuse_types(name: str, given: Mapping[str, Node], takes: Mapping[str, type[BaseModel]]) -> None:
     for key, model in takes.items():
         if key not in given:
@@ -237,16 +254,30 @@ def _refuse_types(name: str, given: Mapping[str, Node], takes: Mapping[str, type
 
 
 def _work(
-    text: Text, spec: Spec, given: Mapping[str, tuple[str, type[BaseModel] | None]], results: Results
+    name: str,
+    text: Text,
+    spec: Spec,
+    given: Mapping[str, tuple[str, type[BaseModel] | None]],
+    results: Results,
 ) -> Work:
-    """The task made concrete out of what it was given."""
+    """The task made concrete out of what it was given.
+
+    Raises:
+        PlanError: Its text cannot be said.
+    """
     inputs = {key: _typed(results[source], model) for key, (source, model) in given.items()}
-    said = text if isinstance(text, str) else text(inputs)
+    try:
+        said = text if isinstance(text, str) else text(inputs)
+    except Exception as error:  # the edge to the program's own code
+        why = f"has a text that breaks down: {type(error).__name__}: {error}"
+        raise PlanError(name, why, "Mend the function that says it.") from error
+    _refuse_words(name, said)
     return Work(Stage(TASK, (Step(TASK, said, (said,), 1),)), spec, inputs=inputs)
 
 
 def _typed(result: JsonValue, model: type[BaseModel] | None) -> Any:
-    return result if model is None else TypeAdapter(model).validate_python(result)
+    mine = copy.deepcopy(result)  # what was confirmed stays as it is, whatever is done to what is handed out
+    return mine if model is None else TypeAdapter(model).validate_python(mine)
 
 
 def _described(part: Job | Join) -> dict[str, JsonValue]:

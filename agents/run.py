@@ -24,7 +24,7 @@ from ..tools.permissions import Policy
 from . import roles
 from .agent import Agent, NothingToWorkWith
 from .board import CONFIRMED, NOT_BEGUN, Board
-from .budget import BudgetExhausted
+from .budget import BudgetExhausted, used
 from .crew import Crew, Within
 from .drive import RECORDED
 from .driving import Driver
@@ -108,8 +108,12 @@ class Run:
 
         Raises:
             BudgetOverdrawn: Together they are promised more than that task has left.
+            BudgetExhausted: That of the task, or of the whole run, was used up on the way.
         """
-        return (await self._outcome(talk))[0]
+        outcome, error = await self._outcome(talk)
+        if isinstance(error, BudgetExhausted):
+            raise error
+        return outcome
 
     async def _outcome(
         self, talk: Talk | None = None
@@ -130,7 +134,7 @@ class Run:
         self.board = Board(parts, journal, self.run, self.call_off, prefix)
         jobs = self.board.jobs
         if talk is not None:
-            await talk.adopt([Child(f"{self.run}.{prefix}{job.id}", job.tokens or 0) for job in jobs])
+            await talk.adopt([Child(f"{self.run}.{prefix}{job.id}", self._promised(job)) for job in jobs])
         titles = {f"{prefix}{job.id}": job.title for job in jobs}
         self.crew.show(Planned(titles, {f"{prefix}{job.id}": job.after for job in jobs}))
         try:
@@ -139,6 +143,13 @@ class Run:
             error = first_error(errors)
             return broken_off(error, self._so_far()), error
         return self._sum_up(), None
+
+    def _promised(self, job: Job) -> int:
+        """Tokens that are set aside for a job: its budget, less what it used in a process before this one."""
+        name = f"{self.crew.within.prefix}{job.id}"
+        if job.tokens is None or name not in self._recorded:
+            return job.tokens or 0
+        return max(0, job.tokens - used(self.mind.journal, self.run, name).tokens)
 
     def call_off(self, job: str, reason: str) -> None:
         """Stop a job that is not needed any more; one that has ended stays as it is."""
@@ -206,13 +217,15 @@ class Run:
     async def _see(self, job: Job) -> str:
         """See one task to its end; returns the status it ended in."""
         async with self.crew.lanes.of(job).turn:
-            if self.cancelled:
-                return NOT_BEGUN
             driver = self.drivers.get(job.id)
             if driver is None:
                 recorded = self._recorded.pop(f"{self.crew.within.prefix}{job.id}", [])
+                if self.cancelled or (job.id in self.board.needless and not recorded):
+                    return NOT_BEGUN
                 driver = self.driving(self.crew, self.board, job, self.drivers, recorded)
                 self.drivers[job.id] = driver
+                if job.id in self.board.needless:
+                    driver.offer(Cancel(reason="another was first"))
             return await driver.to_the_end()
 
     # --- the end --------------------------------------------------------------------------
@@ -238,7 +251,8 @@ class Run:
             if self.cancelled:
                 reasons.insert(0, f"cancelled by {self.cancelled}")
             return Unverified(self._so_far(), tuple(reasons), evidence=evidence)
-        last = self.drivers.get(board.jobs[-1].id)
+        needed = [job.id for job in board.jobs if job.id not in board.needless]
+        last = self.drivers.get(needed[-1]) if needed else None
         confirm = None if last is None else last.state.confirm
         if self.plan is not None:
             return as_expected(self.plan.gathered(board.results), self.expect, evidence, confirm)
@@ -252,6 +266,4 @@ class Run:
 
     def _wanted(self) -> list[str]:
         """What must be confirmed: every part, but for what a `first_of` did without."""
-        races = [part for part in self.board.parts.values() if isinstance(part, Join)]
-        spare = {name for part in races if part.what == "first_of" for name in part.of}
-        return [name for name in self.board.parts if name not in spare]
+        return [name for name in self.board.parts if name not in self.board.needless]

@@ -88,6 +88,7 @@ class Assignment:
         attended: A person decides what cannot be verified.
         manager: Name of the manager that gave it.
         routes: See `crew.Within`; for managers below.
+        generation: Of the task, from 1; one that was re-opened looks again, and has other subtasks.
     """
 
     run: str
@@ -110,6 +111,12 @@ class Assignment:
     attended: bool = False
     manager: str = "manager"
     routes: dict[str, Any] = field(default_factory=dict[str, Any])
+    generation: int = 1
+
+    @property
+    def anew(self) -> str:
+        """What sets keys and ids of this generation apart from those of the ones before."""
+        return f"g{self.generation}." if self.generation > 1 else ""
 
     @property
     def goal(self) -> str:
@@ -200,7 +207,7 @@ class Attempt:
     def key(self) -> str:
         """The key of a call that belongs to this attempt only."""
         self.calls += 1
-        return f"{self.order.run}/{self.order.task}/{self.order.attempt}/{self.calls}"
+        return f"{self.order.run}/{self.order.task}/{self.order.attempt}/{self.order.anew}{self.calls}"
 
     def lasting_key(self, tool: str, arguments: Mapping[str, Any]) -> str:
         """The key of a call with an effect: the same in every attempt, so that it is not made twice."""

@@ -10,6 +10,7 @@ Does not cover: a program that never returns. It runs in the event loop, as its 
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from typing import Any
 
@@ -37,7 +38,11 @@ def find(program: Program, value: Any, evidence: str = "") -> Finding:
     try:
         own = copy.deepcopy(value)
         return program.find(own, evidence) if isinstance(program, ToolCheck) else program.find(own)
-    except Exception as error:  # the edge to the user's own code: what it raises says nothing of the result
+    except (
+        SystemExit,
+        asyncio.CancelledError,
+        Exception,
+    ) as error:  # the edge to the user's own code: what it raises says nothing of the result
         why = brief(f"the check raised {type(error).__name__}: {error}")
         cited = (evidence,) if evidence else ()
         return Finding(criterion=program.name, outcome="cannot_check", evidence=cited, why=why)

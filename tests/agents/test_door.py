@@ -10,6 +10,8 @@ from punchlist.agents import FunctionWorker, Manager, Plan
 from punchlist.agents.door import Door
 from punchlist.protocols import Check
 
+JSON = {"content-type": "application/json"}
+
 
 async def asks(brief):
     return await brief.ask("Which colour?") if brief.goal == "paint" else brief.goal
@@ -74,6 +76,25 @@ async def test_a_run_is_begun_answered_and_followed_to_its_outcome(door):
     ]
 
 
+async def test_a_run_whose_error_cannot_be_made_again_out_of_its_words_is_told_all_the_same(tmp_path):
+    def make():
+        return Manager(None, [FunctionWorker("worker", asks)], journal=tmp_path / "run.db", patient=True)
+
+    def flying():
+        plan = Plan()
+        plan.task("fly", "fly", skills=["fly"], spec=[Check("it is there", bool)])
+        return plan
+
+    made = Door(make, {"flying": flying})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=made), base_url="http://door") as client:
+        run = (await client.post("/runs", json={"plan": "flying"})).json()["run"]
+        events = (await asyncio.wait_for(client.get(f"/runs/{run}/events"), 5)).text
+        end = (await client.get(f"/runs/{run}")).json()
+    await made.close()
+
+    assert "ended" in events and end["state"] == "failed" and "fly" in end["outcome"]["error"]
+
+
 async def test_a_run_is_cancelled_and_keeps_what_is_confirmed(door):
     run = await begin(door)
     await waiting(door, run)
@@ -108,6 +129,14 @@ async def test_a_run_is_cancelled_and_keeps_what_is_confirmed(door):
         ("POST", "/runs/RUN/requests/none", {"json": {}}, 422, "value"),
         ("GET", "/runs/RUN/events?after=x", {}, 422, "number"),
         ("GET", "/runs", {"headers": {"authorization": "Bearer other"}}, 401, "key"),
+        ("POST", "/runs", {"json": {"plan": ["painting"]}}, 422, "text"),
+        ("POST", "/runs", {"json": {"goal": {"do": "it"}}}, 422, "text"),
+        ("POST", "/runs", {"content": b"[" * 100_000, "headers": JSON}, 400, "no JSON"),
+        ("POST", "/runs", {"content": b'{"goal": "\\ud800"}', "headers": JSON}, 400, "no JSON"),
+        ("POST", "/runs/RUN/requests/none", {"content": b'{"value": NaN}', "headers": JSON}, 400, "NaN"),
+        ("POST", "/runs/RUN/cancel", {"json": {"reason": "x", "person": 3}}, 422, "text"),
+        ("GET", "/runs/RUN/events?after=²", {}, 422, "number"),
+        ("GET", f"/runs/RUN/events?after={'9' * 5000}", {}, 422, "number"),
     ],
 )
 async def test_what_cannot_be_done_is_refused_with_what_to_do(door, method, path, given, status, says):

@@ -300,3 +300,147 @@ def test_what_nobody_answers_says_how_to_answer_it():
     from punchlist.agents.people import Request
 
     assert "punchlist answer" in str(NobodyThere(Request("r", "answer", "it", "Which?")))
+
+
+async def test_what_was_done_by_hand_during_a_pause_counts_when_the_task_goes_on(manager, held):
+    work, begun, _ = held
+    running = manager(work, patient=True).start(one_task())
+    await begun.wait()
+    running.take_over("it")
+    await until(lambda: running.requests)
+
+    running.pause("it")
+    await until(lambda: running.tasks["it"] == "paused")
+    running.reply(running.requests[0].id, "by hand", "ada")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    running.go_on("it")
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"it": "by hand"}
+
+
+async def test_an_approval_that_comes_after_the_attempt_lets_the_next_one_go_on(manager):
+    sent, tries = [], []
+
+    @tool(effect="irreversible", recovery="keyed")
+    def send(text: str, idempotency_key: str) -> str:
+        """Send a letter."""
+        sent.append(text)
+        return "sent"
+
+    async def work(brief):
+        tries.append(brief.attempt)
+        return await brief.call("send", text="hello")
+
+    running = manager(work, tools=[send], policy=preset("ask_irreversible"), patient=True).start(
+        one_task(seconds=0.2)
+    )
+    await until(lambda: tries == [1, 2])
+    await until(lambda: running.requests)
+    running.reply(running.requests[0].id, True)
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and sent == ["hello"]
+
+
+async def test_nobody_is_asked_the_same_twice_at_once(manager):
+    asked, go = [], asyncio.Event()
+
+    async def person(request):
+        asked.append(request.text)
+        await go.wait()
+        return {"name": "green"}
+
+    running = manager(asks, person=person).start(one_task())
+    await until(lambda: asked)
+    running.pause("it")
+    await until(lambda: running.tasks["it"] == "paused")
+    running.go_on("it")
+    await until(lambda: running.tasks["it"] == "waiting")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    go.set()
+
+    assert isinstance(await running.outcome(), Confirmed) and asked == ["Which colour?"]
+
+
+@pytest.mark.parametrize("step_in", [lambda it: it.cancel("enough"), lambda it: it.take_over("it")])
+async def test_what_an_ended_task_had_asked_for_keeps_no_run_open(manager, tmp_path, step_in):
+    running = manager(asks, patient=True).start(one_task())
+    await until(lambda: running.requests)
+
+    step_in(running)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    if len(running.requests) > 1:
+        running.reply(running.requests[-1].id, "by hand")
+    await asyncio.wait_for(running.outcome(), 5)
+
+    assert running.requests == ()
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        assert journal.runs()[0].status in ("confirmed", "cancelled")
+
+
+async def test_a_decision_about_an_earlier_attempt_decides_nothing_about_a_later_one(manager):
+    plan = Plan()
+    plan.task("it", "it", spec=[Check("it is good", lambda result: None)])
+    running = manager(lambda brief: f"made in {brief.attempt}", patient=True, redos=1).start(plan)
+    await until(lambda: len(running.requests) == 1)
+    [early] = running.requests
+    running.take_over("it")
+    await until(lambda: len(running.requests) == 2)
+    running.reply(running.requests[1].id, None)
+    await until(lambda: len(running.requests) == 2)
+
+    running.reply(early.id, True)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    still = running.tasks["it"]
+    running.reply(running.requests[0].id, False)
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert still == "waiting" and isinstance(outcome, Unverified)
+
+
+@pytest.mark.parametrize("task", ["", "ask"])
+async def test_what_waits_for_somebody_who_is_not_there_can_be_cancelled(manager, held, tmp_path, task):
+    work, _, go = held
+
+    async def asking(brief):
+        return await brief.ask("Which colour?") if brief.goal == "ask" else await work(brief)
+
+    plan = one_task("ask")
+    plan.task("other", "other", spec=[FINE])
+    workers = [FunctionWorker(name, asking) for name in "ab"]
+    running = Manager(None, workers, journal=tmp_path / "run.db").start(plan)
+    await until(lambda: running.requests and running.tasks["ask"] == "waiting")
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+    running.cancel("not needed", task)
+    go.set()
+    await asyncio.wait_for(running.outcome(), 5)
+
+    assert running.tasks["ask"] == "cancelled"
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        assert journal.runs()[0].status == ("unverified" if task else "cancelled")
+
+
+async def test_what_was_called_off_calls_off_what_is_below_it_begun_or_not(manager, held, tmp_path):
+    work, begun, _ = held
+
+    def planner(order):
+        plan = one_task("first")
+        plan.task("second", "second", after=[plan.node("first")], spec=[FINE])
+        return plan
+
+    boss = Manager(None, [FunctionWorker("inner", work)]).as_worker("boss", planner)
+    running = Manager(None, [boss], journal=tmp_path / "run.db").start(one_task())
+    await begun.wait()
+
+    running.cancel("not needed", "it")
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Unverified) and "not needed" in outcome.reasons[0]
+    assert running.tasks == {"it": "cancelled", "it/1/first": "cancelled"}

@@ -1,6 +1,7 @@
 """Plans that a program writes: what may begin when, what is handed on, and what refuses to be written."""
 
 import asyncio
+import threading
 
 import pytest
 from pydantic import BaseModel
@@ -114,6 +115,24 @@ async def test_what_fails_does_not_win(carry_out):
     assert outcome.result["any"] == "later"
 
 
+async def test_what_only_the_losers_needed_is_not_begun_and_its_failure_does_not_matter(carry_out):
+    plan, done = Plan(), []
+    fast = plan.task("fast", "fast", worker="a", spec=[FINE])
+    before = plan.task("before", "before", worker="b", spec=[Check("no", lambda result: False)])
+    late = plan.task("late", "late", after=[plan.task("middle", "middle", spec=[FINE])], spec=[FINE])
+    plan.first_of("any", plan.gather("one", fast), plan.gather("two", before, late))
+    later = plan.task("later", "later", worker="b", spec=[FINE])
+    plan.first_of("other", later, plan.task("sooner", "sooner", worker="a", spec=[FINE]))
+    plan.task("uses", "uses", inputs={"it": later}, spec=[FINE])
+
+    outcome = await carry_out(
+        plan, *[worker(name, lambda brief: done.append(brief.goal) or brief.goal) for name in "abc"]
+    )
+
+    assert isinstance(outcome, Confirmed) and outcome.result["any"] == ["fast"]
+    assert "late" not in done and "later" in done and outcome.confirm is not None
+
+
 async def test_a_barrier_holds_back_until_all_have_arrived(carry_out):
     order, plan = [], Plan()
     arrive = [plan.task(name, name, spec=[FINE]) for name in ("one", "two", "three")]
@@ -145,6 +164,77 @@ async def test_two_tasks_with_one_lock_are_never_at_work_at_once(carry_out):
     outcome = await carry_out(plan, *[worker(name, print_it) for name in "abc"])
 
     assert isinstance(outcome, Confirmed) and most == 1
+
+
+async def test_what_is_done_again_may_lock_what_its_consumer_had_locked(carry_out, tmp_path):
+    counts, begun, go = {}, asyncio.Event(), asyncio.Event()
+
+    async def count(brief):
+        counts[brief.goal] = counts.get(brief.goal, 0) + 1
+        if brief.goal == "two":
+            begun.set()
+            await go.wait()
+        return counts[brief.goal]
+
+    plan = Plan()
+    one = plan.task("one", "one", locks=["printer"], spec=[FINE])
+    plan.task("two", "two", inputs={"x": one}, locks=["printer"], spec=[FINE])
+    workers = [worker(name, count) for name in "ab"]
+    running = Manager(None, workers, journal=tmp_path / "run.db").start(plan)
+    await begun.wait()
+
+    await running.reopen("one", "it was counted wrongly")
+    go.set()
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"one": 2, "two": 2}
+
+
+async def test_a_lock_of_a_process_that_was_killed_does_not_keep_out_what_its_holder_waits_for(tmp_path):
+    begun, counts = asyncio.Event(), {}
+
+    async def count(brief):
+        counts[brief.goal] = counts.get(brief.goal, 0) + 1
+        if counts == {"one": 1, "two": 1}:
+            begun.set()
+            await asyncio.Event().wait()
+        return counts[brief.goal]
+
+    plan, path = Plan(), tmp_path / "run.db"
+    one = plan.task("one", "one", locks=["printer"], spec=[FINE])
+    plan.task("two", "two", inputs={"x": one}, locks=["printer"], spec=[FINE])
+    running = Manager(None, [worker(function=count)], journal=path).start(plan)
+    await begun.wait()
+    await running.reopen("one", "it was counted wrongly")
+    await running.stop()
+    with Journal.open(path) as journal:  # as it stands when there was no time to let go of it
+        journal.append("sync", {"lock": "printer", "by": "two"}, run=running.id)
+
+    again = Manager(None, [worker(function=count)]).go_on(path, plan=plan)
+    outcome = await asyncio.wait_for(again.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"one": 2, "two": 2}
+
+
+async def test_what_is_done_again_may_need_the_agent_that_waits_for_it(carry_out, tmp_path):
+    counts, begun = {}, asyncio.Event()
+
+    async def count(brief):
+        counts[brief.goal] = counts.get(brief.goal, 0) + 1
+        if counts == {"one": 1, "two": 1}:
+            begun.set()
+            await asyncio.Event().wait()
+        return counts[brief.goal]
+
+    plan = Plan()
+    plan.task("two", "two", inputs={"x": plan.task("one", "one", spec=[FINE])}, spec=[FINE])
+    running = Manager(None, [worker(function=count)], journal=tmp_path / "run.db").start(plan)
+    await begun.wait()
+
+    await running.reopen("one", "it was counted wrongly")
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"one": 2, "two": 2}
 
 
 async def test_a_task_goes_to_an_agent_with_its_skills_and_of_these_to_the_one_with_least_to_do(carry_out):
@@ -196,6 +286,72 @@ async def test_what_a_function_raises_is_an_attempt_that_failed(carry_out):
 
     assert isinstance(outcome, Confirmed)
     assert "ZeroDivisionError" in outcome.punch_list[0].why
+
+
+def stops():
+    return next(iter(()))
+
+
+@pytest.mark.parametrize("ends", [lambda: exit(3), stops, lambda: None])
+async def test_a_function_that_breaks_off_in_an_odd_way_is_an_attempt_that_failed(carry_out, ends):
+    async def breaks(brief):
+        if brief.attempt == 1:
+            ends()
+            raise asyncio.CancelledError("of something that it waited for")
+        return "done"
+
+    def breaks_in_a_thread(brief):
+        return "done" if brief.attempt > 1 else stops() if ends is stops else exit(3)
+
+    for function in (breaks, breaks_in_a_thread):
+        plan = Plan()
+        plan.task("it", "it", spec=[FINE])
+
+        outcome = await carry_out(plan, worker(function=function))
+
+        assert isinstance(outcome, Confirmed) and len(outcome.punch_list) == 1
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError("of its own")])
+async def test_a_check_that_breaks_off_in_an_odd_way_confirms_nothing(carry_out, error):
+    def breaks(result):
+        raise error
+
+    plan = Plan()
+    plan.task("it", "it", spec=[Check("odd", breaks)])
+
+    outcome = await carry_out(plan)
+
+    assert isinstance(outcome, Unverified) and type(error).__name__ in outcome.reasons[0]
+
+
+async def test_each_function_that_is_not_async_has_a_thread_of_its_own(carry_out):
+    together = threading.Barrier(40, timeout=5)
+    plan = Plan()
+    for number in range(40):
+        plan.task(f"t{number}", "meet", attempts=1, spec=[FINE])
+
+    outcome = await carry_out(
+        plan, *[worker(f"w{number}", lambda brief: together.wait()) for number in range(40)]
+    )
+
+    assert isinstance(outcome, Confirmed)
+
+
+async def test_a_planner_that_breaks_down_is_an_attempt_that_failed(carry_out):
+    plan = Plan()
+    plan.task("it", "it", spec=[FINE])
+
+    def planner(order):
+        if order.attempt == 1:
+            raise KeyError("nothing planned")
+        inner = Plan()
+        inner.task("inside", "inside", spec=[FINE])
+        return inner
+
+    outcome = await carry_out(plan, Manager(None, [worker()]).as_worker("boss", planner))
+
+    assert isinstance(outcome, Confirmed) and "nothing planned" in outcome.punch_list[0].why
 
 
 async def test_an_attempt_that_takes_too_long_has_failed(carry_out):
@@ -308,6 +464,18 @@ async def test_a_run_is_resumed_with_the_plan_it_was_begun_with_and_nothing_is_d
         again.go_on(tmp_path / "run.db")
 
 
+@pytest.mark.parametrize("says", [lambda got: got["nothing"], lambda got: None, lambda got: ""])
+async def test_a_text_that_cannot_be_said_ends_the_run_and_names_the_task(carry_out, says):
+    plan = Plan()
+    plan.task("it", says, spec=[FINE])
+
+    outcome = await carry_out(plan)
+
+    assert (
+        isinstance(outcome, Failed) and isinstance(outcome.error, PlanError) and "'it'" in str(outcome.error)
+    )
+
+
 def test_a_plan_is_refused_while_it_is_written():
     plan, other = Plan(), Plan()
     count = plan.task("count", "count", output=Count)
@@ -319,6 +487,8 @@ def test_a_plan_is_refused_while_it_is_written():
         lambda: plan.task("x", "x", inputs={"n": stranger}, spec=[FINE]),
         lambda: plan.task("x", "x", inputs={"n": count}, takes={"n": Price}, spec=[FINE]),
         lambda: plan.task("x", "x", takes={"n": Count}, spec=[FINE]),
+        lambda: plan.task("x", " ", spec=[FINE]),
+        lambda: plan.task("x", "\ud800", spec=[FINE]),
         lambda: plan.task("x", "x", spec=[FINE, FINE]),
         lambda: plan.task("x", "x", attempts=0, spec=[FINE]),
         lambda: plan.task("x", "x", seconds=-1, spec=[FINE]),
@@ -332,3 +502,19 @@ def test_a_plan_is_refused_while_it_is_written():
 def test_an_empty_plan_is_refused(tmp_path):
     with pytest.raises(ValueError, match="plan is empty"):
         Manager(None, [worker()], journal=tmp_path / "run.db").run_sync(Plan())
+
+
+async def test_what_was_confirmed_stays_as_it_was_whatever_is_done_to_what_is_handed_out(carry_out):
+    plan = Plan()
+    grown = Check("nothing was added by a check", lambda result: result.append("checked") or True)
+    one = plan.task("one", "one", spec=[grown, Check("one thing", lambda result: len(result) == 1)])
+    plan.task("two", "two", inputs={"x": one}, spec=[FINE])
+
+    def work(brief):
+        if brief.goal == "two":
+            brief.inputs["x"].append("done to it")
+        return ["thing"]
+
+    outcome = await carry_out(plan, worker(function=work))
+
+    assert isinstance(outcome, Confirmed) and outcome.result["one"] == ["thing"]
