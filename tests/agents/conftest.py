@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from punchlist.agents import Event, Manager, Worker
+from punchlist.agents import Event, FunctionWorker, Manager, Plan, Worker
 from punchlist.agents.events import Ended
 from punchlist.agents.testing import ScriptedModel
 
-from .doubles import PaperShop
+from .doubles import PaperShop, worker
 
 
 @pytest.fixture
@@ -43,3 +44,14 @@ def watch() -> Callable[..., Any]:
         return ended.outcome, events
 
     return run
+
+
+@pytest.fixture
+def carry_out(tmp_path: Path) -> Callable[..., Any]:
+    """Carries a plan out with some workers; gives the outcome."""
+
+    async def carry_out(plan: Plan, *workers: FunctionWorker, **given: Any) -> Any:
+        async with asyncio.timeout(10):
+            return await Manager(None, workers or [worker()], journal=tmp_path / "run.db", **given).run(plan)
+
+    return carry_out

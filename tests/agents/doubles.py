@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from punchlist.agents import FunctionWorker
+from punchlist.protocols import Check
 from punchlist.tools.browser.actions import Action
 from punchlist.tools.browser.results import ActionResult, Effect, refused
 from punchlist.tools.browser.view import Element, Line, View
@@ -330,3 +332,13 @@ def _wanted(step: str) -> tuple[list[tuple[str, str]], list[str]]:
         "remove": ([("/basket", "basket")], []),
     }
     return ways[next(key for key in ways if step.startswith(key))]
+
+
+# --- plans ------------------------------------------------------------------------------------------------
+
+FINE = Check("it is there", lambda result: result is not None)
+
+
+def worker(name: str = "worker", function: Any = lambda brief: brief.goal, **given: Any) -> FunctionWorker:
+    """A worker that says its goal, or what a function makes of its brief."""
+    return FunctionWorker(name, function, **given)
