@@ -217,7 +217,7 @@ def read_use(answer: str, task: str, done: Sequence[Done], tools: Sequence[ToolC
     arguments: dict[str, str] = {}
     for line in rest:
         name, _, text = line.strip().partition(" ")
-        if name != "end":
+        if text or name != "end":  # an argument may be called so
             arguments[name] = _spelled(card, name, text, task)
     return Call(value, arguments)
 

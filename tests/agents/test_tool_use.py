@@ -109,3 +109,9 @@ def test_arguments_are_typed_by_their_schema_and_stay_text_where_they_cannot():
         "count": 7, "share": 0.5, "sure": True, "names": ["Ada", "Bo", "Cy"], "sizes": [1, 2], "name": "12",
     }  # fmt: skip
     assert typed(schema, {"count": "many"}) == {"count": "many"}
+
+
+def test_an_argument_may_be_called_as_the_end_is():
+    card = card_of("span", "Days.", {"properties": {"end": {"type": "integer"}}, "required": ["end"]})
+
+    assert read_use("call span\n end 5\nend", "5 days", [], [card]).arguments == {"end": "5"}
