@@ -303,11 +303,14 @@ def whole_grammar(text: str) -> str:
     """A whole chain in one answer, results and all; which numbers are at hand on a line cannot be held."""
     step = f'name " : " numeral " " {SIGN} " " numeral " = " numeral "\\n"'
     numeral = r"numeral: /-?[0-9]{1,9}(\.[0-9]{1,4})?/"
-    return f'start: {FIND} "\\n" ({step})* "answer " numeral\n{numeral}\n{_names(text)}'
+    return f'start: {FIND} ({step})* "answer " numeral\n{numeral}\n{_names(text)}'
 
 
 def row_grammar(text: str, begun: Chain, *, tool: bool, constants: bool = False) -> str:
     """The next row of a chain: numbers are those of the problem and of earlier results only.
+
+    A row that could go on ends with its line break, as in a whole chain: who was taught whole chains would
+    say that next, and where it may not be said the row goes on for ever.
 
     Args:
         begun: Rows that stand already.
@@ -319,14 +322,14 @@ def row_grammar(text: str, begun: Chain, *, tool: bool, constants: bool = False)
     results = [line.result for line in begun.lines if line.result is not None]
     numerals = any_of(show(value) for value in (*numbers_in(text), *results))
     at_hand = r"/[0-9]{1,6}(\.[0-9]{1,4})?/" if constants or not numerals else numerals
-    result = "" if tool else r' " " /-?[0-9]{1,9}(\.[0-9]{1,4})?/'
+    result = "" if tool else r' " " /-?[0-9]{1,9}(\.[0-9]{1,4})?\n/'
     step = f'name " : " number " " {SIGN} " " number " ="{result}'
     answer = f'"answer " ({any_of(show(value) for value in results)})'
     rows = [step] if not results else [answer] if len(begun.lines) >= LONGEST else [step, answer]
     return f"start: {' | '.join(rows)}\nnumber: {at_hand}\n{_names(text)}"
 
 
-FIND = '"find " name (" , " name){0,11}'
+FIND = '"find " name (" , " name){0,11} "\\n"'
 SIGN = '("+" | "-" | "*" | "/")'
 
 
