@@ -49,6 +49,9 @@ LONGEST_NUMBER = 16
 KEPT = 20_000
 """Events of a run that are kept for whoever comes late; older ones are in its journal."""
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Names of this machine, under which no page of another site can reach it (DNS rebinding)."""
+
 ACTS = ("pause", "go-on", "cancel", "take-over", "reopen")
 
 
@@ -188,6 +191,10 @@ class Door:
         return answered
 
     def _refuse_strangers(self, request: Request) -> None:
+        named = (request.url.hostname or "").lower()
+        if self._key is None and named not in LOOPBACK:
+            told = f"This door has no key and answers to {', '.join(LOOPBACK)} alone, not to {named!r}."
+            raise Refused(403, f"{told} Give it one: Door(..., key=...).")
         given = request.headers.get("authorization", "")
         if self._key is not None and not hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode()):
             raise Refused(401, "Send the key of this door: Authorization: Bearer KEY.")

@@ -225,6 +225,11 @@ class Driver:
             await crew.lanes.book(self.job, self.lane)
         for name in filter(crew.is_here, list(drive.workers)):
             await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
+            said = drive.workers[name].last_word
+            if said is not None and drive.state.waiting_for == "answer":
+                drive.inbox.put_nowait(
+                    said
+                )  # a process before this one may have been killed before it was heard
         if known and not crew.is_here(known):
             await self._feed(WorkerLost(now=time.time(), worker=known))
         now = time.time()

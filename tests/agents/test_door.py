@@ -86,13 +86,22 @@ async def test_a_run_whose_error_cannot_be_made_again_out_of_its_words_is_told_a
         return plan
 
     made = Door(make, {"flying": flying})
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=made), base_url="http://door") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=made), base_url="http://localhost") as client:
         run = (await client.post("/runs", json={"plan": "flying"})).json()["run"]
         events = (await asyncio.wait_for(client.get(f"/runs/{run}/events"), 5)).text
         end = (await client.get(f"/runs/{run}")).json()
     await made.close()
 
     assert "ended" in events and end["state"] == "failed" and "fly" in end["outcome"]["error"]
+
+
+async def test_without_a_key_a_door_answers_to_this_machines_names_alone(tmp_path):
+    made = Door(lambda: Manager(None, [FunctionWorker("worker", asks)], journal=tmp_path / "run.db"))
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=made)) as client:
+        answers = [await client.get(f"http://{host}/runs") for host in ("localhost", "[::1]", "evil.example")]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 403]
 
 
 async def test_a_run_is_cancelled_and_keeps_what_is_confirmed(door):

@@ -444,3 +444,22 @@ async def test_what_was_called_off_calls_off_what_is_below_it_begun_or_not(manag
 
     assert isinstance(outcome, Unverified) and "not needed" in outcome.reasons[0]
     assert running.tasks == {"it": "cancelled", "it/1/first": "cancelled"}
+
+
+async def test_a_run_goes_on_that_was_killed_again_just_when_it_noticed_that_a_question_was_lost(
+    manager, tmp_path
+):
+    running = manager(asks, patient=True).start(one_task())
+    await until(lambda: running.requests)
+    await running.stop()
+    with Journal.open(tmp_path / "run.db") as journal:  # the last row that a second process came to write
+        lost = {"kind": "worker_lost", "now": 0.0, "worker": "worker"}
+        body = {"worker": "worker", "event": lost}
+        journal.append("worker_event", body, run=running.id, task="it", attempt=1)
+
+    again = manager(asks, person=lambda request: {"name": "green"}).go_on(
+        tmp_path / "run.db", plan=one_task()
+    )
+    outcome = await asyncio.wait_for(again.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"it": "green"}
