@@ -86,7 +86,9 @@ async def test_a_run_whose_error_cannot_be_made_again_out_of_its_words_is_told_a
         return plan
 
     made = Door(make, {"flying": flying})
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=made), base_url="http://localhost") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=made), base_url="http://localhost"
+    ) as client:
         run = (await client.post("/runs", json={"plan": "flying"})).json()["run"]
         events = (await asyncio.wait_for(client.get(f"/runs/{run}/events"), 5)).text
         end = (await client.get(f"/runs/{run}")).json()
