@@ -81,10 +81,10 @@ class Consulting:
     async def _ask(
         self, subject: Subject, text: str, schema: dict[str, JsonValue] | None, body: JsonValue = None
     ) -> Reply:
-        """Put a request to the desk. A question that comes again is the same request; what is about the work
-        of one attempt is not."""
+        """Put a request to the desk. A question that comes again because its attempt was lost is the same
+        request; in a redo it is a new one, since the answer may be what was wrong."""
         drive, state = self._drive, self._drive.state
-        attempt = 0 if subject == "answer" else state.attempt
+        attempt = state.attempt - state.losses if subject == "answer" else state.attempt
         told = canonical_json([subject, text, schema, state.generation, attempt, body])
         mark = hashlib.sha256(told.encode("ascii")).hexdigest()[:12]
         return await self._desk.ask(Request(f"{drive.id}.{mark}", subject, drive.id, text, schema, body))

@@ -32,7 +32,7 @@ class Request:
     """Something that a person is asked.
 
     Attributes:
-        id: The same whenever the same thing is asked.
+        id: The same whenever the same thing is asked, also by a process after this one.
         subject: `answer` a worker's question; `approve` a call of a tool; `waive` an anomaly; `overrule` a
             verdict; or `take_over`: hand back the result of a task that was taken over.
         task: Task of the run.

@@ -63,12 +63,13 @@ async def test_a_worker_asks_and_a_person_answers(manager):
     assert asked == [("answer", "Which colour?")]
 
 
-async def test_an_answer_of_the_wrong_kind_is_an_attempt_that_failed_and_asked_once_more_it_is_the_same(
-    manager,
-):
-    outcome = await last(manager(asks, person=lambda request: 3, redos=1).stream(one_task()))
+async def test_an_answer_of_the_wrong_kind_is_an_attempt_that_failed_and_a_redo_asks_anew(manager):
+    answers = iter([3, {"name": "green"}])
 
-    assert isinstance(outcome, Unverified) and "does not fit" in outcome.reasons[0]
+    outcome = await last(manager(asks, person=lambda request: next(answers)).stream(one_task()))
+
+    assert isinstance(outcome, Confirmed) and outcome.result == {"it": "green"}
+    assert "does not fit" in outcome.punch_list[0].why
 
 
 async def test_with_nobody_there_the_run_ends_for_now_others_finish_and_the_answer_lets_it_go_on(
