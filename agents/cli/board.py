@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
 
 from ...protocols.messages import (
+    Answer,
+    Ask,
     Assign,
     Cancel,
     Confirm,
@@ -15,6 +18,7 @@ from ...protocols.messages import (
     Envelope,
     Failed,
     Message,
+    Progress,
     Redo,
     Report,
     Verdict,
@@ -256,6 +260,12 @@ def say(body: Message) -> tuple[str, bool | None]:
             return f"{error}: {message}", False
         case Cancel(reason=reason) | Decline(reason=reason):
             return reason, False
+        case Ask(question=question):
+            return question, None
+        case Answer(value=value):
+            return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), None
+        case Progress(note=note):
+            return note, None
         case _:
             return "", None
 

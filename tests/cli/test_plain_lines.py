@@ -9,6 +9,8 @@ from punchlist.agents.cli.lines import JsonLines, PlainLines
 from punchlist.agents.events import Acted, Ended, Event, Planned, Recalled, Said, Stood, Thought
 from punchlist.protocols.messages import (
     Accept,
+    Answer,
+    Ask,
     Assign,
     Confirm,
     CriterionText,
@@ -104,6 +106,17 @@ def test_the_lines_of_a_run(utc):
     assert [line[21:] for line in lines] == GOLDEN.splitlines()
     assert lines[2].startswith("10:05:00  1.cart     assign")
     assert lines[-1].startswith("10:05:09  1.cart     confirm")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"), [(Ask(question="Which?"), "worker-1: Which?"), (Answer(value={"n": 1}), '{"n": 1}')]
+)
+def test_a_question_and_its_answer_are_told_in_their_words(body, words):
+    board = Board("goal")
+
+    [moment] = board.take(said(body, "worker-1", "manager"))
+
+    assert moment.text.endswith(words)
 
 
 def test_the_board_counts_what_was_used_and_knows_how_the_tasks_stand():
