@@ -227,6 +227,7 @@ class Record:
     last: float = 0.0
     _calls: dict[str, ToolCall] = field(default_factory=dict[str, ToolCall])
     _heard: set[str] = field(default_factory=set[str])
+    _asked: dict[str, str] = field(default_factory=dict[str, str])
 
     def take(self, row: Row) -> None:
         """Add one row; rows must come in their order."""
@@ -247,7 +248,7 @@ class Record:
             self._deeds(row).append(call)
         elif row.kind == "alarm":
             self._raised(row, body)
-        else:
+        elif not self._approval(row, body):
             self._noted(row, body)
 
     def _noted(self, row: Row, body: dict[str, JsonValue]) -> None:
@@ -320,6 +321,20 @@ class Record:
         spoken = Spoken(row.seq, row.at, said, who or "person", "manager", row.task, row.attempt, act)
         self.messages.append(replace(spoken, by_person=kind == "person"))
         self._task(row.task)
+
+    def _approval(self, row: Row, body: dict[str, JsonValue]) -> bool:
+        """A call that a person was asked about, or what they said: no event of the protocol tells of it."""
+        if row.kind == "request" and body.get("subject") == "approve":
+            self._asked[row.key] = text(body.get("task"))
+            said, sender, recipient = "may it", "manager", "person"
+        elif row.kind == "reply" and row.key in self._asked:
+            said = "yes" if body.get("value") is True else "no"
+            sender, recipient = text(body.get("person")), "manager"
+        else:
+            return False
+        spoken = Spoken(row.seq, row.at, said, sender, recipient, self._asked[row.key], row.attempt, body)
+        self.messages.append(replace(spoken, by_person=row.kind == "reply"))
+        return True
 
     def _called(self, row: Row, body: dict[str, JsonValue]) -> None:
         if row.kind == "outcome":

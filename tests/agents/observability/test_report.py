@@ -293,6 +293,23 @@ def test_a_person_and_a_lost_worker_stand_in_the_timeline() -> None:
     assert len(record.messages) == 2
 
 
+def test_who_let_a_call_through_stands_in_the_timeline() -> None:
+    asked: JsonValue = {"subject": "approve", "task": "1.use", "text": "May send be called?"}
+    other: JsonValue = {"subject": "answer", "task": "1.use", "text": "Which?"}
+    said: JsonValue = {"value": True, "person": "ada"}
+    rows = [
+        Row(1, "r", "1.use", 0, "request", "a", 1.0, asked),
+        Row(2, "r", "", 0, "reply", "a", 2.0, said),
+        Row(3, "r", "1.use", 0, "request", "b", 3.0, other),
+    ]
+
+    record = record_of(RunInfo("r", "g", {}, "paused", 0.0, 0.0), rows)
+    words = read(page(record).html)[1]
+
+    assert "May send be called?" in words and "ada" in Lanes.of(record.messages).names
+    assert [(each.kind, each.by_person) for each in record.messages] == [("may it", False), ("yes", True)]
+
+
 @pytest.mark.parametrize(("required", "outcome"), [(True, "refused"), (False, "reported")])
 def test_a_check_that_need_not_pass_refuses_nothing(required: bool, outcome: str) -> None:
     criteria = (
