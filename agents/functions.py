@@ -6,21 +6,19 @@ keeper = FunctionWorker("keeper", count, skills=["stock"])
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import contextvars
 import hashlib
 import inspect
 import json
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from ..protocols.messages import Evidence, Report
 from ..tools.executor import Executor
+from ..tools.threads import in_thread
 from ..tools.tool import AnyTool
 from .acting.attempt import Assignment, Declined, EffectUnknown, StepFailed, Talk
 from .agent import Agent
@@ -192,32 +190,5 @@ class FunctionWorker(Agent):
     async def _run(self, brief: Brief) -> Any:
         if inspect.iscoroutinefunction(self._function):
             return await self._function(brief)
-        made = await _in_a_thread(self._function, brief)
+        made = await in_thread(partial(self._function, brief))
         return await made if inspect.isawaitable(made) else made
-
-
-async def _in_a_thread(function: Function, brief: Brief) -> Any:
-    """What a function returns, out of a thread of its own: one that hangs keeps nobody waiting for a place,
-    nor the process from ending.
-    """
-    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-    ended: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
-
-    def settle(made: Any, error: BaseException | None) -> None:
-        if not ended.done():
-            ended.set_result((made, error))
-
-    def work() -> None:
-        made, error = None, None
-        try:
-            made = context.run(function, brief)
-        except BaseException as raised:  # it is raised again where the function was called
-            error = raised
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, made, error)
-
-    threading.Thread(target=work, name=f"punchlist {brief.goal[:40]}", daemon=True).start()
-    made, error = await ended
-    if error is not None:
-        raise error
-    return made

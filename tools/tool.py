@@ -8,20 +8,18 @@ validated with pydantic. Two declarations are the tool author's word: `effect` d
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import functools
 import inspect
 import re
-import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from queue import SimpleQueue
-from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, create_model
 from pydantic_core import PydanticSerializationError
 
 from .errors import InvalidArguments, ToolError, ToolRaised, ToolReturnedWrongType, ToolTimeout
+from .threads import in_thread
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -132,7 +130,7 @@ class Tool(Generic[P, R]):
 
     async def _timed(self, function: Callable[..., Any], given: dict[str, Any]) -> Any:
         is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
-        call = function(**given) if is_async else _in_thread(functools.partial(function, **given))
+        call = function(**given) if is_async else in_thread(functools.partial(function, **given))
         task: asyncio.Future[Any] = asyncio.ensure_future(call)
         try:
             await asyncio.wait({task}, timeout=self.timeout)
@@ -281,65 +279,6 @@ def _without_titles(schema: Any) -> Any:
         elif key != "title":
             plain[key] = _without_titles(value)
     return plain
-
-
-class _Hand:
-    """A daemon thread that makes one call after another: unlike an executor's, it does not hold up the end of
-    the process.
-
-    Who hangs in a call never comes back to `idle`, and another is made.
-    """
-
-    idle: ClassVar[list[_Hand]] = []
-
-    def __init__(self) -> None:
-        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        threading.Thread(target=self._work, name="punchlist-tool", daemon=True).start()
-
-    def _work(self) -> None:
-        while True:
-            self.calls.get()()
-            if len(self.idle) >= MOST_IDLE:
-                return
-            self.idle.append(self)
-
-    @classmethod
-    def free(cls) -> _Hand:
-        """One that has nothing to do."""
-        try:
-            return cls.idle.pop()
-        except IndexError:
-            return cls()
-
-
-MOST_IDLE = 16
-"""Threads that wait for the next call."""
-
-
-async def _in_thread(call: Callable[[], Any]) -> Any:
-    """Run `call` in a thread that holds up neither the event loop nor the end of the process."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def deliver(value: Any, error: BaseException | None) -> None:
-        if not future.done():
-            future.set_result((value, error))
-
-    def work() -> None:
-        value, failure = None, None
-        try:
-            value = context.run(call)
-        except BaseException as error:  # the edge to foreign code: it is raised again where it is awaited
-            failure = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(deliver, value, failure)
-
-    _Hand.free().calls.put(work)
-    value, failure = await future
-    if failure is not None:
-        raise failure
-    return value
 
 
 def _problems(error: ValidationError) -> str:
