@@ -231,15 +231,14 @@ class Manager:
         elif not goal.parts:
             raise ValueError("the plan is empty; add tasks to it: plan.task(NAME, TEXT, spec=[...])")
         run = new_id()
-        journal = Journal.open(self.journal or Path(RUNS) / f"{run}.db")
-        try:
+        with contextlib.ExitStack() as until_it_runs:
+            journal = until_it_runs.enter_context(Journal.open(self.journal or Path(RUNS) / f"{run}.db"))
             title = goal if isinstance(goal, str) else goal.title or "a plan"
             journal.begin(run, title, self._settings(expect, spec, planned=isinstance(goal, Plan)))
             attended = self.person is not None or self.patient
-            return self._running(run, goal, expect, self.redos, journal, spec, attended=attended)
-        except BaseException:
-            journal.close()
-            raise
+            running = self._running(run, goal, expect, self.redos, journal, spec, attended=attended)
+            until_it_runs.pop_all()
+        return running
 
     def go_on(
         self,
@@ -266,8 +265,8 @@ class Manager:
             PlanMissing: It was begun with a plan, and `plan` is None.
             JournalError: The journal is missing, damaged, of another version, or in use.
         """
-        journal = Journal.open(path, create=False)
-        try:
+        with contextlib.ExitStack() as until_it_runs:
+            journal = until_it_runs.enter_context(Journal.open(path, create=False))
             runs = journal.runs()
             info = next((each for each in reversed(runs) if run in (None, each.run)), None)
             if info is None:
@@ -276,10 +275,9 @@ class Manager:
             journal.set_status(info.run, "running")
             goal = info.goal if plan is None else plan
             redos, attended = _redos(info, self.redos), info.settings.get("attended") is True
-            return self._running(info.run, goal, expect, redos, journal, spec, attended=attended)
-        except BaseException:
-            journal.close()
-            raise
+            running = self._running(info.run, goal, expect, redos, journal, spec, attended=attended)
+            until_it_runs.pop_all()
+        return running
 
     def _running(
         self,
