@@ -441,8 +441,9 @@ class Driver:
 
     async def _work(self, name: str, start: StartWork) -> None:
         """One attempt of a worker, from order to its last word."""
+        line = Line(self.drive, name, self.say, self.adopt)
         body = await performing.attempt(
-            self.crew, self.drive, self.mind, self.crew.agent(name), start, Line(self, name), self.lane
+            self.crew, self.drive, self.mind, self.crew.agent(name), start, line, self.lane
         )
         await self._feed_worker(name, draft(self.drive.workers[name], body, time.time()))
 
