@@ -5,7 +5,7 @@ Source: Jott2121/sabot, SPEC.md section 4 and harness/sabot/operators.py. Ours a
     tool_lie            one result of a tool, the first in the run, has two digits changed or swapped (O1: one
                         substring of a tool's payload is replaced)
     false_success       the worker reports the task done without having called anything (O2: the payload of a
-                        subagent or tool is replaced by a made-up report)
+                        delegate or tool is replaced by a made-up report)
     message_alteration  one message is altered on its way, two of its digits or words: the order on its way to
                         the worker, or the report on its way to the manager (O3: one substring of one message)
     model_downgrade     from a task on, the worker has a weaker model, which says something wrong the first

@@ -134,7 +134,7 @@ def _call(name: str, **args: Any) -> AIMessage:
 
 
 async def delegated() -> Told:
-    """The worker's graph is a tool of a manager (docs, "Multi-agent": subagents as tools)."""
+    """The worker's graph is a tool of a manager (as its documentation shows under "Multi-agent")."""
     script = Script(WRONG)
     inner = graph(script, right)
 
