@@ -45,7 +45,7 @@ MOST_IDLE = 16
 
 
 async def in_thread(call: Callable[[], Any]) -> Any:
-    """What `call` returns or raises, out of a thread that holds up neither the loop nor the process at its end.
+    """What `call` returns or raises, out of a thread that holds up neither the event loop nor the process.
 
     A call that hangs keeps nobody waiting for a place: there is a thread for each.
     """
