@@ -127,6 +127,45 @@ QUIET = {
 """Every opt-out there is; set before a framework is imported."""
 
 
+Situation = Callable[[], Coroutine[Any, Any, Told]]
+Work = Callable[[int, str], Coroutine[Any, Any, float]]
+
+
+def by_checks(
+    ask: Callable[..., Coroutine[Any, Any, Told]], right: Any, short: Any, crash: Any
+) -> dict[str, Situation]:
+    """The situations that differ in script, checks and attempts alone.
+
+    Args:
+        ask: `ask(script, *checks, attempts=N)` sets one up as the framework's documentation would.
+        right, short, crash: Checks in the framework's own form: the answer is right, it has less than four
+            characters, and one that raises.
+    """
+    plays: dict[str, tuple[tuple[str, ...], tuple[Any, ...], int]] = {
+        "wrong_with_budget_2": ((WRONG,), (right,), 2),
+        "mended_by_redo": ((WRONG, RIGHT), (right,), 2),
+        "right_in_the_last_attempt": ((WRONG, WRONG, RIGHT), (right,), 3),
+        "redo_breaks_the_first_check": ((WRONG, "it is 42", "43"), (short, right), 3),
+        "check_raises": ((RIGHT,), (crash,), 2),
+    }
+
+    def play(says: tuple[str, ...], checks: tuple[Any, ...], attempts: int) -> Situation:
+        return lambda: ask(Script(*says), *checks, attempts=attempts)
+
+    return {name: play(*each) for name, each in plays.items()}
+
+
+def costs(
+    one: Callable[[], Coroutine[Any, Any, Any]], checked: Callable[[], Coroutine[Any, Any, Any]]
+) -> dict[str, Work]:
+    """What is measured without durability: an agent, one whose answer is checked, many of them at once."""
+    return {
+        "agent": lambda count, durability: per_unit(one, count),
+        "verified": lambda count, durability: per_unit(checked, count),
+        "thousand": lambda count, durability: per_unit(one, count, at_once=True),
+    }
+
+
 def serve(
     distribution: str,
     situations: Mapping[str, Callable[[], Coroutine[Any, Any, Told]]],

@@ -19,7 +19,21 @@ from agent_framework import (
     Message,
     tool,
 )
-from speaking import ITEM, QUESTION, RIGHT, TASK, UNITS, WRONG, Script, Told, ended, per_unit, serve, told
+from speaking import (
+    ITEM,
+    QUESTION,
+    RIGHT,
+    TASK,
+    UNITS,
+    WRONG,
+    Script,
+    Told,
+    by_checks,
+    costs,
+    ended,
+    serve,
+    told,
+)
 
 warnings.simplefilter("ignore")
 
@@ -79,32 +93,12 @@ def short(answer: str) -> bool:
     return len(answer) < 4
 
 
-async def wrong() -> Told:
-    script = Script(WRONG)
-    return await _ask(worker(script, right), script)
+def crash(answer: str) -> bool:
+    raise KeyError("no such column")
 
 
-async def mended() -> Told:
-    script = Script(WRONG, RIGHT)
-    return await _ask(worker(script, right), script)
-
-
-async def last() -> Told:
-    script = Script(WRONG, WRONG, RIGHT)
-    return await _ask(worker(script, right, attempts=3), script)
-
-
-async def two_checks() -> Told:
-    script = Script(WRONG, "it is 42", "43")
-    return await _ask(worker(script, short, right, attempts=3), script)
-
-
-async def crashes() -> Told:
-    def crash(answer: str) -> bool:
-        raise KeyError("no such column")
-
-    script = Script(RIGHT)
-    return await _ask(worker(script, crash), script)
+async def _held(script: Script, *checks: Any, attempts: int) -> Told:
+    return await _ask(worker(script, *checks, attempts=attempts), script)
 
 
 async def judged(verdict: str) -> Told:
@@ -141,31 +135,15 @@ async def _one(*checks: Any) -> Any:
     return (await worker(Script(call("stock", item=ITEM), UNITS), *checks, tools=[stock]).run(TASK)).text
 
 
-async def agent(count: int, durability: str) -> float:
-    return await per_unit(_one, count)
-
-
-async def verified(count: int, durability: str) -> float:
-    return await per_unit(lambda: _one(lambda answer: answer == UNITS), count)
-
-
-async def thousand(count: int, durability: str) -> float:
-    return await per_unit(_one, count, at_once=True)
-
-
 if __name__ == "__main__":
     serve(
         "agent-framework-core",
-        {
-            "wrong_with_budget_2": wrong,
+        by_checks(_held, right, short, crash)
+        | {
             "judge_always_refuses": lambda: judged('{"answered": false, "reasoning": "no"}'),
             "judge_cannot_be_read": lambda: judged("Well, that depends."),
-            "mended_by_redo": mended,
-            "right_in_the_last_attempt": last,
-            "redo_breaks_the_first_check": two_checks,
-            "check_raises": crashes,
             "delegated_work_is_refused": delegated,
             "refused_result_is_not_handed_on": handed_on,
         },
-        {"agent": agent, "verified": verified, "thousand": thousand},
+        costs(_one, lambda: _one(lambda answer: answer == UNITS)),
     )

@@ -11,7 +11,21 @@ from agno.models.response import ModelResponse
 from agno.team import Team
 from agno.tools import tool
 from agno.workflow import Loop, Step, Workflow
-from speaking import ITEM, QUESTION, RIGHT, TASK, UNITS, WRONG, Script, Told, ended, per_unit, serve, told
+from speaking import (
+    ITEM,
+    QUESTION,
+    RIGHT,
+    TASK,
+    UNITS,
+    WRONG,
+    Script,
+    Told,
+    by_checks,
+    costs,
+    ended,
+    serve,
+    told,
+)
 
 
 class Scripted(Model):
@@ -84,32 +98,12 @@ def short(answer: str) -> bool:
     return len(answer) < 4
 
 
-async def wrong() -> Told:
-    script = Script(WRONG)
-    return await _ask(looped(script, right), script)
+def crash(answer: str) -> bool:
+    raise KeyError("no such column")
 
 
-async def mended() -> Told:
-    script = Script(WRONG, RIGHT)
-    return await _ask(looped(script, right), script)
-
-
-async def last() -> Told:
-    script = Script(WRONG, WRONG, RIGHT)
-    return await _ask(looped(script, right, attempts=3), script)
-
-
-async def two_checks() -> Told:
-    script = Script(WRONG, "it is 42", "43")
-    return await _ask(looped(script, short, right, attempts=3), script)
-
-
-async def crashes() -> Told:
-    def crash(answer: str) -> bool:
-        raise KeyError("no such column")
-
-    script = Script(RIGHT)
-    return await _ask(looped(script, crash), script)
+async def _held(script: Script, *checks: Any, attempts: int) -> Told:
+    return await _ask(looped(script, *checks, attempts=attempts), script)
 
 
 async def judged(verdict: str) -> Told:
@@ -158,31 +152,15 @@ async def _checked() -> Any:
     return (await Workflow(name="workflow", steps=[loop], telemetry=False).arun(TASK)).content
 
 
-async def agent(count: int, durability: str) -> float:
-    return await per_unit(_one, count)
-
-
-async def verified(count: int, durability: str) -> float:
-    return await per_unit(_checked, count)
-
-
-async def thousand(count: int, durability: str) -> float:
-    return await per_unit(_one, count, at_once=True)
-
-
 if __name__ == "__main__":
     serve(
         "agno",
-        {
-            "wrong_with_budget_2": wrong,
+        by_checks(_held, right, short, crash)
+        | {
             "judge_always_refuses": lambda: judged("fail"),
             "judge_cannot_be_read": lambda: judged("Well, that depends."),
-            "mended_by_redo": mended,
-            "right_in_the_last_attempt": last,
-            "redo_breaks_the_first_check": two_checks,
-            "check_raises": crashes,
             "delegated_work_is_refused": delegated,
             "refused_result_is_not_handed_on": handed_on,
         },
-        {"agent": agent, "verified": verified, "thousand": thousand},
+        costs(_one, _checked),
     )

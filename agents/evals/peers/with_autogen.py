@@ -24,9 +24,9 @@ from speaking import (
     WRONG,
     Script,
     Told,
+    costs,
     ended,
     not_offered,
-    per_unit,
     serve,
     told,
 )
@@ -180,18 +180,6 @@ async def _checked() -> Any:
     return (await chat.run(task=TASK)).messages[-2].content
 
 
-async def agent(count: int, durability: str) -> float:
-    return await per_unit(_one, count)
-
-
-async def verified(count: int, durability: str) -> float:
-    return await per_unit(_checked, count)
-
-
-async def thousand(count: int, durability: str) -> float:
-    return await per_unit(_one, count, at_once=True)
-
-
 if __name__ == "__main__":
     serve(
         "autogen-agentchat",
@@ -206,5 +194,5 @@ if __name__ == "__main__":
             "delegated_work_is_refused": delegated,
             "refused_result_is_not_handed_on": handed_on,
         },
-        {"agent": agent, "verified": verified, "thousand": thousand},
+        costs(_one, _checked),
     )

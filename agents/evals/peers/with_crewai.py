@@ -7,7 +7,7 @@ from typing import Any
 
 from crewai import Agent, BaseLLM, Crew, Process, Task
 from crewai.tools import tool
-from speaking import ITEM, QUESTION, RIGHT, TASK, UNITS, WRONG, Script, Told, ended, per_unit, serve, told
+from speaking import ITEM, QUESTION, RIGHT, TASK, UNITS, WRONG, Script, Told, costs, ended, serve, told
 
 
 class Scripted(BaseLLM):
@@ -140,18 +140,6 @@ def known(output: Any):  # an annotation would have to be no string
     return (True, output.raw) if output.raw == UNITS else (False, "that is not right")
 
 
-async def agent(count: int, durability: str) -> float:
-    return await per_unit(_one, count)
-
-
-async def verified(count: int, durability: str) -> float:
-    return await per_unit(lambda: _one(known), count)
-
-
-async def thousand(count: int, durability: str) -> float:
-    return await per_unit(_one, count, at_once=True)
-
-
 if __name__ == "__main__":
     serve(
         "crewai",
@@ -166,5 +154,5 @@ if __name__ == "__main__":
             "delegated_work_is_refused": delegated,
             "refused_result_is_not_handed_on": handed_on,
         },
-        {"agent": agent, "verified": verified, "thousand": thousand},
+        costs(_one, lambda: _one(known)),
     )

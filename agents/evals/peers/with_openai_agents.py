@@ -8,20 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from speaking import (
-    ITEM,
-    QUESTION,
-    RIGHT,
-    TASK,
-    UNITS,
-    WRONG,
-    Told,
-    ended,
-    not_offered,
-    per_unit,
-    serve,
-    told,
-)
+from speaking import ITEM, QUESTION, RIGHT, TASK, UNITS, WRONG, Told, costs, ended, not_offered, serve, told
 
 sdk: Any = importlib.import_module("agents")  # one of our own packages has this name
 double: Any = importlib.import_module("agents.testing")
@@ -141,18 +128,6 @@ async def _one(*checks: Any) -> Any:
     return (await Runner.run(agent, TASK, run_config=CONFIG)).final_output
 
 
-async def agent(count: int, durability: str) -> float:
-    return await per_unit(_one, count)
-
-
-async def verified(count: int, durability: str) -> float:
-    return await per_unit(lambda: _one(known), count)
-
-
-async def thousand(count: int, durability: str) -> float:
-    return await per_unit(_one, count, at_once=True)
-
-
 if __name__ == "__main__":
     serve(
         "openai-agents",
@@ -167,5 +142,5 @@ if __name__ == "__main__":
             "delegated_work_is_refused": delegated,
             "refused_result_is_not_handed_on": handed_on,
         },
-        {"agent": agent, "verified": verified, "thousand": thousand},
+        costs(_one, lambda: _one(known)),
     )

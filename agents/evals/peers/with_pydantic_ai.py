@@ -7,7 +7,21 @@ from typing import Any
 from pydantic_ai import Agent, ModelRetry
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
-from speaking import ITEM, QUESTION, RIGHT, TASK, UNITS, WRONG, Script, Told, ended, per_unit, serve, told
+from speaking import (
+    ITEM,
+    QUESTION,
+    RIGHT,
+    TASK,
+    UNITS,
+    WRONG,
+    Script,
+    Told,
+    by_checks,
+    costs,
+    ended,
+    serve,
+    told,
+)
 
 
 def scripted(script: Script) -> FunctionModel:
@@ -49,32 +63,13 @@ async def _ask(agent: Agent[None, str], script: Script) -> Told:
     return await told(run(), lambda: script.asked)
 
 
-async def wrong() -> Told:
-    script = Script(WRONG)
-    return await _ask(worker(script, right), script)
+def crash(output: str) -> str:
+    """A check that breaks down."""
+    raise KeyError("no such column")
 
 
-async def mended() -> Told:
-    script = Script(WRONG, RIGHT)
-    return await _ask(worker(script, right), script)
-
-
-async def last() -> Told:
-    script = Script(WRONG, WRONG, RIGHT)
-    return await _ask(worker(script, right, retries=2), script)
-
-
-async def two_checks() -> Told:
-    script = Script(WRONG, "it is 42", "43")
-    return await _ask(worker(script, short, right, retries=2), script)
-
-
-async def crashes() -> Told:
-    def crash(output: str) -> str:
-        raise KeyError("no such column")
-
-    script = Script(RIGHT)
-    return await _ask(worker(script, crash), script)
+async def _held(script: Script, *checks: Any, attempts: int) -> Told:
+    return await _ask(worker(script, *checks, retries=attempts - 1), script)
 
 
 async def judged(verdict: str) -> Told:
@@ -134,31 +129,15 @@ def _known(output: str) -> str:
     return output
 
 
-async def agent(count: int, durability: str) -> float:
-    return await per_unit(lambda: _agent().run(TASK), count)
-
-
-async def thousand(count: int, durability: str) -> float:
-    return await per_unit(lambda: _agent().run(TASK), count, at_once=True)
-
-
-async def verified(count: int, durability: str) -> float:
-    return await per_unit(lambda: _agent(_known).run(TASK), count)
-
-
 if __name__ == "__main__":
     serve(
         "pydantic-ai-slim",
-        {
-            "wrong_with_budget_2": wrong,
+        by_checks(_held, right, short, crash)
+        | {
             "judge_always_refuses": lambda: judged("fail"),
             "judge_cannot_be_read": lambda: judged("Well, that depends."),
-            "mended_by_redo": mended,
-            "right_in_the_last_attempt": last,
-            "redo_breaks_the_first_check": two_checks,
-            "check_raises": crashes,
             "delegated_work_is_refused": delegated,
             "refused_result_is_not_handed_on": handed_on,
         },
-        {"agent": agent, "verified": verified, "thousand": thousand},
+        costs(lambda: _agent().run(TASK), lambda: _agent(_known).run(TASK)),
     )

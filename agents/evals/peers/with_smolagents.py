@@ -7,7 +7,21 @@ from typing import Any
 
 from smolagents import Model, ToolCallingAgent, tool
 from smolagents.models import ChatMessage, ChatMessageToolCall, ChatMessageToolCallFunction, MessageRole
-from speaking import ITEM, QUESTION, RIGHT, TASK, UNITS, WRONG, Script, Told, ended, per_unit, serve, told
+from speaking import (
+    ITEM,
+    QUESTION,
+    RIGHT,
+    TASK,
+    UNITS,
+    WRONG,
+    Script,
+    Told,
+    by_checks,
+    ended,
+    per_unit,
+    serve,
+    told,
+)
 
 
 class Scripted(Model):
@@ -54,32 +68,12 @@ async def _plain(agent: ToolCallingAgent, script: Script) -> Told:
     return await told(run(), lambda: script.asked)
 
 
-async def wrong() -> Told:
-    script = Script(WRONG)
-    return await _plain(worker(script, right), script)
+def crash(answer: Any, memory: Any, agent: Any = None) -> bool:
+    raise KeyError("no such column")
 
 
-async def mended() -> Told:
-    script = Script(WRONG, RIGHT)
-    return await _plain(worker(script, right), script)
-
-
-async def last() -> Told:
-    script = Script(WRONG, WRONG, RIGHT)
-    return await _plain(worker(script, right, steps=3), script)
-
-
-async def two_checks() -> Told:
-    script = Script(WRONG, "it is 42", "43")
-    return await _plain(worker(script, short, right, steps=3), script)
-
-
-async def crashes() -> Told:
-    def crash(answer: Any, memory: Any, agent: Any = None) -> bool:
-        raise KeyError("no such column")
-
-    script = Script(RIGHT)
-    return await _plain(worker(script, crash), script)
+async def _held(script: Script, *checks: Any, attempts: int) -> Told:
+    return await _plain(worker(script, *checks, steps=attempts), script)
 
 
 async def judged(verdict: str) -> Told:
@@ -139,14 +133,10 @@ async def thousand(count: int, durability: str) -> float:
 if __name__ == "__main__":
     serve(
         "smolagents",
-        {
-            "wrong_with_budget_2": wrong,
+        by_checks(_held, right, short, crash)
+        | {
             "judge_always_refuses": lambda: judged("fail"),
             "judge_cannot_be_read": lambda: judged("Well, that depends."),
-            "mended_by_redo": mended,
-            "right_in_the_last_attempt": last,
-            "redo_breaks_the_first_check": two_checks,
-            "check_raises": crashes,
             "delegated_work_is_refused": delegated,
             "refused_result_is_not_handed_on": handed_on,
         },
