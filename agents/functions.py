@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
-from ..protocols.messages import Evidence, Report
+from ..protocols.messages import Evidence, Report, canonical_json
 from ..tools.executor import Executor
 from ..tools.threads import in_thread
 from ..tools.tool import AnyTool
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from .mind import Mind
 
 
-_ANY, _JSON = TypeAdapter[Any](Any), TypeAdapter[JsonValue](JsonValue)
+_ANY = TypeAdapter[Any](Any, config=ConfigDict(ser_json_inf_nan="constants"))
+_JSON = TypeAdapter[JsonValue](JsonValue)
 
 
 class ToolFailed(StepFailed):
@@ -183,6 +184,7 @@ class FunctionWorker(Agent):
             return made
         try:
             result = _JSON.validate_python(_ANY.dump_python(made, mode="json"))
+            canonical_json(result)  # NaN is no JSON, and no null either
         except ValueError as error:
             raise StepFailed(order.goal, f"{self.name} returned what is not JSON", str(error)) from error
         return Report(result=result, evidence=tuple(brief.evidence))

@@ -152,11 +152,12 @@ async def test_what_a_tool_said_and_did_not_do_is_done_in_the_redo_and_only_then
     assert (shelf, calls) == (["mug"], ["mug", "mug"])
 
 
-async def test_what_is_no_json_is_refused(carry_out):
+@pytest.mark.parametrize("made", [object(), float("nan"), {"n": [float("inf")]}])
+async def test_what_is_no_json_is_refused(carry_out, made):
     plan = Plan()
-    plan.task("it", "it", attempts=1, spec=[FINE])
+    plan.task("it", "it", attempts=1, spec=[Check("any", lambda _: True)])
 
-    outcome = await carry_out(plan, worker(function=lambda brief: object()))
+    outcome = await carry_out(plan, worker(function=lambda brief: made))
 
     assert isinstance(outcome, Unverified) and "not JSON" in outcome.reasons[0]
 
