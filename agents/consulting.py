@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pydantic import JsonValue
 
 from ..protocols.messages import Answer, Ask, HandBack, Waive, canonical_json
 from ..protocols.tasks import Overrule, Tick
+from .budget import Budget
 from .drive import Drive
 from .people import Desk, Reply, Request, Subject
 
@@ -21,8 +23,8 @@ Offer = Callable[[Any, str], None]
 class Consulting:
     """Puts the requests of one task to the desk, and offers what is replied to its driver."""
 
-    def __init__(self, desk: Desk, drive: Drive, offer: Offer) -> None:
-        self._desk, self._drive, self._offer = desk, drive, offer
+    def __init__(self, desk: Desk, drive: Drive, offer: Offer, budget: Budget) -> None:
+        self._desk, self._drive, self._offer, self._budget = desk, drive, offer, budget
 
     async def answer(self) -> None:
         """Let a person answer the worker's question."""
@@ -87,4 +89,10 @@ class Consulting:
         attempt = state.attempt - state.losses if subject == "answer" else state.attempt
         told = canonical_json([subject, text, schema, state.generation, attempt, body])
         mark = hashlib.sha256(told.encode("ascii")).hexdigest()[:12]
-        return await self._desk.ask(Request(f"{drive.id}.{mark}", subject, drive.id, text, schema, body))
+        request = Request(f"{drive.id}.{mark}", subject, drive.id, text, schema, body)
+        try:
+            async with asyncio.timeout(self._budget.left()):
+                return await self._desk.ask(request)
+        except TimeoutError:
+            self._budget.check()  # the run's time is up while a person is silent
+            raise

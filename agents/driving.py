@@ -109,11 +109,11 @@ class Driver:
         self.drive = Drive(self.id, lane, job, work, state, patience=crew.patience)
         self.drive.rebuild(recorded, self.lane, crew.journal.path)
         within.routes[state.task] = self
-        self._people = Consulting(crew.desk, self.drive, self.offer)
         self.mind = crew.mind
         if job.tokens is not None:
             cost = used(crew.journal, crew.run, self.id) if recorded else Cost()
             self.mind = replace(crew.mind, budget=Part(tokens=job.tokens, cost=cost, whole=crew.mind.budget))
+        self._people = Consulting(crew.desk, self.drive, self.offer, self.mind.budget)
 
     @property
     def state(self) -> ManagerTask:

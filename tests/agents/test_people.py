@@ -242,6 +242,18 @@ async def test_a_verifier_that_breaks_down_again_and_again_confirms_nothing(mana
     assert isinstance(outcome, Unverified)
 
 
+async def test_a_person_who_says_nothing_holds_up_no_run_beyond_its_time(manager):
+    async def silent(request):
+        await asyncio.Event().wait()
+
+    plan = Plan()
+    plan.task("it", "it", spec=[Check("it is good", lambda result: None)])
+
+    outcome = await last(manager(lambda brief: "made", person=silent, seconds=0.2).stream(plan))
+
+    assert isinstance(outcome, Unverified) and "seconds" in outcome.reasons[0]
+
+
 async def test_a_decision_about_a_verdict_survives_a_restart(manager, tmp_path):
     plan = Plan()
     plan.task("it", "it", spec=[Check("it is good", lambda result: False)])
