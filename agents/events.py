@@ -5,6 +5,7 @@ Events are for looking at. The journal is the record, and it is written before t
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
@@ -15,6 +16,11 @@ from ..protocols.messages import Envelope
 from ..protocols.outcome import Confirmed, Failed, Unverified
 from ..tools.browser.view import View
 from .reasoning.trace import TraceEvent
+
+_WENT_WRONG = re.compile(
+    r"(no_effect|stale_ref|covered|not_visible|disabled|not_editable|bad_option|value_differs|blocked_origin"
+    r"|not_found|timeout|crashed|unreachable|error|[A-Z][A-Za-z]+:)"
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,11 @@ class Acted:
     step: str
     action: str
     result: str
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether the result begins as that of an action that did not do what it was meant to do."""
+        return _WENT_WRONG.match(self.result) is not None
 
 
 @dataclass(frozen=True)

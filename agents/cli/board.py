@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -54,12 +53,6 @@ STATUS_AFTER = {
     "confirm": "confirmed",
 }
 """Status of a task after a message of this kind."""
-
-WENT_WRONG = re.compile(
-    r"(no_effect|stale_ref|covered|not_visible|disabled|not_editable|bad_option|value_differs|blocked_origin"
-    r"|not_found|timeout|crashed|unreachable|error|[A-Z][A-Za-z]+:)"
-)
-"""How the result of an action begins that did not do what it was meant to do."""
 
 TO_WORKER = ("assign", "redo", "cancel")
 
@@ -227,7 +220,7 @@ class Board:
         return [Moment(envelope.sent_at, name, envelope.kind, f"{who}{text}", good)]
 
     def _acted(self, event: Acted, at: float) -> list[Moment]:
-        good = False if WENT_WRONG.match(event.result) else None
+        good = False if event.went_wrong else None
         if event.result != "step done":
             self.steps += 1
             self.doings.append(Doing("", f"{event.action} -> {event.result}", good=good is None))

@@ -27,7 +27,6 @@ from pydantic import JsonValue
 from ...protocols.journal import Journal
 from ...protocols.messages import Assign
 from ...tools.browser.actions import VERBS
-from ..cli.board import WENT_WRONG
 from ..events import Acted, Ended, Event, Planned, Said, Stood, Thought
 from .record import (
     AttemptRecord,
@@ -460,7 +459,7 @@ class _Live:
         """A call of a tool as those who watch see it: in the browser a verb, else the tool's name."""
         first, _, rest = event.action.partition(" ")
         tool = "browser" if first in VERBS else first
-        wrong = WENT_WRONG.match(event.result) is not None
+        wrong = event.went_wrong
         self._number += 1
         call = ToolCall(self._number, self._last, "", tool, {"action": rest}, "")
         call.status, call.result, call.ended = "error" if wrong else "ok", event.result, at
