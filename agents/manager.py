@@ -27,9 +27,9 @@ from ..tools.permissions import Policy, preset
 from .agent import Agent
 from .budget import SITTING, Budget, used
 from .events import Ended, Event
-from .hierarchy import ManagingWorker, Planner
+from .managing.hierarchy import ManagingWorker, Planner
+from .managing.modelless import NoModel
 from .mind import Mind
-from .modelless import NoModel
 from .people import Desk, Person, approving
 from .plan import Plan
 from .reasoning.strategy import Strategy, strategy_named

@@ -23,16 +23,24 @@ from ..protocols.tasks import TERMINAL, Child
 from ..tools.permissions import Policy
 from . import roles
 from .agent import Agent, NothingToWorkWith
-from .board import CONFIRMED, NOT_BEGUN, Board
 from .budget import BudgetExhausted, used
-from .crew import Crew, Within
-from .drive import RECORDED
-from .driving import Driver
-from .ending import RESUMABLE, as_expected, broken_off, first_error, gathered, open_reasons, punch_items
 from .events import Event, Planned
 from .families import jobs_of, think_job
-from .jobs import Job, Join
-from .lessons import Lessons, site_of
+from .managing.board import CONFIRMED, NOT_BEGUN, Board
+from .managing.crew import Crew, Within
+from .managing.drive import RECORDED
+from .managing.driving import Driver
+from .managing.ending import (
+    RESUMABLE,
+    as_expected,
+    broken_off,
+    first_error,
+    gathered,
+    open_reasons,
+    punch_items,
+)
+from .managing.jobs import Job, Join
+from .managing.lessons import Lessons, site_of
 from .mind import Mind, Truncated
 from .people import Desk
 from .plan import Plan, PlanChanged

@@ -27,7 +27,7 @@ from .reasoning.search import SearchRefused
 from .reasoning.trace import TraceDiverged
 
 if TYPE_CHECKING:
-    from .crew import Driven
+    from .managing.crew import Driven
     from .run import Run
 
 OUR_ERRORS = (ProtocolError, CoreModelError, ToolError, TraceDiverged, SearchRefused)

@@ -23,7 +23,7 @@ from .checking.criteria import LOOK, REPORTED
 from .checking.judging import DoesNotFit, Judging
 from .checking.programs import hold
 from .checking.reading import READERS, told
-from .looking import PATIENCE
+from .managing.looking import PATIENCE
 from .mind import Mind, Truncated
 
 Look = Callable[[str, Mapping[str, JsonValue]], Awaitable[Any]]

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from punchlist.agents import Manager, Plan, PlanError
 from punchlist.agents.acting.attempt import Declined
-from punchlist.agents.lanes import Unable
+from punchlist.agents.managing.lanes import Unable
 from punchlist.protocols import Check, Confirmed, Failed, Unverified
 from punchlist.tools import Found, tool
 

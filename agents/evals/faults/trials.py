@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ....protocols.messages import Envelope, Verdict
 from ....protocols.outcome import Confirmed
-from ...driving import Driver
+from ...managing.driving import Driver
 from ...steps import Step
 from ...testing import ScriptedModel
 from ...worker import Worker

@@ -12,8 +12,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 
 from pydantic import JsonValue
 
-from ..protocols.journal import Journal
-from ..protocols.states import descendants
+from ...protocols.journal import Journal
+from ...protocols.states import descendants
 from .jobs import Job, Join
 
 SYNC = "sync"

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from ..protocols.journal import Journal
-from ..protocols.messages import Verify, new_id
-from ..tools.errors import ToolError, UnknownTool
-from .acting.attempt import Assignment
-from .agent import Agent
-from .checking.checks import Page
-from .checking.criteria import LOOK
+from ...protocols.journal import Journal
+from ...protocols.messages import Verify, new_id
+from ...tools.errors import ToolError, UnknownTool
+from ..acting.attempt import Assignment
+from ..agent import Agent
+from ..checking.checks import Page
+from ..checking.criteria import LOOK
 from .drive import Drive
 from .lanes import Lane
 

@@ -7,15 +7,15 @@ from typing import Any, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from ..core_model.errors import RemoteError
-from ..protocols.messages import Confirm, Evidence
-from ..protocols.outcome import Confirmed, Failed, PunchItem, Unverified
-from ..protocols.tasks import Flaw, ManagerTask
-from ..tools.errors import BrowserMissing, SiteUnreachable
-from .agent import NothingToWorkWith
-from .budget import BudgetExhausted
+from ...core_model.errors import RemoteError
+from ...protocols.messages import Confirm, Evidence
+from ...protocols.outcome import Confirmed, Failed, PunchItem, Unverified
+from ...protocols.tasks import Flaw, ManagerTask
+from ...tools.errors import BrowserMissing, SiteUnreachable
+from ..agent import NothingToWorkWith
+from ..budget import BudgetExhausted
+from ..mind import Truncated
 from .jobs import Job, Results
-from .mind import Truncated
 
 RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError, NothingToWorkWith)
 """What ends a run for now: with more budget, or when site, browser, server or worker is there, it goes on."""

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from pydantic import JsonValue
 
-from ..protocols.messages import Ask, Progress
-from ..protocols.tasks import Child, WorkerTask
+from ...protocols.messages import Ask, Progress
+from ...protocols.tasks import Child, WorkerTask
 from .drive import Drive
 
 Saying = Callable[[str, Progress | Ask], Awaitable[None]]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .agent import Agent, NothingToWorkWith
+from ..agent import Agent, NothingToWorkWith
 from .jobs import Job
 
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
 
-from ..protocols.errors import JournalCorrupt, ProtocolViolation
-from ..protocols.journal import Row
-from ..protocols.messages import SpecText
-from ..protocols.states import advance, load_event, wake, with_children
-from ..protocols.tasks import Child, Event, ManagerTask, Patience, WorkerTask
+from ...protocols.errors import JournalCorrupt, ProtocolViolation
+from ...protocols.journal import Row
+from ...protocols.messages import SpecText
+from ...protocols.states import advance, load_event, wake, with_children
+from ...protocols.tasks import Child, Event, ManagerTask, Patience, WorkerTask
+from ..steps import Step
+from ..watch import ALARM, Watch
 from .jobs import Job, Work
 from .lanes import Lane
-from .steps import Step
-from .watch import ALARM, Watch
 
 RECORDED = ("event", "worker_event", "wake", "lane", "lesson", "children", "spec", ALARM)
 """Kinds of the rows out of which a task is rebuilt."""

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..protocols.journal import Journal
-from ..protocols.tasks import Event, Limits, ManagerTask, Patience, Reopen
-from ..tools.permissions import Policy
-from .agent import Agent
-from .events import Event as Shown
+from ...protocols.journal import Journal
+from ...protocols.tasks import Event, Limits, ManagerTask, Patience, Reopen
+from ...tools.permissions import Policy
+from ..agent import Agent
+from ..events import Event as Shown
+from ..mind import Mind
+from ..people import Desk
 from .lanes import Lanes
 from .lessons import Lessons
-from .mind import Mind
-from .people import Desk
 
 
 class Driven(Protocol):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..core_model.capabilities import Capabilities
-from ..core_model.errors import CoreModelError
-from ..core_model.generation import Delta, Generation, ModelUsage
+from ...core_model.capabilities import Capabilities
+from ...core_model.errors import CoreModelError
+from ...core_model.generation import Delta, Generation, ModelUsage
 
 if TYPE_CHECKING:
-    from ..core_model.chat_template import Message
-    from ..core_model.generation import Thread
-    from ..core_model.grammar import Grammar
-    from ..core_model.sampling import Sampling
+    from ...core_model.chat_template import Message
+    from ...core_model.generation import Thread
+    from ...core_model.grammar import Grammar
+    from ...core_model.sampling import Sampling
 
 
 class NoModelGiven(CoreModelError):

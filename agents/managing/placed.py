@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import time
 
-from ..protocols.journal import Journal
-from ..protocols.messages import Report
-from .acting.attempt import Assignment
-from .agent import Agent
-from .checking.lookup import CannotTell, Found, find_order
+from ...protocols.journal import Journal
+from ...protocols.messages import Report
+from ..acting.attempt import Assignment
+from ..agent import Agent
+from ..checking.lookup import CannotTell, Found, find_order
 from .drive import Drive
 from .lanes import Lane
 

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import JsonValue
 
-from ..protocols.messages import Decline, Failed, Report
-from ..protocols.tasks import StartWork
-from ..tools.errors import BrowserMissing, SiteUnreachable, ToolError
-from . import roles
-from .acting.attempt import Assignment, Declined, EffectUnknown, StepFailed, Talk, WatchStopped
-from .agent import Agent
-from .budget import BudgetExhausted, Part
-from .checking.lookup import CannotTell
+from ...protocols.messages import Decline, Failed, Report
+from ...protocols.tasks import StartWork
+from ...tools.errors import BrowserMissing, SiteUnreachable, ToolError
+from .. import roles
+from ..acting.attempt import Assignment, Declined, EffectUnknown, StepFailed, Talk, WatchStopped
+from ..agent import Agent
+from ..budget import BudgetExhausted, Part
+from ..checking.lookup import CannotTell
+from ..events import Learned, Recalled
+from ..mind import Mind, Truncated
+from ..steps import TASK, THINK, Step
 from .crew import Crew
 from .drive import Drive
 from .ending import feedback_of, latest_flaws
-from .events import Learned, Recalled
-from .mind import Mind, Truncated
 from .placed import already_placed
-from .steps import TASK, THINK, Step
 
 if TYPE_CHECKING:
     from .lanes import Lane
@@ -205,7 +205,7 @@ async def when_confirmed(crew: Crew, drive: Drive) -> None:
 
 async def _unless_lost(crew: Crew, drive: Drive, asked: Awaitable[T], kind: str, otherwise: T) -> T:
     """What memory answers. Where it fails, a row of `kind` says so and the run goes on without."""
-    from ..memory import MemoryFault
+    from ...memory import MemoryFault
 
     try:
         return await asked

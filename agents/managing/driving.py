@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
 
-from ..core_model.errors import CoreModelError
-from ..protocols.errors import JournalError, ProtocolViolation
-from ..protocols.messages import (
+from ...core_model.errors import CoreModelError
+from ...protocols.errors import JournalError, ProtocolViolation
+from ...protocols.messages import (
     Answer,
     Ask,
     Assign,
@@ -29,9 +29,9 @@ from ..protocols.messages import (
     Verify,
     new_id,
 )
-from ..protocols.outcome import Cost
-from ..protocols.states import advance, draft, dump_event, wake, with_children
-from ..protocols.tasks import (
+from ...protocols.outcome import Cost
+from ...protocols.states import advance, draft, dump_event, wake, with_children
+from ...protocols.tasks import (
     TERMINAL,
     Child,
     Decide,
@@ -51,25 +51,25 @@ from ..protocols.tasks import (
     VerifierLost,
     WorkerLost,
 )
-from ..tools.errors import SiteUnreachable
+from ...tools.errors import SiteUnreachable
+from ..budget import BudgetExhausted, Part, used
+from ..events import Said, Stood
+from ..mind import Truncated
+from ..people import NobodyThere
+from ..steps import Step
+from ..verifier import Verifier
 from . import performing
 from .board import CONFIRMED, Board
-from .budget import BudgetExhausted, Part, used
 from .consulting import Consulting
 from .crew import Crew
 from .drive import Drive
 from .ending import latest_flaws
-from .events import Said, Stood
 from .jobs import Job
 from .line import Line
 from .looking import look
-from .mind import Truncated
-from .people import NobodyThere
-from .steps import Step
-from .verifier import Verifier
 
 if TYPE_CHECKING:
-    from ..protocols.journal import Row
+    from ...protocols.journal import Row
 
 RUNTIME = "runtime"
 """Who acts where neither a person nor an agent decided."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..protocols.tasks import ManagerTask
-from .agent import Agent
-from .roles import LESSONS
+from ...protocols.tasks import ManagerTask
+from ..agent import Agent
+from ..roles import LESSONS
 
 if TYPE_CHECKING:
-    from ..memory import Memory
+    from ...memory import Memory
 
 
 class Lessons:
@@ -28,7 +28,7 @@ class Lessons:
 
     async def recall(self, stage: str, title: str) -> list[str]:
         """The lesson that fits a stage of a task best, in the words that the planner knows; at most one."""
-        from ..memory import Scope
+        from ...memory import Scope
 
         found = await self._memory.recall(
             f"stage {stage}: {title}", k=4, kinds=("reflection",), scope=Scope.shared(self._site)
@@ -39,7 +39,7 @@ class Lessons:
 
     async def keep(self, stage: str, lesson: str, check: str, state: ManagerTask) -> str:
         """Keep a lesson that the task's confirm proves; returns its text, empty when there is none."""
-        from ..memory import Provenance, Record, Scope
+        from ...memory import Provenance, Record, Scope
 
         confirm = state.confirm
         if confirm is None or not check or lesson not in LESSONS or lesson == "none":

@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from ..protocols.messages import Answer, Ask, HandBack, Waive, canonical_json
-from ..protocols.tasks import Overrule, Tick
-from .budget import Budget
+from ...protocols.messages import Answer, Ask, HandBack, Waive, canonical_json
+from ...protocols.tasks import Overrule, Tick
+from ..budget import Budget
+from ..people import Desk, Reply, Request, Subject
 from .drive import Drive
-from .people import Desk, Reply, Request, Subject
 
 Offer = Callable[[Any, str], None]
 """Does what a person decided, where it is still legal: the act, and whose it is."""
