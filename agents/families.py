@@ -21,7 +21,7 @@ from .checking import checks
 from .checking.criteria import LOOK, look_for_reported
 from .checking.ordering import Form, Order, field_criteria, item_criteria
 from .checking.tickets import Ticket
-from .managing.jobs import Job, Results, Work
+from .jobs import Job, Results, Work
 from .roles import PlannedTask
 from .steps import THINK, Stage, Step
 from .wording import Span, fold, places, words

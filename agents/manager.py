@@ -27,7 +27,7 @@ from ..tools.permissions import Policy, preset
 from .agent import Agent
 from .budget import SITTING, Budget, used
 from .events import Ended, Event
-from .managing.hierarchy import ManagingWorker, Planner
+from .hierarchy import ManagingWorker, Planner
 from .managing.modelless import NoModel
 from .mind import Mind
 from .people import Desk, Person, approving

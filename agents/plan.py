@@ -24,7 +24,7 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from ..protocols.messages import canonical_json
 from ..protocols.spec import Criterion, Judge, Schema, Spec
-from .managing.jobs import Job, Join, Results, Work
+from .jobs import Job, Join, Results, Work
 from .steps import TASK, Stage, Step
 
 Text = str | Callable[[Mapping[str, Any]], str]

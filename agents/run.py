@@ -26,6 +26,7 @@ from .agent import Agent, NothingToWorkWith
 from .budget import BudgetExhausted, used
 from .events import Event, Planned
 from .families import jobs_of, think_job
+from .jobs import Job, Join
 from .managing.board import CONFIRMED, NOT_BEGUN, Board
 from .managing.crew import Crew, Within
 from .managing.drive import RECORDED
@@ -39,7 +40,6 @@ from .managing.ending import (
     open_reasons,
     punch_items,
 )
-from .managing.jobs import Job, Join
 from .managing.lessons import Lessons, site_of
 from .mind import Mind, Truncated
 from .people import Desk

@@ -21,7 +21,7 @@ from ...protocols.spec import Criterion, Spec
 from ...tools.permissions import preset
 from ..budget import Budget, used
 from ..events import Event
-from ..managing.jobs import Job, Results, Work
+from ..jobs import Job, Results, Work
 from ..mind import Mind
 from ..run import Run
 from ..running import OUR_ERRORS

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from ...protocols.journal import Journal
 from ...protocols.states import descendants
-from .jobs import Job, Join
+from ..jobs import Job, Join
 
 SYNC = "sync"
 """Kind of the journal's rows that tell what a join or a lock decided."""

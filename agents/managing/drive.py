@@ -15,9 +15,9 @@ from ...protocols.journal import Row
 from ...protocols.messages import SpecText
 from ...protocols.states import advance, load_event, wake, with_children
 from ...protocols.tasks import Child, Event, ManagerTask, Patience, WorkerTask
+from ..jobs import Job, Work
 from ..steps import Step
 from ..watch import ALARM, Watch
-from .jobs import Job, Work
 from .lanes import Lane
 
 RECORDED = ("event", "worker_event", "wake", "lane", "lesson", "children", "spec", ALARM)

@@ -54,6 +54,7 @@ from ...protocols.tasks import (
 from ...tools.errors import SiteUnreachable
 from ..budget import BudgetExhausted, Part, used
 from ..events import Said, Stood
+from ..jobs import Job
 from ..mind import Truncated
 from ..people import NobodyThere
 from ..steps import Step
@@ -64,7 +65,6 @@ from .consulting import Consulting
 from .crew import Crew
 from .drive import Drive
 from .ending import latest_flaws
-from .jobs import Job
 from .line import Line
 from .looking import look
 

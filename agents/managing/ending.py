@@ -14,8 +14,8 @@ from ...protocols.tasks import Flaw, ManagerTask
 from ...tools.errors import BrowserMissing, SiteUnreachable
 from ..agent import NothingToWorkWith
 from ..budget import BudgetExhausted
+from ..jobs import Job, Results
 from ..mind import Truncated
-from .jobs import Job, Results
 
 RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError, NothingToWorkWith)
 """What ends a run for now: with more budget, or when site, browser, server or worker is there, it goes on."""

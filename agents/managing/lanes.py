@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..agent import Agent, NothingToWorkWith
-from .jobs import Job
+from ..jobs import Job
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ import pytest
 
 from punchlist.agents import Budget, Worker
 from punchlist.agents.events import Looked, Said, Stood
-from punchlist.agents.managing.jobs import Job
+from punchlist.agents.jobs import Job
 from punchlist.agents.managing.lanes import Lanes
 from punchlist.agents.mind import Mind
 from punchlist.agents.run import Run

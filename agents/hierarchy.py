@@ -11,21 +11,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...protocols.errors import BudgetOverdrawn
-from ...protocols.messages import Report
-from ...protocols.outcome import Confirmed, Failed
-from ..acting.attempt import Assignment, StepFailed
-from ..agent import Agent
-from ..people import Desk, NobodyThere
-from ..plan import Plan
-from .crew import Within
+from ..protocols.errors import BudgetOverdrawn
+from ..protocols.messages import Report
+from ..protocols.outcome import Confirmed, Failed
+from .acting.attempt import Assignment, StepFailed
+from .agent import Agent
+from .managing.crew import Within
+from .people import Desk, NobodyThere
+from .plan import Plan
 
 if TYPE_CHECKING:
-    from ...core_model.generation import Model
-    from ...memory import Memory
-    from ...tools.permissions import Policy
-    from ..mind import Mind
-    from ..reasoning.strategy import Strategy
+    from ..core_model.generation import Model
+    from ..memory import Memory
+    from ..tools.permissions import Policy
+    from .mind import Mind
+    from .reasoning.strategy import Strategy
 
 Planner = Callable[[Assignment], "Plan | str"]
 """Says how a manager goes about a task: by a plan, or by a goal in words for its model."""
@@ -65,7 +65,7 @@ class ManagingWorker(Agent):
 
     async def perform(self, order: Assignment, mind: Mind, policy: Policy) -> Report:
         """Get the task done by its own workers. See `Agent.perform`."""
-        from ..run import Run
+        from .run import Run
 
         manager = self.manager
         above = replace(mind, model=manager.model, strategy=manager.strategy)

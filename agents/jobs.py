@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from ...protocols.spec import Spec
-from ..steps import Stage
+from ..protocols.spec import Spec
+from .steps import Stage
 
 Results = Mapping[str, JsonValue]
 """Results of confirmed jobs and joins by id."""
