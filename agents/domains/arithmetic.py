@@ -38,7 +38,6 @@ incoherent is `operation` and `other` here.
 KINDS: tuple[Kind, ...] = ("calculator", "symbol", "missing step", "operation")
 """What `check_chain` may say of a line."""
 
-_KIND_OF: Mapping[str, Kind] = {str(kind): kind for kind in KINDS}
 
 SIGNS = "+-*/"
 
@@ -302,8 +301,7 @@ def ask_think(text: str, failed: Attempt | None = None) -> Question:
 def whole_grammar(text: str) -> str:
     """A whole chain in one answer, results and all; which numbers are at hand on a line cannot be held."""
     step = f'name " : " numeral " " {SIGN} " " numeral " = " numeral "\\n"'
-    numeral = r"numeral: /-?[0-9]{1,9}(\.[0-9]{1,4})?/"
-    return f'start: {FIND} ({step})* "answer " numeral\n{numeral}\n{_names(text)}'
+    return f'start: {FIND} ({step})* "answer " numeral\n{NUMERAL}\n{_names(text)}'
 
 
 def row_grammar(text: str, begun: Chain, *, tool: bool, constants: bool = False) -> str:
@@ -331,6 +329,7 @@ def row_grammar(text: str, begun: Chain, *, tool: bool, constants: bool = False)
 
 FIND = '"find " name (" , " name){0,11} "\\n"'
 SIGN = '("+" | "-" | "*" | "/")'
+NUMERAL = r"numeral: /-?[0-9]{1,9}(\.[0-9]{1,4})?/"
 
 
 def _names(text: str) -> str:
@@ -344,17 +343,18 @@ def _words_of(text: str) -> list[str]:
 
 
 def ask_check(text: str, chain: Chain) -> Question:
-    """Ask whether a chain is right: a judgement for each line up to the first wrong one."""
+    """Ask whether a chain is right: how each line should be, and a judgement, up to the first wrong one."""
     rows = [told(text), "tried:", *chain.numbered(), "check:"]
-    return Question("check_chain", "\n".join(rows), check_grammar(chain))
+    return Question("check_chain", "\n".join(rows), check_grammar(text, chain))
 
 
-def check_grammar(chain: Chain) -> str:
-    """`ok` line by line to the end, or up to the first wrong one and what kind of mistake it is."""
+def check_grammar(text: str, chain: Chain) -> str:
+    """Line by line what should stand there, and `ok` or the kind of the mistake, which ends it."""
     rule = '"answer " ("ok" | wrong)'
     for number in range(len(chain.lines), 0, -1):
-        rule = f'"{number} " (wrong | "ok\\n" {rule})'
-    return f"start: {rule}\nwrong: {any_of(KINDS)}\n"
+        rule = f'"{number} " step " " (wrong | "ok\\n" {rule})'
+    step = f'step: name " : " numeral " " {SIGN} " " numeral " = " numeral'
+    return f"start: {rule}\n{step}\n{NUMERAL}\nwrong: {any_of(KINDS)}\n{_names(text)}"
 
 
 @dataclass(frozen=True)
@@ -380,14 +380,19 @@ class Judgement:
         return f"{f'line {self.line}' if self.line <= len(chain.lines) else 'answer'} : {self.kind}"
 
 
-def write_check(chain: Chain, judgement: Judgement) -> str:
-    """A judgement as `check` is answered."""
+def write_check(chain: Chain, judgement: Judgement, meant: Chain | None = None) -> str:
+    """A judgement as `check` is answered.
+
+    Args:
+        meant: The chain as it should be, as far as the first wrong line; None is the chain itself.
+    """
+    steps = chain.lines if meant is None else meant.lines
     rows: list[str] = []
-    last = len(chain.lines) + 1
-    for number in range(1, last + 1):
-        wrong = number == judgement.line
-        rows.append(f"{'answer' if number == last else number} {judgement.kind if wrong else 'ok'}")
-        if wrong:
+    for number in range(1, len(chain.lines) + 2):
+        said = judgement.kind if number == judgement.line else "ok"
+        step = f"{number} {steps[number - 1].text()}" if number <= len(chain.lines) else "answer"
+        rows.append(f"{step} {said}")
+        if said != "ok":
             break
     return "\n".join(rows)
 
@@ -399,10 +404,10 @@ def read_check(answer: str, chain: Chain) -> Judgement:
         MalformedChain: A line of the answer says none.
     """
     for number, row in enumerate(answer.splitlines(), 1):
-        _, _, said = row.strip().partition(" ")
-        if said == "ok":
+        said = row.strip()
+        if said.endswith(" ok"):
             continue
-        kind = _KIND_OF.get(said)
+        kind = next((kind for kind in KINDS if said.endswith(f" {kind}")), None)
         if kind is None:
             raise MalformedChain(row, f"say `ok` or one of: {', '.join(KINDS)}")
         return Judgement(min(number, len(chain.lines) + 1), kind)

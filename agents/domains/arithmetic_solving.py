@@ -220,7 +220,9 @@ class Solver:
         """What the model says of a chain; what cannot be read counts as blame for the answer."""
         question = ask_check(text, chain)
         request = Request(
-            _prompt(question), max_tokens=ROW_TOKENS * 2, grammar=self._compiled(thinking, question.grammar)
+            _prompt(question),
+            max_tokens=ROW_TOKENS * (len(chain.lines) + 1),
+            grammar=self._compiled(thinking, question.grammar),
         )
         said = (await thinking.generate([request]))[0]
         try:

@@ -9,29 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from random import Random
+from typing import NamedTuple
 
 from .household import END, Game, House, Place, Task, World, distances
-from .household_sight import Lesson, Sight, Turn, legal
+from .household_sight import NOTHING_LEFT, Lesson, Sight, Turn, legal
 
-__all__ = ["fewest_steps", "plan", "play", "sensible", "told_everything"]
+__all__ = ["Choice", "fewest_steps", "plan", "play", "sensible", "told_everything"]
 
 NEAREST_FIRST = 0.75
 """How often a search goes on with one of the nearest places rather than any."""
 
 
-def plan(house: House, task: Task, sight: Sight, known: Lesson, rng: Random) -> str:
+class Choice(NamedTuple):
+    """What the expert is about, and the next action towards it."""
+
+    aim: str
+    action: str
+
+
+def plan(house: House, task: Task, sight: Sight, known: Lesson, rng: Random) -> Choice:
     """The next action; `rng` only decides in which order places are searched."""
-    actions = sensible(house, task, sight, known)
-    if len(actions) > 1 and rng.random() < NEAREST_FIRST:
-        far = distances(house, sight.room)
-        doors = {action: far[house.place(action.removeprefix("go ")).room] for action in actions}
-        actions = [action for action in actions if doors[action] == min(doors.values())]
-    return rng.choice(actions)
+    choices = sensible(house, task, sight, known)
+    if len(choices) > 1 and rng.random() < NEAREST_FIRST:
+        return choices[0]
+    return rng.choice(choices)
 
 
-def sensible(house: House, task: Task, sight: Sight, known: Lesson) -> list[str]:
-    """All actions that the expert may choose: one, or in a search a walk to each place that is left."""
-    return _Planner(house, task, sight, known).actions()
+def sensible(house: House, task: Task, sight: Sight, known: Lesson) -> list[Choice]:
+    """All that the expert may choose: one, or in a search a walk to each place left, nearest first."""
+    return _Planner(house, task, sight, known).choices()
 
 
 class _Planner:
@@ -40,15 +46,15 @@ class _Planner:
         self.far = distances(house, sight.room)
         self.barred = {*sight.locked, *known.locked}
 
-    def actions(self) -> list[str]:
+    def choices(self) -> list[Choice]:
         unmet = self.sight.unmet(self.house, self.task)
         if not unmet:
-            return [END]
+            return [Choice(NOTHING_LEFT, END)]
         if self.sight.holding in unmet:
             return [self._carry()]
         return [self._lay_down()] if self.sight.holding else self._fetch(unmet)
 
-    def _carry(self) -> str:
+    def _carry(self) -> Choice:
         """On with the thing in hand: to an appliance if it needs one, else to where it belongs."""
         task, sight = self.task, self.sight
         state = task.state()
@@ -56,18 +62,21 @@ class _Planner:
             broken = {*sight.broken, *self.known.broken}
             tools = [place for place in self.house.places if place.verb == task.verb]
             tool = self._nearest([place for place in tools if place.name not in broken] or tools)
-            return self._at(tool.name) or f"{task.verb} {sight.holding} with {tool.name}"
+            use = f"{task.verb} {sight.holding} with {tool.name}"
+            return Choice(use, self._at(tool.name) or use)
         targets = [place for place in self.house.places if place.kind == task.kind]
         target = self._nearest([place for place in targets if place.name not in self.barred] or targets).name
-        return self._at(target) or self._opened(target) or f"put {sight.holding} in {target}"
+        put = f"put {sight.holding} in {target}"
+        return Choice(put, self._at(target) or self._opened(target) or put)
 
-    def _lay_down(self) -> str:
+    def _lay_down(self) -> Choice:
         """Be rid of what was taken for nothing."""
         spots = [place for place in self.house.places if place.name in self.sight.inside]
         spot = self._nearest(spots).name
-        return self._at(spot) or f"put {self.sight.holding} in {spot}"
+        put = f"put {self.sight.holding} in {spot}"
+        return Choice(put, self._at(spot) or put)
 
-    def _fetch(self, unmet: Iterable[str]) -> list[str]:
+    def _fetch(self, unmet: Iterable[str]) -> list[Choice]:
         """To a thing whose place is known; else search."""
         told = dict(self.known.found)
         spots: dict[str, str] = {}
@@ -79,19 +88,20 @@ class _Planner:
         if not spots:
             return self._search()
         spot = self._nearest([place for place in self.house.places if place.name in spots]).name
-        return [self._at(spot) or self._opened(spot) or f"take {spots[spot]}"]
+        take = f"take {spots[spot]}"
+        return [Choice(f"{take} from {spot}", self._at(spot) or self._opened(spot) or take)]
 
-    def _search(self) -> list[str]:
+    def _search(self) -> list[Choice]:
         """Into places not seen into in this trial: those that no lesson rules out, if there are any."""
         sight = self.sight
-        unseen = [place for place in self.house.places if place.name not in sight.inside]
+        unseen = [self.house.place(name) for name in sight.unseen(self.house)]
         usable = [place for place in unseen if place.name not in self.barred]
         fresh = [place for place in usable if place.name not in self.known.absent]
         among = fresh or usable or unseen or list(self.house.places)
         if sight.at in sight.shut and any(place.name == sight.at for place in among):
-            return [f"open {sight.at}"]
+            return [Choice(f"search {sight.at}", f"open {sight.at}")]
         others = [place for place in among if place.name != sight.at] or list(self.house.places)
-        return [f"go {place.name}" for place in others]
+        return [Choice(f"search {place.name}", f"go {place.name}") for place in others]
 
     def _nearest(self, places: list[Place]) -> Place:
         """The nearest; of several the one where the player is, else the first of the house."""
@@ -121,7 +131,7 @@ def play(
     """
     world, turns, sight = World(game), list[Turn](), Sight(game.start)
     while not world.over:
-        action = plan(game.house, meant or game.task, sight, known, rng)
+        action = plan(game.house, meant or game.task, sight, known, rng).action
         if noise and rng.random() < noise:
             action = rng.choice(legal(game.house, sight)[:-1])
         turns.append(Turn(action, world.step(action)))

@@ -26,7 +26,7 @@ from ..reasoning.search import Result
 from ..reasoning.tasks import Ends
 from ..reasoning.thinking import Thinking
 from .household import Game, World
-from .household_roles import NO, YES, ask_act, ask_judge, ask_reflect, read_lesson
+from .household_roles import NO, YES, ask_act, ask_judge, ask_reflect, read_act, read_lesson
 from .household_sight import Sight, Turn
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HouseholdActor", "HouseholdGame", "HouseholdReflector", "NotAHousehold", "evaluator_of"]
 
-ACTION_TOKENS, LESSON_TOKENS = 48, 192
+ACTION_TOKENS, LESSON_TOKENS = 96, 192
 """Longest answers; a longer action has no effect in the world, a longer lesson is none."""
 
 
@@ -112,7 +112,7 @@ class HouseholdActor:
 
         proposer = Sampled(
             lambda node: _prompt(asked(node)),
-            read=lambda text: " ".join(text.split()),
+            read=read_act,
             grammar=lambda node: _lark(asked(node).grammar),
             temperature=self.temperature,
             max_tokens=ACTION_TOKENS,
@@ -144,8 +144,8 @@ class HouseholdReflector:
         Raises:
             NotAHousehold: The task has no household game.
         """
-        game = _game_of(task).game
-        question = ask_reflect(game.house, game.task, trial.result.best.state)
+        game, turns = _game_of(task).game, trial.result.best.state
+        question = ask_reflect(game.task, Sight.of(game.house, game.start, turns), turns)
         request = Request(
             _prompt(question),
             f"reflect {trial.number}",

@@ -1,7 +1,8 @@
 """What a household's actor, reflector and evaluator are asked, and what they may answer.
 
 Prompts hold what is known, not the whole transcript: the task, the house, notes of earlier trials, what was
-seen in this trial. The running strategies and the generators of training documents both ask these questions.
+seen in this trial. An actor says first what it is about, then the action. The running strategies and the
+generators of training documents both ask these questions.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 from ..question import Question, any_of, choices
 from .household import VERBS, House, Task
-from .household_sight import Lesson, Sight, Turn, legal
+from .household_sight import Lesson, Sight, Turn, aims, legal
 
 __all__ = [
     "KEPT_LESSONS",
@@ -20,7 +21,9 @@ __all__ = [
     "ask_act",
     "ask_judge",
     "ask_reflect",
+    "read_act",
     "read_lesson",
+    "write_act",
     "write_lesson",
 ]
 
@@ -50,13 +53,14 @@ def act_head(house: House, task: Task, lessons: Sequence[str]) -> str:
     return "\n".join([*rows, *(f"note : {fact}" for fact in dict.fromkeys(facts))])
 
 
-def act_query(task: Task, sight: Sight, turns: Sequence[Turn]) -> str:
+def act_query(house: House, sight: Sight, turns: Sequence[Turn]) -> str:
     """What changes from step to step: what was seen, and where the player stands."""
     rows = [f"- {place} : {' , '.join(things) or 'nothing'}" for place, things in sight.inside.items()]
     rows += [f"- {place} : closed" for place in sorted(sight.shut - {*sight.locked})]
     rows += [f"- {place} locked" for place in sight.locked]
     rows += [f"- {place} broken" for place in sight.broken]
     rows += [f"- {thing} is {state}" for thing, states in sight.states.items() for state in states]
+    rows += [f"unseen : {' | '.join(unseen)}"] if (unseen := sight.unseen(house)) else []
     rows += [f"did : {turn.line()}" for turn in turns[-RECENT:]]
     rows.append(f"at : {f'{sight.at} , ' if sight.at else ''}{sight.room}")
     rows.append(f"holding : {sight.holding or 'nothing'}")
@@ -66,14 +70,25 @@ def act_query(task: Task, sight: Sight, turns: Sequence[Turn]) -> str:
 def ask_act(
     house: House, task: Task, sight: Sight, turns: Sequence[Turn], lessons: Sequence[str]
 ) -> Question:
-    """Ask for the next action; the grammar has those at hand."""
-    text = f"{act_head(house, task, lessons)}\n{act_query(task, sight, turns)}"
-    return Question("household_act", text, act_grammar(legal(house, sight)))
+    """Ask for an aim and the next action; the grammar has those at hand."""
+    text = f"{act_head(house, task, lessons)}\n{act_query(house, sight, turns)}"
+    return Question("household_act", text, act_grammar(aims(house, task, sight), legal(house, sight)))
 
 
-def act_grammar(actions: Sequence[str]) -> str:
-    """Exactly these actions."""
-    return choices(actions)
+def act_grammar(aims: Sequence[str], actions: Sequence[str]) -> str:
+    """One of these aims, and in the next line one of these actions."""
+    return f'start: aim "\\n" action\naim: {any_of(aims)}\naction: {any_of(actions)}\n'
+
+
+def write_act(aim: str, action: str) -> str:
+    """The answer that `read_act` reads back."""
+    return f"{aim}\n{action}"
+
+
+def read_act(answer: str) -> str:
+    """The action of an answer: its last line."""
+    lines = answer.split("\n")
+    return " ".join(lines[-1].split())
 
 
 # --- household_judge: what was done -> whether it did the task ------------------------------------------
@@ -98,16 +113,19 @@ def ask_judge(task: Task, turns: Sequence[Turn]) -> Question:
 # --- household_reflect: a failed trial -> what to remember of it ----------------------------------------
 
 
-def ask_reflect(house: House, task: Task, turns: Sequence[Turn]) -> Question:
-    """Ask for the lesson of a failed trial; it can only name places where the player was."""
-    rows = [f"house : {task.line()}", *(turn.line() for turn in turns), "lesson:"]
-    return Question("household_reflect", "\n".join(rows), lesson_grammar(house, task, turns))
+def ask_reflect(task: Task, sight: Sight, turns: Sequence[Turn]) -> Question:
+    """Ask for the lesson of a failed trial, by what was found where; it can name no other place."""
+    rows = [f"house : {task.line()}"]
+    rows += [f"- {place} : {' , '.join(things) or 'nothing'}" for place, things in sight.first.items()]
+    rows += [f"- {place} locked" for place in sight.locked]
+    rows += [f"- {place} broken" for place in sight.broken]
+    rows += [f"did : {turn.line()}" for turn in turns[-RECENT:]]
+    places = list(dict.fromkeys([*sight.first, *sight.locked, *sight.broken]))
+    return Question("household_reflect", "\n".join([*rows, "lesson:"]), lesson_grammar(task, places))
 
 
-def lesson_grammar(house: House, task: Task, turns: Sequence[Turn]) -> str:
-    """Facts in the order of `Lesson.lines`, of the task's things and the trial's places; then the end."""
-    gone = [turn.action.partition(" ")[2] for turn in turns if turn.action.startswith("go ")]
-    places = [name for name in dict.fromkeys(gone) if any(place.name == name for place in house.places)]
+def lesson_grammar(task: Task, places: Sequence[str]) -> str:
+    """Facts in the order of `Lesson.lines`, of the task's things and these places; then the end."""
     if not places:
         return f'start: "{END_OF_LESSON}"\n'
     most = len(places)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .household import CLOSED, END, LOCKED, NO_EFFECT, NONE, OK, STATES, House, Task
+from .household import CLOSED, END, LOCKED, NO_EFFECT, NONE, OK, STATES, House, Task, distances
 
-__all__ = ["Lesson", "Sight", "Turn", "legal", "merged"]
+__all__ = ["NOTHING_LEFT", "Lesson", "Sight", "Turn", "aims", "legal", "merged"]
 
 
 class Turn(NamedTuple):
@@ -98,6 +98,12 @@ class Sight:
         """The place where a thing was seen last; empty if it was not, or is held."""
         return next((place for place, things in self.inside.items() if thing in things), "")
 
+    def unseen(self, house: House) -> list[str]:
+        """Places into which the player has not seen in this trial, nearest first, without locked ones."""
+        far = distances(house, self.room)
+        left = [place for place in house.places if place.name not in {*self.inside, *self.locked}]
+        return [place.name for place in sorted(left, key=lambda place: far[place.room])]
+
     def unmet(self, house: House, task: Task) -> list[str]:
         """Things of the task that are not yet as they should be, as far as was seen."""
         if task.verb == "light":
@@ -127,6 +133,22 @@ def legal(house: House, sight: Sight) -> list[str]:
     if verb and sight.holding:
         actions.append(f"{verb} {sight.holding} with {sight.at}")
     return [*actions, END]
+
+
+def aims(house: House, task: Task, sight: Sight) -> list[str]:
+    """What a player may be about, in words; which of it makes sense is for the player to say."""
+    places = [place.name for place in house.places]
+    rows = [f"search {place}" for place in places]
+    rows += [f"take {thing} from {place}" for thing in task.things() for place in places]
+    if sight.holding:
+        rows += [f"put {sight.holding} in {place}" for place in places]
+        tools = [place.name for place in house.places if place.verb and place.verb == task.verb]
+        rows += [f"{task.verb} {sight.holding} with {tool}" for tool in tools]
+    return [*rows, NOTHING_LEFT]
+
+
+NOTHING_LEFT = "nothing is left"
+"""What a player is about who has done the task."""
 
 
 @dataclass(frozen=True)

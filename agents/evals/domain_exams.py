@@ -12,9 +12,8 @@ from operator import eq
 from random import Random
 
 from ..domains.arithmetic import Attempt, Chain, MalformedChain, ask_check, ask_think, read_chain, read_row
-from ..domains.household import House, Place, Task
-from ..domains.household_roles import NO, YES, lesson_grammar
-from ..domains.household_sight import Turn
+from ..domains.household import Task
+from ..domains.household_roles import NO, YES, lesson_grammar, read_act, write_act
 from ..domains.numbers import after, solvable
 from ..domains.numbers_prompts import Fault, ask_again, read_move, read_prompt
 from ..domains.numbers_prompts import read_chain as read_moves
@@ -87,8 +86,9 @@ def _check(lines: list[str]) -> Question:
 
 
 def _household_act(rng: Random) -> list[Exam]:
-    question, answers = household_documents.act_exam(rng)
-    return [Exam(question, min(answers), answers.__contains__)]
+    question, choices = household_documents.act_exam(rng)
+    actions = {choice.action for choice in choices}
+    return [Exam(question, write_act(*choices[0]), lambda answer: read_act(answer) in actions)]
 
 
 def _household_judge(lines: list[str]) -> Question:
@@ -96,12 +96,11 @@ def _household_judge(lines: list[str]) -> Question:
 
 
 def _household_reflect(lines: list[str]) -> Question:
-    """The question with its grammar, which knows the task and the places where the player was."""
+    """The question with its grammar, which knows the task and the places of which something was found out."""
     task = _task(lines[0].removeprefix("house : "))
-    turns = [Turn(*line.split(" : ", 1)) for line in lines[1:-1]]
-    gone = [turn.action.removeprefix("go ") for turn in turns if turn.action.startswith("go ")]
-    house = House((), (), tuple(Place(name, "", "") for name in dict.fromkeys(gone)))
-    return Question("household_reflect", "\n".join(lines), lesson_grammar(house, task, turns))
+    rows = [line.removeprefix("- ").partition(" : ")[0] for line in lines if line.startswith("- ")]
+    places = [row.removesuffix(" locked").removesuffix(" broken") for row in rows]
+    return Question("household_reflect", "\n".join(lines), lesson_grammar(task, list(dict.fromkeys(places))))
 
 
 def _task(line: str) -> Task:

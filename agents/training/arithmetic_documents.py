@@ -42,9 +42,6 @@ BLAMED = 0.08
 FAULT_SHARES = (20, 35, 25, 20)
 """Of the kinds of planted mistakes, in the order of `KINDS`."""
 
-JUDGED = 2.0
-"""Weight of an answer to `check`: it has few tokens that carry something."""
-
 
 def word_problem(rng: Random) -> list[Piece]:
     """A word problem and its chain."""
@@ -73,7 +70,7 @@ def check_work(rng: Random) -> list[Piece]:
     problem = draw_problem(rng)
     chain, judgement = plant(rng, problem) if rng.random() < WRONG else (problem.chain(), Judgement())
     question = ask_check(problem.text, chain)
-    return [(question.text, 0.0), (write_check(chain, judgement), JUDGED)]
+    return [(question.text, 0.0), (write_check(chain, judgement, problem.chain()), 1.0)]
 
 
 def _chain_document(problem: Problem, failed: Attempt | None) -> list[Piece]:

@@ -41,23 +41,23 @@ Piece = tuple[str, float]
 """(text, weight in the loss); 0 is a prompt, 1 an answer, more where an answer has few tokens that teach."""
 
 SHARES = {
-    "act": 75,
+    "act": 140,
     "plan": 95,
-    "steps": 8,
-    "judge": 6,
-    "reflect": 3,
-    "use": 64,
-    "value": 588,
-    "propose": 313,
-    "chain": 69,
+    "steps": 24,
+    "judge": 8,
+    "reflect": 4,
+    "use": 76,
+    "value": 260,
+    "propose": 140,
+    "chain": 48,
     "word_problem": 74,
     "mended": 39,
     "check_work": 48,
-    "household_act": 32,
-    "household_reflect": 24,
+    "household_act": 72,
+    "household_reflect": 30,
     "household_judge": 22,
     "verify": 70,
-    "recall": 52,
+    "recall": 70,
 }
 """Of the roles among the documents that are no echo and no drill. Those of number games are very short."""
 

@@ -10,7 +10,7 @@ from random import Random
 
 from ..domains import household_roles as roles
 from ..domains.household import Game, Task
-from ..domains.household_planner import plan, play, sensible
+from ..domains.household_planner import Choice, plan, play, sensible
 from ..domains.household_sight import Lesson, Sight, Turn, merged
 from ..question import Question
 from .household_games import draw
@@ -36,23 +36,24 @@ def household_act(rng: Random) -> list[Piece]:
     while len(answers) < QUESTIONS:
         for turns in _moments(game, known, rng):
             sight = Sight.of(game.house, game.start, turns)
-            answers[roles.act_query(game.task, sight, turns)] = plan(game.house, game.task, sight, known, rng)
+            choice = plan(game.house, game.task, sight, known, rng)
+            answers[roles.act_query(game.house, sight, turns)] = roles.write_act(*choice)
     pieces: list[Piece] = []
-    for query, action in rng.sample(list(answers.items()), QUESTIONS):
+    for query, answer in rng.sample(list(answers.items()), QUESTIONS):
         head = "" if pieces else f"{roles.act_head(game.house, game.task, lessons)}\n"
-        pieces += [(head + query, False), (action, True)]
+        pieces += [(head + query, False), (answer, True)]
     return pieces
 
 
-def act_exam(rng: Random) -> tuple[Question, frozenset[str]]:
-    """A question of the actor, and all answers that the expert might give."""
+def act_exam(rng: Random) -> tuple[Question, list[Choice]]:
+    """A question of the actor, and all that the expert might answer."""
     game = draw(rng)
     lessons = _lessons(game, rng)
     known = merged(game.task, lessons[-roles.KEPT_LESSONS :])
     turns = _moments(game, known, rng)[0]
     sight = Sight.of(game.house, game.start, turns)
     question = roles.ask_act(game.house, game.task, sight, turns, lessons)
-    return question, frozenset(sensible(game.house, game.task, sight, known))
+    return question, sensible(game.house, game.task, sight, known)
 
 
 def _moments(game: Game, known: Lesson, rng: Random) -> list[list[Turn]]:
@@ -69,7 +70,7 @@ def household_reflect(rng: Random) -> list[Piece]:
         sight = Sight.of(game.house, game.start, turns)
         if sight.unmet(game.house, game.task):
             lesson = roles.write_lesson(Lesson.of(game.task, sight))
-            return [(roles.ask_reflect(game.house, game.task, turns).text, False), (lesson, True)]
+            return [(roles.ask_reflect(game.task, sight, turns).text, False), (lesson, True)]
 
 
 def household_judge(rng: Random) -> list[Piece]:

@@ -243,7 +243,7 @@ def test_right_answers_of_all_documents_are_legal():
 
         assert Grammar.lark(ask_think(problem.text).grammar).accepts("\n".join(chain.rows()))
         wrong, judgement = plant(Random(seed), problem)
-        said = write_check(wrong, judgement)
+        said = write_check(wrong, judgement, problem.chain())
         assert Grammar.lark(ask_check(problem.text, wrong).grammar).accepts(said)
         assert read_check(said, wrong) == judgement
 

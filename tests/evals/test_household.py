@@ -7,8 +7,8 @@ import pytest
 
 from punchlist.agents.domains.household import Task
 from punchlist.agents.domains.household_planner import plan, told_everything
-from punchlist.agents.domains.household_roles import write_lesson
-from punchlist.agents.domains.household_sight import Lesson, Sight, Turn, merged
+from punchlist.agents.domains.household_roles import write_act, write_lesson
+from punchlist.agents.domains.household_sight import Lesson, Sight, merged
 from punchlist.agents.evals import household
 from punchlist.agents.evals.harness import EvalOptions, Measuring, OptionRefused
 from punchlist.agents.evals.household import ArmRow, GameRow, TrialRow, figures_of, play_game, true_facts
@@ -37,9 +37,9 @@ class Expert(ScriptedModel):
         game = game_of(text)
         if text.endswith("do:"):
             notes = rows_of(text, "note : ")
-            return plan(game.house, game.task, sight_of(text, game), merged(game.task, notes), self._random)
-        turns = [Turn(*row.split(" : ", 1)) for row in text.splitlines()[1:-1]]
-        return write_lesson(Lesson.of(game.task, Sight.of(game.house, game.start, turns)))
+            known = merged(game.task, notes)
+            return write_act(*plan(game.house, game.task, sight_of(text), known, self._random))
+        return write_lesson(Lesson.of(game.task, sight_of(text)))
 
     async def score(self, messages, continuations):
         text = messages[-1]["content"]
@@ -58,18 +58,21 @@ def rows_of(text, mark):
     return [row.removeprefix(mark) for row in text.splitlines() if row.startswith(mark)]
 
 
-def sight_of(text, game):
-    """What the rows of an actor's prompt say."""
+def sight_of(text):
+    """What the rows of a prompt say."""
     sight = Sight("")
-    *place, sight.room = rows_of(text, "at : ")[0].split(" , ")
-    sight.at = place[0] if place else ""
-    sight.holding = rows_of(text, "holding : ")[0].replace("nothing", "")
+    for row in rows_of(text, "at : "):
+        *place, sight.room = row.split(" , ")
+        sight.at = place[0] if place else ""
+    for row in rows_of(text, "holding : "):
+        sight.holding = row.replace("nothing", "")
     for row in rows_of(text, "- "):
         name, colon, things = row.partition(" : ")
         if things == "closed":
             sight.shut.add(name)
         elif colon:
             sight.inside[name] = [] if things == "nothing" else things.split(" , ")
+            sight.first[name] = tuple(sight.inside[name])
         elif row.endswith(" locked"):
             sight.locked.append(row.removesuffix(" locked"))
             sight.shut.add(sight.locked[-1])
