@@ -407,10 +407,10 @@ def read_check(answer: str, chain: Chain) -> Judgement:
         said = row.strip()
         if said.endswith(" ok"):
             continue
-        kind = next((kind for kind in KINDS if said.endswith(f" {kind}")), None)
-        if kind is None:
-            raise MalformedChain(row, f"say `ok` or one of: {', '.join(KINDS)}")
-        return Judgement(min(number, len(chain.lines) + 1), kind)
+        for kind in KINDS:
+            if said.endswith(f" {kind}"):
+                return Judgement(min(number, len(chain.lines) + 1), kind)
+        raise MalformedChain(row, f"say `ok` or one of: {', '.join(KINDS)}")
     return Judgement()
 
 
