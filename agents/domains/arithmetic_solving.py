@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 from ..budget import BudgetExhausted
 from ..question import Question
 from ..reasoning.asking import Choice, Prompt, Request
-from ..reasoning.problem import Rejected, Task, Terminal
+from ..reasoning.problem import Rejected, Task
 from ..reasoning.search import COMPLETE, SOLVED, Growth, Result, to_the_end
 from ..reasoning.thinking import Interrupted, Thinking, stop_reason
-from ..reasoning.tree import Kind, Node, Score, Thought
+from ..reasoning.tree import Kind, Node, Score, Terminal, Thought
 from .arithmetic import (
     Attempt,
     Chain,

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 from ...memory.episodes import LONGEST, Lesson
 from ..reasoning.asking import Prompt, Request
 from ..reasoning.evaluators import Logits
-from ..reasoning.problem import Rejected, Task, Terminal
+from ..reasoning.problem import Rejected, Task
 from ..reasoning.proposers import Sampled
 from ..reasoning.reflexion import Trial
 from ..reasoning.sampling import BestOfN
 from ..reasoning.search import Result
 from ..reasoning.tasks import Ends
 from ..reasoning.thinking import Thinking
+from ..reasoning.tree import Terminal
 from .household import Game, World
 from .household_roles import NO, YES, ask_act, ask_judge, ask_reflect, read_act, read_lesson
 from .household_sight import Sight, Turn

@@ -17,11 +17,11 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from ..question import Question
-from ..reasoning.evaluators import Evaluator, Logits, Lookahead
-from ..reasoning.problem import Rejected, Terminal
-from ..reasoning.proposers import Enumerated, Proposer, Sampled
+from ..reasoning.evaluators import Logits, Lookahead
+from ..reasoning.problem import Evaluator, Proposer, Rejected
+from ..reasoning.proposers import Enumerated, Sampled
 from ..reasoning.thinking import Prompt, Thinking
-from ..reasoning.tree import Kind, Node, Score, Thought
+from ..reasoning.tree import Kind, Node, Score, Terminal, Thought
 from .numbers import Move, Rules, State, after, moves, write_state
 from .numbers_prompts import (
     NO,

@@ -69,8 +69,9 @@ from ..domains.numbers_game import (
 from ..domains.numbers_held_out import GAME, MANY, unseen_puzzles
 from ..domains.numbers_prompts import Fault, read_chain
 from ..reasoning.beam import Beam
-from ..reasoning.evaluators import Checked, Evaluator
-from ..reasoning.proposers import Proposer, Sampled
+from ..reasoning.evaluators import Checked
+from ..reasoning.problem import Evaluator, Proposer
+from ..reasoning.proposers import Sampled
 from ..reasoning.sampling import BestOfN, SelfConsistency
 from ..reasoning.search import Result
 from ..reasoning.strategy import Answers

@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..budget import Budget
 from ..domains.numbers_game import NumberGame
-from ..reasoning.evaluators import Evaluator
-from ..reasoning.proposers import Proposer
+from ..reasoning.problem import Evaluator, Proposer
 from ..reasoning.search import Result
 from ..reasoning.thinking import Thinking
 from .ledger import EvalError

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from .best_first import BestFirst
     from .chain_of_thought import BestOf, ChainOfThought, Direct, SelfConsistent
     from .depth_first import DepthFirst
-    from .evaluators import Checked, Ensemble, Evaluator, Logits, Lookahead, Rollout, Vote
+    from .evaluators import Checked, Ensemble, Logits, Lookahead, Rollout, Vote
     from .mcts import MonteCarlo
-    from .problem import Problem, Rejected, Task, Terminal, TextProblem
-    from .proposers import Enumerated, FromTool, Listed, Proposer, Sampled
+    from .problem import Evaluator, Problem, Proposer, Rejected, Task, TextProblem
+    from .proposers import Enumerated, FromTool, Listed, Sampled
     from .react import ReAct
     from .reflexion import ModelReflector, Reflector, Reflexion, Trial
     from .sampling import BestOfN, SelfConsistency
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .strategy import Strategy, strategy_named, think, think_sync
     from .thinking import Prompt, Thinking
     from .trace import Trace
-    from .tree import Node, Score, Thought
+    from .tree import Node, Score, Terminal, Thought
     from .tree_of_thoughts import TreeOfThoughts
 
 _HOMES = {
@@ -36,16 +36,16 @@ _HOMES = {
     "beam": ("Beam",),
     "best_first": ("BestFirst",),
     "depth_first": ("DepthFirst",),
-    "evaluators": ("Checked", "Ensemble", "Evaluator", "Logits", "Lookahead", "Rollout", "Vote"),
+    "evaluators": ("Checked", "Ensemble", "Logits", "Lookahead", "Rollout", "Vote"),
     "mcts": ("MonteCarlo",),
-    "problem": ("Problem", "Rejected", "Task", "Terminal", "TextProblem"),
-    "proposers": ("Enumerated", "FromTool", "Listed", "Proposer", "Sampled"),
+    "problem": ("Evaluator", "Problem", "Proposer", "Rejected", "Task", "TextProblem"),
+    "proposers": ("Enumerated", "FromTool", "Listed", "Sampled"),
     "sampling": ("BestOfN", "SelfConsistency"),
     "search": ("Result", "Search"),
     "strategy": ("Strategy", "strategy_named", "think", "think_sync"),
     "thinking": ("Prompt", "Thinking"),
     "trace": ("Trace",),
-    "tree": ("Node", "Score", "Thought"),
+    "tree": ("Node", "Score", "Terminal", "Thought"),
 }
 
 __all__ = [

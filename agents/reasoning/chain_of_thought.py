@@ -13,8 +13,8 @@ from fractions import Fraction
 
 from ..budget import BudgetExhausted
 from .asking import Prompt, Request, Said
-from .problem import Task
-from .proposers import Proposer, Sampled
+from .problem import Proposer, Task
+from .proposers import Sampled
 from .sampling import BestOfN, SelfConsistency
 from .search import Result, check_least
 from .strategy import Answers

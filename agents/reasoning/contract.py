@@ -11,12 +11,11 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from .problem import Problem, Rejected, Terminal
-from .tree import Kind, Node, Score, Thought
+from .problem import Problem, Rejected
+from .tree import Kind, Node, Score, Terminal, Thought
 
 if TYPE_CHECKING:
-    from .evaluators import Evaluator
-    from .proposers import Proposer
+    from .problem import Evaluator, Proposer
     from .thinking import Thinking
 
 UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError)

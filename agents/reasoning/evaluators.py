@@ -5,30 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, cast
 
 from pydantic import JsonValue
 
 from .contract import applied, end_of, key_of, proposed_by, read_score, scored_by
-from .problem import Problem, Rejected
+from .problem import Evaluator, Problem, Proposer, Rejected
 from .thinking import CallFailed, Choice, Prompt, Request, Thinking
 from .tree import Kind, Node, Score, Thought, state_text
-
-if TYPE_CHECKING:
-    from .proposers import Proposer
-
-
-class Evaluator(Protocol):
-    """Says how good states are; for a whole frontier at once."""
-
-    @property
-    def kind(self) -> Kind:
-        """Who says so. An `oracle` knows the solution; figures that rest on one are refused."""
-        ...
-
-    async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
-        """One score in 0..1 for each node; 1 in a final state means solved."""
-        ...
 
 
 @dataclass(frozen=True)

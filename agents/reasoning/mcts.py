@@ -6,9 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from .evaluators import Evaluator
-from .problem import Problem
-from .proposers import Proposer
+from .problem import Evaluator, Problem, Proposer
 from .search import COMPLETE, EXHAUSTED, SOLVED, Growth, Result, check_least, to_the_end
 from .thinking import Thinking
 from .tree import Node

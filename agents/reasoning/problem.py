@@ -1,14 +1,16 @@
-"""What a search works on: a problem with states and actions, or a task in words."""
+"""What a search is given: a problem with states and actions, who proposes, who judges; or a task in words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from .tree import Kind, Node, Score, Terminal, Thought
+
 if TYPE_CHECKING:
     from ...core_model.grammar import Grammar
-    from .evaluators import Evaluator
+    from .thinking import Thinking
 
 State = TypeVar("State")
 Action = TypeVar("Action", contravariant=True)
@@ -19,13 +21,6 @@ class Rejected:
     """An action that is not legal in a state, and why. The thought is kept in the trace, the state is not."""
 
     why: str
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """A state in which nothing is left to do. Whether its answer is right is for an evaluator to say."""
-
-    answer: str
 
 
 class Problem(Protocol[State, Action]):
@@ -48,6 +43,30 @@ class Problem(Protocol[State, Action]):
 
     def terminal(self, state: State) -> Terminal | None:
         """The answer where nothing is left to do; None where there is."""
+        ...
+
+
+class Proposer(Protocol):
+    """Says what could be done in states; for a whole frontier at once."""
+
+    async def propose(self, nodes: Sequence[Node], width: int, thinking: Thinking) -> list[list[Thought]]:
+        """Up to `width` thoughts for each node, the likeliest first where that is known.
+
+        Nothing has to be legal or new: the search sorts that out. No thought at all closes a node.
+        """
+        ...
+
+
+class Evaluator(Protocol):
+    """Says how good states are; for a whole frontier at once."""
+
+    @property
+    def kind(self) -> Kind:
+        """Who says so. An `oracle` knows the solution; figures that rest on one are refused."""
+        ...
+
+    async def score(self, nodes: Sequence[Node], thinking: Thinking) -> list[Score]:
+        """One score in 0..1 for each node; 1 in a final state means solved."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import JsonValue
 
@@ -13,17 +13,6 @@ from .tree import Node, Thought, state_text
 
 if TYPE_CHECKING:
     from ...core_model.grammar import Grammar
-
-
-class Proposer(Protocol):
-    """Says what could be done in states; for a whole frontier at once."""
-
-    async def propose(self, nodes: Sequence[Node], width: int, thinking: Thinking) -> list[list[Thought]]:
-        """Up to `width` thoughts for each node, the likeliest first where that is known.
-
-        Nothing has to be legal or new: the search sorts that out. No thought at all closes a node.
-        """
-        ...
 
 
 def read_text(text: str) -> Any:

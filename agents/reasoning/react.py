@@ -25,11 +25,11 @@ from ...tools.executor import Executor
 from ...tools.permissions import Call, Policy, Rule
 from ...tools.tool import AnyTool
 from .asking import Prompt, Request
-from .problem import Rejected, Task, Terminal
+from .problem import Rejected, Task
 from .search import COMPLETE, SOLVED, Growth, Result, SearchRefused, check_least, to_the_end
 from .tasks import Ends, fitting, prompt_of, shortened
 from .thinking import CallFailed, Thinking
-from .tree import Node, Thought
+from .tree import Node, Terminal, Thought
 
 if TYPE_CHECKING:
     from ...core_model.grammar import Grammar

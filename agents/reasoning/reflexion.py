@@ -19,14 +19,13 @@ from ...core_model.errors import CoreModelError
 from ...memory.episodes import EpisodicMemory, Lesson
 from ..budget import BudgetExhausted
 from .asking import Prompt
-from .evaluators import Evaluator
-from .problem import Task, Terminal
+from .problem import Evaluator, Task
 from .search import COMPLETE, SOLVED, Growth, Result, SearchRefused, check_least, halted, to_the_end
 from .strategy import Strategy, strategy_named
 from .tasks import OfAttempts, judge_of, shortened, typed
 from .thinking import CallFailed, Interrupted, Thinking
 from .trace import TraceDiverged
-from .tree import Node, Score, Thought, state_text
+from .tree import Node, Score, Terminal, Thought, state_text
 
 REPEATS, NO_LESSON = "reflection repeats", "no lesson"
 """Why it stopped: the reflector had nothing new to say, or nothing at all and the trials were the same."""

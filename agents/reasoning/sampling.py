@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..budget import BudgetExhausted
-from .evaluators import Evaluator
-from .problem import Problem
-from .proposers import Proposer
+from .problem import Evaluator, Problem, Proposer
 from .search import COMPLETE, NO_THOUGHTS, SOLVED, Growth, Result, check_least, to_the_end
 from .thinking import Interrupted, Thinking
 from .tree import Kind, Node, Score

@@ -19,9 +19,7 @@ from .contract import (
     proposed_by,
     scored_by,
 )
-from .evaluators import Evaluator
-from .problem import Problem, Rejected
-from .proposers import Proposer
+from .problem import Evaluator, Problem, Proposer, Rejected
 from .thinking import Interrupted, Thinking, stop_reason
 from .trace import Trace
 from .tree import Node, Score, Thought, Tree, state_text

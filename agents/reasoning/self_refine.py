@@ -17,13 +17,12 @@ from typing import Literal
 from pydantic import JsonValue
 
 from .asking import Prompt
-from .evaluators import Evaluator
-from .problem import Task, Terminal
+from .problem import Evaluator, Task
 from .search import COMPLETE, SOLVED, Growth, Result, SearchRefused, check_least, halted, to_the_end
 from .strategy import Strategy, strategy_named
 from .tasks import OfAttempts, judge_of, shortened, typed
 from .thinking import Thinking
-from .tree import Node, Thought, state_text
+from .tree import Node, Terminal, Thought, state_text
 
 NOTHING = "nothing to improve"
 """Why it stopped when the feedback said so."""

@@ -16,11 +16,11 @@ from pydantic import JsonValue
 
 from .asking import Prompt, Request
 from .chain_of_thought import ANSWER_TOKENS, normal_answer
-from .problem import Rejected, Task, Terminal
+from .problem import Rejected, Task
 from .search import COMPLETE, NO_THOUGHTS, SOLVED, Growth, Result, check_least, to_the_end
 from .tasks import Ends, fitting, prompt_of, typed
 from .thinking import Thinking
-from .tree import Kind, Node, Score, Thought
+from .tree import Kind, Node, Score, Terminal, Thought
 
 Confidence = Literal["high", "middle", "low"]
 WORTH: dict[Confidence, float] = {"high": 0.9, "middle": 0.5, "low": 0.2}

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..budget import Budget
-from .problem import Problem, Rejected, Task, Terminal
+from .problem import Problem, Rejected, Task
 from .search import Result
 from .thinking import Thinking
 from .trace import Trace, TraceEvent
+from .tree import Terminal
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model

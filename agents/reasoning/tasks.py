@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from .asking import Prompt, Request
 from .contract import SearchRefused, scored_by
-from .evaluators import Evaluator, Logits
-from .problem import Task
+from .evaluators import Logits
+from .problem import Evaluator, Task
 from .thinking import Thinking
 from .tree import Kind, Node, Score
 

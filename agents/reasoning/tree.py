@@ -6,12 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, cast
 
-from .problem import Terminal
-
 Kind = Literal["oracle", "environment", "tool", "model"]
 """Who says how good a state is. An oracle knows the solution: what it says is refused by `punchlist eval`."""
 
 Status = Literal["open", "expanded", "pruned", "dead", "final"]
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A state in which nothing is left to do. Whether its answer is right is for an evaluator to say."""
+
+    answer: str
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from .asking import Prompt, Request, Said
 from .beam import Beam
-from .evaluators import Evaluator, Logits
-from .problem import Lines, Problem, Rejected, Task, TextProblem
-from .proposers import Proposer, Sampled, distinct
+from .evaluators import Logits
+from .problem import Evaluator, Lines, Problem, Proposer, Rejected, Task, TextProblem
+from .proposers import Sampled, distinct
 from .search import Result, Search
 from .tasks import ANSWER, answer_in, judge_prompt, lessons_text, line_grammar, prompt_of, read_chain
 from .thinking import Thinking
