@@ -16,18 +16,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..tools.browser.actions import span_terminal
 from .question import Question
+from .reasoning.proposers import Sampled
+from .reasoning.sampling import BestOfN
+from .reasoning.strategy import Answers
+from .reasoning.tasks import Ends
+from .reasoning.thinking import Prompt
 from .wording import fold, locate
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from ..memory import Memory, Scope
-    from .mind import Mind
+    from .reasoning.problem import Task
+    from .reasoning.search import Result
+    from .reasoning.thinking import Thinking
 
 UNKNOWN = "unknown"
 """The answer where no note says it."""
+
+LONGEST_ANSWER = 96
+"""Tokens of an answer; one that is cut is none."""
 
 MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
@@ -100,23 +112,51 @@ def read_recall(answer: str, notes: Sequence[Note]) -> Recollection:
     raise UnreadableAnswer(answer)
 
 
-async def recollect(
-    mind: Mind, memory: Memory, question: str, *, notes: int = 6, scope: Scope | Sequence[Scope] | None = None
-) -> Recollection:
-    """What memory says about a question, in the words of one record of it.
+@dataclass(frozen=True)
+class FromMemory:
+    """A way to think that answers in the words of one recalled record, or `unknown`.
 
-    Args:
-        mind: Asks its model once.
+        archivist = Worker("archivist", model, strategy=FromMemory(memory))
+
+    What was recalled is recorded with the run, so that a resumed one reads the same notes.
+
+    Attributes:
         memory: Where records lie; each counts as written down on the day on which it was learned.
-        question: In anybody's words.
         notes: Records to recall at most.
         scope: Whose records may be seen; None: shared ones only.
-
-    Raises:
-        BudgetExhausted, Truncated: See `Mind.ask`.
-        UnreadableAnswer: The model does not decode under a grammar and made up an answer.
-        MemoryFault: Memory cannot be used.
     """
-    found = await memory.recall(question, k=notes, scope=scope)
-    recalled = [Note(item.record.text, item.record.learned.date()) for item in found]
-    return read_recall(await mind.ask(ask_recall(recalled, question)), recalled)
+
+    memory: Memory
+    notes: int = 6
+    scope: Scope | Sequence[Scope] | None = None
+    name: str = "from-memory"
+
+    async def solve(self, task: Task, thinking: Thinking) -> Result:
+        """See `Strategy`.
+
+        Raises:
+            CallFailed: Memory cannot be used.
+        """
+        recalled = await self._recalled(task.question, thinking)
+        question = ask_recall(recalled, task.question)
+
+        def answer_of(said: str) -> str:
+            return read_recall(said, recalled).text or UNKNOWN
+
+        grammar = question.compiled()
+        proposer = Sampled(
+            lambda node: Prompt.of(question.text, question.system()),
+            read=answer_of,
+            grammar=lambda node: grammar,
+            temperature=0.0,
+            max_tokens=LONGEST_ANSWER,
+        )
+        return await BestOfN(1, 1, name=self.name).run(Answers(), proposer, Ends(task.check), thinking)
+
+    async def _recalled(self, question: str, thinking: Thinking) -> list[Note]:
+        async def recall() -> JsonValue:
+            found = await self.memory.recall(question, k=self.notes, scope=self.scope)
+            return [[item.record.text, item.record.learned.date().isoformat()] for item in found]
+
+        rows = await thinking.call("recall", {"question": question, "notes": self.notes}, recall)
+        return [Note(text, date.fromisoformat(day)) for text, day in cast("list[list[str]]", rows)]

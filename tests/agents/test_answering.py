@@ -8,22 +8,20 @@ from types import SimpleNamespace
 import pytest
 
 from punchlist.agents.answering import (
+    FromMemory,
     Note,
     Recollection,
     UnreadableAnswer,
     ask_recall,
     in_order,
     read_recall,
-    recollect,
 )
-from punchlist.agents.budget import Budget
-from punchlist.agents.mind import Mind
+from punchlist.agents.reasoning import think
 from punchlist.agents.testing import ScriptedModel, sample
 from punchlist.agents.training.note_documents import draw_notes, recall, told_apart
 from punchlist.agents.training.tool_documents import OPEN
 from punchlist.core_model.grammar import Grammar
 from punchlist.memory import Provenance, Record, Scope
-from punchlist.protocols.journal import Journal
 
 OLD = Note("Red Mugs cost 4", date(2026, 5, 30))
 NEW = Note("Red Mugs cost 6 now", date(2027, 1, 2))
@@ -71,7 +69,8 @@ def test_whatever_the_grammar_allows_can_be_read():
         assert found.note is None or found.text in found.note.text
 
 
-async def test_memory_is_recalled_and_the_record_that_was_learned_later_holds(tmp_path):
+def remembering(*rows):
+    """A memory of these texts, each with the day it was learned on; counts how often it is asked."""
     source = Provenance(run="r", task="t", attempt=1)
     records = [
         Record(
@@ -81,19 +80,53 @@ async def test_memory_is_recalled_and_the_record_that_was_learned_later_holds(tm
             provenance=source,
             learned=datetime(*day, tzinfo=UTC),
         )
-        for text, day in (("Red Mugs cost 6", (2027, 1, 2)), ("Red Mugs cost 4", (2026, 5, 30)))
+        for text, day in rows
     ]
+    memory = SimpleNamespace(asked=0)
 
-    async def remember(query, k, scope):
+    async def recall(query, k, scope):
+        memory.asked += 1
         return [SimpleNamespace(record=record) for record in records][:k]
 
+    memory.recall = recall
+    return memory
+
+
+async def test_memory_is_recalled_and_the_record_that_was_learned_later_holds():
+    memory = remembering(("Red Mugs cost 6", (2027, 1, 2)), ("Red Mugs cost 4", (2026, 5, 30)))
     model = ScriptedModel(lambda question: "says 6" if question.splitlines()[-3].endswith("6") else "unknown")
-    with Journal.open(tmp_path / "run.db") as journal:
-        mind = Mind(model, Budget(), journal, "r", lambda event: None)
 
-        found = await recollect(mind, SimpleNamespace(recall=remember), "What do red mugs cost?")
+    result = await think("What do red mugs cost?", model, FromMemory(memory))
 
-    assert found == Recollection("6", Note("Red Mugs cost 6", date(2027, 1, 2)))
+    assert result.answer == "6"
+
+
+async def test_what_memory_does_not_say_is_unknown():
+    model = ScriptedModel(lambda question: "unknown")
+
+    result = await think("Who is Ada?", model, FromMemory(remembering()))
+
+    assert result.answer == "unknown"
+
+
+async def test_words_that_memory_does_not_have_are_no_answer():
+    model = ScriptedModel(lambda question: "says 7")
+
+    result = await think(
+        "What do red mugs cost?", model, FromMemory(remembering(("Red mugs cost 6", (2027, 1, 2))))
+    )
+
+    assert result.answer is None
+
+
+async def test_a_resumed_thought_reads_the_notes_that_were_recalled_before(tmp_path):
+    memory = remembering(("Red mugs cost 6", (2027, 1, 2)))
+    model = ScriptedModel(lambda question: "says 6")
+
+    for _ in range(2):
+        result = await think("What do red mugs cost?", model, FromMemory(memory), journal=tmp_path / "j.db")
+
+    assert (result.answer, memory.asked) == ("6", 1)
 
 
 # --- documents ------------------------------------------------------------------------------------------
