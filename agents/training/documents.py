@@ -41,23 +41,23 @@ Piece = tuple[str, float]
 """(text, weight in the loss); 0 is a prompt, 1 an answer, more where an answer has few tokens that teach."""
 
 SHARES = {
-    "act": 140,
-    "plan": 95,
-    "steps": 24,
-    "judge": 8,
+    "act": 190,
+    "plan": 105,
+    "steps": 32,
+    "judge": 10,
     "reflect": 4,
-    "use": 76,
-    "value": 260,
-    "propose": 140,
-    "chain": 48,
-    "word_problem": 74,
-    "mended": 39,
-    "check_work": 48,
-    "household_act": 72,
-    "household_reflect": 30,
+    "use": 84,
+    "value": 200,
+    "propose": 110,
+    "chain": 36,
+    "word_problem": 82,
+    "mended": 42,
+    "check_work": 44,
+    "household_act": 50,
+    "household_reflect": 34,
     "household_judge": 22,
     "verify": 70,
-    "recall": 70,
+    "recall": 78,
 }
 """Of the roles among the documents that are no echo and no drill. Those of number games are very short."""
 
