@@ -124,7 +124,12 @@ class HouseholdActor:
 
 def evaluator_of(game: Game) -> Logits:
     """The model's probability that a trial did the task, from what its player did and saw."""
-    return Logits(lambda node: _prompt(ask_judge(game.task, node.state)), YES, NO)
+
+    def asked(node: Node) -> Prompt:
+        sight = Sight.of(game.house, game.start, node.state)
+        return _prompt(ask_judge(game.task, sight, node.state))
+
+    return Logits(asked, YES, NO)
 
 
 @dataclass(frozen=True)

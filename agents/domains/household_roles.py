@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..question import Question, any_of, choices
-from .household import VERBS, House, Task
+from .household import House, Task
 from .household_sight import Lesson, Sight, Turn, aims, legal
 
 __all__ = [
     "KEPT_LESSONS",
     "NO",
     "YES",
-    "account",
     "ask_act",
     "ask_judge",
     "ask_reflect",
@@ -94,19 +93,19 @@ def read_act(answer: str) -> str:
 # --- household_judge: what was done -> whether it did the task ------------------------------------------
 
 
-def account(turns: Sequence[Turn]) -> list[str]:
-    """What was done in a trial, without walking and looking, and how it ended."""
-    kept = [turn for turn in turns[:-1] if turn.action.split()[0] in ("take", "put", *VERBS)]
-    return [turn.line() for turn in [*kept[-MOST_JUDGED:], *turns[-1:]]]
+def account(task: Task, sight: Sight) -> list[str]:
+    """What became of the task's things, as far as the player saw."""
+    rows: list[str] = []
+    for thing in task.things():
+        spot = "in hand" if sight.holding == thing else sight.where(thing) or "not seen"
+        rows += [f"- {thing} : {spot}", *(f"- {thing} is {state}" for state in sight.states.get(thing, ()))]
+    return rows
 
 
-MOST_JUDGED = 12
-"""Turns that an evaluator is shown, the latest ones."""
-
-
-def ask_judge(task: Task, turns: Sequence[Turn]) -> Question:
+def ask_judge(task: Task, sight: Sight, turns: Sequence[Turn]) -> Question:
     """Ask whether a trial did the task, by what its player saw."""
-    rows = [f"house : {task.line()}", *account(turns), "solved:"]
+    ending = [f"did : {turn.line()}" for turn in turns[-RECENT:]]
+    rows = [f"house : {task.line()}", *account(task, sight), *ending, "solved:"]
     return Question("household_judge", "\n".join(rows), choices((YES, NO)))
 
 

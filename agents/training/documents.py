@@ -55,7 +55,7 @@ SHARES = {
     "check_work": 44,
     "household_act": 50,
     "household_reflect": 34,
-    "household_judge": 22,
+    "household_judge": 40,
     "verify": 70,
     "recall": 78,
 }

@@ -80,8 +80,9 @@ def household_judge(rng: Random) -> list[Piece]:
     told = Lesson(meant.thing, tuple((thing, game.lies[thing]) for thing in meant.things()))
     known = told if rng.random() < 0.9 else Lesson(meant.thing)
     _, turns = play(game, known, rng, noise=rng.choice((0.0, 0.1, 0.2)), meant=meant)
-    solved = not Sight.of(game.house, game.start, turns).unmet(game.house, game.task)
-    return [(roles.ask_judge(game.task, turns).text, False), (roles.YES if solved else roles.NO, True)]
+    sight = Sight.of(game.house, game.start, turns)
+    solved = not sight.unmet(game.house, game.task)
+    return [(roles.ask_judge(game.task, sight, turns).text, False), (roles.YES if solved else roles.NO, True)]
 
 
 def _lessons(game: Game, rng: Random) -> list[str]:

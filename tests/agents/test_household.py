@@ -15,7 +15,6 @@ from punchlist.agents.domains.household_play import (
     evaluator_of,
 )
 from punchlist.agents.domains.household_roles import (
-    account,
     ask_act,
     ask_judge,
     ask_reflect,
@@ -300,10 +299,10 @@ def test_an_actor_is_given_the_last_three_lessons():
 def test_an_evaluator_reads_what_was_done_and_how_it_ended():
     turns = [Turn("go shelf", "mug"), Turn("take mug", "ok"), Turn("go oven", "out of steps")]
 
-    question = ask_judge(game().task, turns)
+    rows = ask_judge(game().task, Sight.of(HOUSE, "hall", turns), turns).text.splitlines()
 
-    assert account(turns) == ["take mug : ok", "go oven : out of steps"]
-    assert question.text.splitlines()[0] == "house : heat mug and put it in drawer"
+    assert rows[0] == "house : heat mug and put it in drawer"
+    assert rows[1:-1] == ["- mug : in hand", "did : take mug : ok", "did : go oven : out of steps"]
 
 
 def test_a_reflector_may_name_only_places_of_the_trial():
@@ -368,7 +367,8 @@ async def test_the_evaluator_is_the_model_and_reads_what_was_done():
     (score,) = await evaluator_of(problem.game).score([node], Thinking(model))
 
     assert score.kind == "model" and score.value > 0.9
-    assert model.asked == [ask_judge(game().task, state).text]
+    sight = Sight.of(HOUSE, "hall", state)
+    assert model.asked == [ask_judge(game().task, sight, state).text]
 
 
 @pytest.mark.parametrize(("keeps", "lesson"), [(True, "mug in shelf\nstove broken"), (False, None)])

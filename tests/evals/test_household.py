@@ -44,7 +44,7 @@ class Expert(ScriptedModel):
     async def score(self, messages, continuations):
         text = messages[-1]["content"]
         task = game_of(text).task
-        passed = self._passes if self._passes is not None else text.splitlines()[-2] == "done : end"
+        passed = self._passes if self._passes is not None else text.splitlines()[-2] == "did : done : end"
         assert text.startswith(f"house : {task.line()}")
         return [0.0 if (option == "yes") == passed else -9.0 for option in continuations]
 
