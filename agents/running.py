@@ -23,6 +23,7 @@ from ..protocols.tasks import TERMINAL, Pause, Reopen, Resume
 from ..tools.errors import ToolError
 from .events import Ended, Event
 from .people import Reply, Request
+from .plan_edits import Outline, PlanEdit
 from .reasoning.search import SearchRefused
 from .reasoning.trace import TraceDiverged
 
@@ -130,6 +131,20 @@ class Running:
             ProtocolViolation: It has not ended.
         """
         await self._driver(task).reopen(Reopen(reason=reason), person)
+
+    @property
+    def plan(self) -> Outline | None:
+        """The plan as it stands, in words; None where the tasks were read out of a goal."""
+        return self._run.outline()
+
+    def edit(self, edit: PlanEdit, person: str = "person") -> None:
+        """Add a task to the plan, drop one that has not begun, or change it.
+
+        Raises:
+            EditRefused: It has begun, the run is over, or the edit would leave a cycle or an input without
+                what gives it. Nothing is changed.
+        """
+        self._run.edit(edit, person)
 
     def _act(self, act: Any, task: str, person: str) -> None:
         if task:
