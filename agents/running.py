@@ -22,6 +22,7 @@ from ..protocols.outcome import Confirmed, Failed, Unverified
 from ..protocols.tasks import TERMINAL, Pause, Reopen, Resume
 from ..tools.errors import ToolError
 from .events import Ended, Event
+from .letters import Letterbox
 from .people import Reply, Request
 from .plan_edits import Outline, PlanEdit
 from .reasoning.search import SearchRefused
@@ -56,6 +57,8 @@ class Running:
         self, run: Run, shown: asyncio.Queue[Event | None], close: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         self._run, self._shown, self._close = run, shown, close
+        self._letters = Letterbox(run.mind.journal, self)
+        self._letters.open()
         self._task = asyncio.create_task(self._to_the_end())
         self._task.add_done_callback(lambda _: shown.put_nowait(None))
 
@@ -171,5 +174,6 @@ class Running:
         except OUR_ERRORS as error:
             return Failed(error, cost=self._run.mind.budget.total(), run=self._run.run)
         finally:
+            self._letters.close()
             if self._close is not None:
                 await self._close()

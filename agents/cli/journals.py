@@ -31,6 +31,9 @@ KINDS = (
     "sitting",
     "plan",
     "plan_hash",
+    "outline",
+    "plan_edit",
+    "letter",
     "sync",
     "children",
     "spec",
@@ -70,15 +73,26 @@ class Found:
 
     Attributes:
         address: Of the database, where it lies in one; may hold a password, so it is never shown.
+        shown: The address without it.
     """
 
     path: Path
     info: RunInfo
     address: str = field(default="", repr=False)
+    shown: str = ""
 
     def open(self) -> Journal:
         """The journal, to look at it."""
         return Journal.open(self.address or self.path, readonly=True)
+
+    def open_to_write(self) -> Journal:
+        """The journal, to go on with the run or to add to it. Raises as `Journal.open` does."""
+        return Journal.open(self.address or self.path, create=False)
+
+    @property
+    def named(self) -> str:
+        """What the journal is called in messages and commands; without a password."""
+        return str(self.path) if not self.address else self.shown
 
     def status(self) -> str:
         """How the run stands; a run whose process is gone is `interrupted`, where that can be told."""
@@ -148,11 +162,11 @@ def find_run(named: str | None, run: str | None = None, folder: Path | str = RUN
                 raise each.reason
         raise JournalMissing(path)
     with Journal.open(address or path, readonly=True) as journal:
-        infos, path = journal.runs(), journal.path
+        infos, path, shown = journal.runs(), journal.path, journal.named
     chosen = [info for info in infos if run in (None, info.run)]
     if not chosen:
         raise UnknownRun(run or "", path, [info.run for info in infos])
-    return Found(path, chosen[-1], address)
+    return Found(path, chosen[-1], address, shown)
 
 
 def in_database(named: str) -> bool:

@@ -43,6 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_resume(commands)
     _add_answer(commands)
+    _add_act(commands)
+    _add_plan(commands)
     add_think(commands)
     _add_tasks(commands)
     _add_doctor(commands)
@@ -117,6 +119,48 @@ def _add_answer(commands: Any) -> None:
     parser.add_argument("request", nargs="?", metavar="REQUEST", help="its id; left out, all are listed")
     parser.add_argument("value", nargs="?", metavar="VALUE", help="JSON, or text as it is")
     parser.add_argument("--person", metavar="NAME", help="who answers (default: your user name)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_act(commands: Any) -> None:
+    about = "pause, go on with, cancel, take over or re-open tasks of a run that goes on"
+    example = "punchlist act .punchlist/run.db pause\n  punchlist act .punchlist/run.db cancel count --reason late"
+    parser = command(commands, "act", about, example, "people:act")
+    parser.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    acts = ("pause", "go-on", "cancel", "take-over", "reopen")
+    parser.add_argument("act", choices=acts, metavar="ACT", help=", ".join(acts))
+    parser.add_argument("task", nargs="?", default="", metavar="TASK", help="default: the whole run")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why; cancel and reopen want one")
+    parser.add_argument("--person", metavar="NAME", help="who acts (default: your user name)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_plan(commands: Any) -> None:
+    about = "see the plan of a run, and add, drop or change tasks that have not begun"
+    example = (
+        "punchlist plan run.db\n  punchlist plan run.db drop label --reason 'not needed'\n"
+        "  punchlist plan run.db add wrap --text 'Wrap the mugs.' --after count --like label"
+    )
+    parser = command(commands, "plan", about, example, "people:plan")
+    parser.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    parser.add_argument("edit", nargs="?", choices=("add", "drop", "change"), metavar="EDIT", help="add, drop, change")
+    parser.add_argument("task", nargs="?", metavar="TASK", help="its name in the plan")
+    parser.add_argument("--text", metavar="TEXT", help="what is to be done")
+    parser.add_argument(
+        "--input", action="append", metavar="NAME=TASK", help="a result that it gets; may be given several times"
+    )
+    parser.add_argument(
+        "--after", action="append", metavar="TASK", help="what must be confirmed before; several times"
+    )
+    parser.add_argument("--worker", metavar="NAME", help="who does it")
+    parser.add_argument("--like", metavar="TASK", help="a new task is held against the spec of this one")
+    parser.add_argument(
+        "--check", action="append", default=[], metavar="TEXT",
+        help="a sentence that the model must find true of a new task's result; several times",
+    )  # fmt: skip
+    parser.add_argument("--by-person", action="store_true", help="a person says whether a new task was done")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why")
+    parser.add_argument("--person", metavar="NAME", help="who edits (default: your user name)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
