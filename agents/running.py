@@ -68,6 +68,11 @@ class Running:
         return self._run.run
 
     @property
+    def journal(self) -> str:
+        """Where it is recorded; without a password."""
+        return self._run.mind.journal.named
+
+    @property
     def requests(self) -> tuple[Request, ...]:
         """What waits for a person."""
         return tuple(self._run.crew.desk.open.values())

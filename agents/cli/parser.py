@@ -53,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_journal(commands)
     _add_site(commands)
     _add_serve(commands)
+    _add_door(commands)
     return parser
 
 
@@ -329,3 +330,35 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument(
         "--max-queue", type=natural, default=512, metavar="N", help="requests that may wait (default 512)"
     )
+
+
+def _add_door(commands: Any) -> None:
+    about = "begin, follow and answer runs over HTTP until Ctrl-C"
+    example = (
+        "punchlist door --site http://127.0.0.1:8000\n"
+        "  punchlist door --program shelf.py:make_manager --plan fill=shelf.py:make_plan --port 8081"
+    )
+    parser = command(commands, "door", about, example, "doors:door")
+    parser.add_argument("--site", metavar="URL", help="where goals are done; the browser reaches nothing else")
+    parser.add_argument(
+        "--program", metavar="FILE.py:NAME", help="function that makes the manager of each run, or MODULE:NAME"
+    )
+    parser.add_argument(
+        "--plan", action="append", default=[], metavar="NAME=FILE.py:NAME",
+        help="function that makes a plan that may be begun by this name; may be given several times",
+    )  # fmt: skip
+    parser.add_argument("--model", metavar="M", help=MODEL)
+    parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")
+    parser.add_argument(
+        "--memory", metavar="DIR", default=".punchlist/memory",
+        help="where lessons are kept (default .punchlist/memory; 'none' keeps none)",
+    )  # fmt: skip
+    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address (default 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=port, default=8080, metavar="N", help="0 takes a free one (default 8080)"
+    )
+    parser.add_argument(
+        "--key", metavar="KEY",
+        help="what clients must send; better in the environment, as PUNCHLIST_DOOR_KEY; needed beyond loopback",
+    )  # fmt: skip
+    add_budget(parser)

@@ -141,8 +141,8 @@ def _perform(
     if shop is not None:
         shop.finished = False
     board = Board(goal)
-    with _memory(settings.memory) as memory:
-        manager = _manager(path, settings, model, memory)
+    with memory_in(settings.memory) as memory:
+        manager = manager_of(path, settings, model, memory)
         events = manager.stream(goal) if found is None else manager.resume(path, found.info.run)
         with _front(options, board, found) as front:
             outcome, error = asyncio.run(_follow(events, manager, model, front))
@@ -198,7 +198,7 @@ def _journal(named: str | None) -> Path:
 
 
 @contextlib.contextmanager
-def _memory(folder: str | None) -> Any:
+def memory_in(folder: str | None) -> Any:
     """The memory in a folder, closed afterwards; None for none."""
     if folder is None:
         yield None
@@ -209,8 +209,20 @@ def _memory(folder: str | None) -> Any:
         yield memory
 
 
-def _manager(path: Path, settings: Settings, model: Model, memory: Memory | None) -> Manager:
-    """A manager whose workers share one browser that reaches the site and nothing else."""
+def manager_of(
+    path: Path | str | None,
+    settings: Settings,
+    model: Model,
+    memory: Memory | None,
+    *,
+    patient: bool = False,
+) -> Manager:
+    """A manager whose workers share one browser that reaches the site and nothing else.
+
+    Args:
+        path: The journal; None: a new one for each run.
+        patient: See `Manager`.
+    """
     from ...tools.browser import Browser
     from ..worker import Worker
 
@@ -220,8 +232,8 @@ def _manager(path: Path, settings: Settings, model: Model, memory: Memory | None
         for number in range(1, settings.workers + 1)
     ]
     return Manager(
-        model, workers, memory=memory, journal=path, redos=settings.redos, tokens=settings.tokens,
-        seconds=settings.seconds, strategy=settings.strategy, extra={"command": asdict(settings)},
+        model, workers, memory=memory, journal=path, patient=patient, redos=settings.redos,
+        tokens=settings.tokens, seconds=settings.seconds, strategy=settings.strategy, extra={"command": asdict(settings)},
     )  # fmt: skip
 
 
