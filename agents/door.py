@@ -183,8 +183,6 @@ class Door:
         Raises:
             OSError: The port cannot be opened.
         """
-        from ..core_model.serving.running import listen
-
         asyncio.run(self._serve(opened or listen(host, port), on_ready))
 
     async def _serve(self, opened: socket.socket, on_ready: Callable[[str], None]) -> None:
@@ -345,6 +343,15 @@ class Door:
             told = f"There is no run {request.path_params['run']!r} in this process, or no longer"
             raise Refused(404, f"{told}: the last {self._ended_kept} that ended are kept, all are in journals.")
         return run
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a port; 0 takes a free one.
+
+    Raises:
+        OSError: It is in use, or may not be opened.
+    """
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 async def _no_way(request: Request, error: Exception) -> Response:

@@ -59,7 +59,7 @@ def opened_port(host: str, port: int) -> socket.socket:
     Raises:
         SettingsError: It cannot be opened.
     """
-    from ...core_model.serving.running import listen
+    from ..door import listen
 
     try:
         return listen(host, port)
