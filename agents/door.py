@@ -341,7 +341,9 @@ class Door:
         run = self._runs.get(request.path_params["run"])
         if run is None:
             told = f"There is no run {request.path_params['run']!r} in this process, or no longer"
-            raise Refused(404, f"{told}: the last {self._ended_kept} that ended are kept, all are in journals.")
+            raise Refused(
+                404, f"{told}: the last {self._ended_kept} that ended are kept, all are in journals."
+            )
         return run
 
 

@@ -47,7 +47,9 @@ class LetterUnread(Exception):
     """The process at the run did not say in time what came of a letter: it hangs, or was just ending."""
 
     def __init__(self, path: Path, *, taken: bool) -> None:
-        told = "took it up and did not say what came of it" if taken else "did not take it up: nothing was done"
+        told = (
+            "took it up and did not say what came of it" if taken else "did not take it up: nothing was done"
+        )
         super().__init__(
             f"The process that writes {str(path)!r} {told}, within {PATIENCE:g} s. "
             "Look at the run with `punchlist journal show`, and try again."

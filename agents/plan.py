@@ -17,11 +17,13 @@ import copy
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
+from ..core_model.pricing import amount
 from ..protocols.messages import canonical_json
 from ..protocols.spec import Check, Criterion, Judge, Schema, Spec
 from .jobs import Job, Join, Results, Work
@@ -80,6 +82,7 @@ class _Told:
     attempts: int | None
     tokens: int | None
     seconds: float | None
+    money: Decimal | None = None
 
     def job(self) -> Job:
         """The task as a run has it.
@@ -94,7 +97,7 @@ class _Told:
         return Job(
             self.name, title, self.name, tuple(needed), making, needs="", worker=self.worker,
             skills=self.skills, locks=self.locks, attempts=self.attempts, tokens=self.tokens,
-            seconds=self.seconds, spec=stated.hash,
+            seconds=self.seconds, spec=stated.hash, money=self.money,
         )  # fmt: skip
 
 
@@ -138,6 +141,7 @@ class Plan:
         attempts: int | None = None,
         tokens: int | None = None,
         seconds: float | None = None,
+        money: Decimal | int | str | None = None,
     ) -> Node:
         """Add a task.
 
@@ -155,6 +159,7 @@ class Plan:
             attempts: At most so many that may come to nothing; None: as many as the manager allows.
             tokens: Budget of model tokens of this task, taken out of that of the run; None: all that is left.
             seconds: Deadline of an attempt; one that takes longer has failed.
+            money: What its models and tools may cost, taken out of what the run's may; None: all that is left.
 
         Raises:
             PlanError: The name is taken or malformed, a node is of another plan, or an input is of another
@@ -173,7 +178,7 @@ class Plan:
         told = _Told(
             name, text, tuple(spec), output, {key: (node.id, node.output) for key, node in given.items()},
             tuple(node.id for node in after), worker, frozenset(skills), tuple(sorted(set(locks))),
-            attempts, tokens, seconds,
+            attempts, tokens, seconds, _sum_of(name, money),
         )  # fmt: skip
         return self._add_task(told)
 
@@ -311,6 +316,13 @@ def _stated(name: str, text: Text, output: type[BaseModel] | None, spec: Sequenc
         return Spec(criteria)
     except ValueError as error:
         raise PlanError(name, f"has a spec that is none: {error}", "Name criteria apart.") from error
+
+
+def _sum_of(name: str, money: Decimal | int | str | None) -> Decimal | None:
+    try:
+        return None if money is None else amount(money)
+    except ValueError as error:
+        raise PlanError(name, f"has a budget of money that is none: {error}", "Mend it.") from error
 
 
 def _left_to_a_person(result: JsonValue) -> bool:

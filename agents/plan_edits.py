@@ -246,7 +246,10 @@ def recorded_edits(journal: Journal, run: str, prefix: str = "") -> Iterable[Pla
 
 def record_edit(journal: Journal, run: str, edit: PlanEdit, person: str, prefix: str = "") -> None:
     """Put an edit on record as a person's; the row says when."""
-    body: dict[str, JsonValue] = {"edit": edit.model_dump(mode="json", exclude_defaults=True), "person": person}
+    body: dict[str, JsonValue] = {
+        "edit": edit.model_dump(mode="json", exclude_defaults=True),
+        "person": person,
+    }
     journal.append(PLAN_EDIT, body, run=run, task=prefix, key=edit.task)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from ..protocols.tasks import TERMINAL, Child
 from ..tools.permissions import Policy
 from . import roles
 from .agent import Agent, NothingToWorkWith
-from .budget import BudgetExhausted, used
+from .budget import BudgetExhausted, MoneyOverdrawn, used
 from .events import Event, Planned
 from .families import jobs_of, think_job
 from .jobs import Job, Join
@@ -147,6 +148,7 @@ class Run:
         self.board = board = Board(parts, journal, self.run, self.call_off, prefix)
         jobs = board.jobs
         if talk is not None:
+            self._refuse_overdrawn(jobs)
             await talk.adopt([Child(f"{self.run}.{prefix}{job.id}", self._promised(job)) for job in jobs])
         self._show_plan(jobs)
         try:
@@ -160,6 +162,24 @@ class Run:
         prefix = self.crew.within.prefix
         titles = {f"{prefix}{job.id}": job.title for job in jobs}
         self.crew.show(Planned(titles, {f"{prefix}{job.id}": job.after for job in jobs}))
+
+    def _refuse_overdrawn(self, jobs: Sequence[Job]) -> None:
+        """Refuse to promise subtasks more money than the task above has left.
+
+        Raises:
+            MoneyOverdrawn: Together they are promised more.
+        """
+        budget = self.mind.budget
+        promised = sum((self._money_promised(job) for job in jobs), Decimal(0))
+        if promised and not budget.affords(promised):
+            left = (budget.money or Decimal(0)) - budget.cost.money
+            raise MoneyOverdrawn(self.crew.within.parent, promised, left)
+
+    def _money_promised(self, job: Job) -> Decimal:
+        name = f"{self.crew.within.prefix}{job.id}"
+        if job.money is None or name not in self._recorded:
+            return job.money or Decimal(0)
+        return max(Decimal(0), job.money - used(self.mind.journal, self.run, name).money)
 
     def _promised(self, job: Job) -> int:
         """Tokens that are set aside for a job: its budget, less what it used in a process before this one."""

@@ -56,9 +56,10 @@ def _serve_site(options: argparse.Namespace, key: str | None) -> int:
     find_browser()
     memory = None if options.memory == "none" else str(Path(options.memory).expanduser().absolute())
     settings = Settings(
-        options.site, options.model, options.workers, memory, tokens=options.tokens, seconds=options.seconds
-    )
-    model = open_model(options.open_model, settings.model, quiet=False)
+        options.site, options.model, options.workers, memory, tokens=options.tokens, seconds=options.seconds,
+        money=options.money, price=options.price,
+    )  # fmt: skip
+    model = open_model(options.open_model, settings.model, quiet=False, price=settings.price)
     with memory_in(memory) as kept:
         return _serve(options, key, lambda: manager_of(None, settings, model, kept, patient=True), {})
 
@@ -78,9 +79,7 @@ def _serve(
 
         def ready(url: str) -> None:
             print(f"The door is open at {url} until Ctrl-C.", flush=True)
-            print(
-                f"Try: curl {url}/runs{proof} -H 'Content-Type: application/json' -d '{begin}'", flush=True
-            )
+            print(f"Try: curl {url}/runs{proof} -H 'Content-Type: application/json' -d '{begin}'", flush=True)
 
         made.serve(on_ready=ready, opened=opened)
     left = [each.journal for each in made.unfinished]

@@ -125,7 +125,9 @@ def _add_answer(commands: Any) -> None:
 
 def _add_act(commands: Any) -> None:
     about = "pause, go on with, cancel, take over or re-open tasks of a run that goes on"
-    example = "punchlist act .punchlist/run.db pause\n  punchlist act .punchlist/run.db cancel count --reason late"
+    example = (
+        "punchlist act .punchlist/run.db pause\n  punchlist act .punchlist/run.db cancel count --reason late"
+    )
     parser = command(commands, "act", about, example, "people:act")
     parser.add_argument("file", metavar="FILE", help="the journal, or a run id")
     acts = ("pause", "go-on", "cancel", "take-over", "reopen")
@@ -144,11 +146,16 @@ def _add_plan(commands: Any) -> None:
     )
     parser = command(commands, "plan", about, example, "people:plan")
     parser.add_argument("file", metavar="FILE", help="the journal, or a run id")
-    parser.add_argument("edit", nargs="?", choices=("add", "drop", "change"), metavar="EDIT", help="add, drop, change")
+    parser.add_argument(
+        "edit", nargs="?", choices=("add", "drop", "change"), metavar="EDIT", help="add, drop, change"
+    )
     parser.add_argument("task", nargs="?", metavar="TASK", help="its name in the plan")
     parser.add_argument("--text", metavar="TEXT", help="what is to be done")
     parser.add_argument(
-        "--input", action="append", metavar="NAME=TASK", help="a result that it gets; may be given several times"
+        "--input",
+        action="append",
+        metavar="NAME=TASK",
+        help="a result that it gets; may be given several times",
     )
     parser.add_argument(
         "--after", action="append", metavar="TASK", help="what must be confirmed before; several times"
@@ -339,9 +346,13 @@ def _add_door(commands: Any) -> None:
         "  punchlist door --program shelf.py:make_manager --plan fill=shelf.py:make_plan --port 8081"
     )
     parser = command(commands, "door", about, example, "doors:door")
-    parser.add_argument("--site", metavar="URL", help="where goals are done; the browser reaches nothing else")
     parser.add_argument(
-        "--program", metavar="FILE.py:NAME", help="function that makes the manager of each run, or MODULE:NAME"
+        "--site", metavar="URL", help="where goals are done; the browser reaches nothing else"
+    )
+    parser.add_argument(
+        "--program",
+        metavar="FILE.py:NAME",
+        help="function that makes the manager of each run, or MODULE:NAME",
     )
     parser.add_argument(
         "--plan", action="append", default=[], metavar="NAME=FILE.py:NAME",

@@ -13,7 +13,6 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from ...protocols.errors import RunLocked
-from ...protocols.journal import Journal
 from ..letters import Letter, letter_to, send
 from ..people import Desk, Reply, Request, waiting
 from ..plan_edits import (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...protocols.outcome import Confirmed, Failed, Unverified
-from ..events import plain
+from ..events import money_text, plain
 from .board import Board, count, punch_line
 from .edge import DONE, FAILED, INTERRUPTED, UNVERIFIED, USAGE, describe_error, sentence_for
 
@@ -74,7 +74,7 @@ class Ending:
         if outcome is not None:
             body |= {
                 "punch_list": [asdict(item) for item in outcome.punch_list],
-                "cost": asdict(outcome.cost),
+                "cost": plain(outcome.cost),
             }
         body |= {"recalled": self.board.recalled, "learned": self.board.learned}
         body |= {"run": self.board.run, "journal": str(self.journal)}
@@ -159,6 +159,7 @@ class Ending:
             count(cost.tool_calls, "tool call"),
             count(self.board.redos, "redo"),
             f"{cost.seconds:.1f} s",
+            *([f"{money_text(cost.money)} of money"] if cost.money else []),
         ]
         return [f"Cost     {', '.join(parts)}"]
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 CLOSING_SECONDS = 15.0
 """How long browser and model may take to end before the process goes on without them."""
 
+OF_A_SITTING = ("site", "model", "tokens", "seconds", "money", "price")
+"""Settings that a run may be resumed with other values of."""
+
 BEAT = 0.2
 """Seconds between two pictures of the live view."""
 
@@ -60,6 +63,8 @@ class Settings:
     seconds: float | None = None
     demo: str | None = None
     strategy: str | None = None
+    money: str | None = None
+    price: str | None = None
 
     @classmethod
     def recorded(cls, found: Found) -> Settings:
@@ -83,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     memory = None if options.memory == "none" else str(Path(options.memory).expanduser().absolute())
     settings = Settings(
         options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds,
-        strategy=options.strategy,
+        strategy=options.strategy, money=options.money, price=options.price,
     )  # fmt: skip
     if settings.strategy is not None:
         strategy_named(settings.strategy)  # refuses an unknown one before anything is started
@@ -114,7 +119,7 @@ def resume(options: argparse.Namespace) -> int:
     with Journal.open(found.path, create=False):
         pass  # refuses a journal that another process writes, before anything is started
     settings = Settings.recorded(found)
-    given = {name: getattr(options, name) for name in ("site", "model", "tokens", "seconds")}
+    given = {name: getattr(options, name) for name in OF_A_SITTING}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     if settings.demo is not None and options.site is None:
         with DemoShop.again(Path(settings.demo), settings.site) as shop:
@@ -136,7 +141,9 @@ def _perform(
     if options.picture:
         _check_picture(Path(options.picture))
     machine = options.json or options.events
-    model = open_model(options.open_model, settings.model, quiet=machine or options.quiet)
+    model = open_model(
+        options.open_model, settings.model, quiet=machine or options.quiet, price=settings.price
+    )
     path = found.path if found is not None else _journal(getattr(options, "journal", None))
     if shop is not None:
         shop.finished = False
@@ -233,7 +240,7 @@ def manager_of(
     ]
     return Manager(
         model, workers, memory=memory, journal=path, patient=patient, redos=settings.redos,
-        tokens=settings.tokens, seconds=settings.seconds, strategy=settings.strategy, extra={"command": asdict(settings)},
+        tokens=settings.tokens, seconds=settings.seconds, money=settings.money, strategy=settings.strategy, extra={"command": asdict(settings)},
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from ...core_model.pricing import amount
 from ...protocols.journal import Journal
 from ...protocols.messages import new_id
 from ..budget import Budget
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 BEAT = 0.2
 """Seconds between two pictures of the live view."""
 
+LIMITS = ("tokens", "seconds", "calls", "money", "price")
+"""Settings that a run may be resumed with other values of."""
+
 COMMAND = "think"
 """Name of these settings in a journal."""
 
@@ -56,6 +60,8 @@ class Thought:
     tokens: int | None = None
     seconds: float | None = None
     calls: int | None = None
+    money: str | None = None
+    price: str | None = None
 
     @classmethod
     def recorded(cls, found: Found) -> Thought:
@@ -82,11 +88,16 @@ def think_about(options: argparse.Namespace) -> int:
         return _resume(options)
     settings = _settings(options)
     strategy = _strategy(settings)
-    model = open_model(options.open_model, settings.model, quiet=options.json or options.quiet)
+    model = _opened(options, settings)
     path = new_journal() if options.journal is None else Path(options.journal)
     with Journal.open(path) as journal:
         journal.begin(new_id(), settings.question, {COMMAND: cast("Any", asdict(settings))})
     return _perform(options, settings, strategy, model, path)
+
+
+def _opened(options: argparse.Namespace, settings: Thought) -> Model:
+    quiet = options.json or options.quiet
+    return open_model(options.open_model, settings.model, quiet=quiet, price=settings.price)
 
 
 def _settings(options: argparse.Namespace) -> Thought:
@@ -100,7 +111,7 @@ def _settings(options: argparse.Namespace) -> Thought:
     usual = "chain-of-thought" if options.game24 is None else "tree-of-thoughts"
     return Thought(
         question.strip(), options.strategy or usual, options.model, options.game24, options.seed or 0,
-        options.tokens, options.seconds, options.calls,
+        options.tokens, options.seconds, options.calls, options.money, options.price,
     )  # fmt: skip
 
 
@@ -135,10 +146,10 @@ def resume_found(options: argparse.Namespace, found: Found) -> int:
                 f"{str(found.path)!r} holds later runs; only the last can be resumed. Begin this one anew."
             )
         journal.set_status(found.info.run, "running")
-    limits = {name: getattr(options, name, None) for name in ("tokens", "seconds", "calls")}
+    limits = {name: getattr(options, name, None) for name in LIMITS}
     settings = replace(settings, **{name: value for name, value in limits.items() if value is not None})
     strategy = _strategy(settings)
-    model = open_model(options.open_model, settings.model, quiet=options.json or options.quiet)
+    model = _opened(options, settings)
     return _perform(options, settings, strategy, model, found.path)
 
 
@@ -224,7 +235,10 @@ async def _follow(
         task = Task(settings.question)
     else:
         task = Task(settings.question, problem=game_of(settings.game24))
-    budget = Budget(tokens=settings.tokens, model_calls=settings.calls, seconds=settings.seconds)
+    budget = Budget(
+        tokens=settings.tokens, model_calls=settings.calls, seconds=settings.seconds,
+        money=None if settings.money is None else amount(settings.money),
+    )  # fmt: skip
     beating = asyncio.create_task(_beat(front))
     try:
         return await think(

@@ -110,9 +110,10 @@ class Driver:
         self.drive.rebuild(recorded, self.lane, crew.journal.path)
         within.routes[state.task] = self
         self.mind = crew.mind
-        if job.tokens is not None:
+        if job.tokens is not None or job.money is not None:
             cost = used(crew.journal, crew.run, self.id) if recorded else Cost()
-            self.mind = replace(crew.mind, budget=Part(tokens=job.tokens, cost=cost, whole=crew.mind.budget))
+            part = Part(tokens=job.tokens, money=job.money, cost=cost, whole=crew.mind.budget)
+            self.mind = replace(crew.mind, budget=part)
         self._people = Consulting(crew.desk, self.drive, self.offer, self.mind.budget)
 
     @property
@@ -391,7 +392,7 @@ class Driver:
     async def _order(self, effect: Decide) -> None:
         """The first order, or a redo with plan, context and feedback."""
         drive = self.drive
-        if isinstance(self.mind.budget, Part):
+        if self.job.tokens is not None:
             await self._feed(Tick(now=time.time(), spent=self.mind.budget.cost.tokens))
             if drive.state.status in TERMINAL:
                 return

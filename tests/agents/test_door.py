@@ -167,13 +167,24 @@ async def test_a_plan_is_seen_and_edited(door):
     before = (await door.get(f"/runs/{run}/plan")).json()
     done = await door.post(
         f"/runs/{run}/plan",
-        json={"edit": "add", "task": "hang", "text": "hang", "like": "paint", "after": ["paint"], "person": "ada"},
+        json={
+            "edit": "add",
+            "task": "hang",
+            "text": "hang",
+            "like": "paint",
+            "after": ["paint"],
+            "person": "ada",
+        },
     )
     begun = await door.post(f"/runs/{run}/plan", json={"edit": "drop", "task": "buy"})
     unknown = await door.post(f"/runs/{run}/plan", json={"edit": "drop", "task": "wax"})
     malformed = await door.post(f"/runs/{run}/plan", json={"edit": "burn", "task": "buy"})
 
-    assert list(before["parts"]) == ["buy", "paint"] and list(done.json()["parts"]) == ["buy", "paint", "hang"]
+    assert list(before["parts"]) == ["buy", "paint"] and list(done.json()["parts"]) == [
+        "buy",
+        "paint",
+        "hang",
+    ]
     assert [each.status_code for each in (done, begun, unknown, malformed)] == [200, 409, 404, 422]
     assert "has begun" in begun.json()["error"] and "edit:" in malformed.json()["error"]
 
@@ -189,7 +200,9 @@ async def test_runs_that_ended_long_ago_are_let_go_and_their_journals_stay(tmp_p
     numbers = iter(range(100))
 
     def make():
-        return Manager(None, [FunctionWorker("worker", lambda brief: "done")], journal=tmp_path / f"{next(numbers)}.db")
+        return Manager(
+            None, [FunctionWorker("worker", lambda brief: "done")], journal=tmp_path / f"{next(numbers)}.db"
+        )
 
     def buying():
         plan = Plan()

@@ -50,7 +50,7 @@ async def test_a_question_is_answered_from_another_process(running, path, capsys
 
     outcome = await asyncio.wait_for(running.outcome(), 5)
     assert (code, outcome.result) == (0, {"paint": "green", "dry": "dry"})
-    assert capsys.readouterr().out == "Recorded as ada's: \"green\". The run goes on.\n"
+    assert capsys.readouterr().out == 'Recorded as ada\'s: "green". The run goes on.\n'
 
 
 async def test_the_plan_is_edited_from_another_process_and_it_is_on_record(running, path, capsys):

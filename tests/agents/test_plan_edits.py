@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
-from .doubles import FINE, worker
 from pydantic import BaseModel
 
 from punchlist.agents import Manager, Plan, PlanEdit
 from punchlist.agents.plan_edits import EditRefused, edit_recorded, recorded_outline
 from punchlist.protocols import Confirmed, Unverified
 from punchlist.protocols.journal import Journal
+
+from .doubles import FINE, worker
 
 
 class Count(BaseModel):
@@ -60,9 +61,7 @@ async def test_a_task_is_added_and_done_with_the_others(begin):
     running, gate = await begin()
 
     running.edit(PlanEdit(edit="add", task="wrap", text="wrap", after=("first",), like="last"), "ada")
-    running.edit(
-        PlanEdit(edit="add", task="note", inputs={"x": "wrap"}, like="then", worker="other"), "ada"
-    )
+    running.edit(PlanEdit(edit="add", task="note", inputs={"x": "wrap"}, like="then", worker="other"), "ada")
 
     outcome = await end(running, gate)
     assert isinstance(outcome, Confirmed)

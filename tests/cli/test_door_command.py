@@ -28,7 +28,15 @@ def make_plan():
 @pytest.fixture
 def door(tmp_path):
     (tmp_path / "painting.py").write_text(PROGRAM)
-    words = ["door", "--program", "painting.py:make_manager", "--plan", "paint=painting.py:make_plan", "--port", "0"]
+    words = [
+        "door",
+        "--program",
+        "painting.py:make_manager",
+        "--plan",
+        "paint=painting.py:make_plan",
+        "--port",
+        "0",
+    ]
     with subprocess.Popen(
         [sys.executable, "-m", "punchlist.agents.cli", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
