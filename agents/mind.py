@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 from collections import Counter
@@ -140,13 +141,32 @@ class Mind:
     async def _promised(
         self, messages: Sequence[Message], grammar: Grammar | None, wanted: int
     ) -> AsyncGenerator[int]:
-        """Set aside what a call may come to; gives its `max_tokens`. See `Budget.hold`."""
-        if not self.budget.limited:
-            yield wanted
+        """Set aside what a call may come to, and end it with the run's time; gives its `max_tokens`.
+
+        A model in this process stops at its next decode step. See `Budget.hold`.
+        """
+        async with self._in_time():
+            if not self.budget.limited:
+                yield wanted
+                return
+            bound = bound_of(self.model, messages, grammar)
+            async with self.budget.hold(bound, wanted, self._price()) as most:
+                yield most
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncGenerator[None]:
+        left = self.budget.left()
+        if left is None:
+            yield
             return
-        bound = bound_of(self.model, messages, grammar)
-        async with self.budget.hold(bound, wanted, self._price()) as most:
-            yield most
+        clock = asyncio.timeout(left)
+        try:
+            async with clock:
+                yield
+        except TimeoutError:
+            if clock.expired():
+                self.budget.check()  # names the limit
+            raise
 
     def _price(self) -> Price:
         """What the model costs.
