@@ -83,11 +83,16 @@ class Found:
 
     def open(self) -> Journal:
         """The journal, to look at it."""
-        return Journal.open(self.address or self.path, readonly=True)
+        return Journal.open(self.place, readonly=True)
 
     def open_to_write(self) -> Journal:
         """The journal, to go on with the run or to add to it. Raises as `Journal.open` does."""
-        return Journal.open(self.address or self.path, create=False)
+        return Journal.open(self.place, create=False)
+
+    @property
+    def place(self) -> str:
+        """What opens the journal: file or address, with its password."""
+        return self.address or str(self.path)
 
     @property
     def named(self) -> str:
@@ -198,10 +203,21 @@ def runs_in(folder: Path | str) -> tuple[list[Found], list[Unreadable]]:
     return sorted(found, key=lambda each: each.info.began, reverse=True), unreadable
 
 
-def recorded_events(path: Path, run: str) -> Iterator[Event]:
+def runs_of(address: str) -> tuple[list[Found], list[Unreadable]]:
+    """Every run of a database, newest first.
+
+    Raises:
+        JournalError: It cannot be read.
+    """
+    with Journal.open(address, readonly=True) as journal:
+        found = [Found(journal.path, info, address, journal.named) for info in journal.runs()]
+    return found[::-1], []
+
+
+def recorded_events(place: Path | str, run: str) -> Iterator[Event]:
     """The messages of a run as the events they were shown as."""
     titles: dict[str, str] = {}
-    with Journal.open(path, readonly=True) as journal:
+    with Journal.open(place, readonly=True) as journal:
         for row in journal.rows(run, kinds=("envelope",)):
             envelope = _envelope(row)
             if envelope is None:
@@ -214,7 +230,7 @@ def recorded_events(path: Path, run: str) -> Iterator[Event]:
 def list_journals(options: argparse.Namespace) -> int:
     """`punchlist journal list`."""
     folder: str = options.folder
-    found, unreadable = runs_in(folder)
+    found, unreadable = runs_of(folder) if in_database(folder) else runs_in(folder)
     if options.json:
         body = {
             "runs": [asdict(each.info) | _place(each) for each in found],
@@ -226,14 +242,14 @@ def list_journals(options: argparse.Namespace) -> int:
         print(f"No journal in {folder!r}. `punchlist run` makes one.")
     for each in found:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.info.began))
-        print(f"{began}  {each.status():<11}  {each.path}  {clip(each.info.goal, 80)}")
+        print(f"{began}  {each.status():<11}  {each.named}  {clip(each.info.goal, 80)}")
     for each in unreadable:
         print(f"{'':16}  {'unreadable':<11}  {each.path}  {each.sentence()}")
     return DONE
 
 
 def _place(found: Found) -> dict[str, Any]:
-    return {"journal": str(found.path), "status": found.status()}
+    return {"journal": found.named, "status": found.status()}
 
 
 def show_journal(options: argparse.Namespace) -> int:

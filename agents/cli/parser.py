@@ -78,7 +78,9 @@ def _add_run(commands: Any) -> None:
     add_strategy(parser)
     parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")
     parser.add_argument(
-        "--journal", metavar="FILE", help="where to record the run (default: a new file under .punchlist/)"
+        "--journal",
+        metavar="FILE",
+        help="where to record the run: a file or postgresql:// address (default: new under .punchlist/)",
     )
     parser.add_argument(
         "--memory",
@@ -104,8 +106,9 @@ def _add_resume(commands: Any) -> None:
         "run",
         nargs="?",
         metavar="RUN",
-        help="journal file or run id (default: the last one that is unfinished)",
+        help="journal, postgresql:// address or run id (default: the last file that is unfinished)",
     )
+    parser.add_argument("--run", dest="which", metavar="RUN", help="which run of it (default: the last)")
     parser.add_argument("--site", metavar="URL", help="where the site is now (default: as recorded)")
     parser.add_argument("--model", metavar="M", help="another model (default: as recorded)")
     add_budget(parser)
@@ -116,11 +119,16 @@ def _add_answer(commands: Any) -> None:
     about = "see what runs wait for, and answer it"
     example = "punchlist answer .punchlist/run.db\n  punchlist answer .punchlist/run.db count.3f2a yes"
     parser = command(commands, "answer", about, example, "people:answer")
-    parser.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    _add_which(parser)
     parser.add_argument("request", nargs="?", metavar="REQUEST", help="its id; left out, all are listed")
     parser.add_argument("value", nargs="?", metavar="VALUE", help="JSON, or text as it is")
     parser.add_argument("--person", metavar="NAME", help="who answers (default: your user name)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_which(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the journal, postgresql:// address, or a run id")
+    parser.add_argument("--run", dest="which", metavar="RUN", help="which run of it (default: the last)")
 
 
 def _add_act(commands: Any) -> None:
@@ -129,7 +137,7 @@ def _add_act(commands: Any) -> None:
         "punchlist act .punchlist/run.db pause\n  punchlist act .punchlist/run.db cancel count --reason late"
     )
     parser = command(commands, "act", about, example, "people:act")
-    parser.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    _add_which(parser)
     acts = ("pause", "go-on", "cancel", "take-over", "reopen")
     parser.add_argument("act", choices=acts, metavar="ACT", help=", ".join(acts))
     parser.add_argument("task", nargs="?", default="", metavar="TASK", help="default: the whole run")
@@ -145,7 +153,7 @@ def _add_plan(commands: Any) -> None:
         "  punchlist plan run.db add wrap --text 'Wrap the mugs.' --after count --like label"
     )
     parser = command(commands, "plan", about, example, "people:plan")
-    parser.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    _add_which(parser)
     parser.add_argument(
         "edit", nargs="?", choices=("add", "drop", "change"), metavar="EDIT", help="add, drop, change"
     )
@@ -274,11 +282,11 @@ def _add_journal(commands: Any) -> None:
     listing = command(
         inner, "list", "list runs, newest first", "punchlist journal list", "journals:list_journals"
     )
-    listing.add_argument("folder", nargs="?", default=".punchlist", metavar="DIR", help="default .punchlist")
+    listing.add_argument("folder", nargs="?", default=".punchlist", metavar="DIR", help="or postgresql:// address (default .punchlist)")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
     example = "punchlist journal show .punchlist/2027-05-03-101500.db --kinds envelope,decision"
     show = command(inner, "show", "print a run as it was recorded", example, "journals:show_journal")
-    show.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    show.add_argument("file", metavar="FILE", help="the journal, postgresql:// address, or a run id")
     show.add_argument("--run", metavar="RUN", help="which run of the file (default: the last)")
     show.add_argument("--kinds", metavar="A,B", help="only rows of these kinds, e.g. envelope,intent,outcome")
     show.add_argument("--json", action="store_true", help="print rows as JSON lines")

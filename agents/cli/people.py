@@ -29,7 +29,7 @@ from .journals import Found, find_run
 
 def answer(options: argparse.Namespace) -> int:
     """List what waits for a person, or record a reply."""
-    found = find_run(options.file)
+    found = find_run(options.file, options.which)
     if options.request is None:
         with found.open() as journal:
             _show(waiting(journal, found.info.run), found.named, as_json=options.json)
@@ -62,7 +62,7 @@ def _replied(found: Found, request: str, reply: Reply) -> Reply:
 
 def act(options: argparse.Namespace) -> int:
     """Pause, go on with, cancel, take over or re-open tasks of a run that goes on."""
-    found = find_run(options.file)
+    found = find_run(options.file, options.which)
     person = options.person or getuser()
     told = {"task": options.task, "reason": options.reason}
     letter = letter_to(found.info.run, person, options.act, **told)
@@ -79,7 +79,7 @@ def act(options: argparse.Namespace) -> int:
 
 def plan(options: argparse.Namespace) -> int:
     """Show the plan of a run, or edit it."""
-    found = find_run(options.file)
+    found = find_run(options.file, options.which)
     if options.edit is None:
         with found.open() as journal:
             outline = recorded_outline(journal, found.info.run)

@@ -34,7 +34,7 @@ class Ending:
     """
 
     board: Board
-    journal: Path
+    journal: str
     outcome: Outcome | None = None
     error: Exception | None = None
     judged: dict[str, Any] | None = None
@@ -77,7 +77,7 @@ class Ending:
                 "cost": plain(outcome.cost),
             }
         body |= {"recalled": self.board.recalled, "learned": self.board.learned}
-        body |= {"run": self.board.run, "journal": str(self.journal)}
+        body |= {"run": self.board.run, "journal": self.journal}
         return body | ({"judged": self.judged} if self.judged else {})
 
     def lines(self) -> list[str]:
@@ -164,7 +164,7 @@ class Ending:
         return [f"Cost     {', '.join(parts)}"]
 
     def _next(self) -> list[str]:
-        path = shlex.quote(str(self.journal))
+        path = shlex.quote(self.journal)
         commands = [f"punchlist journal report {path}", f"punchlist journal show {path}"]
         return [*commands, f"punchlist resume {path}"] if self.resumable else commands
 

@@ -29,7 +29,7 @@ from ..reasoning.trace import TraceEvent
 from . import edge
 from .edge import SettingsError
 from .games import game_of, game_question, game_strategy
-from .journals import Found, find_run, new_journal
+from .journals import Found, find_run, in_database, new_journal
 from .live import fits
 from .opening import open_model
 from .thought_rows import event_line, one_line
@@ -73,7 +73,7 @@ class Thought:
         body = found.info.settings.get(COMMAND)
         if not isinstance(body, dict):
             raise SettingsError(
-                f"The last run of {str(found.path)!r} was not made by `punchlist think`. "
+                f"The last run of {found.named!r} was not made by `punchlist think`. "
                 "Go on with runs of `punchlist run` by `punchlist resume`."
             )
         known = {field.name for field in fields(cls)}
@@ -89,6 +89,7 @@ def think_about(options: argparse.Namespace) -> int:
     settings = _settings(options)
     strategy = _strategy(settings)
     model = _opened(options, settings)
+    _refuse_database(options.journal or "")
     path = new_journal() if options.journal is None else Path(options.journal)
     with Journal.open(path) as journal:
         journal.begin(new_id(), settings.question, {COMMAND: cast("Any", asdict(settings))})
@@ -98,6 +99,11 @@ def think_about(options: argparse.Namespace) -> int:
 def _opened(options: argparse.Namespace, settings: Thought) -> Model:
     quiet = options.json or options.quiet
     return open_model(options.open_model, settings.model, quiet=quiet, price=settings.price)
+
+
+def _refuse_database(named: str) -> None:
+    if in_database(named):
+        raise SettingsError("`punchlist think` keeps its journal in a file; name one, or leave out the address.")
 
 
 def _settings(options: argparse.Namespace) -> Thought:
@@ -139,11 +145,12 @@ def _resume(options: argparse.Namespace) -> int:
 
 def resume_found(options: argparse.Namespace, found: Found) -> int:
     """Go on with a run of `punchlist think`; limits that are given replace those it was begun with."""
+    _refuse_database(found.address)
     settings = Thought.recorded(found)
-    with Journal.open(found.path, create=False) as journal:  # refuses one that another process writes
+    with found.open_to_write() as journal:  # refuses one that another process writes
         if journal.runs()[-1].run != found.info.run:
             raise SettingsError(
-                f"{str(found.path)!r} holds later runs; only the last can be resumed. Begin this one anew."
+                f"{found.named!r} holds later runs; only the last can be resumed. Begin this one anew."
             )
         journal.set_status(found.info.run, "running")
     limits = {name: getattr(options, name, None) for name in LIMITS}
