@@ -39,6 +39,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..protocols.errors import JournalError, ProtocolViolation
 from .events import Ended, event_as_json, plain
+from .people import RequestWithdrawn
 from .plan_edits import EditRefused, parsed_edit
 from .running import Running, UnknownTask
 
@@ -294,6 +295,8 @@ class Door:
         name = request.path_params["request"]
         try:
             run.running.reply(name, body["value"], _words(body, "person") or "person")
+        except RequestWithdrawn as error:
+            raise Refused(409, str(error)) from error
         except KeyError as error:
             known = ", ".join(each.id for each in run.running.requests) or "nothing"
             raise Refused(404, f"Nothing was asked under {name!r}. Waiting: {known}.") from error

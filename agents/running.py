@@ -105,6 +105,7 @@ class Running:
 
         Raises:
             KeyError: Nothing of this id was asked.
+            RequestWithdrawn: It is not asked any more: the task has ended.
         """
         self._run.crew.desk.reply(request, Reply(value, person))
 

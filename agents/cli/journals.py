@@ -39,6 +39,7 @@ KINDS = (
     "spec",
     "request",
     "reply",
+    "withdrawn",
     "refused",
     "looked",
     "control",

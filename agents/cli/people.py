@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from ...protocols.errors import RunLocked
 from ..letters import Letter, letter_to, send
-from ..people import Desk, Reply, Request, waiting
+from ..people import Desk, Reply, Request, RequestWithdrawn, waiting
 from ..plan_edits import (
     Outline,
     PlanEdit,
@@ -55,6 +55,8 @@ def _replied(found: Found, request: str, reply: Reply) -> Reply:
         desk = Desk(journal, found.info.run)
         try:
             return desk.reply(request, reply)
+        except RequestWithdrawn as error:
+            raise SettingsError(str(error)) from error
         except KeyError as error:
             known = ", ".join(each.id for each in waiting(journal, found.info.run)) or "nothing"
             raise SettingsError(f"Nothing was asked under {request!r}. Waiting: {known}.") from error
