@@ -282,7 +282,13 @@ def _add_journal(commands: Any) -> None:
     listing = command(
         inner, "list", "list runs, newest first", "punchlist journal list", "journals:list_journals"
     )
-    listing.add_argument("folder", nargs="?", default=".punchlist", metavar="DIR", help="or postgresql:// address (default .punchlist)")
+    listing.add_argument(
+        "folder",
+        nargs="?",
+        default=".punchlist",
+        metavar="DIR",
+        help="or postgresql:// address (default .punchlist)",
+    )
     listing.add_argument("--json", action="store_true", help="print one JSON object")
     example = "punchlist journal show .punchlist/2027-05-03-101500.db --kinds envelope,decision"
     show = command(inner, "show", "print a run as it was recorded", example, "journals:show_journal")

@@ -117,7 +117,9 @@ def resume(options: argparse.Namespace) -> int:
 
         return resume_found(options, found)
     with found.open_to_write() as journal:
-        journal.hold(found.info.run)  # refuses a journal that another process writes, before anything is started
+        journal.hold(
+            found.info.run
+        )  # refuses a journal that another process writes, before anything is started
     settings = Settings.recorded(found)
     given = {name: getattr(options, name) for name in OF_A_SITTING}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})

@@ -103,7 +103,9 @@ def _opened(options: argparse.Namespace, settings: Thought) -> Model:
 
 def _refuse_database(named: str) -> None:
     if in_database(named):
-        raise SettingsError("`punchlist think` keeps its journal in a file; name one, or leave out the address.")
+        raise SettingsError(
+            "`punchlist think` keeps its journal in a file; name one, or leave out the address."
+        )
 
 
 def _settings(options: argparse.Namespace) -> Thought:

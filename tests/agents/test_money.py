@@ -141,7 +141,9 @@ def one(name="send", **given):
 
 
 async def test_calls_of_tools_cost_what_they_declare(tmp_path):
-    manager = Manager(None, [worker("worker", sends, tools=[post])], journal=tmp_path / "run.db", money="0.30")
+    manager = Manager(
+        None, [worker("worker", sends, tools=[post])], journal=tmp_path / "run.db", money="0.30"
+    )
 
     outcome = await manager.run(one())
 
@@ -154,8 +156,14 @@ async def test_a_call_that_does_not_fit_is_not_made_and_the_run_goes_on_with_mor
 
     again = await Manager(None, workers, money="0.30").go_on(path, plan=one()).outcome()
 
-    assert isinstance(first, Unverified) and first.cost.money == Decimal("0.20") and "0.25 money" in first.reasons[0]
-    assert isinstance(again, Confirmed) and again.cost.money == Decimal("0.30")  # what was sent is not paid twice
+    assert (
+        isinstance(first, Unverified)
+        and first.cost.money == Decimal("0.20")
+        and "0.25 money" in first.reasons[0]
+    )
+    assert isinstance(again, Confirmed) and again.cost.money == Decimal(
+        "0.30"
+    )  # what was sent is not paid twice
 
 
 async def test_a_task_has_a_share_and_what_is_below_it_may_not_be_promised_more(tmp_path):
@@ -169,7 +177,9 @@ async def test_a_task_has_a_share_and_what_is_below_it_may_not_be_promised_more(
 
     def outer(**given):
         boss = inner.as_worker("boss", planner)
-        return Manager(None, [boss], journal=tmp_path / f"{given['money']}.db", redos=0, money="5").run(one(**given))
+        return Manager(None, [boss], journal=tmp_path / f"{given['money']}.db", redos=0, money="5").run(
+            one(**given)
+        )
 
     fits, not_fits = await outer(money="0.60"), await outer(money="0.50")
 

@@ -67,7 +67,12 @@ def test_what_waits_is_seen_and_answered_and_the_plan_edited(punchlist, asking):
 def test_an_address_that_leads_nowhere_is_one_sentence(punchlist, tmp_path):
     nowhere = f"postgresql://ada:secret@/nothing?host={tmp_path}"
 
-    for words in (["resume", nowhere], ["answer", nowhere], ["journal", "show", nowhere], ["journal", "list", nowhere]):
+    for words in (
+        ["resume", nowhere],
+        ["answer", nowhere],
+        ["journal", "show", nowhere],
+        ["journal", "list", nowhere],
+    ):
         ended = punchlist(*words)
         assert ended.code == 2 and "secret" not in ended.err and ended.err.startswith("punchlist: ")
 
