@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .functions import Brief, FunctionWorker
     from .manager import Manager
     from .plan import Plan, PlanError
+    from .plan_edits import PlanEdit
     from .running import Running
     from .speaking import Speaker
     from .worker import Worker
@@ -25,6 +26,7 @@ __all__ = [
     "FunctionWorker",
     "Manager",
     "Plan",
+    "PlanEdit",
     "PlanError",
     "Running",
     "Speaker",
@@ -40,6 +42,7 @@ _HOMES = {
     "FunctionWorker": "functions",
     "Manager": "manager",
     "Plan": "plan",
+    "PlanEdit": "plan_edits",
     "PlanError": "plan",
     "Running": "running",
     "Speaker": "speaking",

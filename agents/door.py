@@ -7,11 +7,14 @@
     GET  /runs                         every run of this process, and how it stands
     GET  /runs/ID                      tasks, open requests, and at the end the outcome
     GET  /runs/ID/events?after=N       events as they come (server-sent), from the first or behind the N-th
+    GET  /runs/ID/plan                 the plan in words, as edits see it
+    POST /runs/ID/plan                 {"edit": add, drop or change, "task", ..., "person"}: see `PlanEdit`
     POST /runs/ID/requests/REQUEST     {"value": ..., "person": ...}
     POST /runs/ID/ACT                  pause, go-on, cancel, take-over, reopen: {"task", "reason", "person"}
 
 It answers on loopback only unless told otherwise, wants a bearer key where one is set, and takes bodies as
-`application/json` alone, which no page of another site can send unasked.
+`application/json` alone, which no page of another site can send unasked. Of the runs that have ended the last
+`ENDED_KEPT` are told; older ones are in their journals.
 
 Does not cover: who a person is (the key says that somebody may act, the name is theirs to give), runs of
 other processes (`punchlist answer` reaches those that stand still), and encryption.
@@ -22,11 +25,13 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -34,6 +39,8 @@ from starlette.types import Receive, Scope, Send
 
 from ..protocols.errors import JournalError, ProtocolViolation
 from .events import Ended, event_as_json, plain
+from .people import RequestWithdrawn
+from .plan_edits import EditRefused, parsed_edit
 from .running import Running, UnknownTask
 
 if TYPE_CHECKING:
@@ -48,6 +55,9 @@ LONGEST_NUMBER = 16
 
 KEPT = 20_000
 """Events of a run that are kept for whoever comes late; older ones are in its journal."""
+
+ENDED_KEPT = 100
+"""Runs that have ended and are told all the same, unless a door is told otherwise."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Names of this machine, under which no page of another site can reach it (DNS rebinding)."""
@@ -69,6 +79,7 @@ class _Followed:
 
     Attributes:
         told: Number of the first event that is kept.
+        left: The door closes: nobody follows it any longer.
     """
 
     running: Running
@@ -77,6 +88,7 @@ class _Followed:
     events: list[str] = field(default_factory=list[str])
     told: int = 0
     outcome: dict[str, Any] | None = None
+    left: bool = False
     came: asyncio.Condition = field(default_factory=asyncio.Condition)
     follower: asyncio.Task[None] | None = None
 
@@ -94,6 +106,12 @@ class _Followed:
         finally:
             await self.manager.close()
 
+    async def leave(self) -> None:
+        """Let whoever follows it go: the door closes."""
+        async with self.came:
+            self.left = True
+            self.came.notify_all()
+
     async def _keep(self, event: str) -> None:
         async with self.came:
             self.events.append(event)
@@ -107,6 +125,7 @@ class _Followed:
         requests = [plain(each) for each in self.running.requests]
         state = "running" if self.outcome is None else self.outcome["outcome"]
         told = {"run": self.running.id, "goal": self.goal, "state": state, "tasks": self.running.tasks}
+        told |= {"journal": self.running.journal}
         return told | {"requests": requests, "outcome": self.outcome}
 
 
@@ -117,6 +136,7 @@ class Door:
         make: Makes the manager of one run, with agents of its own. It should be patient, or have a person.
         plans: Makers of plans that may be begun, by name.
         key: What clients must send as `Authorization: Bearer KEY`; None: nothing.
+        ended_kept: Of the runs that have ended so many are kept, the last ones.
     """
 
     def __init__(
@@ -125,8 +145,10 @@ class Door:
         plans: Mapping[str, Callable[[], Plan]] | None = None,
         *,
         key: str | None = None,
+        ended_kept: int = ENDED_KEPT,
     ) -> None:
         self._make, self._plans, self._key = make, dict(plans or {}), key
+        self._ended_kept = ended_kept
         self._runs: dict[str, _Followed] = {}
         self._app = Starlette(
             routes=[
@@ -134,9 +156,12 @@ class Door:
                 Route("/runs", self._answering(self._list), methods=["GET"]),
                 Route("/runs/{run}", self._answering(self._one), methods=["GET"]),
                 Route("/runs/{run}/events", self._answering(self._events), methods=["GET"]),
+                Route("/runs/{run}/plan", self._answering(self._plan), methods=["GET"]),
+                Route("/runs/{run}/plan", self._answering(self._edit), methods=["POST"]),
                 Route("/runs/{run}/requests/{request:path}", self._answering(self._reply), methods=["POST"]),
                 Route("/runs/{run}/{act}", self._answering(self._act), methods=["POST"]),
-            ]
+            ],
+            exception_handlers={HTTPException: _no_way},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,31 +169,56 @@ class Door:
         await self._app(scope, receive, send)
 
     def serve(
-        self, host: str = "127.0.0.1", port: int = 8080, on_ready: Callable[[str], None] = print
+        self,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        on_ready: Callable[[str], None] = print,
+        *,
+        opened: socket.socket | None = None,
     ) -> None:
         """Serve until Ctrl-C; runs that go on are stopped then and can be resumed.
+
+        Args:
+            opened: A port that is open already, instead of `host` and `port`.
 
         Raises:
             OSError: The port cannot be opened.
         """
-        asyncio.run(self._serve(host, port, on_ready))
+        asyncio.run(self._serve(opened or listen(host, port), on_ready))
 
-    async def _serve(self, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+    async def _serve(self, opened: socket.socket, on_ready: Callable[[str], None]) -> None:
         import uvicorn
 
-        from ..core_model.serving.running import listen
+        class Server(uvicorn.Server):
+            """Stops at a signal without sending it on: what is left to do is done behind it."""
 
-        opened = listen(host, port)
+            def handle_exit(self, sig: int, frame: object) -> None:
+                self.force_exit, self.should_exit = self.should_exit, True
+
+            async def on_tick(self, counter: int) -> bool:
+                if self.should_exit:
+                    await leave()
+                return await super().on_tick(counter)
+
+        leave = self._leave_streams
         name, number = opened.getsockname()[:2]
         config = uvicorn.Config(
             self, http="h11", ws="none", lifespan="off", log_level="critical", timeout_graceful_shutdown=2
         )
-        server = uvicorn.Server(config)
         on_ready(f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}")
         try:
-            await server.serve(sockets=[opened])
+            await Server(config).serve(sockets=[opened])
         finally:
             await self.close()
+
+    @property
+    def unfinished(self) -> list[Running]:
+        """Runs that have not ended."""
+        return [each.running for each in self._runs.values() if each.outcome is None]
+
+    async def _leave_streams(self) -> None:
+        for run in self._runs.values():
+            await run.leave()
 
     async def close(self) -> None:
         """Stop every run that goes on."""
@@ -214,7 +264,13 @@ class Door:
         run = _Followed(running, manager, str(plan if goal is None else goal))
         run.follower = asyncio.create_task(run.follow())
         self._runs[running.id] = run
+        self._forget_oldest()
         return JSONResponse({"run": running.id}, status_code=202, headers={"Location": f"/runs/{running.id}"})
+
+    def _forget_oldest(self) -> None:
+        ended = [name for name, run in self._runs.items() if run.outcome is not None]
+        for name in ended[: max(0, len(ended) - self._ended_kept)]:
+            del self._runs[name]
 
     async def _list(self, request: Request) -> Response:
         told = [
@@ -239,6 +295,8 @@ class Door:
         name = request.path_params["request"]
         try:
             run.running.reply(name, body["value"], _words(body, "person") or "person")
+        except RequestWithdrawn as error:
+            raise Refused(409, str(error)) from error
         except KeyError as error:
             known = ", ".join(each.id for each in run.running.requests) or "nothing"
             raise Refused(404, f"Nothing was asked under {name!r}. Waiting: {known}.") from error
@@ -263,11 +321,50 @@ class Door:
             raise Refused(409, str(error)) from error
         return JSONResponse(run.as_json())
 
+    async def _plan(self, request: Request) -> Response:
+        outline = self._run(request).running.plan
+        if outline is None:
+            raise Refused(404, "The run has no plan of a program: its tasks were read out of its goal.")
+        return JSONResponse(outline.as_json())
+
+    async def _edit(self, request: Request) -> Response:
+        run, body = self._run(request), await _body(request)
+        person = _words(body, "person") or "person"
+        body.pop("person", None)
+        try:
+            run.running.edit(parsed_edit(body), person)
+        except EditRefused as error:
+            raise Refused(404 if error.code == "unknown" else 409, str(error)) from error
+        except ValueError as error:
+            raise Refused(422, str(error)) from error
+        outline = run.running.plan
+        return JSONResponse({} if outline is None else outline.as_json())
+
     def _run(self, request: Request) -> _Followed:
         run = self._runs.get(request.path_params["run"])
         if run is None:
-            raise Refused(404, f"There is no run {request.path_params['run']!r} in this process.")
+            told = f"There is no run {request.path_params['run']!r} in this process, or no longer"
+            raise Refused(
+                404, f"{told}: the last {self._ended_kept} that ended are kept, all are in journals."
+            )
         return run
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a port; 0 takes a free one.
+
+    Raises:
+        OSError: It is in use, or may not be opened.
+    """
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+async def _no_way(request: Request, error: Exception) -> Response:
+    """The answer where no route leads."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    why = f"{request.method} {request.url.path} leads nowhere: see the routes of the door."
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    return JSONResponse({"error": why}, status_code=status, headers=headers)
 
 
 async def _do(running: Running, act: str, task: str, reason: str, person: str) -> None:
@@ -318,12 +415,12 @@ async def _stream(run: _Followed, after: int) -> AsyncIterator[str]:
     place = after
     while True:
         async with run.came:
-            while run.told + len(run.events) <= place and run.outcome is None:
+            while run.told + len(run.events) <= place and run.outcome is None and not run.left:
                 await run.came.wait()
             first = max(place, run.told)
             new = run.events[first - run.told :]
         for number, text in enumerate(new, first + 1):
             yield f"id: {number}\ndata: {text}\n\n"
         place = first + len(new)
-        if run.outcome is not None and place >= run.told + len(run.events):
+        if (run.outcome is not None or run.left) and place >= run.told + len(run.events):
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field, fields, is_dataclass
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
@@ -149,6 +150,8 @@ def plain(value: Any) -> Any:
         return value.model_dump(mode="json")
     if isinstance(value, View):
         return value.text()
+    if isinstance(value, Decimal):
+        return money_text(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, dict):
@@ -156,3 +159,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def money_text(value: Decimal) -> str:
+    """A sum of money, written out without an exponent and needless zeros."""
+    return format(value.normalize(), "f")

@@ -22,7 +22,7 @@ from ..tools.threads import in_thread
 from ..tools.tool import AnyTool
 from .acting.attempt import Assignment, Declined, EffectUnknown, StepFailed, Talk
 from .agent import Agent
-from .budget import BudgetExhausted
+from .budget import UNMADE, BudgetExhausted
 from .events import Acted
 from .people import NobodyThere
 
@@ -102,6 +102,7 @@ class Brief:
         Raises:
             ToolFailed: It came to nothing, or may not be called.
             EffectUnknown: It may have taken effect; a person has to look.
+            BudgetExhausted: What it costs is not left.
         """
         if self._executor is None or tool not in {item.name for item in self._executor.tools}:
             names = ", ".join(item.name for item in self._executor.tools) if self._executor else ""
@@ -113,9 +114,13 @@ class Brief:
         place = f"{self.attempt}/{self._anew}" if item.recovery == "pure" else "0/"
         key = f"{self._key}/{place}{mark}.{self._made[mark]}"
         door = self._executor.call_again if self.attempt > 1 else self._executor.call
+        budget = self.mind.budget
+        budget.pay(tool)
         made = await door(item, arguments, key=key)
+        if made.replayed or made.code in UNMADE:
+            budget.paid_back(tool)
         if not made.replayed:
-            self.mind.budget.spend(tool_calls=1, steps=1)
+            budget.spend(tool_calls=1, steps=1)
         if made.unknown:
             raise EffectUnknown(self.goal, tool)
         shown = json.dumps(made.value, ensure_ascii=False) if made.ok else f"error: {made.error}"

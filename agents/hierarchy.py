@@ -16,6 +16,7 @@ from ..protocols.messages import Report
 from ..protocols.outcome import Confirmed, Failed
 from .acting.attempt import Assignment, StepFailed
 from .agent import Agent
+from .budget import MoneyOverdrawn
 from .managing.crew import Within
 from .people import Desk, NobodyThere
 from .plan import Plan
@@ -79,7 +80,7 @@ class ManagingWorker(Agent):
         )  # fmt: skip
         try:
             outcome = await run.below(order.talk)
-        except BudgetOverdrawn as error:
+        except (BudgetOverdrawn, MoneyOverdrawn) as error:
             raise StepFailed(order.goal, "its subtasks are promised too much", str(error)) from error
         if not isinstance(outcome, Confirmed) and order.talk is not None:
             await order.talk.adopt(())  # what they were promised and did not use is there for another attempt

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import JsonValue
@@ -50,6 +51,7 @@ class Job:
         locks: Names of what no two jobs use at once.
         attempts: Attempts that may come to nothing; None: those of the run.
         tokens: Model tokens that it may use; None: those of the run.
+        money: What its models and tools may cost; None: what the run's may.
         seconds: After so long an attempt is broken off; None: with the run's.
         spec: Hash of its spec, where that is known before it begins.
     """
@@ -68,6 +70,7 @@ class Job:
     tokens: int | None = None
     seconds: float | None = None
     spec: str = ""
+    money: Decimal | None = None
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,21 @@ import asyncio
 import contextlib
 import os
 import unicodedata
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
 
+from ..core_model.pricing import amount, price_of
 from ..protocols.journal import Journal, RunInfo
 from ..protocols.messages import new_id
 from ..protocols.outcome import Confirmed, Failed, Unverified
 from ..protocols.spec import Criterion
 from ..tools.permissions import Policy, preset
 from .agent import Agent
-from .budget import SITTING, Budget, used
+from .budget import SITTING, Budget, PriceMissing, used
 from .events import Ended, Event
 from .hierarchy import ManagingWorker, Planner
 from .managing.modelless import NoModel
@@ -117,10 +119,14 @@ class Manager:
         redos: Attempts of a task beyond the first; a resumed run keeps those that it was begun with.
         tokens, model_calls, steps, seconds: Budget of a whole run, its interrupted parts included; None is no
             limit.
+        money: The same of what models and tools may cost: "2.50", a decimal or a whole number, in the
+            currency of their prices (`load_model(..., price=...)`, `@tool(cost=...)`).
         extra: Recorded with the run's settings, for whoever resumes it.
 
     Raises:
-        ValueError: No worker, two of one name, or one named as who it works for or as the verifier.
+        ValueError: No worker, two of one name, or one named as who it works for or as the verifier; or
+            `money` is no sum.
+        PriceMissing: There is a budget of money, and nobody has said what the model costs.
     """
 
     def __init__(
@@ -139,6 +145,7 @@ class Manager:
         model_calls: int | None = None,
         steps: int | None = None,
         seconds: float | None = None,
+        money: Decimal | int | str | None = None,
         extra: Mapping[str, JsonValue] | None = None,
     ) -> None:
         names = [worker.name for worker in workers]
@@ -153,6 +160,9 @@ class Manager:
         self.strategy = None if strategy is None else strategy_named(strategy)
         self.redos, self.tokens, self.model_calls = redos, tokens, model_calls
         self.steps, self.seconds = steps, seconds
+        self.money = None if money is None else amount(money)
+        if self.money is not None and price_of(self.model) is None:
+            raise PriceMissing(self.model.name or str(getattr(self.model, "url", "")))
         self.extra = dict(extra or {})
 
     async def run(
@@ -291,8 +301,14 @@ class Manager:
         attended: bool,
     ) -> Running:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        budget = Budget(self.tokens, self.model_calls, self.steps, self.seconds, used(journal, run))
-        journal.append(SITTING, {"pid": os.getpid()}, run=run)
+        costs = dict(_costs(self.workers))
+        budget = Budget(
+            self.tokens, self.model_calls, self.steps, self.seconds, used(journal, run),
+            money=self.money, tool_costs=costs,
+        )  # fmt: skip
+        told: dict[str, JsonValue] = {name: str(each) for name, each in costs.items()}
+        sitting: dict[str, JsonValue] = {"pid": os.getpid()}
+        journal.append(SITTING, sitting | ({"tool_costs": told} if told else {}), run=run)
         mind = Mind(self.model, budget, journal, run, queue.put_nowait, self.strategy)
         desk = Desk(journal, run, self.person, patient=self.patient)
         work = Run(
@@ -362,6 +378,14 @@ def _refuse_names(workers: Sequence[Agent], taken: Sequence[str]) -> None:
             )
         if isinstance(worker, ManagingWorker):
             _refuse_names(worker.manager.workers, (*taken, worker.name))
+
+
+def _costs(workers: Sequence[Agent]) -> Iterator[tuple[str, Decimal]]:
+    """What calls of the tools of these agents cost, and of those below them, where they do."""
+    for worker in workers:
+        yield from ((item.name, item.cost) for item in worker.functions if item.cost)
+        if isinstance(worker, ManagingWorker):
+            yield from _costs(worker.manager.workers)
 
 
 def _readable(goal: str) -> str:

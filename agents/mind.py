@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
+from ..core_model.pricing import FREE, Price, bound_of, price_of
 from ..protocols.journal import Journal
 from ..tools.permissions import Policy
-from .budget import Budget
+from .budget import Budget, BudgetExhausted, PriceMissing
 from .events import Event, Searched, Thought
 from .reasoning.problem import Task
 from .reasoning.search import Result
@@ -24,7 +27,8 @@ from .roles import JUDGEMENTS, Question
 
 if TYPE_CHECKING:
     from ..core_model.chat_template import Message
-    from ..core_model.generation import Model
+    from ..core_model.generation import Generation, Model
+    from ..core_model.grammar import Grammar
     from ..core_model.sampling import Sampling
 
 ANSWER_TOKENS = 400
@@ -106,13 +110,80 @@ class Mind:
         return await self._one(question, sampling, task, attempt)
 
     async def _one(self, question: Question, sampling: Sampling, task: str, attempt: int) -> str:
-        """One answer, counted, on record and shown."""
+        """One answer, counted, on record and shown.
 
-        grammar = question.compiled()
-        made = await self.model.generate(_messages(question), sampling=sampling, grammar=grammar)
+        Raises:
+            BudgetExhausted: It does not fit into what is left; or it was cut where the tokens ended.
+            MalformedOutput: A server gave no answer that fits the grammar; what it gave is counted.
+        """
+        from ..core_model.errors import MalformedOutput
+
+        grammar, messages = question.compiled(), _messages(question)
+        async with self._promised(messages, grammar, sampling.max_tokens) as most:
+            sampling = sampling if most == sampling.max_tokens else replace(sampling, max_tokens=most)
+            try:
+                made = await self.model.generate(messages, sampling=sampling, grammar=grammar)
+            except MalformedOutput as error:
+                read = sum(self.model.count_tokens(message["content"]) for message in messages)
+                said = sum(map(self.model.count_tokens, error.answers))
+                last = error.answers[-1] if error.answers else ""
+                self._count(question.role, last, read * len(error.answers), said, 0.0, None, task, attempt)
+                raise
+            self._take(question.role, made, task, attempt)
+        if made.stop_reason == "length":
+            if most < ANSWER_TOKENS:
+                limit = self.budget.tokens
+                raise BudgetExhausted("tokens", limit if limit is not None else most, self.budget)
+            raise Truncated(question.role, made.output_tokens)
+        return made.text
+
+    @asynccontextmanager
+    async def _promised(
+        self, messages: Sequence[Message], grammar: Grammar | None, wanted: int
+    ) -> AsyncGenerator[int]:
+        """Set aside what a call may come to, and end it with the run's time; gives its `max_tokens`.
+
+        A model in this process stops at its next decode step. See `Budget.hold`.
+        """
+        async with self._in_time():
+            if not self.budget.limited:
+                yield wanted
+                return
+            bound = bound_of(self.model, messages, grammar)
+            async with self.budget.hold(bound, wanted, self._price()) as most:
+                yield most
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncGenerator[None]:
+        left = self.budget.left()
+        if left is None:
+            yield
+            return
+        clock = asyncio.timeout(left)
+        try:
+            async with clock:
+                yield
+        except TimeoutError:
+            if clock.expired():
+                self.budget.check()  # names the limit
+            raise
+
+    def _price(self) -> Price:
+        """What the model costs.
+
+        Raises:
+            PriceMissing: Nobody has said it, and the run has a budget of money.
+        """
+        price = price_of(self.model)
+        if price is None and self.budget.limits_money:
+            raise PriceMissing(self.model.name)
+        return price or FREE
+
+    def _take(self, role: str, made: Generation, task: str, attempt: int) -> None:
+        """Count an answer."""
         free = [value for value in made.logprobs if value is not None]
         self._count(
-            question.role,
+            role,
             made.text,
             made.prompt_tokens,
             made.output_tokens,
@@ -121,9 +192,6 @@ class Mind:
             task,
             attempt,
         )
-        if made.stop_reason == "length":
-            raise Truncated(question.role, made.output_tokens)
-        return made.text
 
     async def judge(
         self,
@@ -148,11 +216,13 @@ class Mind:
         self.budget.check()
         if not self.model.capabilities.score:
             return await self._vote(question, options, task, attempt, seed)
-        scores = await self.model.score(_messages(question), options)
-        best = scores.index(max(scores))
-        confidence = normalise(scores)[best]
-        prompt = self.model.count_tokens(question.text)
-        self._count(question.role, options[best], prompt, 0, 0.0, confidence, task, attempt)
+        messages = _messages(question)
+        async with self._promised(messages, None, 1):
+            scores = await self.model.score(messages, options)
+            best = scores.index(max(scores))
+            confidence = normalise(scores)[best]
+            prompt = self.model.count_tokens(question.text)
+            self._count(question.role, options[best], prompt, 0, 0.0, confidence, task, attempt)
         return options[best], confidence
 
     async def _vote(
@@ -251,7 +321,9 @@ class Mind:
         task: str,
         attempt: int,
     ) -> None:
-        self.budget.spend(tokens=prompt + tokens, model_calls=1)
+        price = self._price()
+        money = price.of(prompt, tokens)
+        self.budget.spend(tokens=prompt + tokens, model_calls=1, money=money)
         body: dict[str, JsonValue] = {
             "role": role,
             "answer": answer,
@@ -260,6 +332,8 @@ class Mind:
             "tokens": tokens,
             "seconds": seconds,
         }
+        if not price.free:
+            body["money"] = str(money)
         self.journal.append("decision", body, run=self.run, task=task, attempt=attempt)
         self.show(Thought(role, answer, prompt, tokens, seconds, confidence))
 

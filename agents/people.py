@@ -21,8 +21,8 @@ from pydantic import JsonValue, TypeAdapter
 from ..protocols.journal import Journal
 from ..tools.permissions import Call, Policy
 
-REQUEST, REPLY = "request", "reply"
-"""Kinds of the journal's rows; the key of both is the request's id."""
+REQUEST, REPLY, WITHDRAWN = "request", "reply", "withdrawn"
+"""Kinds of the journal's rows; the key of all is the request's id."""
 
 Subject = Literal["answer", "approve", "waive", "take_over", "overrule"]
 
@@ -75,6 +75,17 @@ class NobodyThere(Exception):
         )
 
 
+class RequestWithdrawn(LookupError):
+    """A reply came to what is not asked any more."""
+
+    def __init__(self, request: str, task: str) -> None:
+        self.request, self.task = request, task
+        super().__init__(
+            f"{request!r} is not asked any more: task {task!r} has ended without it. The reply was not taken; "
+            "re-open the task if it is to be done again."
+        )
+
+
 def approving(policy: Policy, desk: Desk) -> Policy:
     """The policy with its questions going through the desk: recorded, and asked once for each call."""
 
@@ -116,7 +127,7 @@ class Desk:
             for row in journal.rows(run, kinds=(REPLY,))
             if isinstance(body := row.body, dict)
         }
-        self._asked = {row.key for row in journal.rows(run, kinds=(REQUEST,))}
+        self._pending, self._withdrawn = _standing(journal, run)
 
     @property
     def attended(self) -> bool:
@@ -134,10 +145,11 @@ class Desk:
         """
         if request.id in self._replies:
             return self._replies[request.id]
-        if request.id not in self._asked:
+        if request.id not in self._pending:
             body = asdict(request)
             self._journal.append(REQUEST, body, run=self._run, task=request.task, key=request.id)
-            self._asked.add(request.id)
+            self._pending[request.id] = request
+            self._withdrawn.pop(request.id, None)
         self.open[request.id] = request
         person = person or self.person
         if person is None:
@@ -153,23 +165,31 @@ class Desk:
             return self.reply(request.id, told if isinstance(told, Reply) else Reply(told))
 
     def close(self, task: str) -> None:
-        """A task has ended: what it, or a task below it, asked for waits for nobody any more."""
-        for name, request in list(self.open.items()):
+        """A task has ended: what it, or a task below it, asked for waits for nobody any more, on record."""
+        for name, request in list(self._pending.items()):
             if request.task == task or request.task.startswith(f"{task}/"):
-                del self.open[name]
+                body: JsonValue = {"why": f"task {task} has ended"}
+                self._journal.append(WITHDRAWN, body, run=self._run, task=request.task, key=name)
+                self.open.pop(name, None)
+                self._waiting.pop(name, None)
+                self._withdrawn[name] = self._pending.pop(name)
 
     def reply(self, request: str, reply: Reply) -> Reply:
         """Record what a person answered and let whoever asked go on. A second reply changes nothing.
 
         Raises:
             KeyError: Nothing of this id was asked.
+            RequestWithdrawn: It is not asked any more.
         """
         if request in self._replies:
             return self._replies[request]
-        if request not in self._asked:
+        if request in self._withdrawn:
+            raise RequestWithdrawn(request, self._withdrawn[request].task)
+        if request not in self._pending:
             raise KeyError(request)
         self._journal.append(REPLY, asdict(reply), run=self._run, key=request)
         self._replies[request] = reply
+        self._pending.pop(request)
         self.open.pop(request, None)
         waiting = self._waiting.pop(request, None)
         if waiting is not None and not waiting.done():
@@ -178,7 +198,19 @@ class Desk:
 
 
 def waiting(journal: Journal, run: str) -> list[Request]:
-    """What a run has asked and nobody has answered, as its journal tells."""
-    answered = {row.key for row in journal.rows(run, kinds=(REPLY,))}
-    rows = journal.rows(run, kinds=(REQUEST,))
-    return [_REQUEST.validate_python(row.body) for row in rows if row.key not in answered]
+    """What a run has asked and nobody has answered, as its journal tells; not what was withdrawn."""
+    return list(_standing(journal, run)[0].values())
+
+
+def _standing(journal: Journal, run: str) -> tuple[dict[str, Request], dict[str, Request]]:
+    """What waits for a reply, and what was withdrawn without one, by id."""
+    pending, withdrawn = dict[str, Request](), dict[str, Request]()
+    for row in journal.rows(run, kinds=(REQUEST, REPLY, WITHDRAWN)):
+        if row.kind == REQUEST and isinstance(row.body, dict) and "subject" in row.body:  # and is not pruned
+            pending[row.key] = _REQUEST.validate_python(row.body)
+            withdrawn.pop(row.key, None)
+        elif row.kind == REPLY:
+            pending.pop(row.key, None)
+        elif row.key in pending:
+            withdrawn[row.key] = pending.pop(row.key)
+    return pending, withdrawn

@@ -16,27 +16,24 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
+from ..core_model.pricing import amount
 from ..protocols.messages import canonical_json
-from ..protocols.spec import Criterion, Judge, Schema, Spec
+from ..protocols.spec import Check, Criterion, Judge, Schema, Spec
 from .jobs import Job, Join, Results, Work
+from .plan_edits import Outline, Part, PlanEdit, PlanError
 from .steps import TASK, Stage, Step
+
+__all__ = ["Node", "Plan", "PlanChanged", "PlanError", "Text"]
 
 Text = str | Callable[[Mapping[str, Any]], str]
 """What is to be done: a sentence, or a function of the task's inputs that says it."""
-
-
-class PlanError(ValueError):
-    """A plan that cannot be carried out. Says which task, and what to change."""
-
-    def __init__(self, task: str, why: str, remedy: str) -> None:
-        self.task, self.why, self.remedy = task, why, remedy
-        super().__init__(f"Task {task!r} {why}. {remedy}")
 
 
 class PlanChanged(ValueError):
@@ -64,6 +61,46 @@ class Node:
     plan: Plan = field(repr=False, compare=False)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """A task as it was written down.
+
+    Attributes:
+        given: Id and model of what gives each input, by the input's name.
+        after: Ids of what must be confirmed before without being given.
+    """
+
+    name: str
+    text: Text
+    criteria: tuple[Criterion, ...]
+    output: type[BaseModel] | None
+    given: Mapping[str, tuple[str, type[BaseModel] | None]]
+    after: tuple[str, ...]
+    worker: str
+    skills: frozenset[str]
+    locks: tuple[str, ...]
+    attempts: int | None
+    tokens: int | None
+    seconds: float | None
+    money: Decimal | None = None
+
+    def job(self) -> Job:
+        """The task as a run has it.
+
+        Raises:
+            PlanError: Its spec is none.
+        """
+        stated = _stated(self.name, self.text, self.output, self.criteria)
+        needed = dict.fromkeys((*(source for source, _ in self.given.values()), *self.after))
+        making = partial(_work, self.name, self.text, stated, self.given)
+        title = self.text if isinstance(self.text, str) else self.name
+        return Job(
+            self.name, title, self.name, tuple(needed), making, needs="", worker=self.worker,
+            skills=self.skills, locks=self.locks, attempts=self.attempts, tokens=self.tokens,
+            seconds=self.seconds, spec=stated.hash, money=self.money,
+        )  # fmt: skip
+
+
 class Plan:
     """A dependency graph of tasks. Tasks that do not wait for one another are done at once."""
 
@@ -71,6 +108,7 @@ class Plan:
         self.title = title
         self._nodes: dict[str, Node] = {}
         self._parts: dict[str, Job | Join] = {}
+        self._told: dict[str, _Told] = {}
 
     @property
     def parts(self) -> tuple[Job | Join, ...]:
@@ -103,6 +141,7 @@ class Plan:
         attempts: int | None = None,
         tokens: int | None = None,
         seconds: float | None = None,
+        money: Decimal | int | str | None = None,
     ) -> Node:
         """Add a task.
 
@@ -120,6 +159,7 @@ class Plan:
             attempts: At most so many that may come to nothing; None: as many as the manager allows.
             tokens: Budget of model tokens of this task, taken out of that of the run; None: all that is left.
             seconds: Deadline of an attempt; one that takes longer has failed.
+            money: What its models and tools may cost, taken out of what the run's may; None: all that is left.
 
         Raises:
             PlanError: The name is taken or malformed, a node is of another plan, or an input is of another
@@ -135,17 +175,12 @@ class Plan:
         if any(limit is not None and limit <= 0 for limit in (attempts, tokens, seconds)):
             remedy = "Give it at least 1 attempt, 1 token and more than 0 seconds."
             raise PlanError(name, "may not be attempted at all", remedy)
-        stated = _stated(name, text, output, spec)
-        needed = dict.fromkeys(node.id for node in (*given.values(), *after))
-        making = partial(
-            _work, name, text, stated, {key: (node.id, node.output) for key, node in given.items()}
-        )
-        job = Job(
-            name, text if isinstance(text, str) else name, name, tuple(needed), making, needs="",
-            worker=worker, skills=frozenset(skills), locks=tuple(sorted(set(locks))),
-            attempts=attempts, tokens=tokens, seconds=seconds, spec=stated.hash,
+        told = _Told(
+            name, text, tuple(spec), output, {key: (node.id, node.output) for key, node in given.items()},
+            tuple(node.id for node in after), worker, frozenset(skills), tuple(sorted(set(locks))),
+            attempts, tokens, seconds, _sum_of(name, money),
         )  # fmt: skip
-        return self._add(job, output)
+        return self._add_task(told)
 
     def gather(self, name: str, *nodes: Node) -> Node:
         """What is confirmed when all of these are; its result is the list of theirs.
@@ -190,6 +225,53 @@ class Plan:
         """The results by name, each as the task's model types it."""
         return {name: self.read(name, found[name]) for name in self._parts if name in found}
 
+    def outline(self, workers: Iterable[str] = (), *, model: bool = True) -> Outline:
+        """The plan in words: what edits are checked against. See `Outline`."""
+        return Outline({name: self._outlined(name) for name in self._parts}, tuple(workers), model)
+
+    def edited(self, edit: PlanEdit, outline: Outline) -> Plan:
+        """A plan with a change; this one stays as it is.
+
+        Args:
+            outline: What `Outline.edited` made of the edit: it was found to leave a plan.
+
+        Raises:
+            PlanError: The task has a spec that is none.
+        """
+        plan = Plan(self.title)
+        for name in outline.parts:
+            if name == edit.task:
+                plan._add_task(self._rewritten(edit, outline.parts[name]))
+            else:
+                if name in self._told:
+                    plan._told[name] = self._told[name]
+                plan._add(self._parts[name], self._nodes[name].output)
+        return plan
+
+    def _rewritten(self, edit: PlanEdit, part: Part) -> _Told:
+        """A task as an edit wants it."""
+        old = self._told.get(edit.task) or self._told.get(edit.like or "")
+        text: Text = part.text if part.text is not None or old is None else old.text
+        given = {key: (source, self._nodes[source].output) for key, source in part.inputs.items()}
+        if old is not None:
+            return replace(old, name=edit.task, text=text, given=given, after=part.after, worker=part.worker)
+        criteria: tuple[Criterion, ...] = tuple(Judge(each) for each in edit.checks)
+        if edit.by_person:
+            criteria = (Check(f"a person finds that it was done: {part.text}", _left_to_a_person),)
+        return _Told(
+            edit.task, text, criteria, None, given, part.after, part.worker, frozenset(), (), None, None, None
+        )
+
+    def _outlined(self, name: str) -> Part:
+        part, node = self._parts[name], self._nodes[name]
+        output = "" if node.output is None else node.output.__name__
+        if isinstance(part, Join):
+            return Part(None, {}, part.of, part.what, "", output)
+        told = self._told[name]
+        text = told.text if isinstance(told.text, str) else None
+        inputs = {key: source for key, (source, _) in told.given.items()}
+        return Part(text, inputs, told.after, "", told.worker, output)
+
     @property
     def hash(self) -> str:
         """sha256 (hex) of `describe`: a run is resumed with the plan that it was begun with."""
@@ -202,6 +284,11 @@ class Plan:
         for node in nodes:
             self._refuse_stranger(join.id, node)
         return self._add(join, output)
+
+    def _add_task(self, told: _Told) -> Node:
+        node = self._add(told.job(), told.output)
+        self._told[told.name] = told
+        return node
 
     def _add(self, part: Job | Join, output: type[BaseModel] | None) -> Node:
         node = Node(part.id, output, self)
@@ -229,6 +316,17 @@ def _stated(name: str, text: Text, output: type[BaseModel] | None, spec: Sequenc
         return Spec(criteria)
     except ValueError as error:
         raise PlanError(name, f"has a spec that is none: {error}", "Name criteria apart.") from error
+
+
+def _sum_of(name: str, money: Decimal | int | str | None) -> Decimal | None:
+    try:
+        return None if money is None else amount(money)
+    except ValueError as error:
+        raise PlanError(name, f"has a budget of money that is none: {error}", "Mend it.") from error
+
+
+def _left_to_a_person(result: JsonValue) -> bool:
+    raise LookupError("a person has to look")
 
 
 def _refuse_words(name: str, said: object) -> None:

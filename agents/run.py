@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
@@ -23,7 +25,7 @@ from ..protocols.tasks import TERMINAL, Child
 from ..tools.permissions import Policy
 from . import roles
 from .agent import Agent, NothingToWorkWith
-from .budget import BudgetExhausted, used
+from .budget import BudgetExhausted, MoneyOverdrawn, used
 from .events import Event, Planned
 from .families import jobs_of, think_job
 from .jobs import Job, Join
@@ -41,9 +43,11 @@ from .managing.ending import (
     punch_items,
 )
 from .managing.lessons import Lessons, site_of
+from .managing.modelless import NoModel
 from .mind import Mind, Truncated
 from .people import Desk
 from .plan import Plan, PlanChanged
+from .plan_edits import OUTLINE, EditRefused, Outline, PlanEdit, record_edit, recorded_edits
 from .planning.doubts import READINGS, GoalNotUnderstood, doubts, reading_warmth
 from .reasoning.trace import TraceDiverged
 
@@ -85,6 +89,7 @@ class Run:
         within: Within | None = None,
     ) -> None:
         self.run, self.plan = run, goal if isinstance(goal, Plan) else None
+        self._written = self.plan
         self.goal = goal if isinstance(goal, str) else goal.title or "the plan"
         self.expect, self.spec, self.mind = expect, spec, mind
         lessons = None if memory is None else Lessons(memory, run, site_of(workers))
@@ -95,6 +100,7 @@ class Run:
         self.drivers: dict[str, Driver] = {}
         self.cancelled = ""
         self._recorded: dict[str, list[Row]] = {}
+        self.board: Board | None = None
 
     # --- the whole --------------------------------------------------------------------
 
@@ -139,18 +145,41 @@ class Run:
         for row in journal.rows(self.run, kinds=RECORDED):
             if row.task.startswith(prefix):
                 self._recorded.setdefault(row.task, []).append(row)
-        self.board = Board(parts, journal, self.run, self.call_off, prefix)
-        jobs = self.board.jobs
+        self.board = board = Board(parts, journal, self.run, self.call_off, prefix)
+        jobs = board.jobs
         if talk is not None:
+            self._refuse_overdrawn(jobs)
             await talk.adopt([Child(f"{self.run}.{prefix}{job.id}", self._promised(job)) for job in jobs])
-        titles = {f"{prefix}{job.id}": job.title for job in jobs}
-        self.crew.show(Planned(titles, {f"{prefix}{job.id}": job.after for job in jobs}))
+        self._show_plan(jobs)
         try:
-            await self.board.through(self._see)
+            await board.through(partial(self._see, board))
         except ExceptionGroup as errors:
             error = first_error(errors)
-            return broken_off(error, self._so_far()), error
-        return self._sum_up(), None
+            return broken_off(error, self._so_far(board)), error
+        return self._sum_up(board), None
+
+    def _show_plan(self, jobs: Sequence[Job]) -> None:
+        prefix = self.crew.within.prefix
+        titles = {f"{prefix}{job.id}": job.title for job in jobs}
+        self.crew.show(Planned(titles, {f"{prefix}{job.id}": job.after for job in jobs}))
+
+    def _refuse_overdrawn(self, jobs: Sequence[Job]) -> None:
+        """Refuse to promise subtasks more money than the task above has left.
+
+        Raises:
+            MoneyOverdrawn: Together they are promised more.
+        """
+        budget = self.mind.budget
+        promised = sum((self._money_promised(job) for job in jobs), Decimal(0))
+        if promised and not budget.affords(promised):
+            left = (budget.money or Decimal(0)) - budget.cost.money
+            raise MoneyOverdrawn(self.crew.within.parent, promised, left)
+
+    def _money_promised(self, job: Job) -> Decimal:
+        name = f"{self.crew.within.prefix}{job.id}"
+        if job.money is None or name not in self._recorded:
+            return job.money or Decimal(0)
+        return max(Decimal(0), job.money - used(self.mind.journal, self.run, name).money)
 
     def _promised(self, job: Job) -> int:
         """Tokens that are set aside for a job: its budget, less what it used in a process before this one."""
@@ -169,20 +198,59 @@ class Run:
 
     async def _parts(self) -> Sequence[Job | Join]:
         """The tasks of the program's plan, or those that are read out of the goal."""
-        if self.plan is None:
+        if self._written is None:
             return await self._read_goal()
-        journal = self.mind.journal
-        prefix = self.crew.within.prefix
+        journal, prefix = self.mind.journal, self.crew.within.prefix
         rows = journal.rows(self.run, kinds=(PLAN_HASH,), task=prefix)
         recorded = next((row.body for row in rows), None)
         if recorded is None:
-            journal.append(PLAN_HASH, self.plan.hash, run=self.run, task=prefix)
-        elif recorded != self.plan.hash:
+            journal.append(PLAN_HASH, self._written.hash, run=self.run, task=prefix)
+            if not prefix:
+                journal.append(OUTLINE, self._outline(self._written).as_json(), run=self.run)
+        elif recorded != self._written.hash:
             raise PlanChanged(self.run)
-        for job in self.plan.parts:
+        plan = self._written
+        for edit in recorded_edits(journal, self.run, prefix):
+            plan = plan.edited(edit, self._outline(plan).edited(edit))
+        self.plan = plan
+        for job in plan.parts:
             if isinstance(job, Job):
                 self.crew.lanes.able(job)
-        return self.plan.parts
+        return plan.parts
+
+    def _outline(self, plan: Plan) -> Outline:
+        model = not isinstance(self.mind.model, NoModel)
+        return plan.outline([worker.name for worker in self.crew.workers], model=model)
+
+    def outline(self) -> Outline | None:
+        """The plan as it stands, in words; None where there is none of a program."""
+        return None if self.plan is None else self._outline(self.plan)
+
+    def edit(self, edit: PlanEdit, person: str) -> None:
+        """Change the plan as a person wants it; on record before it counts.
+
+        Raises:
+            EditRefused: The task has begun, the run is over, or no plan would be left.
+        """
+        if self.plan is None:
+            why = "is of a run whose tasks were read out of its goal"
+            raise EditRefused("unfit", edit.task, why, "Only plans that a program wrote can be edited.")
+        if self.cancelled or (self.board is not None and self.board.ending):
+            raise EditRefused("over", edit.task, "is of a run that is over", "Begin a new run.")
+        begun = {*self.drivers, *(name for name in self._recorded if self._recorded[name])}
+        outline = self._outline(self.plan).edited(edit, begun)
+        plan = self.plan.edited(edit, outline)
+        for job in plan.parts:
+            if isinstance(job, Job) and job.id == edit.task:
+                try:
+                    self.crew.lanes.able(job)
+                except NothingToWorkWith as error:
+                    raise EditRefused("unfit", job.id, f"finds nobody: {error}", "Name another.") from error
+        record_edit(self.mind.journal, self.run, edit, person)
+        self.plan = plan
+        if self.board is not None:
+            self.board.replace(plan.parts, edit.task)
+            self._show_plan(self.board.jobs)
 
     async def _read_goal(self) -> list[Job]:
         """Read tasks out of the goal, or take the plan that is in the journal."""
@@ -222,25 +290,24 @@ class Run:
 
     # --- one task ---------------------------------------------------------------------
 
-    async def _see(self, job: Job) -> str:
+    async def _see(self, board: Board, job: Job) -> str:
         """See one task to its end; returns the status it ended in."""
         async with self.crew.lanes.of(job).turn:
             driver = self.drivers.get(job.id)
             if driver is None:
                 recorded = self._recorded.pop(f"{self.crew.within.prefix}{job.id}", [])
-                if self.cancelled or (job.id in self.board.needless and not recorded):
+                if self.cancelled or (job.id in board.needless and not recorded):
                     return NOT_BEGUN
-                driver = self.driving(self.crew, self.board, job, self.drivers, recorded)
+                driver = self.driving(self.crew, board, job, self.drivers, recorded)
                 self.drivers[job.id] = driver
-                if job.id in self.board.needless:
+                if job.id in board.needless:
                     driver.offer(Cancel(reason="another was first"))
             return await driver.to_the_end()
 
     # --- the end --------------------------------------------------------------------------
 
-    def _sum_up(self) -> Confirmed[Any] | Unverified | Failed:
-        board = self.board
-        wanted = self._wanted()
+    def _sum_up(self, board: Board) -> Confirmed[Any] | Unverified | Failed:
+        wanted = [name for name in board.parts if name not in board.needless]
         evidence = tuple(
             item
             for driver in self.drivers.values()
@@ -258,7 +325,7 @@ class Run:
             ]
             if self.cancelled:
                 reasons.insert(0, f"cancelled by {self.cancelled}")
-            return Unverified(self._so_far(), tuple(reasons), evidence=evidence)
+            return Unverified(self._so_far(board), tuple(reasons), evidence=evidence)
         needed = [job.id for job in board.jobs if job.id not in board.needless]
         last = self.drivers.get(needed[-1]) if needed else None
         confirm = None if last is None else last.state.confirm
@@ -266,12 +333,8 @@ class Run:
             return as_expected(self.plan.gathered(board.results), self.expect, evidence, confirm)
         return as_expected(gathered(board.jobs, board.results), self.expect, evidence, confirm)
 
-    def _so_far(self) -> dict[str, JsonValue]:
+    def _so_far(self, board: Board) -> dict[str, JsonValue]:
         """What was reported last, task by task; what is confirmed as it was confirmed."""
         reported = {name: driver.state.last for name, driver in self.drivers.items()}
         last = {name: report.result for name, report in reported.items() if report is not None}
-        return {**last, **self.board.results}
-
-    def _wanted(self) -> list[str]:
-        """What must be confirmed: every part, but for what a `first_of` did without."""
-        return [name for name in self.board.parts if name not in self.board.needless]
+        return {**last, **board.results}

@@ -22,7 +22,9 @@ from ..protocols.outcome import Confirmed, Failed, Unverified
 from ..protocols.tasks import TERMINAL, Pause, Reopen, Resume
 from ..tools.errors import ToolError
 from .events import Ended, Event
+from .letters import Letterbox
 from .people import Reply, Request
+from .plan_edits import Outline, PlanEdit
 from .reasoning.search import SearchRefused
 from .reasoning.trace import TraceDiverged
 
@@ -55,6 +57,8 @@ class Running:
         self, run: Run, shown: asyncio.Queue[Event | None], close: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         self._run, self._shown, self._close = run, shown, close
+        self._letters = Letterbox(run.mind.journal, self)
+        self._letters.open()
         self._task = asyncio.create_task(self._to_the_end())
         self._task.add_done_callback(lambda _: shown.put_nowait(None))
 
@@ -62,6 +66,11 @@ class Running:
     def id(self) -> str:
         """The run's id."""
         return self._run.run
+
+    @property
+    def journal(self) -> str:
+        """Where it is recorded; without a password."""
+        return self._run.mind.journal.named
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -96,6 +105,7 @@ class Running:
 
         Raises:
             KeyError: Nothing of this id was asked.
+            RequestWithdrawn: It is not asked any more: the task has ended.
         """
         self._run.crew.desk.reply(request, Reply(value, person))
 
@@ -131,6 +141,20 @@ class Running:
         """
         await self._driver(task).reopen(Reopen(reason=reason), person)
 
+    @property
+    def plan(self) -> Outline | None:
+        """The plan as it stands, in words; None where the tasks were read out of a goal."""
+        return self._run.outline()
+
+    def edit(self, edit: PlanEdit, person: str = "person") -> None:
+        """Add a task to the plan, drop one that has not begun, or change it.
+
+        Raises:
+            EditRefused: It has begun, the run is over, or the edit would leave a cycle or an input without
+                what gives it. Nothing is changed.
+        """
+        self._run.edit(edit, person)
+
     def _act(self, act: Any, task: str, person: str) -> None:
         if task:
             self._driver(task).act(act, person)
@@ -156,5 +180,6 @@ class Running:
         except OUR_ERRORS as error:
             return Failed(error, cost=self._run.mind.budget.total(), run=self._run.run)
         finally:
+            self._letters.close()
             if self._close is not None:
                 await self._close()

@@ -21,6 +21,7 @@ from .errors import HubUnavailable, MissingWeights, UnknownCheckpoint
 from .generation import Delta, Generation, Model, ModelUsage
 from .grammar import Grammar
 from .jobs import Output
+from .pricing import FREE, Price
 from .sampling import Sampling
 from .settings import EngineSettings
 from .thread import LocalThread, SpeechEncoder
@@ -48,6 +49,7 @@ class LocalModel:
         seed: int = 0,
         folder: Path | None = None,
         release: bool = False,
+        price: Price = FREE,
         **engine: Unpack[EngineSettings],
     ):
         """Wrap a loaded model.
@@ -56,9 +58,10 @@ class LocalModel:
             seed: Mixed into the seed of every request.
             folder: Where it was loaded from.
             release: The engine may free the module's weights once it has packed its own.
+            price: What its tokens cost whoever computes them.
             engine: Settings of the `Engine`.
         """
-        self.name, self.folder = name, folder
+        self.name, self.folder, self.price = name, folder, price
         self.tokenizer = tokenizer
         self.engine = Engine(model, tokenizer, eos_ids=eos_ids, release=release, **engine)
         self.context_length = model.config.context_length
@@ -198,6 +201,7 @@ def load_model(
     dtype: str | torch.dtype | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    price: Price | None = None,
     **engine: Unpack[EngineSettings],
 ) -> Model:
     """Open a model.
@@ -211,6 +215,7 @@ def load_model(
             `weights` are smaller.
         seed: Mixed into the seed of every request.
         progress: Called with (bytes read, bytes in all) while a local model is read.
+        price: What its tokens cost; None: nothing for a model in this process, unknown for a server's.
         engine: Settings of the local model's `Engine`, for example `weights="int8"`.
 
     Raises:
@@ -222,14 +227,14 @@ def load_model(
         if not (EMBEDDED / "config.json").is_file():
             remedy = "Reinstall punchlist, or name a checkpoint folder, a hub model or a server URL."
             raise MissingWeights(EMBEDDED, "the embedded model is not installed", remedy)
-        return open_folder(EMBEDDED, "embedded", device or "cpu", dtype, seed, **engine)
+        return open_folder(EMBEDDED, "embedded", device or "cpu", dtype, seed, price=price, **engine)
     if re.match(r"https?:", str(source)):
         from .remote import RemoteModel
 
-        return RemoteModel(str(source), seed=seed)
+        return RemoteModel(str(source), seed=seed, price=price)
     folder = resolve(source)
     name = str(source) if folder != Path(source).expanduser() else folder.resolve().name
-    return open_folder(folder, name, device, dtype, seed, progress, **engine)
+    return open_folder(folder, name, device, dtype, seed, progress, price, **engine)
 
 
 def resolve(source: str | Path) -> Path:
@@ -259,6 +264,7 @@ def open_folder(
     dtype: str | torch.dtype | None,
     seed: int,
     progress: Progress | None = None,
+    price: Price | None = None,
     **engine: Unpack[EngineSettings],
 ) -> LocalModel:
     """Open a checkpoint folder as a `LocalModel`; see `load_model`."""
@@ -275,7 +281,17 @@ def open_folder(
     tokenizer = Tokenizer.load(folder)
     check_vocabulary(model.config, tokenizer, folder)
     ends = _end_tokens(folder, model, tokenizer)
-    return LocalModel(name, model, tokenizer, eos_ids=ends, seed=seed, folder=folder, release=True, **engine)
+    return LocalModel(
+        name,
+        model,
+        tokenizer,
+        eos_ids=ends,
+        seed=seed,
+        folder=folder,
+        release=True,
+        price=price or FREE,
+        **engine,
+    )
 
 
 def _end_tokens(folder: Path, model: Transformer, tokenizer: Tokenizer) -> list[int]:

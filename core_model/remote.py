@@ -25,6 +25,7 @@ from .chat_template import Message, ToolCall
 from .errors import MalformedOutput, NotAModelServer, NotSupported, RemoteError, UnknownCheckpoint
 from .generation import Delta, Generation, ModelUsage, StopReason
 from .grammar import Grammar
+from .pricing import Price
 from .sampling import Sampling
 from .thread import ResentThread
 
@@ -67,6 +68,7 @@ class RemoteModel:
         retry: RetryPolicy | None = None,
         seed: int = 0,
         continues: bool = False,
+        price: Price | None = None,
     ) -> None:
         """Point at a server; nothing is sent until the first request.
 
@@ -81,6 +83,7 @@ class RemoteModel:
             seed: Mixed into the seed of every request.
             continues: The server goes on with a last message that is the assistant's when it is told
                 `continue_final_message` and `add_generation_prompt` (vLLM and SGLang do).
+            price: What its tokens cost; a run with a budget of money wants to know.
 
         Raises:
             UnknownCheckpoint: `url` is no http(s) address with a host.
@@ -92,9 +95,9 @@ class RemoteModel:
         self.context_length = context_length
         self._key = os.environ.get("PUNCHLIST_API_KEY") if api_key is None else api_key
         self._timeout = timeout
-        self._retry = retry or RetryPolicy()
+        self.retry = retry or RetryPolicy()
         self._seed = seed
-        self._continues = continues
+        self._continues, self.price = continues, price
         self._random = random.Random(seed)
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -112,14 +115,14 @@ class RemoteModel:
             RemoteError: The server is not there, or refuses.
             NotAModelServer: What answers is something else.
         """
-        patient, self._retry = self._retry, replace(self._retry, tries=1)
+        patient, self.retry = self.retry, replace(self.retry, tries=1)
         try:
             await self._find_model()
         except RemoteError as error:
             if not (self.name and error.status in _NO_LIST):
                 raise
         finally:
-            self._retry = patient
+            self.retry = patient
 
     async def generate(
         self, messages: Sequence[Message], *, sampling: Sampling = _GREEDY, grammar: Grammar | None = None
@@ -137,7 +140,7 @@ class RemoteModel:
         spent = Generation("", (), (), "stop", 0, 0.0)
         why = ""
         asked: list[Message] = _with_instruction(messages, grammar)
-        for attempt in range(self._retry.answers):
+        for attempt in range(self.retry.answers):
             varied = replace(sampling, seed=sampling.seed + attempt)
             generation = await self._complete(asked, varied, grammar)
             spent = _with_cost_of(generation, spent)
@@ -307,8 +310,8 @@ class RemoteModel:
         """Send until an answer that is not a passing failure; raises RemoteError otherwise."""
         client = self._open_client()
         failure = RemoteError(self.url, "no attempt was made", "Set RetryPolicy.tries to 1 or more.")
-        for attempt in range(self._retry.tries):
-            wait = min(self._retry.longest_wait, self._retry.first_wait * 2**attempt)
+        for attempt in range(self.retry.tries):
+            wait = min(self.retry.longest_wait, self.retry.first_wait * 2**attempt)
             wait *= 1 + self._random.random() / 2
             try:
                 request = client.build_request(method, self.url + path, json=body)
@@ -326,8 +329,8 @@ class RemoteModel:
                 if response.status_code not in _PASSING:
                     raise failure
                 wait = _asked_wait(response, wait)
-            if attempt + 1 < self._retry.tries:
-                await asyncio.sleep(min(wait, self._retry.longest_wait))
+            if attempt + 1 < self.retry.tries:
+                await asyncio.sleep(min(wait, self.retry.longest_wait))
         raise failure
 
     def _refusal(self, response: httpx.Response) -> RemoteError:

@@ -9,6 +9,7 @@ match outcome:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Generic, TypeVar
 
 from pydantic import JsonValue
@@ -48,6 +49,7 @@ class Cost:
         steps: Actions of workers.
         redos: Attempts beyond the first, over all tasks.
         seconds: Wall time.
+        money: What models and tools cost, in the currency of their prices.
     """
 
     tokens: int = 0
@@ -56,6 +58,7 @@ class Cost:
     steps: int = 0
     redos: int = 0
     seconds: float = 0.0
+    money: Decimal = Decimal(0)
 
     def __add__(self, other: Cost) -> Cost:
         """Sum of both, field by field."""
@@ -66,6 +69,7 @@ class Cost:
             self.steps + other.steps,
             self.redos + other.redos,
             self.seconds + other.seconds,
+            self.money + other.money,
         )
 
 

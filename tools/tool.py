@@ -13,6 +13,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, create_model
@@ -65,6 +66,7 @@ class Tool(Generic[P, R]):
         timeout: Seconds a call may take.
         outcome_of: For `queryable`: takes the tool's arguments, returns `Found(value)` when such a call has
             taken effect, else None.
+        cost: What one call costs, in the currency of the run's budget of money.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Tool(Generic[P, R]):
     outcome_of: OutcomeOf | None = field(default=None, repr=False)
     arguments: type[BaseModel] = field(default=BaseModel, repr=False)
     returns: TypeAdapter[Any] = field(default_factory=lambda: TypeAdapter(Any), repr=False)
+    cost: Decimal = Decimal(0)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
@@ -171,6 +174,7 @@ def tool(
     recovery: Recovery | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     outcome_of: OutcomeOf | None = None,
+    cost: Decimal | int | str = 0,
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -181,6 +185,7 @@ def tool(
     recovery: Recovery | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     outcome_of: OutcomeOf | None = None,
+    cost: Decimal | int | str = 0,
 ) -> Any:
     """Make a tool of a typed function, sync or async. Use it bare or with options.
 
@@ -192,6 +197,7 @@ def tool(
             `outcome_of`.
         timeout: Seconds, above 0.
         outcome_of: See `Tool.outcome_of`.
+        cost: See `Tool.cost`: a decimal, a whole number or a text such as "0.02".
 
     Raises:
         ToolDefinitionError: An unannotated or variadic parameter, no docstring, or declarations that
@@ -210,7 +216,8 @@ def tool(
         schema = cast("dict[str, JsonValue]", _without_titles(arguments.model_json_schema()))
         returns: TypeAdapter[Any] = TypeAdapter(hints.get("return", Any))
         return Tool(
-            called, summary, schema, effect, chosen, timeout, made_of, outcome_of, arguments, returns
+            called, summary, schema, effect, chosen, timeout, made_of, outcome_of, arguments, returns,
+            _money(called, cost),
         )  # fmt: skip
 
     return make if function is None else make(function)
@@ -229,6 +236,16 @@ def _check_declarations(
         raise ToolDefinitionError(
             f"{called!r}: recovery='keyed' and a parameter `{KEY_PARAMETER}: str` need each other."
         )
+
+
+def _money(called: str, cost: Decimal | int | str) -> Decimal:
+    try:
+        found = Decimal("NaN") if isinstance(cost, float) else Decimal(cost)
+    except (InvalidOperation, TypeError):
+        found = Decimal("NaN")
+    if not found.is_finite() or found < 0:
+        raise ToolDefinitionError(f"{called!r}: cost is {cost!r}; write a sum from 0 up as text, as '0.02'.")
+    return found
 
 
 def _arguments_model(

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from ...protocols.messages import Evidence, Report
 from ...tools.executor import ToolResult
 from ...tools.tool import AnyTool
+from ..budget import UNMADE
 from ..events import Acted
 from ..steps import Done, Step
 from ..tool_use import Call, ask_use, card_of, read_use, refusal, typed
@@ -102,7 +103,11 @@ class _Using:
         pure = item.recovery == "pure"
         key = attempt.key() if pure else attempt.lasting_key(item.name, arguments)
         door = attempt.executor.call_again if attempt.order.attempt > 1 else attempt.executor.call
-        self._note(call.arguments, await door(item, arguments, key=key))
+        attempt.mind.budget.pay(item.name)
+        made = await door(item, arguments, key=key)
+        if made.replayed or made.code in UNMADE:
+            attempt.mind.budget.paid_back(item.name)
+        self._note(call.arguments, made)
 
     def _note(self, arguments: Mapping[str, Any], made: ToolResult) -> None:
         """Keep what a call came to, for the model and for the report."""

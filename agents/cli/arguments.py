@@ -61,6 +61,32 @@ def positive(text: str) -> float:
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
-    """`--tokens` and `--seconds`."""
+    """`--tokens`, `--seconds`, `--money` and `--price`."""
     parser.add_argument("--tokens", type=whole, metavar="N", help="stop after so many model tokens")
     parser.add_argument("--seconds", type=positive, metavar="N", help="stop after so many seconds")
+    parser.add_argument(
+        "--money", type=money, metavar="SUM", help="stop before models and tools cost more than this"
+    )
+    parser.add_argument(
+        "--price", type=price, metavar="P/A",
+        help="of a server's model: what a million tokens of prompt and of answer cost, as 2.50/10",
+    )  # fmt: skip
+
+
+def money(text: str) -> str:
+    """A sum of money as it is written, for argparse."""
+    from ...core_model.pricing import amount
+
+    try:
+        amount(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def price(text: str) -> str:
+    """Prices of prompt and answer, for argparse."""
+    prompt, slash, answer = text.partition("/")
+    if not slash:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PROMPT/ANSWER, as 2.50/10")
+    return f"{money(prompt)}/{money(answer)}"

@@ -49,8 +49,10 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
     from ..agent import NothingToWorkWith
     from ..budget import BudgetExhausted
     from ..evals.ledger import EvalError
+    from ..letters import LetterUnread
     from ..manager import UnknownRun
     from ..mind import NoAnswer, Truncated
+    from ..plan_edits import PlanError
     from ..reasoning.search import SearchRefused
     from ..reasoning.strategy import UnknownStrategy
     from ..reasoning.trace import TraceDiverged
@@ -63,6 +65,8 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
         ToolError,
         BudgetExhausted,
         EvalError,
+        LetterUnread,
+        PlanError,
         UnknownRun,
         NoAnswer,
         Truncated,

@@ -69,14 +69,14 @@ def rows_of(
         JournalError: It cannot be read.
     """
     found = find_run(named, run)
-    with Journal.open(found.path, readonly=True) as journal:
+    with found.open() as journal:
         traces: list[Trace] = searched(found, journal, task)
     try:
         if kind == "sft":
             return [row for trace in traces for row in to_sft(trace, least=least, trust=trust)]
         return [row for trace in traces for row in to_preferences(trace, trust=trust)]
     except ExportRefused as error:
-        raise SettingsError(f"{str(found.path)!r}: {error}") from error
+        raise SettingsError(f"{found.named!r}: {error}") from error
 
 
 def nothing_found(kind: str, files: Sequence[str], trust: Sequence[Kind]) -> str:

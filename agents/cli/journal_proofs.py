@@ -79,7 +79,7 @@ def export_run(options: argparse.Namespace) -> int:
     with found.open() as journal:
         found_run = journal.verify(run)[0]
         if found_run.fault is not None:
-            raise SettingsError(f"{str(found.path)!r} is not exported: {found_run.fault.said}.")
+            raise SettingsError(f"{found.named!r} is not exported: {found_run.fault.said}.")
         count = write_lines(out, export_lines(journal, run))
     told = {"kind": "run", "run": run, "rows": count - 2, "head": found_run.head, "out": str(out)}
     text = f"Wrote run {run} with {count - 2:,} rows to {str(out)!r}.\n  head {found_run.head}"

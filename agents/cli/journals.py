@@ -31,11 +31,15 @@ KINDS = (
     "sitting",
     "plan",
     "plan_hash",
+    "outline",
+    "plan_edit",
+    "letter",
     "sync",
     "children",
     "spec",
     "request",
     "reply",
+    "withdrawn",
     "refused",
     "looked",
     "control",
@@ -70,15 +74,31 @@ class Found:
 
     Attributes:
         address: Of the database, where it lies in one; may hold a password, so it is never shown.
+        shown: The address without it.
     """
 
     path: Path
     info: RunInfo
     address: str = field(default="", repr=False)
+    shown: str = ""
 
     def open(self) -> Journal:
         """The journal, to look at it."""
-        return Journal.open(self.address or self.path, readonly=True)
+        return Journal.open(self.place, readonly=True)
+
+    def open_to_write(self) -> Journal:
+        """The journal, to go on with the run or to add to it. Raises as `Journal.open` does."""
+        return Journal.open(self.place, create=False)
+
+    @property
+    def place(self) -> str:
+        """What opens the journal: file or address, with its password."""
+        return self.address or str(self.path)
+
+    @property
+    def named(self) -> str:
+        """What the journal is called in messages and commands; without a password."""
+        return str(self.path) if not self.address else self.shown
 
     def status(self) -> str:
         """How the run stands; a run whose process is gone is `interrupted`, where that can be told."""
@@ -148,11 +168,11 @@ def find_run(named: str | None, run: str | None = None, folder: Path | str = RUN
                 raise each.reason
         raise JournalMissing(path)
     with Journal.open(address or path, readonly=True) as journal:
-        infos, path = journal.runs(), journal.path
+        infos, path, shown = journal.runs(), journal.path, journal.named
     chosen = [info for info in infos if run in (None, info.run)]
     if not chosen:
         raise UnknownRun(run or "", path, [info.run for info in infos])
-    return Found(path, chosen[-1], address)
+    return Found(path, chosen[-1], address, shown)
 
 
 def in_database(named: str) -> bool:
@@ -184,10 +204,21 @@ def runs_in(folder: Path | str) -> tuple[list[Found], list[Unreadable]]:
     return sorted(found, key=lambda each: each.info.began, reverse=True), unreadable
 
 
-def recorded_events(path: Path, run: str) -> Iterator[Event]:
+def runs_of(address: str) -> tuple[list[Found], list[Unreadable]]:
+    """Every run of a database, newest first.
+
+    Raises:
+        JournalError: It cannot be read.
+    """
+    with Journal.open(address, readonly=True) as journal:
+        found = [Found(journal.path, info, address, journal.named) for info in journal.runs()]
+    return found[::-1], []
+
+
+def recorded_events(place: Path | str, run: str) -> Iterator[Event]:
     """The messages of a run as the events they were shown as."""
     titles: dict[str, str] = {}
-    with Journal.open(path, readonly=True) as journal:
+    with Journal.open(place, readonly=True) as journal:
         for row in journal.rows(run, kinds=("envelope",)):
             envelope = _envelope(row)
             if envelope is None:
@@ -200,7 +231,7 @@ def recorded_events(path: Path, run: str) -> Iterator[Event]:
 def list_journals(options: argparse.Namespace) -> int:
     """`punchlist journal list`."""
     folder: str = options.folder
-    found, unreadable = runs_in(folder)
+    found, unreadable = runs_of(folder) if in_database(folder) else runs_in(folder)
     if options.json:
         body = {
             "runs": [asdict(each.info) | _place(each) for each in found],
@@ -212,14 +243,14 @@ def list_journals(options: argparse.Namespace) -> int:
         print(f"No journal in {folder!r}. `punchlist run` makes one.")
     for each in found:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.info.began))
-        print(f"{began}  {each.status():<11}  {each.path}  {clip(each.info.goal, 80)}")
+        print(f"{began}  {each.status():<11}  {each.named}  {clip(each.info.goal, 80)}")
     for each in unreadable:
         print(f"{'':16}  {'unreadable':<11}  {each.path}  {each.sentence()}")
     return DONE
 
 
 def _place(found: Found) -> dict[str, Any]:
-    return {"journal": str(found.path), "status": found.status()}
+    return {"journal": found.named, "status": found.status()}
 
 
 def show_journal(options: argparse.Namespace) -> int:

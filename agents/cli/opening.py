@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from ...core_model.remote import RemoteModel
 
 
-def open_model(opener: Callable[[str | None], Model] | None, source: str | None, *, quiet: bool) -> Model:
+def open_model(
+    opener: Callable[[str | None], Model] | None, source: str | None, *, quiet: bool, price: str | None = None
+) -> Model:
     """The model.
 
     Args:
         opener: What opens it instead of `load_model`.
         source: As `--model` names it; None is the embedded one.
         quiet: Do not say on stderr that it takes a moment.
+        price: What a million tokens of prompt and of answer cost, as `2.50/10`.
 
     Raises:
         CoreModelError: It cannot be opened.
@@ -28,9 +31,11 @@ def open_model(opener: Callable[[str | None], Model] | None, source: str | None,
     if opener is not None:
         return opener(source)
     from ...core_model.model import load_model
+    from ...core_model.pricing import Price
     from ...core_model.remote import RemoteModel
 
-    model = load_model(source)
+    costs = None if price is None else Price(*price.split("/"))
+    model = load_model(source, price=costs)
     if isinstance(model, RemoteModel):
         asyncio.run(_reach(model))
     return model

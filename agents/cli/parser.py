@@ -43,6 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_resume(commands)
     _add_answer(commands)
+    _add_act(commands)
+    _add_plan(commands)
     add_think(commands)
     _add_tasks(commands)
     _add_doctor(commands)
@@ -51,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_journal(commands)
     _add_site(commands)
     _add_serve(commands)
+    _add_door(commands)
     return parser
 
 
@@ -75,7 +78,9 @@ def _add_run(commands: Any) -> None:
     add_strategy(parser)
     parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")
     parser.add_argument(
-        "--journal", metavar="FILE", help="where to record the run (default: a new file under .punchlist/)"
+        "--journal",
+        metavar="FILE",
+        help="where to record the run: a file or postgresql:// address (default: new under .punchlist/)",
     )
     parser.add_argument(
         "--memory",
@@ -101,8 +106,9 @@ def _add_resume(commands: Any) -> None:
         "run",
         nargs="?",
         metavar="RUN",
-        help="journal file or run id (default: the last one that is unfinished)",
+        help="journal, postgresql:// address or run id (default: the last file that is unfinished)",
     )
+    parser.add_argument("--run", dest="which", metavar="RUN", help="which run of it (default: the last)")
     parser.add_argument("--site", metavar="URL", help="where the site is now (default: as recorded)")
     parser.add_argument("--model", metavar="M", help="another model (default: as recorded)")
     add_budget(parser)
@@ -113,10 +119,64 @@ def _add_answer(commands: Any) -> None:
     about = "see what runs wait for, and answer it"
     example = "punchlist answer .punchlist/run.db\n  punchlist answer .punchlist/run.db count.3f2a yes"
     parser = command(commands, "answer", about, example, "people:answer")
-    parser.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    _add_which(parser)
     parser.add_argument("request", nargs="?", metavar="REQUEST", help="its id; left out, all are listed")
     parser.add_argument("value", nargs="?", metavar="VALUE", help="JSON, or text as it is")
     parser.add_argument("--person", metavar="NAME", help="who answers (default: your user name)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_which(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the journal, postgresql:// address, or a run id")
+    parser.add_argument("--run", dest="which", metavar="RUN", help="which run of it (default: the last)")
+
+
+def _add_act(commands: Any) -> None:
+    about = "pause, go on with, cancel, take over or re-open tasks of a run that goes on"
+    example = (
+        "punchlist act .punchlist/run.db pause\n  punchlist act .punchlist/run.db cancel count --reason late"
+    )
+    parser = command(commands, "act", about, example, "people:act")
+    _add_which(parser)
+    acts = ("pause", "go-on", "cancel", "take-over", "reopen")
+    parser.add_argument("act", choices=acts, metavar="ACT", help=", ".join(acts))
+    parser.add_argument("task", nargs="?", default="", metavar="TASK", help="default: the whole run")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why; cancel and reopen want one")
+    parser.add_argument("--person", metavar="NAME", help="who acts (default: your user name)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_plan(commands: Any) -> None:
+    about = "see the plan of a run, and add, drop or change tasks that have not begun"
+    example = (
+        "punchlist plan run.db\n  punchlist plan run.db drop label --reason 'not needed'\n"
+        "  punchlist plan run.db add wrap --text 'Wrap the mugs.' --after count --like label"
+    )
+    parser = command(commands, "plan", about, example, "people:plan")
+    _add_which(parser)
+    parser.add_argument(
+        "edit", nargs="?", choices=("add", "drop", "change"), metavar="EDIT", help="add, drop, change"
+    )
+    parser.add_argument("task", nargs="?", metavar="TASK", help="its name in the plan")
+    parser.add_argument("--text", metavar="TEXT", help="what is to be done")
+    parser.add_argument(
+        "--input",
+        action="append",
+        metavar="NAME=TASK",
+        help="a result that it gets; may be given several times",
+    )
+    parser.add_argument(
+        "--after", action="append", metavar="TASK", help="what must be confirmed before; several times"
+    )
+    parser.add_argument("--worker", metavar="NAME", help="who does it")
+    parser.add_argument("--like", metavar="TASK", help="a new task is held against the spec of this one")
+    parser.add_argument(
+        "--check", action="append", default=[], metavar="TEXT",
+        help="a sentence that the model must find true of a new task's result; several times",
+    )  # fmt: skip
+    parser.add_argument("--by-person", action="store_true", help="a person says whether a new task was done")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why")
+    parser.add_argument("--person", metavar="NAME", help="who edits (default: your user name)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -222,11 +282,17 @@ def _add_journal(commands: Any) -> None:
     listing = command(
         inner, "list", "list runs, newest first", "punchlist journal list", "journals:list_journals"
     )
-    listing.add_argument("folder", nargs="?", default=".punchlist", metavar="DIR", help="default .punchlist")
+    listing.add_argument(
+        "folder",
+        nargs="?",
+        default=".punchlist",
+        metavar="DIR",
+        help="or postgresql:// address (default .punchlist)",
+    )
     listing.add_argument("--json", action="store_true", help="print one JSON object")
     example = "punchlist journal show .punchlist/2027-05-03-101500.db --kinds envelope,decision"
     show = command(inner, "show", "print a run as it was recorded", example, "journals:show_journal")
-    show.add_argument("file", metavar="FILE", help="the journal, or a run id")
+    show.add_argument("file", metavar="FILE", help="the journal, postgresql:// address, or a run id")
     show.add_argument("--run", metavar="RUN", help="which run of the file (default: the last)")
     show.add_argument("--kinds", metavar="A,B", help="only rows of these kinds, e.g. envelope,intent,outcome")
     show.add_argument("--json", action="store_true", help="print rows as JSON lines")
@@ -285,3 +351,39 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument(
         "--max-queue", type=natural, default=512, metavar="N", help="requests that may wait (default 512)"
     )
+
+
+def _add_door(commands: Any) -> None:
+    about = "begin, follow and answer runs over HTTP until Ctrl-C"
+    example = (
+        "punchlist door --site http://127.0.0.1:8000\n"
+        "  punchlist door --program shelf.py:make_manager --plan fill=shelf.py:make_plan --port 8081"
+    )
+    parser = command(commands, "door", about, example, "doors:door")
+    parser.add_argument(
+        "--site", metavar="URL", help="where goals are done; the browser reaches nothing else"
+    )
+    parser.add_argument(
+        "--program",
+        metavar="FILE.py:NAME",
+        help="function that makes the manager of each run, or MODULE:NAME",
+    )
+    parser.add_argument(
+        "--plan", action="append", default=[], metavar="NAME=FILE.py:NAME",
+        help="function that makes a plan that may be begun by this name; may be given several times",
+    )  # fmt: skip
+    parser.add_argument("--model", metavar="M", help=MODEL)
+    parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")
+    parser.add_argument(
+        "--memory", metavar="DIR", default=".punchlist/memory",
+        help="where lessons are kept (default .punchlist/memory; 'none' keeps none)",
+    )  # fmt: skip
+    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address (default 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=port, default=8080, metavar="N", help="0 takes a free one (default 8080)"
+    )
+    parser.add_argument(
+        "--key", metavar="KEY",
+        help="what clients must send; better in the environment, as PUNCHLIST_DOOR_KEY; needed beyond loopback",
+    )  # fmt: skip
+    add_budget(parser)

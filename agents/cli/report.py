@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...protocols.outcome import Confirmed, Failed, Unverified
-from ..events import plain
+from ..events import money_text, plain
 from .board import Board, count, punch_line
 from .edge import DONE, FAILED, INTERRUPTED, UNVERIFIED, USAGE, describe_error, sentence_for
 
@@ -34,7 +34,7 @@ class Ending:
     """
 
     board: Board
-    journal: Path
+    journal: str
     outcome: Outcome | None = None
     error: Exception | None = None
     judged: dict[str, Any] | None = None
@@ -74,10 +74,10 @@ class Ending:
         if outcome is not None:
             body |= {
                 "punch_list": [asdict(item) for item in outcome.punch_list],
-                "cost": asdict(outcome.cost),
+                "cost": plain(outcome.cost),
             }
         body |= {"recalled": self.board.recalled, "learned": self.board.learned}
-        body |= {"run": self.board.run, "journal": str(self.journal)}
+        body |= {"run": self.board.run, "journal": self.journal}
         return body | ({"judged": self.judged} if self.judged else {})
 
     def lines(self) -> list[str]:
@@ -159,11 +159,12 @@ class Ending:
             count(cost.tool_calls, "tool call"),
             count(self.board.redos, "redo"),
             f"{cost.seconds:.1f} s",
+            *([f"{money_text(cost.money)} of money"] if cost.money else []),
         ]
         return [f"Cost     {', '.join(parts)}"]
 
     def _next(self) -> list[str]:
-        path = shlex.quote(str(self.journal))
+        path = shlex.quote(self.journal)
         commands = [f"punchlist journal report {path}", f"punchlist journal show {path}"]
         return [*commands, f"punchlist resume {path}"] if self.resumable else commands
 

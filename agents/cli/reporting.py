@@ -19,12 +19,13 @@ def report(options: argparse.Namespace) -> int:
         JournalError, UnknownRun: There is no such run, or it cannot be read.
     """
     found = find_run(options.file, options.run)
-    out = Path(options.html) if options.html else found.path.with_suffix(".html")
+    usual = Path(f"{found.info.run}.html") if found.address else found.path.with_suffix(".html")
+    out = Path(options.html) if options.html else usual
     if out.suffix.lower() not in (".html", ".htm"):
         raise SettingsError(f"--html {str(out)!r} does not end in .html. Name a file that does.")
     if out.is_dir():
         raise SettingsError(f"--html {str(out)!r} is a folder. Name a file in it.")
-    made = save_report(found.path, out, found.info.run, found.status())
+    made = save_report(found.place, out, found.info.run, found.status())
     size = out.stat().st_size
     if options.json:
         print(json.dumps({"html": str(out), "bytes": size, "left_out": list(made.left_out)}))

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 CLOSING_SECONDS = 15.0
 """How long browser and model may take to end before the process goes on without them."""
 
+OF_A_SITTING = ("site", "model", "tokens", "seconds", "money", "price")
+"""Settings that a run may be resumed with other values of."""
+
 BEAT = 0.2
 """Seconds between two pictures of the live view."""
 
@@ -60,6 +63,8 @@ class Settings:
     seconds: float | None = None
     demo: str | None = None
     strategy: str | None = None
+    money: str | None = None
+    price: str | None = None
 
     @classmethod
     def recorded(cls, found: Found) -> Settings:
@@ -72,7 +77,7 @@ class Settings:
         known = {field.name for field in fields(cls)}
         if not isinstance(body, dict) or "site" not in body:
             raise SettingsError(
-                f"{str(found.path)!r} was not made by `punchlist run`, so its workers and tools are not "
+                f"{found.named!r} was not made by `punchlist run`, so its workers and tools are not "
                 "recorded. Resume it from the program that made it: Manager(...).resume(path)."
             )
         return cls(**cast("dict[str, Any]", {key: body[key] for key in known if key in body}))
@@ -83,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     memory = None if options.memory == "none" else str(Path(options.memory).expanduser().absolute())
     settings = Settings(
         options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds,
-        strategy=options.strategy,
+        strategy=options.strategy, money=options.money, price=options.price,
     )  # fmt: skip
     if settings.strategy is not None:
         strategy_named(settings.strategy)  # refuses an unknown one before anything is started
@@ -106,15 +111,17 @@ def run(options: argparse.Namespace) -> int:
 
 def resume(options: argparse.Namespace) -> int:
     """`punchlist resume`."""
-    found = find_run(options.run)
+    found = find_run(options.run, options.which)
     if "think" in found.info.settings:
         from .thinking import resume_found
 
         return resume_found(options, found)
-    with Journal.open(found.path, create=False):
-        pass  # refuses a journal that another process writes, before anything is started
+    with found.open_to_write() as journal:
+        journal.hold(
+            found.info.run
+        )  # refuses a journal that another process writes, before anything is started
     settings = Settings.recorded(found)
-    given = {name: getattr(options, name) for name in ("site", "model", "tokens", "seconds")}
+    given = {name: getattr(options, name) for name in OF_A_SITTING}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     if settings.demo is not None and options.site is None:
         with DemoShop.again(Path(settings.demo), settings.site) as shop:
@@ -136,21 +143,23 @@ def _perform(
     if options.picture:
         _check_picture(Path(options.picture))
     machine = options.json or options.events
-    model = open_model(options.open_model, settings.model, quiet=machine or options.quiet)
-    path = found.path if found is not None else _journal(getattr(options, "journal", None))
+    model = open_model(
+        options.open_model, settings.model, quiet=machine or options.quiet, price=settings.price
+    )
+    place, named = (found.place, found.named) if found is not None else _journal(options.journal)
     if shop is not None:
         shop.finished = False
     board = Board(goal)
-    with _memory(settings.memory) as memory:
-        manager = _manager(path, settings, model, memory)
-        events = manager.stream(goal) if found is None else manager.resume(path, found.info.run)
+    with memory_in(settings.memory) as memory:
+        manager = manager_of(place, settings, model, memory)
+        events = manager.stream(goal) if found is None else manager.resume(place, found.info.run)
         with _front(options, board, found) as front:
             outcome, error = asyncio.run(_follow(events, manager, model, front))
-    board.run, resumable = _note_end(path, board.run, outcome)
+    board.run, resumable = _note_end(place, board.run, outcome)
     judged = shop.judged() if shop is not None and isinstance(outcome, Confirmed) else None
     if shop is not None:
         shop.finished = isinstance(outcome, Confirmed)
-    ending = Ending(board, path, outcome, error, judged, resumable)
+    ending = Ending(board, named, outcome, error, judged, resumable)
     print(json.dumps(ending.as_json()) if machine else "\n".join(["", *ending.lines()]), flush=True)
     if options.picture:
         _save_picture(board, Path(options.picture))
@@ -186,19 +195,19 @@ def _save_picture(board: Board, path: Path) -> None:
         print(f"punchlist: The picture was not saved. {describe_error(error)}", file=sys.stderr, flush=True)
 
 
-def _journal(named: str | None) -> Path:
-    """The journal of a new run, found writable.
+def _journal(named: str | None) -> tuple[str, str]:
+    """The journal of a new run, found writable: what opens it, and what it is called.
 
     Raises:
         JournalError: It is something else, full, or in use.
     """
-    path = new_journal() if named is None else Path(named)
-    with Journal.open(path):
-        return path
+    place = str(new_journal()) if named is None else named
+    with Journal.open(place) as journal:
+        return place, journal.named
 
 
 @contextlib.contextmanager
-def _memory(folder: str | None) -> Any:
+def memory_in(folder: str | None) -> Any:
     """The memory in a folder, closed afterwards; None for none."""
     if folder is None:
         yield None
@@ -209,8 +218,20 @@ def _memory(folder: str | None) -> Any:
         yield memory
 
 
-def _manager(path: Path, settings: Settings, model: Model, memory: Memory | None) -> Manager:
-    """A manager whose workers share one browser that reaches the site and nothing else."""
+def manager_of(
+    path: Path | str | None,
+    settings: Settings,
+    model: Model,
+    memory: Memory | None,
+    *,
+    patient: bool = False,
+) -> Manager:
+    """A manager whose workers share one browser that reaches the site and nothing else.
+
+    Args:
+        path: The journal; None: a new one for each run.
+        patient: See `Manager`.
+    """
     from ...tools.browser import Browser
     from ..worker import Worker
 
@@ -220,8 +241,8 @@ def _manager(path: Path, settings: Settings, model: Model, memory: Memory | None
         for number in range(1, settings.workers + 1)
     ]
     return Manager(
-        model, workers, memory=memory, journal=path, redos=settings.redos, tokens=settings.tokens,
-        seconds=settings.seconds, strategy=settings.strategy, extra={"command": asdict(settings)},
+        model, workers, memory=memory, journal=path, patient=patient, redos=settings.redos,
+        tokens=settings.tokens, seconds=settings.seconds, money=settings.money, strategy=settings.strategy, extra={"command": asdict(settings)},
     )  # fmt: skip
 
 
@@ -229,7 +250,7 @@ def _manager(path: Path, settings: Settings, model: Model, memory: Memory | None
 def _front(options: argparse.Namespace, board: Board, found: Found | None) -> Any:
     """What shows the run: nothing, JSON lines, the live view, or plain lines."""
     say: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
-    recorded = list(recorded_events(found.path, found.info.run)) if found is not None else []
+    recorded = list(recorded_events(found.place, found.info.run)) if found is not None else []
     moments = [moment for event in recorded for moment in board.take(event)]
     if options.events:
         yield JsonLines(board, say)
@@ -321,12 +342,12 @@ async def _close(manager: Manager, model: Model) -> None:
             await model.aclose()
 
 
-def _note_end(path: Path, run: str, outcome: Outcome | None) -> tuple[str, bool]:
+def _note_end(place: str, run: str, outcome: Outcome | None) -> tuple[str, bool]:
     """The run's id, and whether it can be gone on with; one without an outcome is marked as paused."""
     try:
-        found = find_run(str(path), run or None)
+        found = find_run(place, run or None)
         if outcome is None and found.unfinished:
-            with Journal.open(path, create=False) as journal:
+            with found.open_to_write() as journal:
                 journal.set_status(found.info.run, "paused")
     except LookupError:
         return run, False  # it ended before it was recorded

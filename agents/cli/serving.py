@@ -37,7 +37,7 @@ def serve(options: argparse.Namespace) -> int:
         name=options.name or "", api_key=key, max_body=options.max_body, max_queue=options.max_queue
     )
     adapters = [_adapter(given) for given in options.adapter]
-    with _opened(options.host, options.port) as port:
+    with opened_port(options.host, options.port) as port:
         model = _opened_model(options, adapters)
         try:
             app = App(model, settings)
@@ -53,8 +53,13 @@ def serve(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _opened(host: str, port: int) -> socket.socket:
-    from ...core_model.serving.running import listen
+def opened_port(host: str, port: int) -> socket.socket:
+    """A port that is open.
+
+    Raises:
+        SettingsError: It cannot be opened.
+    """
+    from ..door import listen
 
     try:
         return listen(host, port)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from ...core_model.pricing import amount
 from ...protocols.journal import Journal
 from ...protocols.messages import new_id
 from ..budget import Budget
@@ -28,7 +29,7 @@ from ..reasoning.trace import TraceEvent
 from . import edge
 from .edge import SettingsError
 from .games import game_of, game_question, game_strategy
-from .journals import Found, find_run, new_journal
+from .journals import Found, find_run, in_database, new_journal
 from .live import fits
 from .opening import open_model
 from .thought_rows import event_line, one_line
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 BEAT = 0.2
 """Seconds between two pictures of the live view."""
+
+LIMITS = ("tokens", "seconds", "calls", "money", "price")
+"""Settings that a run may be resumed with other values of."""
 
 COMMAND = "think"
 """Name of these settings in a journal."""
@@ -56,6 +60,8 @@ class Thought:
     tokens: int | None = None
     seconds: float | None = None
     calls: int | None = None
+    money: str | None = None
+    price: str | None = None
 
     @classmethod
     def recorded(cls, found: Found) -> Thought:
@@ -67,7 +73,7 @@ class Thought:
         body = found.info.settings.get(COMMAND)
         if not isinstance(body, dict):
             raise SettingsError(
-                f"The last run of {str(found.path)!r} was not made by `punchlist think`. "
+                f"The last run of {found.named!r} was not made by `punchlist think`. "
                 "Go on with runs of `punchlist run` by `punchlist resume`."
             )
         known = {field.name for field in fields(cls)}
@@ -82,11 +88,24 @@ def think_about(options: argparse.Namespace) -> int:
         return _resume(options)
     settings = _settings(options)
     strategy = _strategy(settings)
-    model = open_model(options.open_model, settings.model, quiet=options.json or options.quiet)
+    model = _opened(options, settings)
+    _refuse_database(options.journal or "")
     path = new_journal() if options.journal is None else Path(options.journal)
     with Journal.open(path) as journal:
         journal.begin(new_id(), settings.question, {COMMAND: cast("Any", asdict(settings))})
     return _perform(options, settings, strategy, model, path)
+
+
+def _opened(options: argparse.Namespace, settings: Thought) -> Model:
+    quiet = options.json or options.quiet
+    return open_model(options.open_model, settings.model, quiet=quiet, price=settings.price)
+
+
+def _refuse_database(named: str) -> None:
+    if in_database(named):
+        raise SettingsError(
+            "`punchlist think` keeps its journal in a file; name one, or leave out the address."
+        )
 
 
 def _settings(options: argparse.Namespace) -> Thought:
@@ -100,7 +119,7 @@ def _settings(options: argparse.Namespace) -> Thought:
     usual = "chain-of-thought" if options.game24 is None else "tree-of-thoughts"
     return Thought(
         question.strip(), options.strategy or usual, options.model, options.game24, options.seed or 0,
-        options.tokens, options.seconds, options.calls,
+        options.tokens, options.seconds, options.calls, options.money, options.price,
     )  # fmt: skip
 
 
@@ -128,17 +147,18 @@ def _resume(options: argparse.Namespace) -> int:
 
 def resume_found(options: argparse.Namespace, found: Found) -> int:
     """Go on with a run of `punchlist think`; limits that are given replace those it was begun with."""
+    _refuse_database(found.address)
     settings = Thought.recorded(found)
-    with Journal.open(found.path, create=False) as journal:  # refuses one that another process writes
+    with found.open_to_write() as journal:  # refuses one that another process writes
         if journal.runs()[-1].run != found.info.run:
             raise SettingsError(
-                f"{str(found.path)!r} holds later runs; only the last can be resumed. Begin this one anew."
+                f"{found.named!r} holds later runs; only the last can be resumed. Begin this one anew."
             )
         journal.set_status(found.info.run, "running")
-    limits = {name: getattr(options, name, None) for name in ("tokens", "seconds", "calls")}
+    limits = {name: getattr(options, name, None) for name in LIMITS}
     settings = replace(settings, **{name: value for name, value in limits.items() if value is not None})
     strategy = _strategy(settings)
-    model = open_model(options.open_model, settings.model, quiet=options.json or options.quiet)
+    model = _opened(options, settings)
     return _perform(options, settings, strategy, model, found.path)
 
 
@@ -224,7 +244,10 @@ async def _follow(
         task = Task(settings.question)
     else:
         task = Task(settings.question, problem=game_of(settings.game24))
-    budget = Budget(tokens=settings.tokens, model_calls=settings.calls, seconds=settings.seconds)
+    budget = Budget(
+        tokens=settings.tokens, model_calls=settings.calls, seconds=settings.seconds,
+        money=None if settings.money is None else amount(settings.money),
+    )  # fmt: skip
     beating = asyncio.create_task(_beat(front))
     try:
         return await think(

@@ -35,7 +35,7 @@ def tree(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise SettingsError(str(error)) from error
     found = find_run(options.file, options.run)
-    with Journal.open(found.path, readonly=True) as journal:
+    with found.open() as journal:
         traces = searched(found, journal, options.task)
         if out is not None:
             _draw(found, traces, out, options)
@@ -57,7 +57,7 @@ def searched(found: Found, journal: Journal, task: str | None) -> list[Trace]:
         SettingsError: It holds none, or none of that task.
     """
     every = [trace for trace in traces_of(journal, found.info.run) if trace.all_events()]
-    where = f"Run {found.info.run!r} of {str(found.path)!r}"
+    where = f"Run {found.info.run!r} of {found.named!r}"
     if not every:
         raise SettingsError(
             f"{where} holds no search. `punchlist think` and runs with --strategy record one; "

@@ -57,10 +57,10 @@ class Board:
         self._ended = {name: asyncio.Event() for name in self.parts}
         self._again = {job.id: asyncio.Event() for job in self.jobs}
         self._open = len(self._again)
-        self._users: dict[str, list[str]] = {}
-        for part in self.parts.values():
-            for needed in dict.fromkeys(part.after if isinstance(part, Job) else part.of):
-                self._users.setdefault(needed, []).append(part.id)
+        self._users = self._used_by()
+        self._seeing: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._see: Seeing | None = None
         self._early = set[str]()
         self._won: dict[str, str] = {}
         self._held: dict[str, str] = {}
@@ -77,10 +77,64 @@ class Board:
         """Do everything that can be done. Errors that `see` lets through end it."""
         try:
             async with asyncio.TaskGroup() as group:
+                self._group, self._see = group, see
                 for job in self.jobs:
-                    group.create_task(self._job(job, see))
+                    self._seeing[job.id] = group.create_task(self._job(job, see))
         finally:
             self.over = True
+
+    @property
+    def ending(self) -> bool:
+        """Everything has ended, so that nothing can be added any more."""
+        return self.over or not self._open
+
+    def replace(self, parts: Sequence[Job | Join], name: str) -> None:
+        """Go on with other parts, in which one job was added, dropped or changed, that had not begun.
+
+        Args:
+            parts: Each names only earlier ones.
+            name: Of the job.
+        """
+        had, old = name in self.parts, self._seeing.pop(name, None)
+        self.parts = {part.id: part for part in parts}
+        self._users = self._used_by()
+        self.needless = self._without()
+        if had and name not in self.status:
+            self._open -= 1
+        self._forget(name)
+        if name in self.parts:
+            self._ended.setdefault(name, asyncio.Event())
+            self._again[name] = asyncio.Event()
+            self._open += 1
+            if self._group is not None:
+                self._seeing[name] = self._group.create_task(self._anew(name, old))
+            self._revive(name)
+        if old is not None:
+            old.cancel()
+        self._let_go_at_the_end()
+
+    async def _anew(self, name: str, old: asyncio.Task[None] | None) -> None:
+        """See a job that was changed, once whoever saw it before has let go of its locks."""
+        if old is not None:
+            await asyncio.wait([old])
+        job = self.parts.get(name)
+        if isinstance(job, Job) and self._see is not None:
+            await self._job(job, self._see)
+
+    def _revive(self, name: str) -> None:
+        """Let what was not begun, because this job was not confirmed, wait for it again."""
+        for user in self.consumers(name):
+            if self.status.get(user) == NOT_BEGUN:
+                self._open += 1
+                self._forget(user)
+                self._again[user].set()
+
+    def _used_by(self) -> dict[str, list[str]]:
+        users: dict[str, list[str]] = {}
+        for part in self.parts.values():
+            for needed in dict.fromkeys(part.after if isinstance(part, Job) else part.of):
+                users.setdefault(needed, []).append(part.id)
+        return users
 
     async def until_ready(self, job: Job) -> bool:
         """Wait until all that a job needs has ended; whether it may begin."""
@@ -100,6 +154,7 @@ class Board:
         self._open += 1
         self._forget(name)
         self._again[name].set()
+        self._revive(name)
 
     def consumers(self, name: str) -> tuple[str, ...]:
         """Ids of the jobs that used a part's result, directly or through others, nearest first."""
@@ -129,13 +184,16 @@ class Board:
             if job.id in self._early:
                 self._early.discard(job.id)
                 self.reopen(job.id)
-            if not self._open:
-                for again in self._again.values():
-                    again.set()
+            self._let_go_at_the_end()
             await self._again[job.id].wait()
             if job.id in self.status:
                 return
             self._again[job.id].clear()
+
+    def _let_go_at_the_end(self) -> None:
+        if not self._open:
+            for again in self._again.values():
+                again.set()
 
     def _end(self, name: str, status: str) -> None:
         self.status[name] = status
@@ -148,7 +206,8 @@ class Board:
     def _forget(self, name: str) -> None:
         self.status.pop(name, None)
         self.results.pop(name, None)
-        self._ended[name].clear()
+        if name in self._ended:
+            self._ended[name].clear()
         for user in self._users.get(name, ()):
             if isinstance(self.parts[user], Join) and self._won.get(user, name) == name:
                 self._forget(user)

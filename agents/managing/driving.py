@@ -57,16 +57,15 @@ from ..events import Said, Stood
 from ..jobs import Job
 from ..mind import Truncated
 from ..people import NobodyThere
-from ..steps import Step
 from ..verifier import Verifier
 from . import performing
 from .board import CONFIRMED, Board
 from .consulting import Consulting
 from .crew import Crew
 from .drive import Drive
-from .ending import latest_flaws
 from .line import Line
 from .looking import look
+from .ordering import Ordering
 
 if TYPE_CHECKING:
     from ...protocols.journal import Row
@@ -110,9 +109,11 @@ class Driver:
         self.drive.rebuild(recorded, self.lane, crew.journal.path)
         within.routes[state.task] = self
         self.mind = crew.mind
-        if job.tokens is not None:
+        if job.tokens is not None or job.money is not None:
             cost = used(crew.journal, crew.run, self.id) if recorded else Cost()
-            self.mind = replace(crew.mind, budget=Part(tokens=job.tokens, cost=cost, whole=crew.mind.budget))
+            part = Part(tokens=job.tokens, money=job.money, cost=cost, whole=crew.mind.budget)
+            self.mind = replace(crew.mind, budget=part)
+        self._ordering = Ordering(crew, self.drive, self.mind.budget, self.lane, self._spawn)
         self._people = Consulting(crew.desk, self.drive, self.offer, self.mind.budget)
 
     @property
@@ -221,8 +222,8 @@ class Driver:
         drive, crew = self.drive, self.crew
         drive.fault = None  # of the time before, when nobody was there
         known = drive.state.worker
-        if crew.is_here(known):
-            await crew.lanes.book(self.job, self.lane)
+        if crew.is_here(known) and not await self._booked():
+            return
         for name in filter(crew.is_here, list(drive.workers)):
             await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
             said = drive.workers[name].last_word
@@ -241,10 +242,32 @@ class Driver:
         if _with_person(drive.state):
             self._spawn(self._people.hand_over())
 
+    async def _booked(self) -> bool:
+        """Wait for the agent that has the task; False where a person ended or took the task before."""
+        booking = asyncio.ensure_future(self.crew.lanes.book(self.job, self.lane))
+        try:
+            while not booking.done():
+                hearing = asyncio.ensure_future(self.drive.inbox.get())
+                await asyncio.wait({booking, hearing}, return_when=asyncio.FIRST_COMPLETED)
+                if not hearing.done():
+                    hearing.cancel()
+                    continue
+                await self._take(hearing.result())
+                if self.state.status in TERMINAL or _with_person(self.state):
+                    return False
+            await booking  # raises what it raised
+        finally:
+            booking.cancel()
+            await asyncio.wait({booking})
+        return True
+
     # --- events and effects --------------------------------------------------------------
 
     async def _take(self, event: Event) -> None:
         """An event out of the inbox. What a person may not do here is said to nobody and changes nothing."""
+        ordered = isinstance(event, Envelope) and isinstance(event.body, Assign | Redo)
+        if ordered and not self._ordering.take(event):
+            return  # decided anew, paused or called off while it was drafted
         try:
             await self._feed(event)
         except ProtocolViolation as error:
@@ -270,6 +293,8 @@ class Driver:
         """Apply an event, and carry out what follows."""
         waited, attempt = _with_person(self.state), self.state.attempt
         effects = self._apply(event)
+        if self.state.status != "not_done":
+            self._ordering.stop()
         over = self.state.attempt > attempt or (_with_person(self.state) and not waited)
         if over and self.state.children and self.state.status not in TERMINAL:
             self.adopt(())  # they were of an attempt that is over
@@ -334,7 +359,7 @@ class Driver:
             if name in self.peers:
                 await self.peers[name].reopen(body)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str = "") -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str = "") -> asyncio.Task[None]:
         drive = self.drive
         task: asyncio.Task[None] = asyncio.create_task(work, name=name or None)
         drive.tasks.add(task)
@@ -349,6 +374,7 @@ class Driver:
                 self._note("breakdown", repr(error))
 
         task.add_done_callback(over)
+        return task
 
     # --- decisions ------------------------------------------------------------------------
 
@@ -373,7 +399,7 @@ class Driver:
         self.drive.inbox.put_nowait(Tick(now=time.time()))
 
     async def _pay(self) -> None:
-        """Give the order of a new generation, once what it needs is there."""
+        """Let the order of a new generation be drafted, once what it needs is there."""
         owed, stands = self._owed, [self.board.status.get(need) for need in self.job.after]
         if owed is None or self.state.status != "not_done" or None in stands:
             return
@@ -389,33 +415,12 @@ class Driver:
         await self._order(owed)
 
     async def _order(self, effect: Decide) -> None:
-        """The first order, or a redo with plan, context and feedback."""
-        drive = self.drive
-        if isinstance(self.mind.budget, Part):
+        """Read the meter, and let an order be drafted."""
+        if self.job.tokens is not None:
             await self._feed(Tick(now=time.time(), spent=self.mind.budget.cost.tokens))
-            if drive.state.status in TERMINAL:
+            if self.state.status in TERMINAL:
                 return
-        failed = [
-            f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why
-            for flaw in latest_flaws(drive.state)
-        ]
-        worker = await self.crew.lanes.book(self.job, self.lane)
-        again = effect.what == "redo"
-        drive.steps = await self._planned(failed, again=again)
-        plan = tuple(step.line() for step in drive.steps)
-        context = f"{self.job.title}; part of: {self.crew.goal}"
-        body = (
-            Redo(plan=plan, context=context, feedback="; ".join(failed) or "the attempt was lost")
-            if again
-            else Assign(task=self.job.title, spec=drive.state.spec, plan=plan, context=context)
-        )
-        self.mind.budget.spend(redos=int(again))
-        recipient = worker.name if isinstance(body, Assign) else ""
-        await self._feed(draft(drive.state, body, time.time(), recipient=recipient))
-
-    async def _planned(self, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]:
-        """The steps of the next attempt."""
-        return await performing.plan(self.crew, self.drive, failed, again=again)
+        self._ordering.begin(effect)
 
     # --- workers ----------------------------------------------------------------------
 

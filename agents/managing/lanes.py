@@ -79,6 +79,10 @@ class Lanes:
         self._waiting[number] = waiting
         try:
             return await waiting.found
+        except asyncio.CancelledError:
+            if waiting.found.done() and not waiting.found.cancelled():
+                await self.release(lane)  # it came when nobody waited for it any more
+            raise
         finally:
             self._waiting.pop(number, None)
 

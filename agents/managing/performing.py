@@ -115,10 +115,9 @@ async def attempt(
             raise
         return Failed(error="CancelledError", message=f"{agent.name} broke off by itself: {error}")
     except BudgetExhausted as error:
-        if isinstance(mind.budget, Part):
-            mind.budget.whole.check()  # that of the run ends the run
+        if isinstance(mind.budget, Part) and not mind.budget.is_above(error):
             return Failed(error="BudgetExhausted", message=str(error))
-        raise
+        raise  # that of the run ends the run
     except (ToolError, Truncated) as error:
         await agent.drop(drive.lane)
         return Failed(error=type(error).__name__, message=str(error))

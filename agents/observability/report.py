@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ...protocols.journal import Journal, RunInfo
 from ...protocols.outcome import PunchItem
+from ..events import money_text
 from ..reasoning.boxes import clean
 from ..reasoning.forest import Forest, traces_of, usage
 from ..reasoning.picture import cost_line, draw, end_line
@@ -178,6 +179,7 @@ def _head(record: Record, source: Path | str) -> str:
         "steps": f"{cost.steps:,}",
         "redos": f"{cost.redos:,}",
         "time": seconds(cost.seconds),
+        **({"money": money_text(cost.money)} if cost.money else {}),
     }
     if record.sittings > 1:
         tiles["sittings"] = str(record.sittings)

@@ -24,6 +24,7 @@ from pydantic import JsonValue
 from ...tools.executor import Executor
 from ...tools.permissions import Call, Policy, Rule
 from ...tools.tool import AnyTool
+from ..budget import NOTHING
 from .asking import Prompt, Request
 from .problem import Rejected, Task
 from .search import COMPLETE, SOLVED, Growth, Result, SearchRefused, check_least, to_the_end
@@ -239,8 +240,9 @@ class _Episode:
             return {"ok": made.ok, "value": made.value, "error": made.error, "unknown": made.unknown}
 
         given: dict[str, JsonValue] = {"step": node.id, "given": arguments}
+        cost = next((item.cost for item in self.executor.tools if item.name == tool), NOTHING)
         try:
-            made = cast("dict[str, Any]", await thinking.call(tool, given, act, steps=1))
+            made = cast("dict[str, Any]", await thinking.call(tool, given, act, steps=1, money=cost))
         except CallFailed as error:
             return f"error: {error.error}", False
         if not made["ok"]:

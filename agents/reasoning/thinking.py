@@ -12,8 +12,9 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import JsonValue
@@ -21,14 +22,16 @@ from pydantic import JsonValue
 from ...core_model.errors import CacheFull, MalformedOutput
 from ...core_model.generation import Generation
 from ...protocols.outcome import Cost
-from ..budget import Budget, BudgetExhausted, answer_cost
+from ..budget import NOTHING, Budget, BudgetExhausted, answer_cost
 from .asking import Choice, Prompt, Request, Said, choice_facts, read_answer, request_facts
 from .caches import Caches
 from .calling import CallFailed, Interrupted, Work, reached, stop_reason, together, tried
+from .promising import priced, promised, sampling_of
 from .trace import HALTED, Trace
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model, Thread
+    from ...core_model.sampling import Sampling
     from ...tools.permissions import Policy
 
 __all__ = [
@@ -54,6 +57,7 @@ class _Shared:
     counted: set[str] = field(default_factory=set[str])
     called: Counter[str] = field(default_factory=Counter[str])
     asked: set[str] = field(default_factory=set[str])
+    most: dict[str, int] = field(default_factory=dict[str, int])
     prefilled: int = 0
     naming: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -163,7 +167,8 @@ class Thinking:
         groups: dict[Prompt, list[str]] = {}
         for key in self._fresh(keys):
             groups.setdefault(wanted[key].prompt, []).append(key)
-        answers = await self._ask(keys, [work(prompt, group) for prompt, group in groups.items()])
+        works = [work(prompt, group) for prompt, group in groups.items()]
+        answers = await self._ask(keys, works, wanted)
         return [read_answer(answer) for answer in answers]
 
     async def score(self, choices: Sequence[Choice]) -> list[list[float]]:
@@ -180,7 +185,7 @@ class Thinking:
         def work(key: str) -> Work:
             return lambda: self._score_one(key, wanted[key])
 
-        answers = await self._ask(keys, [work(key) for key in self._fresh(keys)])
+        answers = await self._ask(keys, [work(key) for key in self._fresh(keys)], wanted)
         return [[float(value) for value in cast("list[Any]", answer["scores"])] for answer in answers]
 
     async def call(
@@ -190,6 +195,7 @@ class Thinking:
         act: Callable[[], JsonValue | Awaitable[JsonValue]],
         *,
         steps: int = 0,
+        money: Decimal = NOTHING,
     ) -> JsonValue:
         """What a function or tool of the user returns, as JSON, recorded like an answer of the model.
 
@@ -197,6 +203,7 @@ class Thinking:
 
         Args:
             steps: What it counts against `Budget.steps`.
+            money: What it costs.
 
         Raises:
             CallFailed: It raised; what it raised is on record too.
@@ -210,15 +217,22 @@ class Thinking:
         if answer is None:
             if self._remembers or self._shared.stopping.is_set():
                 raise self._halted(Interrupted())
+            self._afford(money)
             answer = await tried(act)
             answer |= {"name": name, "given": given, "scope": self.scope}
             if steps:
                 answer["steps"] = steps
+            if money:
+                answer["money"] = str(money)
             self._keep(key, answer)
         self._count(key, answer)
         if "error" in answer:
             raise CallFailed(name, str(answer["error"]))
         return answer["returned"]
+
+    def _afford(self, money: Decimal) -> None:
+        if money and not self.budget.affords(money):
+            raise self._halted(BudgetExhausted("money", self.budget.money or NOTHING))
 
     async def breathe(self) -> None:
         """Let signals and other tasks have their turn, and end a search that was stopped or has no time left.
@@ -231,7 +245,7 @@ class Thinking:
         if self._shared.stopping.is_set():
             raise self._halted(Interrupted())
         try:
-            replace(self.budget, tokens=None, model_calls=None, steps=None).check()
+            replace(self.budget, tokens=None, model_calls=None, steps=None, money=None).check()
         except BudgetExhausted as error:
             raise self._halted(error) from None
 
@@ -252,7 +266,9 @@ class Thinking:
     def _fresh(self, keys: Sequence[str]) -> list[str]:
         return [key for key in dict.fromkeys(keys) if self.trace.recorded(key) is None]
 
-    async def _ask(self, keys: Sequence[str], works: Sequence[Work]) -> list[dict[str, JsonValue]]:
+    async def _ask(
+        self, keys: Sequence[str], works: Sequence[Work], wanted: Mapping[str, Request | Choice]
+    ) -> list[dict[str, JsonValue]]:
         """The answers under `keys`, after the works that give those which are not on record."""
         fresh = self._fresh(keys)
         if fresh and self._remembers:
@@ -261,7 +277,12 @@ class Thinking:
             self._admit(keys)
             self._shared.asked.update(fresh)
         try:
-            await self._all(works)
+            asked = [wanted[key] for key in fresh]
+            async with promised(self.model, self.budget, asked, shares=self._shares) as most:
+                self._shared.most.update({} if most is None else dict.fromkeys(fresh, most))
+                await self._all(works)
+        except BudgetExhausted as error:
+            raise (self._halted(error) if error.of else error) from None
         finally:
             self._shared.asked.difference_update(fresh)
             found = {key: self.trace.recorded(key) for key in keys}
@@ -284,6 +305,7 @@ class Thinking:
         cost = replace(
             cost,
             tokens=cost.tokens - paid.tokens,
+            money=cost.money - paid.money,
             model_calls=cost.model_calls - paid.model_calls + len(self._shared.asked),
         )
         try:
@@ -308,8 +330,9 @@ class Thinking:
             self.trace.record(key, answer)
             cost = answer_cost(answer)
             self.budget.spend(
-                tokens=cost.tokens, model_calls=cost.model_calls, tool_calls=cost.tool_calls, steps=cost.steps
-            )
+                tokens=cost.tokens, model_calls=cost.model_calls, tool_calls=cost.tool_calls,
+                steps=cost.steps, money=cost.money,
+            )  # fmt: skip
         self._shared.asked.discard(key)
 
     def _count(self, key: str, answer: dict[str, JsonValue]) -> None:
@@ -374,7 +397,7 @@ class Thinking:
             made = await self._whole(
                 prompt,
                 self.model.generate(
-                    prompt.messages, sampling=self._sampling(request), grammar=request.grammar
+                    prompt.messages, sampling=self._sampling(key, request), grammar=request.grammar
                 ),
             )
             self._keep_answer(key, request, made, pays=key == payer or not self._shares)
@@ -398,7 +421,7 @@ class Thinking:
                 begun = len(branch.text)
                 made = await self._whole(
                     request.prompt,
-                    branch.generate(sampling=self._sampling(request), grammar=request.grammar),
+                    branch.generate(sampling=self._sampling(key, request), grammar=request.grammar),
                 )
                 self._keep_answer(key, request, made, pays=key == payer or not self._shares)
                 grown = request.prompt.and_said(branch.text[begun:])
@@ -440,7 +463,7 @@ class Thinking:
         answer = choice_facts(choice)
         answer |= {"prompt_tokens": read, "read": read, "tokens": 0, "scope": self.scope}
         answer["scores"] = list[JsonValue](scores)
-        self._keep(key, answer)
+        self._keep(key, answer | priced(self.model, self.budget, read, 0))
 
     async def aclose(self) -> None:
         """Give the caches back."""
@@ -450,21 +473,13 @@ class Thinking:
         warm = request.temperature >= self.warmth
         return request if warm else replace(request, temperature=self.warmth)
 
-    def _sampling(self, request: Request) -> Any:
-        from ...core_model.sampling import Sampling
-
-        mark = hashlib.sha256(f"{self.seed}/{self.scope}/{request.tag}".encode()).digest()
-        return Sampling(
-            temperature=request.temperature,
-            top_p=request.top_p,
-            seed=int.from_bytes(mark[:4], "big"),
-            max_tokens=request.max_tokens,
-            stop=request.stop,
-        )
+    def _sampling(self, key: str, request: Request) -> Sampling:
+        mark = f"{self.seed}/{self.scope}/{request.tag}"
+        return sampling_of(request, mark, self._shared.most.get(key, request.max_tokens))
 
     def _tokens(self, prompt: Prompt) -> int:
-        texts = [text for _, text in prompt.turns]
-        return sum(self.model.count_tokens(text) for text in [*texts, prompt.said] if text)
+        texts = (*(text for _, text in prompt.turns), prompt.said)
+        return sum(self.model.count_tokens(text) for text in texts if text)
 
     def _keep_answer(self, key: str, request: Request, made: Generation, *, pays: bool) -> None:
         """Record an answer; `pays` tells whether its prompt is counted with it."""
@@ -479,4 +494,6 @@ class Thinking:
             "cut": made.truncated,
             "scope": self.scope,
         }
-        self._keep(key, answer | request_facts(request))
+        read = made.prompt_tokens if pays else 0
+        money = priced(self.model, self.budget, read, made.output_tokens)
+        self._keep(key, answer | request_facts(request) | money)

@@ -158,3 +158,67 @@ async def test_what_cannot_be_done_is_refused_with_what_to_do(door, method, path
 
     assert answer.status_code == status, answer.text
     assert says in answer.json().get("error", "")
+
+
+async def test_a_plan_is_seen_and_edited(door):
+    run = await begin(door)
+    await waiting(door, run)
+
+    before = (await door.get(f"/runs/{run}/plan")).json()
+    done = await door.post(
+        f"/runs/{run}/plan",
+        json={
+            "edit": "add",
+            "task": "hang",
+            "text": "hang",
+            "like": "paint",
+            "after": ["paint"],
+            "person": "ada",
+        },
+    )
+    begun = await door.post(f"/runs/{run}/plan", json={"edit": "drop", "task": "buy"})
+    unknown = await door.post(f"/runs/{run}/plan", json={"edit": "drop", "task": "wax"})
+    malformed = await door.post(f"/runs/{run}/plan", json={"edit": "burn", "task": "buy"})
+
+    assert list(before["parts"]) == ["buy", "paint"] and list(done.json()["parts"]) == [
+        "buy",
+        "paint",
+        "hang",
+    ]
+    assert [each.status_code for each in (done, begun, unknown, malformed)] == [200, 409, 404, 422]
+    assert "has begun" in begun.json()["error"] and "edit:" in malformed.json()["error"]
+
+
+async def test_where_no_route_leads_the_answer_is_json(door):
+    nowhere, wrong = await door.get("/nothing"), await door.delete("/runs")
+
+    assert (nowhere.status_code, wrong.status_code) == (404, 405)
+    assert "GET /nothing leads nowhere" in nowhere.json()["error"] and "error" in wrong.json()
+
+
+async def test_runs_that_ended_long_ago_are_let_go_and_their_journals_stay(tmp_path):
+    numbers = iter(range(100))
+
+    def make():
+        return Manager(
+            None, [FunctionWorker("worker", lambda brief: "done")], journal=tmp_path / f"{next(numbers)}.db"
+        )
+
+    def buying():
+        plan = Plan()
+        plan.task("buy", "buy", spec=[Check("it is there", bool)])
+        return plan
+
+    made = Door(make, {"buying": buying}, ended_kept=2)
+    transport = httpx.ASGITransport(app=made)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        runs = []
+        for _ in range(4):
+            run = (await client.post("/runs", json={"plan": "buying"})).json()["run"]
+            await client.get(f"/runs/{run}/events")
+            runs.append(run)
+        listed = [each["run"] for each in (await client.get("/runs")).json()["runs"]]
+        gone = await client.get(f"/runs/{runs[0]}")
+    await made.close()
+
+    assert listed == runs[1:] and gone.status_code == 404 and "all are in journals" in gone.json()["error"]

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from punchlist.agents import Budget, Worker, placed
+from punchlist.agents import Budget, Worker
+from punchlist.agents.managing import placed
 from punchlist.agents.mind import Mind
 from punchlist.agents.run import Run
 from punchlist.agents.testing import ScriptedModel

@@ -1,0 +1,235 @@
+"""Letters: how another process of this machine reaches a run that goes on, whose journal it may not write.
+
+A letter is put into a file beside the journal, where the process at the run finds it, does what it says under
+the name of who sent it, and records what came of it in a row of the journal, by which the sender learns it.
+
+Does not cover: runs in a database (`RunTaken` says where their process is; its HTTP door reaches them), and
+who a sender is: whoever may write beside the journal may send one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from ..protocols.errors import ProtocolViolation
+from ..protocols.journal import Journal
+from ..protocols.messages import new_id
+from .plan_edits import PlanEdit
+
+if TYPE_CHECKING:
+    from .running import Running
+
+log = logging.getLogger(__name__)
+
+LETTER = "letter"
+"""Kind of the journal's row that says what came of a letter; its key is the letter's id."""
+
+LOOKING = 0.2
+"""Seconds between two looks for letters."""
+
+PATIENCE = 15.0
+"""Seconds for which a sender waits to hear."""
+
+Act = Literal["reply", "edit", "pause", "go-on", "cancel", "take-over", "reopen"]
+
+
+class LetterUnread(Exception):
+    """The process at the run did not say in time what came of a letter: it hangs, or was just ending."""
+
+    def __init__(self, path: Path, *, taken: bool) -> None:
+        told = (
+            "took it up and did not say what came of it" if taken else "did not take it up: nothing was done"
+        )
+        super().__init__(
+            f"The process that writes {str(path)!r} {told}, within {PATIENCE:g} s. "
+            "Look at the run with `punchlist journal show`, and try again."
+        )
+
+
+class Letter(BaseModel):
+    """What somebody wants of a run.
+
+    Attributes:
+        task: That it is about; of pause, go-on and cancel "" is the whole run.
+        request, value: Of `reply`: what was asked, and the answer.
+        edit: Of `edit`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    run: str
+    person: str
+    act: Act
+    task: str = ""
+    reason: str = ""
+    request: str = ""
+    value: JsonValue = None
+    edit: PlanEdit | None = None
+
+
+# --- sending ----------------------------------------------------------------------------
+
+
+def send(path: Path, letter: Letter) -> str | None:
+    """Send a letter to the process that writes a journal, and wait to hear what came of it.
+
+    Returns:
+        Why it was refused; "" when it was done; None when that process has ended and taken nothing up.
+
+    Raises:
+        LetterUnread: It was not taken up in time, and was taken back; or it was, and nothing came of it.
+        OSError: It cannot be put there.
+    """
+    from ..protocols.journal_file import is_locked
+
+    with _box(path) as box:
+        box.seek(0, os.SEEK_END)
+        box.write(letter.model_dump_json().encode() + b"\n")
+    until = time.monotonic() + PATIENCE
+    while (said := _answer(path, letter)) is None:
+        late = time.monotonic() >= until
+        back = (late or not is_locked(path)) and _taken_back(path, letter)
+        if late:
+            raise LetterUnread(path, taken=not back)
+        if back:
+            return None
+        time.sleep(LOOKING / 4)
+    return said
+
+
+def _answer(path: Path, letter: Letter) -> str | None:
+    with Journal.open(path, readonly=True) as journal:
+        for row in journal.rows(letter.run, kinds=(LETTER,)):
+            if row.key == letter.id and isinstance(row.body, dict):
+                return str(row.body.get("refused") or "")
+    return None
+
+
+def _taken_back(path: Path, letter: Letter) -> bool:
+    with _box(path) as box:
+        lines = box.readlines()
+        left = [line for line in lines if letter.id.encode() not in line]
+        if len(left) == len(lines):
+            return False
+        box.seek(0)
+        box.truncate()
+        box.writelines(left)
+    return True
+
+
+@contextlib.contextmanager
+def _box(path: Path) -> Generator[Any]:
+    """The file beside a journal, for one process at a time."""
+    with open(os.open(box_of(path), os.O_RDWR | os.O_CREAT, 0o600), "rb+") as box:
+        fcntl.flock(box, fcntl.LOCK_EX)
+        yield box
+
+
+def box_of(path: Path) -> Path:
+    """Where letters to the process at a journal lie."""
+    return path.with_name(f"{path.name}-letters")
+
+
+# --- receiving --------------------------------------------------------------------------
+
+
+class Letterbox:
+    """Looks for letters to a run while it goes on."""
+
+    def __init__(self, journal: Journal, running: Running) -> None:
+        self._journal, self._running = journal, running
+        self._path = box_of(journal.path)
+        self._reading: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def open(self) -> None:
+        """Look again and again, until `close`."""
+        self._timer = asyncio.get_running_loop().call_later(LOOKING, self._look)
+
+    def close(self) -> None:
+        """Look no more; what nobody has read its sender takes back."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
+
+    def _look(self) -> None:
+        try:
+            full = self._path.stat().st_size > 0
+        except OSError:
+            full = False
+        if full and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read())
+            self._reading.add_done_callback(_report)
+        self.open()
+
+    async def _read(self) -> None:
+        with _box(self._journal.path) as box:
+            lines = box.readlines()
+            box.truncate(0)
+        for line in lines:
+            try:
+                letter = Letter.model_validate_json(line)
+            except ValidationError:
+                continue  # by somebody else than `send`, who cannot be answered
+            refused = ""
+            try:
+                if letter.run != self._running.id:
+                    raise LookupError(f"The process is at run {self._running.id!r}, not at {letter.run!r}.")
+                await act(self._running, letter)
+            except (LookupError, ValueError, ProtocolViolation) as error:
+                refused = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+            told = letter.model_dump(mode="json", exclude_defaults=True, exclude={"id", "run"})
+            body: dict[str, JsonValue] = {**told, "refused": refused}
+            self._journal.append(LETTER, body, run=self._running.id, task=letter.task, key=letter.id)
+
+
+def _report(reading: asyncio.Task[None]) -> None:
+    if not reading.cancelled() and (error := reading.exception()) is not None:
+        log.warning("Letters to a run could not be read: %s", error)
+
+
+async def act(running: Running, letter: Letter) -> None:
+    """Do what a letter says.
+
+    Raises:
+        LookupError: There is no such task or request.
+        ProtocolViolation: It is not legal as the task stands.
+        ValueError: It lacks something, or the edit is refused.
+    """
+    task, reason, person = letter.task, letter.reason, letter.person
+    if letter.act in ("take-over", "reopen") and not task:
+        raise ValueError(f"{letter.act} wants a task.")
+    if letter.act in ("cancel", "reopen") and not reason:
+        raise ValueError(f"{letter.act} wants a reason.")
+    doing: dict[str, Callable[[], None]] = {
+        "reply": lambda: running.reply(letter.request, letter.value, person),
+        "pause": lambda: running.pause(task, person),
+        "go-on": lambda: running.go_on(task, person),
+        "cancel": lambda: running.cancel(reason, task, person),
+        "take-over": lambda: running.take_over(task, reason, person),
+    }
+    if letter.act == "reopen":
+        await running.reopen(task, reason, person)
+    elif letter.act == "edit":
+        if letter.edit is None:
+            raise ValueError("edit wants to be told what: add, drop or change, and the task.")
+        running.edit(letter.edit, person)
+    else:
+        doing[letter.act]()
+
+
+def letter_to(run: str, person: str, act: Act, **told: Any) -> Letter:
+    """A letter with an id of its own."""
+    return Letter(id=new_id(), run=run, person=person, act=act, **told)

@@ -1,0 +1,77 @@
+"""Orders in the making: who gets the task, and by which steps.
+
+They are made beside a task's loop, so that a task which waits for an agent, or for the model, can be called
+off, paused or taken over at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from ...protocols.messages import Assign, Envelope, Redo
+from ...protocols.states import draft
+from ...protocols.tasks import Decide
+from ..budget import Budget
+from . import performing
+from .crew import Crew
+from .drive import Drive
+from .ending import latest_flaws
+
+if TYPE_CHECKING:
+    from .lanes import Lane
+
+Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+"""Does something beside the loop of a task; what breaks down there ends the run."""
+
+
+class Ordering:
+    """Drafts the orders of one task; each goes into the task's inbox, and counts if it is still due then."""
+
+    def __init__(self, crew: Crew, drive: Drive, budget: Budget, lane: Lane, spawn: Spawn) -> None:
+        self._crew, self._drive, self._budget, self._lane, self._spawn = crew, drive, budget, lane, spawn
+        self._drafting: asyncio.Task[None] | None = None
+        self._drafted = ""
+
+    def begin(self, effect: Decide) -> None:
+        """Draft what was decided, instead of what was decided before."""
+        self.stop()
+        self._drafting = self._spawn(self._draft(effect))
+
+    def stop(self) -> None:
+        """Draft nothing any more; what is in the inbox already does not count."""
+        self._drafted = ""
+        if self._drafting is not None:
+            self._drafting.cancel()
+
+    def take(self, order: Envelope) -> bool:
+        """Whether the task still waits for an order that was drafted."""
+        state = self._drive.state
+        due = state.status, state.generation, state.attempt
+        mine, self._drafted = order.id == self._drafted, ""
+        return mine and due == ("not_done", order.generation, order.attempt)
+
+    async def _draft(self, effect: Decide) -> None:
+        """The first order, or a redo with plan, context and feedback."""
+        drive, crew = self._drive, self._crew
+        failed = [
+            f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why
+            for flaw in latest_flaws(drive.state)
+        ]
+        worker = await crew.lanes.book(drive.job, self._lane)
+        again = effect.what == "redo"
+        drive.steps = await performing.plan(crew, drive, failed, again=again)
+        plan = tuple(step.line() for step in drive.steps)
+        context = f"{drive.job.title}; part of: {crew.goal}"
+        body = (
+            Redo(plan=plan, context=context, feedback="; ".join(failed) or "the attempt was lost")
+            if again
+            else Assign(task=drive.job.title, spec=drive.state.spec, plan=plan, context=context)
+        )
+        self._budget.spend(redos=int(again))
+        recipient = worker.name if isinstance(body, Assign) else ""
+        order = draft(drive.state, body, time.time(), recipient=recipient)
+        self._drafted = order.id
+        drive.inbox.put_nowait(order)

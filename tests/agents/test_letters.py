@@ -1,0 +1,114 @@
+"""Another process reaches a run that goes on: it answers, acts and edits through letters beside the journal."""
+
+import asyncio
+import json
+
+import pytest
+
+from punchlist.agents import Manager, Plan, letters
+from punchlist.agents.cli import main
+from punchlist.agents.letters import LetterUnread, box_of, letter_to, send
+from punchlist.protocols import Confirmed, Unverified
+from punchlist.protocols.journal import Journal
+
+from .doubles import FINE, worker
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    monkeypatch.setattr(letters, "LOOKING", 0.01)
+    return tmp_path / "run.db"
+
+
+@pytest.fixture
+async def running(path):
+    """A run that waits for the answer to a question, with a task behind it."""
+
+    async def asks(brief):
+        return await brief.ask("Which colour?") if brief.goal == "paint" else brief.goal
+
+    plan = Plan()
+    paint = plan.task("paint", "paint", spec=[FINE])
+    plan.task("dry", "dry", after=[paint], spec=[FINE])
+    running = Manager(None, [worker("worker", asks)], journal=path, patient=True).start(plan)
+    async with asyncio.timeout(5):
+        while not running.requests:  # noqa: ASYNC110 nothing tells
+            await asyncio.sleep(0)
+    yield running
+    await running.stop()
+
+
+async def command(*words):
+    """Exit code of a command of the program, from a thread: the run's loop goes on meanwhile."""
+    return await asyncio.to_thread(main, list(map(str, words)))
+
+
+async def test_a_question_is_answered_from_another_process(running, path, capsys):
+    request = running.requests[0].id
+
+    code = await command("answer", path, request, "green", "--person", "ada")
+
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+    assert (code, outcome.result) == (0, {"paint": "green", "dry": "dry"})
+    assert capsys.readouterr().out == 'Recorded as ada\'s: "green". The run goes on.\n'
+
+
+async def test_the_plan_is_edited_from_another_process_and_it_is_on_record(running, path, capsys):
+    done = await command("plan", path, "change", "dry", "--text", "air it", "--person", "ada")
+    refused = await command("plan", path, "drop", "paint")
+    await command("plan", path, "--json")
+    await command("answer", path, running.requests[0].id, "green")
+
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+    said = capsys.readouterr()
+    assert (done, refused, outcome.result["dry"]) == (0, 2, "air it")
+    assert "Task 'paint' has begun. Cancel it" in said.err
+    assert json.loads(said.out.splitlines()[1])["parts"]["dry"]["text"] == "air it"
+    with Journal.open(path, readonly=True) as journal:
+        rows = [(row.body["act"], row.body["person"], row.body["refused"] != "") for row in
+                journal.rows(running.id, kinds=("letter",))]  # fmt: skip
+    assert rows[0] == ("edit", "ada", False) and rows[1][2] and rows[2][0] == "reply"
+
+
+async def test_a_run_is_cancelled_from_another_process(running, path, capsys):
+    without = await command("act", path, "cancel")
+    unknown = await command("act", path, "pause", "wrap")
+    done = await command("act", path, "cancel", "--reason", "late")
+
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+    said = capsys.readouterr().err
+    assert (without, unknown, done) == (2, 2, 0) and isinstance(outcome, Unverified)
+    assert "cancel wants a reason" in said and "No task 'wrap' has begun" in said
+
+
+async def test_what_stands_still_is_edited_in_its_journal_and_takes_no_acts(running, path, capsys):
+    await running.stop()
+
+    added = await command("plan", path, "add", "wrap", "--text", "wrap", "--like", "dry")
+    refused = await command("plan", path, "add", "wax", "--text", "wax")
+    acted = await command("act", path, "pause")
+
+    assert (added, refused, acted) == (0, 2, 2)
+    said = capsys.readouterr().err
+    assert "no model that judges" in said and "No process is at run" in said
+
+
+async def test_a_letter_that_nobody_reads_is_taken_back(path, monkeypatch):
+    monkeypatch.setattr(letters, "PATIENCE", 0.05)
+    with Journal.open(path) as journal:
+        journal.begin("r", "goal")
+        letter = letter_to("r", "ada", "pause")
+
+        with pytest.raises(LetterUnread, match="nothing was done"):
+            await asyncio.to_thread(send, path, letter)
+
+    assert box_of(path).read_bytes() == b"" and box_of(path).stat().st_mode & 0o777 == 0o600
+    assert send(path, letter) is None  # that process has ended
+
+
+async def test_a_confirmed_run_has_no_letters_left(running, path):
+    running.reply(running.requests[0].id, "blue")
+
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and not box_of(path).exists()
