@@ -25,6 +25,7 @@ from typing import Any, Self, get_args
 from pydantic import BaseModel, JsonValue
 
 from .errors import IntentExists, IntentMissing, JournalCorrupt, JournalMissing
+from .journal_bodies import Bodies, Body
 from .journal_chain import (
     ENDED,
     KEPT,
@@ -80,7 +81,7 @@ class Journal:
         """Use `Journal.open`."""
         self.path, self.named = store.path, store.named  # named: for messages, without a password
         self._store = store
-        self._redact = redact
+        self._bodies = Bodies(redact)
         self._mutex = threading.RLock()
         self._tails: dict[str, tuple[int, bytes]] = {}  # place and hash of the last row of runs that we write
 
@@ -132,7 +133,15 @@ class Journal:
     def begin(self, run: str, goal: str, settings: Mapping[str, JsonValue] | None = None) -> None:
         """Record a new run. A run that is there already is left as it is."""
         now = time.time()
-        values = (run, str(self._clean(goal)), self._encode(dict(settings or {})), "running", now, now, 0)
+        values = (
+            run,
+            str(self._bodies.clean(goal)),
+            self._bodies.text(dict(settings or {})),
+            "running",
+            now,
+            now,
+            0,
+        )
         with self._mutex:
             self._write(run, (_BEGIN, values))
             if self._tails.get(run, (1, b""))[0] == 0:  # its first row is to vouch for this header
@@ -199,7 +208,7 @@ class Journal:
     def append(
         self,
         kind: str,
-        body: BaseModel | JsonValue,
+        body: Body,
         *,
         run: str,
         task: str = "",
@@ -210,7 +219,7 @@ class Journal:
 
         Args:
             kind: What it is; "intent" and "outcome" have methods of their own.
-            body: A model or a JSON value.
+            body: A model, a JSON value, or models and values by name.
             run: Run id.
             task: Task id, or "".
             attempt: From 1, or 0 where it does not apply.
@@ -329,7 +338,7 @@ class Journal:
             call = self.call(key)
             if call is None or call.status is not None:
                 raise IntentMissing(self.path, key)
-            body: JsonValue = {"status": status, "result": self._plain(result)}
+            body: JsonValue = {"status": status, "result": self._bodies.plain(result)}
             return self._insert("outcome", body, call.run, call.task, call.attempt, key)
 
     def call(self, key: str) -> Call | None:
@@ -429,7 +438,7 @@ class Journal:
     def _insert(
         self,
         kind: str,
-        body: BaseModel | JsonValue,
+        body: Body,
         run: str,
         task: str,
         attempt: int,
@@ -437,7 +446,7 @@ class Journal:
         *,
         durable: bool = False,
     ) -> int:
-        text = self._encode(self._plain(body))
+        text = self._bodies.text(body)
         with self._mutex:
             place, head = self._tail(run)
             now = time.time()
@@ -460,15 +469,6 @@ class Journal:
     def _header(self, run: str) -> Header | None:
         found = self._read(f"{_HEADER} WHERE run = ?", (run,))
         return Header(*found[0]) if found else None
-
-    def _plain(self, body: BaseModel | JsonValue) -> JsonValue:
-        return body.model_dump() if isinstance(body, BaseModel) else body
-
-    def _clean(self, value: JsonValue) -> JsonValue:
-        return self._redact(value) if self._redact else value
-
-    def _encode(self, value: JsonValue) -> str:
-        return encode(self._clean(value))
 
     def _decode(self, text: str, seq: int) -> Any:
         try:

@@ -9,7 +9,7 @@ write the run and the call itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
@@ -100,7 +100,7 @@ class ToolResult:
 
     def as_json(self) -> dict[str, JsonValue]:
         """For a journal or a message."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 _RESULT = TypeAdapter(ToolResult)

@@ -14,10 +14,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from ...core_model.errors import CoreModelError
 from ...protocols.errors import JournalError, ProtocolViolation
+from ...protocols.journal_bodies import Body
 from ...protocols.messages import (
     Answer,
     Ask,
@@ -67,6 +68,7 @@ from .drive import Drive
 from .ending import latest_flaws
 from .line import Line
 from .looking import look
+from .timing import Timer
 
 if TYPE_CHECKING:
     from ...protocols.journal import Row
@@ -100,7 +102,9 @@ class Driver:
         self.lane, within = crew.lanes.of(job), crew.within
         self.id = f"{within.prefix}{job.id}"
         work = job.make(board.results)
-        limits = replace(crew.limits, budget=job.tokens, attempts=job.attempts or crew.limits.attempts)
+        limits, own = crew.limits, (job.tokens, job.attempts or crew.limits.attempts)
+        if own != (limits.budget, limits.attempts):
+            limits = replace(limits, budget=job.tokens, attempts=own[1])
         state = ManagerTask(
             crew.run, f"{crew.run}.{self.id}", work.spec.describe(), name=within.name, owner=within.owner,
             parent=within.parent, limits=limits,
@@ -209,11 +213,12 @@ class Driver:
 
     async def _rest(self) -> None:
         drive = self.drive
-        for handle in drive.timers.values():
-            handle.cancel()
+        for timer in drive.timers.values():
+            timer.cancel()
         for task in drive.tasks:
             task.cancel()
-        await asyncio.gather(*drive.tasks, return_exceptions=True)
+        if drive.tasks:
+            await asyncio.gather(*drive.tasks, return_exceptions=True)
         await self.crew.lanes.release(self.lane)
 
     async def _wake(self) -> None:
@@ -252,7 +257,7 @@ class Driver:
                 raise
             self._note("refused", {"event": dump_event(event), "why": str(error)})
 
-    def _note(self, kind: str, body: BaseModel | JsonValue) -> None:
+    def _note(self, kind: str, body: Body) -> None:
         attempt = self.state.attempt
         self.crew.journal.append(kind, body, run=self.crew.run, task=self.id, attempt=attempt)
 
@@ -260,7 +265,7 @@ class Driver:
         """Journal an event that the rules allow, and apply it."""
         before = self.state.status, self.state.attempt
         state, effects = advance(self.state, event)
-        self._note("event", {"event": dump_event(event)})
+        self._note("event", {"event": event})
         self.drive.state = state
         if (state.status, state.attempt) != before:
             self.crew.show(Stood(self.id, self.job.title, state.status, state.attempt))
@@ -302,9 +307,7 @@ class Driver:
             else:
                 self.drive.inbox.put_nowait(tick)
 
-        if worker in self.drive.timers:
-            self.drive.timers[worker].cancel()
-        self.drive.timers[worker] = asyncio.get_running_loop().call_later(effect.seconds, ring)
+        self.drive.timers.setdefault(worker, Timer()).set(effect.seconds, ring)
 
     async def _send(self, envelope: Envelope) -> None:
         """Journal a message, show it, and hand it to its recipient."""
@@ -421,7 +424,7 @@ class Driver:
 
     async def _feed_worker(self, name: str, event: Event) -> None:
         state, effects = advance(self.drive.worker(name), event)
-        self._note("worker_event", {"worker": name, "event": dump_event(event)})
+        self._note("worker_event", {"worker": name, "event": event})
         self.drive.workers[name] = state
         for effect in effects:
             if isinstance(effect, Send):
