@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, JsonValue
@@ -13,6 +13,9 @@ from .redaction import Redact
 
 Body = BaseModel | JsonValue | Mapping[str, BaseModel | JsonValue]
 """A model, a JSON value, or models and JSON values by name."""
+
+More = Sequence[tuple[str, Body, int]]
+"""Rows that are written with another one: kind, body and attempt of each."""
 
 
 class Bodies:

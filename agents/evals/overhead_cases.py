@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, JsonValue
 
 from ...protocols.journal import Call, Journal, Recovery, Row, RunInfo, Status
-from ...protocols.journal_bodies import Body
+from ...protocols.journal_bodies import Body, More
 from ...protocols.messages import new_id
 from ...protocols.outcome import Confirmed
 from ...protocols.spec import Check
@@ -91,6 +91,7 @@ class NoJournal(Journal):
         task: str = "",
         attempt: int = 0,
         key: str = "",
+        then: More = (),
     ) -> int:
         """Keeps nothing."""
         return next(self._numbers)
