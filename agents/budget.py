@@ -153,14 +153,14 @@ class Budget:
         Raises:
             BudgetExhausted: Names the limit.
         """
-        cost = self.total()
-        used = {
-            "tokens": (cost.tokens, self.tokens),
-            "model calls": (cost.model_calls + max(0, model_calls - 1), self.model_calls),
-            "steps": (cost.steps, self.steps),
-            "seconds": (cost.seconds, self.seconds),
-        }
-        for what, (amount, limit) in used.items():
+        cost = self.cost
+        used = (
+            ("tokens", cost.tokens, self.tokens),
+            ("model calls", cost.model_calls + max(0, model_calls - 1), self.model_calls),
+            ("steps", cost.steps, self.steps),
+            ("seconds", 0.0 if self.seconds is None else self.total().seconds, self.seconds),
+        )
+        for what, amount, limit in used:
             if limit is not None and amount >= limit:
                 raise BudgetExhausted(what, limit, self)
         if self.money is not None and cost.money + money > self.money:

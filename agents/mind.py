@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
@@ -98,16 +99,13 @@ class Mind:
             BudgetExhausted: Before anything is spent.
             Truncated: The answer was cut.
         """
-        from ..core_model.sampling import Sampling
-
         self.budget.check()
         warmth = min(warmest, WARMER * (attempt - 1)) if attempt > 1 else 0.0
         if self.strategy is not None:
             about = Task(question.text, question.system(), question.compiled())
             found = await self._think(self.strategy, about, question.role, task, attempt, warmth)
             return self._legal(question, found)
-        sampling = Sampling(temperature=warmth, seed=attempt, max_tokens=ANSWER_TOKENS)
-        return await self._one(question, sampling, task, attempt)
+        return await self._one(question, _sampling(warmth, attempt), task, attempt)
 
     async def _one(self, question: Question, sampling: Sampling, task: str, attempt: int) -> str:
         """One answer, counted, on record and shown.
@@ -336,6 +334,13 @@ class Mind:
             body["money"] = str(money)
         self.journal.append("decision", body, run=self.run, task=task, attempt=attempt)
         self.show(Thought(role, answer, prompt, tokens, seconds, confidence))
+
+
+@lru_cache(maxsize=64)
+def _sampling(warmth: float, seed: int) -> Sampling:
+    from ..core_model.sampling import Sampling
+
+    return Sampling(temperature=warmth, seed=seed, max_tokens=ANSWER_TOKENS)
 
 
 def _messages(question: Question) -> list[Message]:

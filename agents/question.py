@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,18 @@ class Question:
 
     def compiled(self) -> Grammar:
         """The grammar as a model takes it."""
-        from ..core_model.grammar import Grammar
-
-        return Grammar.lark(self.grammar)
+        return _compiled(self.grammar)
 
     def system(self) -> str:
         """The instructions of this role, for models that were not trained on it."""
         return _instructions(self.role)
+
+
+@lru_cache(maxsize=128)
+def _compiled(grammar: str) -> Grammar:
+    from ..core_model.grammar import Grammar
+
+    return Grammar.lark(grammar)
 
 
 @cache

@@ -128,6 +128,9 @@ class Alarm:
         }
 
 
+USUAL = WatchLimits()
+
+
 class Watch:
     """Watches one task, over all its attempts.
 
@@ -137,7 +140,7 @@ class Watch:
     """
 
     def __init__(self, plan: Sequence[str] = (), limits: WatchLimits | None = None) -> None:
-        self.limits = limits or WatchLimits()
+        self.limits = limits or USUAL
         self._raised: Counter[Kind] = Counter()
         self._passed: set[str] = set()
         self.began(plan)

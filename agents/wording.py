@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _TOKEN = re.compile(r"\w+(?:[-./:@_+]\w+)*|['’]s\b|[^\w\s]")
 
@@ -76,6 +77,15 @@ def words(text: str) -> list[str]:
 
 def fold(text: str) -> str:
     """`text` as the embedded model reads it: lower case, words and marks apart by one space."""
+    return _folded(text) if len(text) <= KEPT else " ".join(words(text))
+
+
+KEPT = 200
+"""Characters of a text whose folding is kept: tasks, names and values, which every question says anew."""
+
+
+@lru_cache(maxsize=1024)
+def _folded(text: str) -> str:
     return " ".join(words(text))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,6 +23,7 @@ from .messages import (
     Envelope,
     artifact_hash,
 )
+from .records import replace
 from .tasks import (
     Decide,
     Effect,

@@ -25,6 +25,7 @@ from typing import Any, Self, get_args
 from pydantic import BaseModel, JsonValue
 
 from .errors import IntentExists, IntentMissing, JournalCorrupt, JournalMissing
+from .journal_bodies import Bodies, Body, More
 from .journal_chain import (
     ENDED,
     KEPT,
@@ -80,9 +81,11 @@ class Journal:
         """Use `Journal.open`."""
         self.path, self.named = store.path, store.named  # named: for messages, without a password
         self._store = store
-        self._redact = redact
+        self._bodies = Bodies(redact)
         self._mutex = threading.RLock()
         self._tails: dict[str, tuple[int, bytes]] = {}  # place and hash of the last row of runs that we write
+        self._since: dict[str, int] = {}  # of runs that we began: the last row before their first
+        self._begun: dict[str, Call] = {}  # calls that we began and that have no outcome yet
 
     @classmethod
     def open(
@@ -132,11 +135,21 @@ class Journal:
     def begin(self, run: str, goal: str, settings: Mapping[str, JsonValue] | None = None) -> None:
         """Record a new run. A run that is there already is left as it is."""
         now = time.time()
-        values = (run, str(self._clean(goal)), self._encode(dict(settings or {})), "running", now, now, 0)
+        values = (
+            run,
+            str(self._bodies.clean(goal)),
+            self._bodies.text(dict(settings or {})),
+            "running",
+            now,
+            now,
+            0,
+        )
         with self._mutex:
-            self._write(run, (_BEGIN, values))
+            begun = self._write(run, (_BEGIN, values))
             if self._tails.get(run, (1, b""))[0] == 0:  # its first row is to vouch for this header
                 del self._tails[run]
+            if begun and self._tail(run)[0] == 0:
+                self._since[run] = self._read("SELECT coalesce(max(seq), 0) FROM rows")[0][0]
 
     def set_status(self, run: str, status: str) -> None:
         """Record how a run stands: "running", "paused", "confirmed", "unverified", "failed", "cancelled".
@@ -145,7 +158,7 @@ class Journal:
         """
         with self._mutex:
             now = time.time()
-            header = self._header(run)
+            header = self.header(run)
             place, head = self._tail(run)
             if header is None or status not in ENDED or (status, place) == (header.status, header.sealed):
                 self._write(
@@ -192,6 +205,7 @@ class Journal:
                     yield
             except BaseException:
                 self._tails = tails
+                self._begun.clear()
                 raise
 
     # --- rows -------------------------------------------------------------------------
@@ -199,22 +213,24 @@ class Journal:
     def append(
         self,
         kind: str,
-        body: BaseModel | JsonValue,
+        body: Body,
         *,
         run: str,
         task: str = "",
         attempt: int = 0,
         key: str = "",
+        then: More = (),
     ) -> int:
         """Write one row; when this returns, a SIGKILL cannot lose it.
 
         Args:
             kind: What it is; "intent" and "outcome" have methods of their own.
-            body: A model or a JSON value.
+            body: A model, a JSON value, or models and values by name.
             run: Run id.
             task: Task id, or "".
             attempt: From 1, or 0 where it does not apply.
             key: Any name under which it is looked for.
+            then: More rows of the same task, which are written with it or not at all.
 
         Returns:
             The row's number.
@@ -223,7 +239,8 @@ class Journal:
             JournalFull: It was not written.
             ValueError: The body is not JSON (NaN, or a Python object).
         """
-        return self._insert(kind, body, run, task, attempt, key)
+        more = ((each, said, number, "") for each, said, number in then)
+        return self._insert(run, task, [(kind, body, attempt, key), *more])
 
     def rows(
         self, run: str, *, kinds: Sequence[str] = (), after: int = 0, task: str | None = None
@@ -235,6 +252,7 @@ class Journal:
         """
         chosen = f" AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         chosen += "" if task is None else " AND task = ?"
+        after = max(after, self._since.get(run, 0))
         while True:
             page = self._read(
                 "SELECT seq, run, task, attempt, kind, key, at, body FROM rows"
@@ -313,7 +331,9 @@ class Journal:
             if not again and call is not None:
                 raise IntentExists(self.path, key)
             kind = "intent_again" if again else "intent"
-            return self._insert(kind, body, run, task, attempt, key, durable=recovery != "pure")
+            seq = self._insert(run, task, [(kind, body, attempt, key)], durable=recovery != "pure")
+            self._begun[key] = call or Call(key, run, task, attempt, tool, {}, recovery)
+            return seq
 
     def outcome(self, key: str, result: BaseModel | JsonValue, *, status: Status = "ok") -> int:
         """Record what a call came to; from then on it is never made again.
@@ -326,11 +346,11 @@ class Journal:
             IntentMissing: The call was not begun, or is settled already.
         """
         with self._mutex:
-            call = self.call(key)
+            call = self._begun.pop(key, None) or self.call(key)
             if call is None or call.status is not None:
                 raise IntentMissing(self.path, key)
-            body: JsonValue = {"status": status, "result": self._plain(result)}
-            return self._insert("outcome", body, call.run, call.task, call.attempt, key)
+            body: JsonValue = {"status": status, "result": self._bodies.plain(result)}
+            return self._insert(call.run, call.task, [("outcome", body, call.attempt, key)])
 
     def call(self, key: str) -> Call | None:
         """The recorded call with this key, settled or not; None where it was never begun."""
@@ -347,8 +367,9 @@ class Journal:
     def calls(self, run: str, task: str = "") -> tuple[Call, ...]:
         """Calls of a run, or of one task of it, settled or not, oldest first."""
         found = self._read(
-            f"{_CALL} run = ? AND (? = '' OR task = ?) AND kind IN ('intent', 'outcome') ORDER BY seq",
-            (run, task, task),
+            f"{_CALL} run = ? AND seq > ? AND (? = '' OR task = ?) AND kind IN ('intent', 'outcome')"
+            " ORDER BY seq",
+            (run, self._since.get(run, 0), task, task),
         )
         return tuple(joined(found, self._decode))
 
@@ -376,11 +397,12 @@ class Journal:
         found = [row[0] for row in self._read("SELECT DISTINCT run FROM rows ORDER BY run")]
         begun = [info.run for info in self.runs()]
         order = [*begun, *(each for each in found if each not in begun)] if run is None else [run]
-        return tuple(verify(each, self._header(each), self.links(each), head) for each in order)
+        return tuple(verify(each, self.header(each), self.links(each), head) for each in order)
 
     def header(self, run: str) -> Header | None:
         """What was said of a run when it was begun, as it is stored; None where it was not."""
-        return self._header(run)
+        found = self._read(f"{_HEADER} WHERE run = ?", (run,))
+        return Header(*found[0]) if found else None
 
     def links(self, run: str) -> Iterator[Link]:
         """The rows of a run as they are stored, in order."""
@@ -402,7 +424,7 @@ class Journal:
         """
         run = header.run
         with self._mutex:
-            if self._tail(run)[0] or self._header(run) is not None:
+            if self._tail(run)[0] or self.header(run) is not None:
                 raise ValueError(f"this journal holds run {run!r} already")
             with self.together(run):
                 self._write(run, (_BEGIN, tuple(vars(header).values())))
@@ -427,24 +449,19 @@ class Journal:
         self.close()
 
     def _insert(
-        self,
-        kind: str,
-        body: BaseModel | JsonValue,
-        run: str,
-        task: str,
-        attempt: int,
-        key: str,
-        *,
-        durable: bool = False,
+        self, run: str, task: str, rows: Sequence[tuple[str, Body, int, str]], *, durable: bool = False
     ) -> int:
-        text = self._encode(self._plain(body))
+        """Write rows of kind, body, attempt and key, all or none; gives the number of the first."""
+        said = [(kind, self._bodies.text(body), attempt, key) for kind, body, attempt, key in rows]
         with self._mutex:
             place, head = self._tail(run)
-            now = time.time()
-            linked = link(head, digest_of(text), place + 1, run, task, attempt, kind, key, now)
-            values = (run, task, attempt, kind, key, now, text, place + 1, linked)
-            seq = self._write(run, (_INSERT, values), durable=durable)
-            self._tails[run] = place + 1, linked
+            now, statements = time.time(), list[Statement]()
+            for kind, text, attempt, key in said:
+                place += 1
+                head = link(head, digest_of(text), place, run, task, attempt, kind, key, now)
+                statements.append((_INSERT, (run, task, attempt, kind, key, now, text, place, head)))
+            seq = self._write(run, *statements, durable=durable)
+            self._tails[run] = place, head
             return seq
 
     def _tail(self, run: str) -> tuple[int, bytes]:
@@ -453,22 +470,9 @@ class Journal:
             self._store.hold(run)
             begun = self._read("SELECT 1 FROM rows WHERE run = ? AND place = 1", (run,))
             last = "SELECT place, hash FROM rows WHERE run = ? ORDER BY seq DESC LIMIT 1"
-            found = self._read(last, (run,)) if begun else [(0, start_of(run, self._header(run)))]
+            found = self._read(last, (run,)) if begun else [(0, start_of(run, self.header(run)))]
             self._tails[run] = found[0][0], bytes(found[0][1] or b"")
         return self._tails[run]
-
-    def _header(self, run: str) -> Header | None:
-        found = self._read(f"{_HEADER} WHERE run = ?", (run,))
-        return Header(*found[0]) if found else None
-
-    def _plain(self, body: BaseModel | JsonValue) -> JsonValue:
-        return body.model_dump() if isinstance(body, BaseModel) else body
-
-    def _clean(self, value: JsonValue) -> JsonValue:
-        return self._redact(value) if self._redact else value
-
-    def _encode(self, value: JsonValue) -> str:
-        return encode(self._clean(value))
 
     def _decode(self, text: str, seq: int) -> Any:
         try:

@@ -304,14 +304,25 @@ def _permitted(path: Path) -> Generator[None]:
         raise JournalReadonly(path, error.strerror or str(error)) from error
 
 
-@contextmanager
-def typed_errors(path: Path) -> Generator[None]:
-    """Turn SQLite's errors into ours, by their codes."""
-    try:
-        yield
-    except sqlite3.ProgrammingError as error:
+class typed_errors:
+    """Turn SQLite's errors into ours, by their codes. A class, since every row passes through it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Nothing yet."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raise our error in place of SQLite's."""
+        if isinstance(error, sqlite3.Error):
+            _raise_ours(self._path, error)
+
+
+def _raise_ours(path: Path, error: sqlite3.Error) -> None:
+    if isinstance(error, sqlite3.ProgrammingError):
         raise JournalError(path, f"The journal {str(path)!r} is closed: open it again ({error}).") from error
-    except sqlite3.DatabaseError as error:
+    if isinstance(error, sqlite3.DatabaseError):
         code = getattr(error, "sqlite_errorcode", None) or 0
         if code & 0xFF == sqlite3.SQLITE_FULL or code in _UNWRITABLE:
             raise JournalFull(path, str(error)) from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .manager_steps import (
     Step,
     arm,
@@ -38,6 +36,7 @@ from .messages import (
     Waive,
     quote_occurs,
 )
+from .records import replace
 from .tasks import (
     TERMINAL,
     Decide,

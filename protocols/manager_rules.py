@@ -7,7 +7,7 @@ statuses it can lead to, and a sentence. What is not in the table is illegal.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .manager_handlers import (
     after_the_end,
@@ -40,6 +40,7 @@ from .manager_handlers import (
 )
 from .manager_steps import Step, violation
 from .messages import Envelope
+from .records import replace
 from .tasks import TERMINAL, Event, ManagerStatus, ManagerTask, PersonAct
 
 ManagerHandler = Callable[[ManagerTask, Event], Step]

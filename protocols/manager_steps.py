@@ -6,7 +6,6 @@ here: no other place makes one.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from .errors import ProtocolViolation
@@ -23,6 +22,7 @@ from .messages import (
     artifact_hash,
     message_id,
 )
+from .records import replace
 from .spec import weigh
 from .tasks import (
     TERMINAL,

@@ -405,6 +405,9 @@ def message_id(task: str, generation: int, attempt: int, kind: str, number: int 
     return f"{task}.{generation:03d}.{attempt:03d}.{_RANK[kind]}{number:04d}.{kind}"
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
 def canonical_json(value: Any) -> str:
     """One text for one value: sorted keys, no spaces, ASCII. Accepts models and JSON values.
 
@@ -414,7 +417,7 @@ def canonical_json(value: Any) -> str:
     """
     if isinstance(value, BaseModel):
         value = value.model_dump()
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def artifact_hash(result: JsonValue, evidence: tuple[Evidence, ...]) -> str:

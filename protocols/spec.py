@@ -268,13 +268,17 @@ class Spec:
     """
 
     criteria: tuple[Criterion, ...]
+    _described: SpecText = field(init=False, repr=False, compare=False)
 
     def __init__(self, criteria: Iterable[Criterion]) -> None:
         object.__setattr__(self, "criteria", tuple(criteria))
-        self.describe()
+        object.__setattr__(self, "_described", self._describe())
 
     def describe(self) -> SpecText:
         """The spec as it travels."""
+        return self._described
+
+    def _describe(self) -> SpecText:
         criteria = tuple(criterion.describe() for criterion in self.criteria)
         content = canonical_json([criterion.model_dump() for criterion in criteria])
         return SpecText(criteria=criteria, hash=hashlib.sha256(content.encode("ascii")).hexdigest())

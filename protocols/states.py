@@ -11,7 +11,6 @@ was asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, overload
 
 from pydantic import TypeAdapter, ValidationError
@@ -36,6 +35,7 @@ from .messages import (
     Verdict,
     Waive,
 )
+from .records import replace
 from .tasks import (
     TERMINAL,
     Child,

@@ -257,7 +257,7 @@ class Limits:
     dispose_seconds: float = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Child:
     """A subtask as its parent sees it.
 
@@ -283,7 +283,7 @@ class Flaw:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ManagerTask:
     """A task as the manager keeps it. Make one with `ManagerTask(run, task, spec, ...)`.
 
@@ -376,8 +376,10 @@ class ManagerTask:
     confirm: Confirm | None = None
 
     def __post_init__(self) -> None:
+        if self.limits.budget is None:
+            return
         promised = sum(child.budget for child in self.children)
-        if self.limits.budget is not None and promised > self.limits.budget:
+        if promised > self.limits.budget:
             raise BudgetOverdrawn(self.task, promised, self.limits.budget)
 
     @property
@@ -403,7 +405,7 @@ class Patience:
     resends: int = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WorkerTask:
     """A task as its worker keeps it. Make one with `WorkerTask(run, task, name)`.
 

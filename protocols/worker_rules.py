@@ -7,10 +7,11 @@ confirms, redoes or cancels, or until its patience ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .errors import ProtocolViolation
 from .messages import Accept, Ask, Assign, Decline, Envelope, Failed, Message, Progress, Redo, message_id
+from .records import replace
 from .tasks import (
     Effect,
     Event,

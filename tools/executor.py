@@ -9,7 +9,7 @@ write the run and the call itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
@@ -20,6 +20,9 @@ from .permissions import Call, Policy
 from .tool import AnyTool, Recovery
 
 Status = Literal["ok", "error", "unknown"]
+
+AGAIN = ".again"
+"""Stands in the keys of calls that a redo makes although they are recorded as done."""
 
 
 class Recorded(Protocol):
@@ -100,7 +103,7 @@ class ToolResult:
 
     def as_json(self) -> dict[str, JsonValue]:
         """For a journal or a message."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 _RESULT = TypeAdapter(ToolResult)
@@ -146,21 +149,27 @@ class Executor:
         """`call`, in a redo: a recorded success is not believed where the world can be asked.
 
         A queryable tool whose call is on record as done and of whose effect the world knows nothing (it said
-        so and did nothing, or somebody undid it) is called anew, under a key of its own. Every other call is
-        given back as it is recorded.
+        so and did nothing, or somebody undid it) is called anew, under a key of its own. Where the world says
+        another value than the record, that is recorded under such a key, and given. Every other call is given
+        back as it is recorded.
         """
         number, tried = 1, key
         while self._journal is not None and tool.recovery == "queryable":
             recorded = self._journal.call(tried)
             if recorded is None or recorded.status != "ok":
                 break
+            begun = perf_counter()
             try:
-                there = await tool.ask_outcome(tool.validate(args)) is not None
+                arguments = tool.validate(args)
+                found = await tool.ask_outcome(arguments)
             except ToolError:
-                there = True  # nobody can tell: nothing is done twice
-            if there:
+                break  # nobody can tell: nothing is done twice
+            if found is not None and found.value in (None, _value_of(recorded)):
                 break
-            number, tried = number + 1, f"{key}.again{number}"
+            number, tried = number + 1, f"{key}{AGAIN}{number}"
+            if found is not None and self._journal.call(tried) is None:
+                self._intend(tool, tool.as_json(arguments), tried, again=False)
+                return self._record(ToolResult(tried, tool.name, True, found.value, seconds=_since(begun)))
         return await self.call(tool, args, key=tried)
 
     async def call(self, tool: str | AnyTool, args: Mapping[str, Any], *, key: str) -> ToolResult:
@@ -276,6 +285,11 @@ class Executor:
         return result
 
 
+def is_again(key: str) -> bool:
+    """Whether `call_again` gave a call this key: what came of it is found through the first one."""
+    return AGAIN in key.rpartition("/")[2]
+
+
 def settled_by(recorded: str, now: Recovery) -> Recovery:
     """The class by which a call that was begun is settled, where its tool was given another class since.
 
@@ -283,6 +297,12 @@ def settled_by(recorded: str, now: Recovery) -> Recovery:
     always be asked.
     """
     return now if now == "queryable" or recorded in (now, "pure") else "unsafe"
+
+
+def _value_of(recorded: Recorded) -> JsonValue:
+    """What a recorded call returned; what a person wrote into the journal may be the value itself."""
+    body = recorded.result
+    return body.get("value") if isinstance(body, dict) and "tool" in body else body
 
 
 def _replay(key: str, recorded: Recorded) -> ToolResult:

@@ -44,10 +44,13 @@ MOST_IDLE = 16
 """Threads that wait for the next call."""
 
 
-async def in_thread(call: Callable[[], Any]) -> Any:
-    """What `call` returns or raises, out of a thread that holds up neither the event loop nor the process.
+def begin(call: Callable[[], Any]) -> asyncio.Future[tuple[Any, BaseException | None]]:
+    """Begin a call in a thread that holds up neither the event loop nor the process.
 
     A call that hangs keeps nobody waiting for a place: there is a thread for each.
+
+    Returns:
+        What will hold what it returned, and what it raised.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
@@ -67,7 +70,12 @@ async def in_thread(call: Callable[[], Any]) -> Any:
             loop.call_soon_threadsafe(deliver, value, failure)
 
     _Hand.free().calls.put(work)
-    value, failure = await future
+    return future
+
+
+async def in_thread(call: Callable[[], Any]) -> Any:
+    """What `call` returns or raises, out of a thread: see `begin`."""
+    value, failure = await begin(call)
     if failure is not None:
         raise failure
     return value

@@ -11,16 +11,16 @@ import asyncio
 import functools
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
+from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, cast, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, create_model
 from pydantic_core import PydanticSerializationError
 
 from .errors import InvalidArguments, ToolError, ToolRaised, ToolReturnedWrongType, ToolTimeout
-from .threads import in_thread
+from .threads import begin
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -132,9 +132,19 @@ class Tool(Generic[P, R]):
         return Found(self._checked(found.value))
 
     async def _timed(self, function: Callable[..., Any], given: dict[str, Any]) -> Any:
-        is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
-        call = function(**given) if is_async else in_thread(functools.partial(function, **given))
-        task: asyncio.Future[Any] = asyncio.ensure_future(call)
+        """What a function returns in its time; its errors as ours."""
+        if _is_async(function):
+            return await self._awaited(function(**given))
+        try:
+            async with asyncio.timeout(self.timeout):
+                value, error = await begin(functools.partial(function, **given))
+        except TimeoutError:
+            raise ToolTimeout(self.name, self.timeout) from None
+        return value if error is None else self._refused(error)
+
+    async def _awaited(self, call: Coroutine[Any, Any, Any]) -> Any:
+        """One that does not heed its cancellation is left to itself."""
+        task = asyncio.ensure_future(call)
         try:
             await asyncio.wait({task}, timeout=self.timeout)
         except asyncio.CancelledError:
@@ -143,11 +153,12 @@ class Tool(Generic[P, R]):
         if not task.done():
             task.cancel()
             raise ToolTimeout(self.name, self.timeout)
-        if task.cancelled():
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        return task.result() if error is None else self._refused(error)
+
+    def _refused(self, error: BaseException) -> NoReturn:
+        if isinstance(error, asyncio.CancelledError):
             raise ToolRaised(self.name, asyncio.CancelledError("it cancelled itself"))
-        error = task.exception()
-        if error is None:
-            return task.result()
         if isinstance(error, ToolError) or not isinstance(error, Exception):
             raise error
         raise ToolRaised(self.name, error) from error
@@ -162,6 +173,11 @@ class Tool(Generic[P, R]):
 
 
 AnyTool = Tool[..., Any]
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(inspect.unwrap(function))
 
 
 @overload

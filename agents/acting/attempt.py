@@ -184,7 +184,7 @@ class Attempt:
             StepStuck: This attempt gets nowhere.
             WatchStopped: No attempt will.
         """
-        used = self.mind.budget.total().tokens
+        used = self.mind.budget.cost.tokens
         sighting, self.seen_tokens = replace(sighting, tokens=used - self.seen_tokens), used
         alarm = None if self.order.watch is None else self.order.watch.see(sighting)
         if alarm is None:

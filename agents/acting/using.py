@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from ...protocols.messages import Evidence, Report
-from ...tools.executor import ToolResult
+from ...tools.executor import ToolResult, is_again
 from ...tools.tool import AnyTool
 from ..budget import UNMADE
 from ..events import Acted
@@ -75,19 +75,25 @@ class _Using:
         raise StepStuck(task, "too many calls")
 
     async def take_up(self) -> None:
-        """Settle what earlier attempts began, and go on from what came of it.
+        """Settle what earlier attempts began, and go on from what came of it, in a redo as the world says.
 
         Raises:
             EffectUnknown: A call was begun, and how it came out cannot be found out.
         """
         attempt, journal = self._attempt, self._attempt.mind.journal
+        redo = attempt.order.attempt > 1
         for call in journal.calls(attempt.order.run, attempt.order.task):
-            if call.recovery == "pure":
+            if call.recovery == "pure" or is_again(call.key):
                 continue
             if call.recovery == "unsafe" and call.status is None:
                 raise EffectUnknown(self._step.text, call.tool)  # a person records what came of it
-            made = await attempt.executor.call(call.tool, call.args, key=call.key)
-            if journal.settled(call.key) is None:
+            tool, door = self._tools.get(call.tool), attempt.executor
+            made = await (
+                door.call_again(tool, call.args, key=call.key)
+                if tool is not None and redo
+                else door.call(call.tool, call.args, key=call.key)
+            )
+            if journal.settled(made.key) is None:
                 raise EffectUnknown(self._step.text, call.tool)
             self._note(call.args, made)
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, JsonValue
 
 from ...protocols.journal import Call, Journal, Recovery, Row, RunInfo, Status
+from ...protocols.journal_bodies import Body, More
 from ...protocols.messages import new_id
 from ...protocols.outcome import Confirmed
 from ...protocols.spec import Check
@@ -84,12 +85,13 @@ class NoJournal(Journal):
     def append(
         self,
         kind: str,
-        body: BaseModel | JsonValue,
+        body: Body,
         *,
         run: str,
         task: str = "",
         attempt: int = 0,
         key: str = "",
+        then: More = (),
     ) -> int:
         """Keeps nothing."""
         return next(self._numbers)

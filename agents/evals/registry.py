@@ -68,9 +68,9 @@ MEASUREMENTS = (
     Measurement(
         "eval",
         "kill",
-        "SIGKILL in the middle of runs, then resume (--only shop,classes)",
+        "SIGKILL in the middle of runs, then resume (--only shop,classes; --only peers --peers DIR)",
         "kill",
-        LEDGER | {"model", "limit", "seed", "shard", "parallel", "only"},
+        LEDGER | {"model", "limit", "seed", "shard", "parallel", "only", "peers"},
     ),
     Measurement(
         "eval",

@@ -19,6 +19,7 @@ from ..jobs import Job, Work
 from ..steps import Step
 from ..watch import ALARM, Watch
 from .lanes import Lane
+from .timing import Timer
 
 RECORDED = ("event", "worker_event", "wake", "lane", "lesson", "children", "spec", ALARM)
 """Kinds of the rows out of which a task is rebuilt."""
@@ -46,7 +47,7 @@ class Drive:
     state: ManagerTask
     inbox: asyncio.Queue[Event] = field(default_factory=asyncio.Queue[Event])
     workers: dict[str, WorkerTask] = field(default_factory=dict[str, WorkerTask])
-    timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict[str, asyncio.TimerHandle])
+    timers: dict[str, Timer] = field(default_factory=dict[str, Timer])
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     answers: dict[str, asyncio.Future[JsonValue]] = field(
         default_factory=dict[str, "asyncio.Future[JsonValue]"]

@@ -14,10 +14,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from ...core_model.errors import CoreModelError
 from ...protocols.errors import JournalError, ProtocolViolation
+from ...protocols.journal_bodies import Body
 from ...protocols.messages import (
     Answer,
     Ask,
@@ -66,6 +67,7 @@ from .drive import Drive
 from .line import Line
 from .looking import look
 from .ordering import Ordering
+from .timing import Timer
 
 if TYPE_CHECKING:
     from ...protocols.journal import Row
@@ -99,7 +101,9 @@ class Driver:
         self.lane, within = crew.lanes.of(job), crew.within
         self.id = f"{within.prefix}{job.id}"
         work = job.make(board.results)
-        limits = replace(crew.limits, budget=job.tokens, attempts=job.attempts or crew.limits.attempts)
+        limits, own = crew.limits, (job.tokens, job.attempts or crew.limits.attempts)
+        if own != (limits.budget, limits.attempts):
+            limits = replace(limits, budget=job.tokens, attempts=own[1])
         state = ManagerTask(
             crew.run, f"{crew.run}.{self.id}", work.spec.describe(), name=within.name, owner=within.owner,
             parent=within.parent, limits=limits,
@@ -210,11 +214,12 @@ class Driver:
 
     async def _rest(self) -> None:
         drive = self.drive
-        for handle in drive.timers.values():
-            handle.cancel()
+        for timer in drive.timers.values():
+            timer.cancel()
         for task in drive.tasks:
             task.cancel()
-        await asyncio.gather(*drive.tasks, return_exceptions=True)
+        if drive.tasks:
+            await asyncio.gather(*drive.tasks, return_exceptions=True)
         await self.crew.lanes.release(self.lane)
 
     async def _wake(self) -> None:
@@ -228,15 +233,13 @@ class Driver:
             await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
             said = drive.workers[name].last_word
             if said is not None and drive.state.waiting_for == "answer":
-                drive.inbox.put_nowait(
-                    said
-                )  # a process before this one may have been killed before it was heard
+                drive.inbox.put_nowait(said)  # the process before this one may have been killed unheard
         if known and not crew.is_here(known):
             await self._feed(WorkerLost(now=time.time(), worker=known))
         now = time.time()
         state, effects = wake(drive.state, now)
         if drive.resumed:  # it sets a new timer, whose name later events may carry
-            self._note("wake", {"now": now})
+            self._note("wake", {"now": now}, effects)
         drive.state = state
         await self._carry_out(effects)
         if _with_person(drive.state):
@@ -275,15 +278,17 @@ class Driver:
                 raise
             self._note("refused", {"event": dump_event(event), "why": str(error)})
 
-    def _note(self, kind: str, body: BaseModel | JsonValue) -> None:
-        attempt = self.state.attempt
-        self.crew.journal.append(kind, body, run=self.crew.run, task=self.id, attempt=attempt)
+    def _note(self, kind: str, body: Body, effects: Sequence[Effect] = (), attempt: int = 0) -> None:
+        """Journal something, and with it what is to be sent for it, of attempt `attempt`."""
+        now = self.state.attempt
+        sent = [("envelope", each.envelope, attempt or now) for each in effects if isinstance(each, Send)]
+        self.crew.journal.append(kind, body, run=self.crew.run, task=self.id, attempt=now, then=sent)
 
     def _apply(self, event: Event) -> Sequence[Effect]:
         """Journal an event that the rules allow, and apply it."""
         before = self.state.status, self.state.attempt
         state, effects = advance(self.state, event)
-        self._note("event", {"event": dump_event(event)})
+        self._note("event", {"event": event}, effects, state.attempt)
         self.drive.state = state
         if (state.status, state.attempt) != before:
             self.crew.show(Stood(self.id, self.job.title, state.status, state.attempt))
@@ -307,7 +312,7 @@ class Driver:
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Send):
-                await self._send(effect.envelope)
+                await self._hand_on(effect.envelope)
             elif isinstance(effect, Schedule):
                 self._schedule(effect)
             elif isinstance(effect, Decide):
@@ -327,22 +332,22 @@ class Driver:
             else:
                 self.drive.inbox.put_nowait(tick)
 
-        if worker in self.drive.timers:
-            self.drive.timers[worker].cancel()
-        self.drive.timers[worker] = asyncio.get_running_loop().call_later(effect.seconds, ring)
+        self.drive.timers.setdefault(worker, Timer()).set(effect.seconds, ring)
 
     async def _send(self, envelope: Envelope) -> None:
-        """Journal a message, show it, and hand it to its recipient."""
+        """Journal a message, and hand it on."""
         self._note("envelope", envelope)
+        await self._hand_on(envelope)
+
+    async def _hand_on(self, envelope: Envelope) -> None:
+        """Show a message that is in the journal, and give it to its recipient."""
         self.crew.show(Said(envelope, self.job.title))
         crew, within = self.crew, self.crew.within
         if envelope.task != self.state.task:  # a subtask is called off
             if envelope.task in within.routes:  # one that has not begun never will: it goes with its manager
                 within.routes[envelope.task].deliver(envelope)
-        elif (
-            crew.within.parent and envelope.recipient == crew.within.owner
-        ):  # its last word, for the task above
-            crew.within.routes[crew.within.parent].deliver(envelope)
+        elif within.parent and envelope.recipient == within.owner:  # its last word, for the task above
+            within.routes[within.parent].deliver(envelope)
         elif envelope.recipient == self.state.name:
             self.drive.inbox.put_nowait(envelope)
         elif isinstance(envelope.body, Verify):
@@ -426,11 +431,11 @@ class Driver:
 
     async def _feed_worker(self, name: str, event: Event) -> None:
         state, effects = advance(self.drive.worker(name), event)
-        self._note("worker_event", {"worker": name, "event": dump_event(event)})
+        self._note("worker_event", {"worker": name, "event": event}, effects)
         self.drive.workers[name] = state
         for effect in effects:
             if isinstance(effect, Send):
-                await self._send(effect.envelope)
+                await self._hand_on(effect.envelope)
             elif isinstance(effect, Schedule):
                 self._schedule(effect, name)
             elif isinstance(effect, StartWork):

@@ -131,7 +131,9 @@ async def _in_time(working: Awaitable[T], drive: Drive, mind: Mind) -> T:
         BudgetExhausted: The run's did.
     """
     limits = [each for each in (drive.job.seconds, mind.budget.left()) if each is not None]
-    clock = asyncio.timeout(min(limits, default=None))
+    if not limits:
+        return await working
+    clock = asyncio.timeout(min(limits))
     try:
         async with clock:
             return await working

@@ -30,6 +30,14 @@ async def test_a_fault_that_a_check_covers_is_acted_on_and_not_confirmed_wrong(o
     assert all(each.acted_on and not each.confirmed_wrong for each in trials if each.covered), trials
 
 
+@pytest.mark.parametrize("operator", ["silent_noop", "tool_lie"])
+async def test_what_a_tool_did_not_do_or_said_wrong_is_made_good_by_a_redo(operator):
+    trials = [await run_trial(operator, number, seed=1) for number in range(4)]
+
+    assert any(each.covered for each in trials)
+    assert all(each.recovered for each in trials if each.covered), trials
+
+
 async def test_the_same_seed_gives_the_same_run():
     assert await run_trial("tool_lie", 4, 7) == await run_trial("tool_lie", 4, 7)
 

@@ -33,7 +33,7 @@ def ended(outcome: str = "confirmed") -> Ended:
 
 
 def test_a_run_that_was_killed_goes_on_and_counts_each_effect_once() -> None:
-    row = trial(at=30, after=None)
+    row = trial(at=25, after=None)
 
     assert (row.killed, row.outcome) == (True, "confirmed")
     assert (row.lost, row.doubled, row.unknown) == ((), (), ())
@@ -46,7 +46,7 @@ def test_a_run_that_was_killed_goes_on_elsewhere_with_nothing_but_its_journal(
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
-    assert process(here, 36, None) is None
+    assert process(here, 33, None) is None
     shutil.copy(here / "world.db", there)  # the world is the same everywhere
     if how == "copy":
         for file in here.glob("run.db*"):

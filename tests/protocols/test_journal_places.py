@@ -192,7 +192,7 @@ def test_of_two_processes_that_race_for_a_run_one_writes_and_the_other_is_told(p
         assert bodies(url) == [{"by": winner, "n": number} for number in range(100)]
 
 
-@pytest.mark.parametrize("at", [27, 40])
+@pytest.mark.parametrize("at", [25, 34])
 def test_a_run_of_agents_in_a_database_goes_on_after_a_kill(postgres: Any, tmp_path: Path, at: int) -> None:
     url = postgres.url()
     assert process(tmp_path, at, None, url) is None

@@ -314,3 +314,28 @@ async def test_the_real_journal_is_one_of_these(tmp_path):
 
     assert (first.ok, second.replayed, second.value, lost.unknown) == (True, True, "ordered mug", True)
     assert world.effects == ["mug"]
+
+
+async def test_in_a_redo_the_world_is_believed_before_the_record_and_what_it_says_is_recorded():
+    there = {"mug": "4137"}
+
+    @tool(recovery="queryable", outcome_of=lambda item: Found(there[item]) if item in there else None)
+    def order(item: str) -> str:
+        """Order it."""
+        there[item] = "4138"
+        return "4138"
+
+    journal = ListJournal()
+    door = Executor(preset("unattended"), journal)
+    journal.intent(KEY, "order", {"item": "mug"}, "queryable", run="run7")
+    journal.outcome(KEY, ToolResult(KEY, "order", True, "4173").as_json())
+
+    lied = await door.call_again(order, {"item": "mug"}, key=KEY)
+    same = await door.call_again(order, {"item": "mug"}, key=KEY)
+    there.clear()
+    gone = await door.call_again(order, {"item": "mug"}, key=KEY)
+
+    assert [(made.key, made.value) for made in (lied, same, gone)] == [
+        (f"{KEY}.again1", "4137"), (f"{KEY}.again1", "4137"), (f"{KEY}.again2", "4138"),
+    ]  # fmt: skip
+    assert journal.calls[lied.key].result["value"] == "4137" and same.replayed

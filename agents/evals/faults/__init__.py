@@ -11,7 +11,10 @@ and what is simplified against the published one, stands in `operators.py`. Ther
     recovered                share after which everything ended right and confirmed
     confirmed_wrong          share after which something is wrong and the run ended as confirmed
     recovered_undetected     share that ended right although nothing was found
-    undamaged                share after which nothing has happened that was not to: it can be made good
+    undamaged                share after which nothing has happened that was not to
+    recoverable              share that could be made good: covered and undamaged (what was ordered or written
+                             wrongly stays so: no tool takes it back)
+    recovered_of_recoverable of these, share after which everything ended right and confirmed
     detected_<of>, acted_on_<of>, recovered_<of>, confirmed_wrong_<of>, recovered_undetected_<of>
                              the same of: covered faults, undamaged ones, those of one operator
     false_alarms             of runs without a fault, share in which something was found
@@ -67,6 +70,9 @@ def figures(trials: Sequence[Trial]) -> Figures:
     made |= _shares([trial for trial in planted if trial.covered], "_covered")
     made |= rate("undamaged", [trial.undamaged for trial in planted])
     made |= _shares([trial for trial in planted if trial.undamaged], "_undamaged")
+    made |= rate("recoverable", [trial.covered and trial.undamaged for trial in planted])
+    mendable = [trial for trial in planted if trial.covered and trial.undamaged]
+    made |= rate("recovered_of_recoverable", [trial.recovered for trial in mendable])
     for operator in OPERATORS:
         made |= _shares([trial for trial in planted if trial.operator == operator], f"_{operator}")
     made |= rate("false_alarms", [trial.detected for trial in clean])

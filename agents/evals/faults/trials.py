@@ -72,8 +72,8 @@ class MeddledDriver(Driver):
         text = self.fault.order(self._part, self.state.attempt, steps[0].text)
         return (Step("use", text, (text,), 1),)
 
-    async def _send(self, envelope: Envelope) -> None:
-        await super()._send(self.fault.report(self._part, envelope))
+    async def _hand_on(self, envelope: Envelope) -> None:
+        await super()._hand_on(self.fault.report(self._part, envelope))
 
     @property
     def _part(self) -> str:

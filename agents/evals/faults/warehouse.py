@@ -17,7 +17,7 @@ from typing import Any, Literal, cast
 from pydantic import JsonValue
 
 from ....protocols.spec import Check, Criterion, ToolCall, ToolCheck
-from ....tools.tool import AnyTool, tool
+from ....tools.tool import AnyTool, Found, tool
 from ..staging import Part
 
 PartName = Literal["count", "order", "total", "letter", "remark"]
@@ -132,14 +132,22 @@ class Warehouse:
         return Counter([*ordered, *written, *kept])
 
     def tools(self, between: Meddler) -> list[AnyTool]:
-        """Five tools for the clerk and two for who looks again; `between` meddles with the clerk's."""
+        """Five tools for the clerk and two for who looks again; `between` meddles with the clerk's.
+
+        Whether an order was placed or a letter sent can be asked of the books; of a remark it cannot.
+        """
 
         @tool(effect="read")
         def stock(item: str) -> int:
             """Units of an item on its shelf."""
             return cast("int", between.returned("stock", self.shelves.get(item, 0)))
 
-        @tool(effect="write")
+        def placed(item: str, count: int, customer: str) -> Found | None:
+            same = (number for number, *rest in self.orders.get(customer, []) if rest == [item, count])
+            found = next((number for number in same if number >= FIRST), None)
+            return None if found is None else Found(found)
+
+        @tool(effect="write", recovery="queryable", outcome_of=placed)
         def place(item: str, count: int, customer: str) -> int:
             """Order units of an item for a customer; gives the order's number."""
             number = FIRST + 137 * sum(map(len, self.orders.values()))
@@ -152,7 +160,10 @@ class Warehouse:
             """What a customer's orders cost, in cents."""
             return cast("int", between.returned("total", self.cost(customer)))
 
-        @tool(effect="write")
+        def sent(customer: str, text: str) -> Found | None:
+            return Found("sent") if text in self.letters.get(customer, []) else None
+
+        @tool(effect="write", recovery="queryable", outcome_of=sent)
         def send(customer: str, text: str) -> str:
             """Write a customer a letter."""
             if between.takes_effect("send"):

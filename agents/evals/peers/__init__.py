@@ -50,10 +50,10 @@ class PeerBroke(EvalError):
 class NoPeers(EvalError):
     """A folder has no virtual environment of a peer."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: Sequence[str] = PEERS) -> None:
         self.folder = folder
         super().__init__(
-            f"{str(folder)!r} has no virtual environment of {', '.join(PEERS)}. "
+            f"{str(folder)!r} has no virtual environment of {', '.join(names)}. "
             "agents/evals/peers/README.md says how to make them."
         )
 
@@ -128,11 +128,14 @@ def judged(name: str, told: Mapping[str, Any]) -> Verdict:
 
 
 @contextmanager
-def opened(folder: Path, missing: dict[str, str], names: Sequence[str] = PEERS) -> Generator[dict[str, Peer]]:
+def opened(
+    folder: Path, missing: dict[str, str], names: Sequence[str] = PEERS, script: str = "with"
+) -> Generator[dict[str, Peer]]:
     """The peers whose virtual environment lies in `folder`, by name.
 
     Args:
         missing: Takes the others, with the reason.
+        script: Beginning of the names of their scripts.
 
     Raises:
         NoPeers: There is none.
@@ -140,21 +143,21 @@ def opened(folder: Path, missing: dict[str, str], names: Sequence[str] = PEERS) 
     pythons = {name: folder / name / "bin" / "python" for name in names}
     present = {name: python for name, python in pythons.items() if python.exists()}
     if not present:
-        raise NoPeers(folder)
+        raise NoPeers(folder, names)
     missing |= {name: f"{folder / name} is no virtual environment" for name in names if name not in present}
     running: dict[str, Peer] = {}
     with ExitStack() as stack:
         for name, python in present.items():
             try:
-                running[name] = stack.enter_context(_running(name, python))
+                running[name] = stack.enter_context(_running(name, python, script))
             except PeerBroke as error:
                 missing[name] = str(error)
         yield running
 
 
 @contextmanager
-def _running(name: str, python: Path) -> Generator[Peer]:
-    script = Path(__file__).with_name(f"with_{name}.py")
+def _running(name: str, python: Path, beginning: str) -> Generator[Peer]:
+    script = Path(__file__).with_name(f"{beginning}_{name}.py")
     log = subprocess.DEVNULL if "PUNCHLIST_PEERS_LOUD" not in os.environ else sys.stderr
     keep = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR", "LANG") if key in os.environ}
     process = subprocess.Popen(
