@@ -42,10 +42,14 @@ class Berth(Protocol):
     """A place with one agent in it; see `Member`.
 
     Attributes:
+        agent: Its name.
         where: For messages.
+        pid: Of the process that it lives in, on the machine where that is.
     """
 
+    agent: str
     where: str
+    pid: int
 
     async def call(self, name: str, *args: Any, seconds: float = 0.0) -> Any:
         """Ask the member something that it may be asked twice.
@@ -121,6 +125,11 @@ class Fleet(ABC):
 
     @abstractmethod
     async def _spawn(self, bundle: Bundle) -> Berth: ...
+
+    @property
+    def places(self) -> tuple[Berth, ...]:
+        """The agents that have a place now."""
+        return tuple(self._berths)
 
     def unpack(self, message: Any) -> Any:
         """What travelled as it is."""

@@ -19,12 +19,13 @@ class LocalBerth:
     """An agent in a thread."""
 
     def __init__(self, member: Member, name: str) -> None:
-        self._member, self.where, self._gone = member, f"a thread of this process ({name})", False
+        self._member, self.agent, self.pid, self._gone = member, name, member.ready(), False
+        self.where = "a thread of this process"
 
     async def call(self, name: str, *args: Any, seconds: float = 0.0) -> Any:
         """See `Berth.call`."""
         if self._gone:
-            raise AgentLost(self.where, "it was ended")
+            raise AgentLost(self.agent, "its place was ended")
         return await in_thread(partial(getattr(self._member, name), *args))
 
     async def end(self) -> None:

@@ -16,6 +16,7 @@ import importlib
 import importlib.util
 import os
 import threading
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -41,12 +42,22 @@ class RayMissing(ImportError):
         super().__init__("Ray is not installed. Install it with: pip install 'punchlist[ray]'")
 
 
+class NotBegun(AgentLost):
+    """An agent could not be made where it was to live: elsewhere it could not either."""
+
+
 class RayBerth:
     """An actor with one agent."""
 
-    def __init__(self, actor: Any, name: str, where: str, silence: float) -> None:
-        self._actor, self._name, self.where, self._silence = actor, name, where, silence
-        self._gone = False
+    def __init__(self, actor: Any, agent: str, patience: float) -> None:
+        self.agent, self.where, self.pid = agent, "its place", 0
+        self._actor, self._silence, self._gone = actor, patience, False
+
+    async def settle(self, silence: float) -> None:
+        """Wait until the agent is ready; from then on it may be silent so many seconds."""
+        self.pid = await self.call("ready")
+        self.where = f"process {self.pid} on {await self.call('node')}"
+        self._silence = silence
 
     async def call(self, name: str, *args: Any, seconds: float = 0.0) -> Any:
         """See `Berth.call`. A call that may not have arrived is made again until the silence is too long."""
@@ -61,12 +72,15 @@ class RayBerth:
         except TimeoutError as error:
             if not clock.expired():
                 raise
-            raise AgentLost(self._name, f"{self.where} was silent for {longest:g} s") from error
+            raise AgentLost(self.agent, f"{self.where} was silent for {longest:g} s") from error
         except ray.exceptions.RayTaskError:
             raise
         except ray.exceptions.RayError as error:
-            raise AgentLost(self._name, f"{self.where}: {_short(error)}") from error
-        raise AgentLost(self._name, "its place was ended")
+            said = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no details"]
+            if "creation task" in said[0]:
+                raise NotBegun(self.agent, said[-1]) from error
+            raise AgentLost(self.agent, f"{self.where}: {type(error).__name__}: {said[0]}") from error
+        raise AgentLost(self.agent, "its place was ended")
 
     async def end(self) -> None:
         """See `Berth.end`."""
@@ -129,30 +143,36 @@ class RayFleet(Fleet):
 
     async def _spawn(self, bundle: Bundle) -> Berth:
         await in_thread(self._connect)
-        ray = _ray()
-        needs = {"num_cpus": self.cpus, "num_gpus": self.gpus, "resources": self.resources}
-        kind = ray.remote(Member).options(
-            **needs,
-            max_restarts=0,
-            max_task_retries=0,
-            max_concurrency=CALLS_AT_ONCE,
-            scheduling_strategy="SPREAD",
+        until = time.monotonic() + self.patience
+        while True:
+            berth = RayBerth(self._actor(bundle), bundle.name, max(AGAIN, until - time.monotonic()))
+            try:
+                await berth.settle(self.silence)
+                return berth
+            except AgentLost as error:
+                await berth.end()
+                if isinstance(error, NotBegun) or time.monotonic() > until:
+                    raise NoPlace(bundle.name, f"{error.why}; {await in_thread(self._room)}") from error
+                await asyncio.sleep(AGAIN)  # its node went away just then: there may be another
+            except BaseException:
+                await berth.end()
+                raise
+
+    @property
+    def _needs(self) -> dict[str, Any]:
+        return {"num_cpus": self.cpus, "num_gpus": self.gpus, "resources": self.resources}
+
+    def _actor(self, bundle: Bundle) -> Any:
+        more = {"max_restarts": 0, "max_task_retries": 0, "max_concurrency": CALLS_AT_ONCE}
+        kind = _ray().remote(Member).options(**self._needs, **more, scheduling_strategy="SPREAD")
+        return kind.remote(bundle.agent, bundle.model, _load, _dump, LEASE)
+
+    def _room(self) -> str:
+        """What an agent needs, and what there is."""
+        wants = {name: amount for name, amount in self._needs.items() if amount}
+        return (
+            f"it needs {wants or 'nothing in particular'}, and the cluster has {_ray().cluster_resources()}"
         )
-        actor = kind.remote(bundle.agent, bundle.model, _load, _dump, LEASE)
-        berth = RayBerth(actor, bundle.name, f"an actor for {bundle.name!r}", self.patience)
-        try:
-            pid, node = await berth.call("ready"), await berth.call("node")
-        except AgentLost as error:
-            await berth.end()
-            room = {name: amount for name, amount in needs.items() if amount}
-            has = await in_thread(ray.cluster_resources)
-            raise NoPlace(
-                bundle.name, f"{error.why}; it needs {room or 'nothing'}, and the cluster has {has}"
-            ) from error
-        except BaseException:
-            await berth.end()
-            raise
-        return RayBerth(actor, bundle.name, f"process {pid} on node {node}", self.silence)
 
     def _connect(self) -> None:
         """Connect to the cluster, or start one; without Ray's reports of its use to its makers."""
@@ -186,9 +206,3 @@ def _load(packed: Any) -> Any:
 
 def _dump(thing: Any) -> Any:
     return _ray().cloudpickle.dumps(thing)
-
-
-def _short(error: BaseException) -> str:
-    """What an error of Ray says, in a line: the first, or of an agent that could not begin the last."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no details"]
-    return f"{type(error).__name__}: {lines[-1] if 'creation task' in lines[0] else lines[0]}"
