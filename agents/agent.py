@@ -70,6 +70,13 @@ class Agent(ABC):
         """Whether it can do jobs that need a `browser`, `tools`, a `strategy`, or nothing in particular."""
         return not needs
 
+    async def ready(self) -> None:  # noqa: B027 most are
+        """Wait until it can begin; the time of a task does not count before.
+
+        Raises:
+            AgentLost, NoPlace: It cannot.
+        """
+
     @abstractmethod
     async def perform(self, order: Assignment, mind: Mind, policy: Policy) -> Report:
         """Do one attempt.

@@ -136,7 +136,12 @@ class Placed(Agent):
         except (AgentLost, TimeoutError):
             await self._leave()
 
+    async def ready(self) -> None:
+        """See `Agent.ready`."""
+        await self._settled()
+
     async def _settled(self) -> Berth:
+        """Its place, or a new one."""
         if self._berth is None:
             self._berth = await self._fleet.spawn(self._bundle)
         return self._berth
