@@ -31,6 +31,22 @@ class NothingToWorkWith(ValueError):
         )
 
 
+class AgentLost(Exception):
+    """An agent is gone in the middle of its work, with whatever it lived in: another attempt begins."""
+
+    def __init__(self, agent: str, why: str) -> None:
+        self.agent, self.why = agent, why
+        super().__init__(f"{agent} was lost: {why}.")
+
+
+class NoPlace(Exception):
+    """A fleet has no place for an agent. What was done is kept: the run goes on once there is one."""
+
+    def __init__(self, agent: str, why: str) -> None:
+        self.agent, self.why = agent, why
+        super().__init__(f"There is no place for agent {agent!r}: {why}. See to it, then resume the run.")
+
+
 class Agent(ABC):
     """Somebody who does tasks and reports what it claims is done. Never its own judge.
 
@@ -54,6 +70,13 @@ class Agent(ABC):
         """Whether it can do jobs that need a `browser`, `tools`, a `strategy`, or nothing in particular."""
         return not needs
 
+    async def ready(self) -> None:  # noqa: B027 most are
+        """Wait until it can begin; the time of a task does not count before.
+
+        Raises:
+            AgentLost, NoPlace: It cannot.
+        """
+
     @abstractmethod
     async def perform(self, order: Assignment, mind: Mind, policy: Policy) -> Report:
         """Do one attempt.
@@ -62,6 +85,7 @@ class Agent(ABC):
             StepFailed: It cannot be done; what it says becomes feedback.
             Declined: This agent will not do it, and has done nothing.
             BudgetExhausted, ToolError, CoreModelError: The attempt broke down.
+            AgentLost: It is gone, with where it lived.
         """
 
     def live(self, lane: str) -> BrowserSession | None:
@@ -78,3 +102,8 @@ class Agent(ABC):
 
     async def drop(self, lane: str) -> None:  # noqa: B027 who does not browse has nothing to close
         """Close a lane's session and forget it."""
+
+    async def close(self) -> None:
+        """End what was started for it. It starts again when it is needed."""
+        if self.browser is not None:
+            await self.browser.close()

@@ -349,10 +349,9 @@ class Manager:
         }
 
     async def close(self) -> None:
-        """End the workers' browsers. They start again when needed."""
-        for browser in {id(worker.browser): worker.browser for worker in self.workers}.values():
-            if browser is not None:
-                await browser.close()
+        """End the workers' browsers, and their places in a fleet. They start again when needed."""
+        for worker in self.workers:
+            await worker.close()
 
 
 @contextlib.asynccontextmanager

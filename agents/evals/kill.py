@@ -2,7 +2,8 @@
 
 `--only shop` kills the main job at random moments, `--only classes` runs with a tool of each recovery class
 at every moment (`kill_classes`); without it both are done, and the four numbers that both have are of both.
-`--only peers` does to other durable frameworks what `classes` does to ours (`kill_peers`).
+`--only peers` does to other durable frameworks what `classes` does to ours (`kill_peers`), `--only ray` lets
+nodes of a cluster go away (`kill_ray`); both have figures of their own.
 
 The shop lives in this process, so a kill does not touch it; the run lives in a child (`kill_target`). Each
 goal is first run whole, to learn how many events it has; a kill comes after a random number of them and a
@@ -35,6 +36,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import IO, Any
@@ -48,13 +50,14 @@ from ...protocols.journal import Journal
 from .harness import Figures, Measuring, OptionRefused, median, rate
 from .kill_classes import class_figures, kill_classes
 from .kill_peers import kill_peers
+from .kill_ray import kill_ray, ray_figures
 from .ledger import EvalError, Row
 from .models import EMBEDDED, model_mark
 from .processes import descendants, leftovers
 from .shop import goal_seeds
 
 USUAL, QUICK = 100, 5
-PARTS = ("shop", "classes", "peers")
+PARTS = ("shop", "classes", "peers", "ray")
 IN_BOTH = ("kills", "lost", "doubled", "unknown")
 KILLS_PER_GOAL = 10
 CANDIDATES = 3
@@ -317,17 +320,20 @@ async def _measure(measuring: Measuring) -> Figures:
     parts = [part.strip() for part in (options.only or "shop,classes").split(",")]
     if wrong := [part for part in parts if part not in PARTS]:
         raise OptionRefused("kill", "only", f"{', '.join(wrong)!r} is not one of {', '.join(PARTS)}")
+    if "ray" in parts and find_spec("ray") is None:
+        raise OptionRefused("kill", "only", "Ray is not installed: pip install 'punchlist[ray]'")
     measuring.settings |= {"seed": options.seed, "only": ",".join(sorted(parts))}
     if "shop" in parts:
         first = goal_seeds(options.seed, 1)[0]
         measuring.settings |= {"model": model_mark(options.model), "first_goal": first}
-    of_peers = await kill_peers(measuring) if "peers" in parts else {}
+    of_ray = ray_figures(await kill_ray(measuring)) if "ray" in parts else {}
     of_classes = class_figures(await kill_classes(measuring)) if "classes" in parts else {}
     of_shop = await _kill_shop(measuring) if "shop" in parts else {}
+    apart = (await kill_peers(measuring) if "peers" in parts else {}) | of_ray
     if not of_classes and not of_shop:
-        return of_peers
+        return apart
     both: Figures = {name: (of_shop.get(name) or 0) + (of_classes.get(name) or 0) for name in IN_BOTH}
-    return of_classes | of_shop | both | of_peers
+    return of_classes | of_shop | both | apart
 
 
 async def _kill_shop(measuring: Measuring) -> Figures:

@@ -53,6 +53,7 @@ from ...protocols.tasks import (
     WorkerLost,
 )
 from ...tools.errors import SiteUnreachable
+from ..agent import AgentLost
 from ..budget import BudgetExhausted, Part, used
 from ..events import Said, Stood
 from ..jobs import Job
@@ -452,9 +453,13 @@ class Driver:
     async def _work(self, name: str, start: StartWork) -> None:
         """One attempt of a worker, from order to its last word."""
         line = Line(self.drive, name, self.say, self.adopt)
-        body = await performing.attempt(
-            self.crew, self.drive, self.mind, self.crew.agent(name), start, line, self.lane
-        )
+        agent = self.crew.agent(name)
+        try:
+            body = await performing.attempt(self.crew, self.drive, self.mind, agent, start, line, self.lane)
+        except AgentLost as error:
+            self._note("breakdown", str(error))
+            await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
+            return
         await self._feed_worker(name, draft(self.drive.workers[name], body, time.time()))
 
     async def say(self, name: str, body: Progress | Ask) -> None:

@@ -12,13 +12,13 @@ from ...protocols.messages import Confirm, Evidence
 from ...protocols.outcome import Confirmed, Failed, PunchItem, Unverified
 from ...protocols.tasks import Flaw, ManagerTask
 from ...tools.errors import BrowserMissing, SiteUnreachable
-from ..agent import NothingToWorkWith
+from ..agent import NoPlace, NothingToWorkWith
 from ..budget import BudgetExhausted
 from ..jobs import Job, Results
 from ..mind import Truncated
 
-RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError, NothingToWorkWith)
-"""What ends a run for now: with more budget, or when site, browser, server or worker is there, it goes on."""
+RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError, NothingToWorkWith, NoPlace)
+"""What ends a run for now: it goes on with more budget, or when site, browser, server or place is there."""
 
 
 def first_error(errors: ExceptionGroup[Exception]) -> Exception:

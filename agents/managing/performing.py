@@ -90,6 +90,7 @@ async def attempt(
             else None
         )
         if report is None:
+            await agent.ready()
             order = await _order(crew, drive, start, talk, lane)
             report = await _in_time(agent.perform(order, mind, crew.policy), drive, mind)
         await _snapshot(crew, drive, agent, lane)

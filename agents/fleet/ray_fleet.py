@@ -1,0 +1,208 @@
+"""Agents as actors of a Ray cluster (`pip install 'punchlist[ray]'`): places on many machines, no more.
+
+Ray starts an agent where there is room for what it needs, and says that it is gone. It restarts nothing and
+repeats no call: a restarted actor has lost its state, and a retried call has run twice. What was done stands
+in the journal of the manager; the next attempt goes on from there, in a new actor.
+
+Does not cover: who may reach a Ray cluster runs code in it; keep it in a network of your own. Python, Ray and
+punchlist must be the same everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import importlib.util
+import os
+import threading
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ...tools.threads import in_thread
+from ..agent import AgentLost, NoPlace
+from .fleet import LEASE, Berth, Bundle, CannotTravel, Fleet
+from .member import Member
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+CALLS_AT_ONCE = 16
+"""Calls that an actor takes at once: an exchange waits, while others are made."""
+
+AGAIN = 0.2
+"""Seconds before a call that did not arrive is made again."""
+
+
+class RayMissing(ImportError):
+    """Ray is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("Ray is not installed. Install it with: pip install 'punchlist[ray]'")
+
+
+class NotBegun(AgentLost):
+    """An agent could not be made where it was to live: elsewhere it could not either."""
+
+
+class RayBerth:
+    """An actor with one agent."""
+
+    def __init__(self, actor: Any, agent: str, patience: float) -> None:
+        self.agent, self.where, self.pid = agent, "its place", 0
+        self._actor, self._silence, self._gone = actor, patience, False
+
+    async def settle(self, silence: float) -> None:
+        """Wait until the agent is ready; from then on it may be silent so many seconds."""
+        self.pid = await self.call("ready")
+        self.where = f"process {self.pid} on {await self.call('node')}"
+        self._silence = silence
+
+    async def call(self, name: str, *args: Any, seconds: float = 0.0) -> Any:
+        """See `Berth.call`. A call that may not have arrived is made again until the silence is too long."""
+        ray, longest = _ray(), self._silence + seconds
+        clock = asyncio.timeout(longest)
+        try:
+            async with clock:
+                while not self._gone:
+                    with contextlib.suppress(ray.exceptions.ActorUnavailableError):
+                        return await asyncio.wrap_future(getattr(self._actor, name).remote(*args).future())
+                    await asyncio.sleep(AGAIN)
+        except TimeoutError as error:
+            if not clock.expired():
+                raise
+            raise AgentLost(self.agent, f"{self.where} was silent for {longest:g} s") from error
+        except ray.exceptions.RayTaskError:
+            raise
+        except ray.exceptions.RayError as error:
+            said = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no details"]
+            if "creation task" in said[0]:
+                raise NotBegun(self.agent, said[-1]) from error
+            raise AgentLost(self.agent, f"{self.where}: {type(error).__name__}: {said[0]}") from error
+        raise AgentLost(self.agent, "its place was ended")
+
+    async def end(self) -> None:
+        """See `Berth.end`."""
+        self._gone = True
+        with contextlib.suppress(Exception):  # the edge to Ray, which may be gone itself
+            await in_thread(lambda: _ray().kill(self._actor, no_restart=True))
+
+
+class RayFleet(Fleet):
+    """Places in a Ray cluster.
+
+    Args:
+        address: Of the cluster, as `ray.init` takes it. None: that of `RAY_ADDRESS`, or one of this machine
+            alone, started when it is needed and stopped by `close`.
+        cpus, gpus: What each agent reserves, also in fractions: with 0.25, four agents share a GPU. Ray only
+            counts; that their models fit into it together is up to you.
+        resources: Others of Ray's, by name.
+        silence: Seconds without a word after which an agent counts as lost.
+        patience: Seconds to wait for a place, and for the agent to be ready in it.
+        settings: More for `ray.init`.
+
+    Raises:
+        RayMissing: The extra is not installed.
+        ValueError: A number is negative.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        cpus: float = 0.0,
+        gpus: float = 0.0,
+        resources: Mapping[str, float] = NOTHING,
+        silence: float = 20.0,
+        patience: float = 120.0,
+        settings: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        super().__init__()
+        if importlib.util.find_spec("ray") is None:
+            raise RayMissing
+        if min(cpus, gpus, silence, patience) < 0:
+            raise ValueError(
+                f"cpus, gpus, silence and patience are not negative; got {cpus, gpus, silence, patience}"
+            )
+        self.address, self.cpus, self.gpus, self.resources = address, cpus, gpus, dict(resources)
+        self.silence, self.patience, self.settings = silence, patience, dict(settings)
+        self._connecting = threading.Lock()
+        self._connected = False
+
+    def pack(self, name: str, thing: Any) -> Any:
+        """See `Fleet.pack`: functions and classes of the program itself go along by value."""
+        try:
+            return None if thing is None else _dump(thing)
+        except Exception as error:  # whatever an object says of why it does not travel
+            raise CannotTravel(name, f"{type(error).__name__}: {error}") from error
+
+    def unpack(self, message: Any) -> Any:
+        """See `Fleet.unpack`."""
+        return _load(message)
+
+    async def _spawn(self, bundle: Bundle) -> Berth:
+        await in_thread(self._connect)
+        until = time.monotonic() + self.patience
+        while True:
+            berth = RayBerth(self._actor(bundle), bundle.name, max(AGAIN, until - time.monotonic()))
+            try:
+                await berth.settle(self.silence)
+                return berth
+            except AgentLost as error:
+                await berth.end()
+                if isinstance(error, NotBegun) or time.monotonic() > until:
+                    raise NoPlace(bundle.name, f"{error.why}; {await in_thread(self._room)}") from error
+                await asyncio.sleep(AGAIN)  # its node went away just then: there may be another
+            except BaseException:
+                await berth.end()
+                raise
+
+    @property
+    def _needs(self) -> dict[str, Any]:
+        return {"num_cpus": self.cpus, "num_gpus": self.gpus, "resources": self.resources}
+
+    def _actor(self, bundle: Bundle) -> Any:
+        more = {"max_restarts": 0, "max_task_retries": 0, "max_concurrency": CALLS_AT_ONCE}
+        kind = _ray().remote(Member).options(**self._needs, **more, scheduling_strategy="SPREAD")
+        return kind.remote(bundle.agent, bundle.model, _load, _dump, LEASE)
+
+    def _room(self) -> str:
+        """What an agent needs, and what there is."""
+        wants = {name: amount for name, amount in self._needs.items() if amount}
+        return (
+            f"it needs {wants or 'nothing in particular'}, and the cluster has {_ray().cluster_resources()}"
+        )
+
+    def _connect(self) -> None:
+        """Connect to the cluster, or start one; without Ray's reports of its use to its makers."""
+        ray = _ray()
+        with self._connecting:
+            if ray.is_initialized():
+                return
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+            own = {"include_dashboard": False} if address == "local" else {}
+            given = {"logging_level": "error", "log_to_driver": False, **own, **self.settings}
+            ray.init(address, **given)
+            self._connected = True
+
+    async def close(self) -> None:
+        """See `Fleet.close`. Leaves the cluster, and ends it if it was started here."""
+        await super().close()
+        if self._connected:
+            self._connected = False
+            await in_thread(_ray().shutdown)
+
+
+def _ray() -> Any:
+    """The library, imported on use: it takes a second."""
+    return importlib.import_module("ray")
+
+
+def _load(packed: Any) -> Any:
+    return _ray().cloudpickle.loads(packed)
+
+
+def _dump(thing: Any) -> Any:
+    return _ray().cloudpickle.dumps(thing)
