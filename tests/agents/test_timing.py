@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from punchlist.agents.managing.timing import Timer
 
@@ -11,8 +12,13 @@ async def rung(*seconds: float, wait: float = 0.2) -> list[float]:
     """The settings of a timer, each of which overtakes the one before, that ring."""
     timer, heard = Timer(), list[float]()
     done = asyncio.Event()
+
+    def ring(each: float) -> None:
+        heard.append(each)
+        done.set()
+
     for each in seconds:
-        timer.set(each, lambda each=each: (heard.append(each), done.set()))
+        timer.set(each, partial(ring, each))
     try:
         async with asyncio.timeout(wait):
             await done.wait()
