@@ -71,6 +71,7 @@ _BEGIN = (
     "INSERT INTO runs (run, goal, settings, status, began, changed, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (run) DO NOTHING"
 )
+_LAST = "SELECT (SELECT 1 FROM rows WHERE run = ? AND place = 1), max(seq) FROM rows"
 _CALL = "SELECT run, task, attempt, kind, key, body, seq FROM rows WHERE"
 
 
@@ -86,6 +87,7 @@ class Journal:
         self._tails: dict[str, tuple[int, bytes]] = {}  # place and hash of the last row of runs that we write
         self._since: dict[str, int] = {}  # of runs that we began: the last row before their first
         self._begun: dict[str, Call] = {}  # calls that we began and that have no outcome yet
+        self._missed = ""  # a key that was looked for last and is of no call
 
     @classmethod
     def open(
@@ -135,21 +137,13 @@ class Journal:
     def begin(self, run: str, goal: str, settings: Mapping[str, JsonValue] | None = None) -> None:
         """Record a new run. A run that is there already is left as it is."""
         now = time.time()
-        values = (
-            run,
-            str(self._bodies.clean(goal)),
-            self._bodies.text(dict(settings or {})),
-            "running",
-            now,
-            now,
-            0,
-        )
+        told = str(self._bodies.clean(goal)), self._bodies.text(dict(settings or {}))
+        header = Header(run, *told, "running", now, now)
         with self._mutex:
-            begun = self._write(run, (_BEGIN, values))
-            if self._tails.get(run, (1, b""))[0] == 0:  # its first row is to vouch for this header
-                del self._tails[run]
-            if begun and self._tail(run)[0] == 0:
-                self._since[run] = self._read("SELECT coalesce(max(seq), 0) FROM rows")[0][0]
+            if self._write(run, (_BEGIN, tuple(vars(header).values()))):
+                begun, last = self._read(_LAST, (run,))[0]
+                if not begun:  # its first row vouches for this header
+                    self._tails[run], self._since[run] = (0, start_of(run, header)), last or 0
 
     def set_status(self, run: str, status: str) -> None:
         """Record how a run stands: "running", "paused", "confirmed", "unverified", "failed", "cancelled".
@@ -253,6 +247,8 @@ class Journal:
         chosen = f" AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         chosen += "" if task is None else " AND task = ?"
         after = max(after, self._since.get(run, 0))
+        if self._tails.get(run, (1, b""))[0] == 0:
+            return  # nobody else writes it
         while True:
             page = self._read(
                 "SELECT seq, run, task, attempt, kind, key, at, body FROM rows"
@@ -325,13 +321,14 @@ class Journal:
         """
         body: JsonValue = {"tool": tool, "args": dict(args), "recovery": recovery}
         with self._mutex:
-            call = self.call(key)
+            call = None if self._missed == key and run in self._tails else self.call(key)
             if again and (call is None or call.status is not None):
                 raise IntentMissing(self.path, key)
             if not again and call is not None:
                 raise IntentExists(self.path, key)
             kind = "intent_again" if again else "intent"
             seq = self._insert(run, task, [(kind, body, attempt, key)], durable=recovery != "pure")
+            self._missed = ""
             self._begun[key] = call or Call(key, run, task, attempt, tool, {}, recovery)
             return seq
 
@@ -357,6 +354,7 @@ class Journal:
         found = self._read(
             f"{_CALL} key = ? AND kind = 'intent' UNION ALL {_CALL} key = ? AND kind = 'outcome'", (key, key)
         )
+        self._missed = "" if found else key
         return joined(found, self._decode)[0] if found else None
 
     def settled(self, key: str) -> Call | None:
@@ -366,11 +364,9 @@ class Journal:
 
     def calls(self, run: str, task: str = "") -> tuple[Call, ...]:
         """Calls of a run, or of one task of it, settled or not, oldest first."""
-        found = self._read(
-            f"{_CALL} run = ? AND seq > ? AND (? = '' OR task = ?) AND kind IN ('intent', 'outcome')"
-            " ORDER BY seq",
-            (run, self._since.get(run, 0), task, task),
-        )
+        of = "run = ? AND task = ?" if task else "run = ?"
+        sql = f"{_CALL} {of} AND kind IN ('intent', 'outcome') ORDER BY seq"
+        found = self._read(sql, (run, task) if task else (run,))
         return tuple(joined(found, self._decode))
 
     def unsettled(self, run: str) -> tuple[Call, ...]:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +41,8 @@ CREATE UNIQUE INDEX one_intent ON rows (key) WHERE kind = 'intent';
 CREATE UNIQUE INDEX one_outcome ON rows (key) WHERE kind = 'outcome';
 CREATE UNIQUE INDEX one_beginning ON rows (run) WHERE place = 1;
 """
+# Makes no other format: who does not know it reads and writes the file all the same.
+_CALLS = "CREATE INDEX IF NOT EXISTS calls_of_task ON rows (run, task) WHERE kind IN ('intent', 'outcome')"
 
 
 class FileStore:
@@ -102,8 +105,12 @@ class FileStore:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
 
     def _all(self, statements: Sequence[Statement]) -> int:
+        sql = statements[0][0]
         if len(statements) == 1:
             return self._one(*statements[0])
+        if sql.startswith(INSERT_ROW) and all(each == sql for each, _ in statements):
+            values = [value for _, given in statements for value in given]
+            return self._one(_several(sql, len(statements)), values) - len(statements) + 1
         with nullcontext() if self._open_transaction else self.together(""):
             first, *_ = [self._one(*statement) for statement in statements]
         return first
@@ -138,6 +145,13 @@ class FileStore:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+@lru_cache(maxsize=32)
+def _several(sql: str, count: int) -> str:
+    """The insertion of one row as one of several with consecutive numbers: one statement, all or none."""
+    head, _, marks = sql.partition(" VALUES ")
+    return f"{head} VALUES {', '.join([marks] * count)}"
 
 
 def take_lock(path: Path) -> int:
@@ -200,6 +214,7 @@ def open_to_write(path: Path, durability: Durability = "normal") -> sqlite3.Conn
             connection.execute("PRAGMA journal_mode = WAL")
             if found is not None and found != FORMAT:
                 migrate(connection, found)
+            connection.execute(_CALLS)
             connection.execute(f"PRAGMA synchronous = {durability}")
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import JsonValue
 
 from ...protocols.messages import Evidence
+from ...protocols.records import replace
 from ...protocols.spec import Spec
 from ...protocols.tasks import Child, WorkerTask
 from ..events import Alarmed

@@ -266,14 +266,16 @@ class Measuring:
         """
         ledger = self.ledger()
         todo = [key for key in (self.shard(keys) if sharded else keys) if key not in ledger.rows]
+        left = sum(key not in ledger.rows for key in keys)
         turn = asyncio.Semaphore(self.options.parallel)
 
         async def one(key: str) -> None:
             async with turn:
                 row = await do(key)
                 ledger.add(key, row)
-                done = sum(each in ledger.rows for each in keys)
-                self.say(f"{done}/{len(keys)} {key} {tell(row)}")
+                nonlocal left
+                left -= 1
+                self.say(f"{len(keys) - left}/{len(keys)} {key} {tell(row)}")
 
         try:
             async with asyncio.TaskGroup() as group:

@@ -34,6 +34,9 @@ USUAL, QUICK = 1000, 6
 """Random moments."""
 
 QUICK_MOMENTS = 8
+TRIES = 4
+"""Times that a random trial is begun again because the run ended before its kill."""
+
 LONGEST = 120.0
 """Seconds that a process has."""
 
@@ -185,8 +188,13 @@ async def kill_classes(measuring: Measuring) -> list[ClassRow]:
         kind, _, number = key.partition(":")
         if kind == "moment":
             return await _row(int(number), None)
-        rng = Random(f"kill {measuring.options.seed} {number}")
-        return await _row(None, rng.uniform(0, known.seconds))
+        after = Random(f"kill {measuring.options.seed} {number}").uniform(0, known.seconds)
+        row = await _row(None, after)
+        for _ in range(TRIES):  # a run that ended before its kill is killed earlier, in a new one
+            if not row["killed"]:
+                after /= 2
+                row = await _row(None, after)
+        return row
 
     return [known, *(ClassRow.model_validate(row) for row in await measuring.each(keys, one, _tell))]
 

@@ -23,6 +23,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from .harness import Figures, Measuring, OptionRefused
+from .kill_classes import TRIES
 from .ledger import Row
 from .peers import Peer, PeerBroke, opened
 
@@ -119,7 +120,13 @@ async def _of_peer(measuring: Measuring, peer: Peer) -> list[PeerRow]:
         _, kind, number = key.split(":")
         if kind == "moment":
             return await row(int(number), None)
-        return await row(None, Random(f"{measuring.options.seed} {key}").uniform(0, known.seconds))
+        after = Random(f"{measuring.options.seed} {key}").uniform(0, known.seconds)
+        made = await row(None, after)
+        for _ in range(TRIES):
+            if not made["killed"]:
+                after /= 2
+                made = await row(None, after)
+        return made
 
     return [known, *(PeerRow.model_validate(row) for row in await measuring.each(keys, one, _tell))]
 

@@ -141,7 +141,7 @@ class FullJournal(Journal):
     def append(self, *arguments, **named):
         if self.room <= 0:
             raise JournalFull(self.path, "append")
-        self.room -= 1
+        self.room -= 1 + len(named.get("then", ()))
         return super().append(*arguments, **named)
 
 
