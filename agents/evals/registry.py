@@ -68,7 +68,7 @@ MEASUREMENTS = (
     Measurement(
         "eval",
         "kill",
-        "SIGKILL in the middle of runs, then resume (--only shop,classes)",
+        "SIGKILL in the middle of runs, then resume (--only shop,classes,ray)",
         "kill",
         LEDGER | {"model", "limit", "seed", "shard", "parallel", "only"},
     ),
