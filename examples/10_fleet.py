@@ -1,7 +1,7 @@
 """Place agents on the nodes of a Ray cluster, lose one in the middle of its work, and pay nobody twice.
 
-Runs on a Ray that it starts on this machine, or, where Ray is not installed, in threads, which cannot be lost.
-The bank is a file here: what the agents share is the world, never their memory.
+Runs on a Ray that it starts on this machine, or, where Ray is not installed, in threads, which cannot be
+lost. The bank is a file here: what the agents share is the world, never their memory.
 
 Prints:
     Confirmed

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from ...tools.threads import in_thread
 from ..agent import AgentLost, NoPlace
@@ -86,7 +86,23 @@ class RayBerth:
         """See `Berth.end`."""
         self._gone = True
         with contextlib.suppress(Exception):  # the edge to Ray, which may be gone itself
-            await in_thread(lambda: _ray().kill(self._actor, no_restart=True))
+            await in_thread(self._kill)
+
+    def _kill(self) -> None:
+        if _ray().is_initialized():  # else the call would start one
+            _ray().kill(self._actor, no_restart=True)
+
+
+class Connected:
+    """Who uses this process's one connection to Ray.
+
+    Attributes:
+        by_us: A fleet has made it; else the program has, and ends it itself.
+    """
+
+    turn = threading.Lock()
+    fleets: ClassVar[set[RayFleet]] = set()
+    by_us = False
 
 
 class RayFleet(Fleet):
@@ -127,8 +143,6 @@ class RayFleet(Fleet):
             )
         self.address, self.cpus, self.gpus, self.resources = address, cpus, gpus, dict(resources)
         self.silence, self.patience, self.settings = silence, patience, dict(settings)
-        self._connecting = threading.Lock()
-        self._connected = False
 
     def pack(self, name: str, thing: Any) -> Any:
         """See `Fleet.pack`: functions and classes of the program itself go along by value."""
@@ -142,7 +156,12 @@ class RayFleet(Fleet):
         return _load(message)
 
     async def _spawn(self, bundle: Bundle) -> Berth:
-        await in_thread(self._connect)
+        try:
+            await in_thread(self._connect)
+        except Exception as error:  # whatever Ray says of why
+            said = str(error).strip().partition("\n")[0]
+            why = f"Ray does not start, or its cluster is not reached: {type(error).__name__}: {said}"
+            raise NoPlace(bundle.name, why) from error
         until = time.monotonic() + self.patience
         while True:
             berth = RayBerth(self._actor(bundle), bundle.name, max(AGAIN, until - time.monotonic()))
@@ -177,7 +196,8 @@ class RayFleet(Fleet):
     def _connect(self) -> None:
         """Connect to the cluster, or start one; without Ray's reports of its use to its makers."""
         ray = _ray()
-        with self._connecting:
+        with Connected.turn:
+            Connected.fleets.add(self)
             if ray.is_initialized():
                 return
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -185,14 +205,19 @@ class RayFleet(Fleet):
             own = {"include_dashboard": False} if address == "local" else {}
             given = {"logging_level": "error", "log_to_driver": False, **own, **self.settings}
             ray.init(address, **given)
-            self._connected = True
+            Connected.by_us = True
 
     async def close(self) -> None:
-        """See `Fleet.close`. Leaves the cluster, and ends it if it was started here."""
+        """See `Fleet.close`. The last one leaves the cluster, and ends it if it was started here."""
         await super().close()
-        if self._connected:
-            self._connected = False
-            await in_thread(_ray().shutdown)
+        await in_thread(self._disconnect)
+
+    def _disconnect(self) -> None:
+        with Connected.turn:
+            Connected.fleets.discard(self)
+            if Connected.by_us and not Connected.fleets:
+                Connected.by_us = False
+                _ray().shutdown()
 
 
 def _ray() -> Any:
