@@ -15,6 +15,7 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -30,6 +31,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 CALLS_AT_ONCE = 16
 """Calls that an actor takes at once: an exchange waits, while others are made."""
+
+KNOCK = 10.0
+"""Seconds for the head of a cluster to answer at all."""
 
 AGAIN = 0.2
 """Seconds before a call that did not arrive is made again."""
@@ -98,19 +102,21 @@ class Connected:
 
     Attributes:
         by_us: A fleet has made it; else the program has, and ends it itself.
+        address: Which one then.
     """
 
     turn = threading.Lock()
     fleets: ClassVar[set[RayFleet]] = set()
     by_us = False
+    address = ""
 
 
 class RayFleet(Fleet):
     """Places in a Ray cluster.
 
     Args:
-        address: Of the cluster, as `ray.init` takes it. None: that of `RAY_ADDRESS`, or one of this machine
-            alone, started when it is needed and stopped by `close`.
+        address: Of the cluster, as `ray.init` takes it. None: the one the program is connected to, that of
+            `RAY_ADDRESS`, or one of this machine alone, started when it is needed and stopped by `close`.
         cpus, gpus: What each agent reserves, also in fractions: with 0.25, four agents share a GPU. Ray only
             counts; that their models fit into it together is up to you.
         resources: Others of Ray's, by name.
@@ -199,13 +205,16 @@ class RayFleet(Fleet):
         with Connected.turn:
             Connected.fleets.add(self)
             if ray.is_initialized():
+                if Connected.by_us and self.address not in (None, Connected.address):
+                    raise ConnectionError(f"this program is connected to {Connected.address} already")
                 return
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             address = self.address or os.environ.get("RAY_ADDRESS") or "local"
             own = {"include_dashboard": False} if address == "local" else {}
+            _knock(address)
             given = {"logging_level": "error", "log_to_driver": False, **own, **self.settings}
             ray.init(address, **given)
-            Connected.by_us = True
+            Connected.by_us, Connected.address = True, address
 
     async def close(self) -> None:
         """See `Fleet.close`. The last one leaves the cluster, and ends it if it was started here."""
@@ -223,6 +232,17 @@ class RayFleet(Fleet):
 def _ray() -> Any:
     """The library, imported on use: it takes a second."""
     return importlib.import_module("ray")
+
+
+def _knock(address: str) -> None:
+    """See that somebody is there, where an address names host and port: Ray itself tries for many minutes.
+
+    Raises:
+        OSError: Nobody is.
+    """
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK).close()
 
 
 def _load(packed: Any) -> Any:
