@@ -322,6 +322,8 @@ async def _measure(measuring: Measuring) -> Figures:
         raise OptionRefused("kill", "only", f"{', '.join(wrong)!r} is not one of {', '.join(PARTS)}")
     if "ray" in parts and find_spec("ray") is None:
         raise OptionRefused("kill", "only", "Ray is not installed: pip install 'punchlist[ray]'")
+    if "ray" in parts and options.parallel > 1:
+        raise OptionRefused("kill", "parallel", "the nodes of a cluster go away one at a time")
     measuring.settings |= {"seed": options.seed, "only": ",".join(sorted(parts))}
     if "shop" in parts:
         first = goal_seeds(options.seed, 1)[0]

@@ -55,6 +55,9 @@ longest between the event after which a node goes away and that."""
 LAST = 6
 """Events of a whole run after which its accounts are settled."""
 
+TRIES = 3
+"""Times that a trial is begun again because the run ended before its node went away, each time earlier."""
+
 MEMORY = 80_000_000
 """Bytes of a node's object store, the smallest that Ray takes."""
 
@@ -304,8 +307,14 @@ async def kill_ray(measuring: Measuring) -> list[RayRow]:
 
         async def struck(key: str) -> Row:
             number = int(key.partition(":")[2])
-            rng = Random(f"ray {seed} {number}")
-            return await one(WAYS[number % len(WAYS)], rng.randrange(1, whole.events - LAST), rng)
+            rng, way = Random(f"ray {seed} {number}"), WAYS[number % len(WAYS)]
+            after = rng.randrange(1, whole.events - LAST)
+            row = await one(way, after, rng)
+            for _ in range(TRIES):
+                if not row["killed"]:  # it had fewer events than the whole one
+                    after //= 2
+                    row = await one(way, after, rng)
+            return row
 
         rows = await measuring.each([f"ray:{number}" for number in range(count)], struck, _tell)
     return [whole, *(RayRow.model_validate(row) for row in rows)]

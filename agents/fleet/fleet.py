@@ -82,6 +82,7 @@ class Fleet(ABC):
 
     def __init__(self) -> None:
         self._berths: list[Berth] = []
+        self._coming = 0
 
     def place(self, *agents: Agent, model: Callable[[], Model] | None = None) -> list[Agent]:
         """The agents as their manager knows them, living elsewhere from their first attempt on.
@@ -119,8 +120,12 @@ class Fleet(ABC):
         Raises:
             NoPlace: There is none.
         """
-        berth = await self._spawn(bundle)
-        self._berths.append(berth)
+        self._coming += 1
+        try:
+            berth = await self._spawn(bundle)
+            self._berths.append(berth)
+        finally:
+            self._coming -= 1
         return berth
 
     @abstractmethod
@@ -140,6 +145,11 @@ class Fleet(ABC):
         if berth in self._berths:
             self._berths.remove(berth)
         await berth.end()
+
+    async def rest(self) -> None:
+        """`close`, where nobody has a place any more, or is to get one."""
+        if not self._berths and not self._coming:
+            await self.close()
 
     async def close(self) -> None:
         """End all places, and whatever was started for them. They begin again when they are needed."""

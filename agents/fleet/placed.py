@@ -193,9 +193,10 @@ class Placed(Agent):
                 await self._berth.call("drop", lane, seconds=CALLING_OFF)
 
     async def close(self) -> None:
-        """End its place. Another is found when it is needed."""
+        """End its place, and the fleet's with the last. Another is found when it is needed."""
+        await super().close()
         await self._leave()
-        await self._fleet.close()
+        await self._fleet.rest()
 
 
 @dataclass

@@ -15,11 +15,12 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import socket
 import threading
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from ...tools.threads import in_thread
 from ..agent import AgentLost, NoPlace
@@ -30,6 +31,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 CALLS_AT_ONCE = 16
 """Calls that an actor takes at once: an exchange waits, while others are made."""
+
+KNOCK = 10.0
+"""Seconds for the head of a cluster to answer at all."""
 
 AGAIN = 0.2
 """Seconds before a call that did not arrive is made again."""
@@ -86,15 +90,33 @@ class RayBerth:
         """See `Berth.end`."""
         self._gone = True
         with contextlib.suppress(Exception):  # the edge to Ray, which may be gone itself
-            await in_thread(lambda: _ray().kill(self._actor, no_restart=True))
+            await in_thread(self._kill)
+
+    def _kill(self) -> None:
+        if _ray().is_initialized():  # else the call would start one
+            _ray().kill(self._actor, no_restart=True)
+
+
+class Connected:
+    """Who uses this process's one connection to Ray.
+
+    Attributes:
+        by_us: A fleet has made it; else the program has, and ends it itself.
+        address: Which one then.
+    """
+
+    turn = threading.Lock()
+    fleets: ClassVar[set[RayFleet]] = set()
+    by_us = False
+    address = ""
 
 
 class RayFleet(Fleet):
     """Places in a Ray cluster.
 
     Args:
-        address: Of the cluster, as `ray.init` takes it. None: that of `RAY_ADDRESS`, or one of this machine
-            alone, started when it is needed and stopped by `close`.
+        address: Of the cluster, as `ray.init` takes it. None: the one the program is connected to, that of
+            `RAY_ADDRESS`, or one of this machine alone, started when it is needed and stopped by `close`.
         cpus, gpus: What each agent reserves, also in fractions: with 0.25, four agents share a GPU. Ray only
             counts; that their models fit into it together is up to you.
         resources: Others of Ray's, by name.
@@ -127,8 +149,6 @@ class RayFleet(Fleet):
             )
         self.address, self.cpus, self.gpus, self.resources = address, cpus, gpus, dict(resources)
         self.silence, self.patience, self.settings = silence, patience, dict(settings)
-        self._connecting = threading.Lock()
-        self._connected = False
 
     def pack(self, name: str, thing: Any) -> Any:
         """See `Fleet.pack`: functions and classes of the program itself go along by value."""
@@ -142,7 +162,12 @@ class RayFleet(Fleet):
         return _load(message)
 
     async def _spawn(self, bundle: Bundle) -> Berth:
-        await in_thread(self._connect)
+        try:
+            await in_thread(self._connect)
+        except Exception as error:  # whatever Ray says of why
+            said = str(error).strip().partition("\n")[0]
+            why = f"Ray does not start, or its cluster is not reached: {type(error).__name__}: {said}"
+            raise NoPlace(bundle.name, why) from error
         until = time.monotonic() + self.patience
         while True:
             berth = RayBerth(self._actor(bundle), bundle.name, max(AGAIN, until - time.monotonic()))
@@ -177,27 +202,47 @@ class RayFleet(Fleet):
     def _connect(self) -> None:
         """Connect to the cluster, or start one; without Ray's reports of its use to its makers."""
         ray = _ray()
-        with self._connecting:
+        with Connected.turn:
+            Connected.fleets.add(self)
             if ray.is_initialized():
+                if Connected.by_us and self.address not in (None, Connected.address):
+                    raise ConnectionError(f"this program is connected to {Connected.address} already")
                 return
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             address = self.address or os.environ.get("RAY_ADDRESS") or "local"
             own = {"include_dashboard": False} if address == "local" else {}
+            _knock(address)
             given = {"logging_level": "error", "log_to_driver": False, **own, **self.settings}
             ray.init(address, **given)
-            self._connected = True
+            Connected.by_us, Connected.address = True, address
 
     async def close(self) -> None:
-        """See `Fleet.close`. Leaves the cluster, and ends it if it was started here."""
+        """See `Fleet.close`. The last one leaves the cluster, and ends it if it was started here."""
         await super().close()
-        if self._connected:
-            self._connected = False
-            await in_thread(_ray().shutdown)
+        await in_thread(self._disconnect)
+
+    def _disconnect(self) -> None:
+        with Connected.turn:
+            Connected.fleets.discard(self)
+            if Connected.by_us and not Connected.fleets:
+                Connected.by_us = False
+                _ray().shutdown()
 
 
 def _ray() -> Any:
     """The library, imported on use: it takes a second."""
     return importlib.import_module("ray")
+
+
+def _knock(address: str) -> None:
+    """See that somebody is there, where an address names host and port: Ray itself tries for many minutes.
+
+    Raises:
+        OSError: Nobody is.
+    """
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK).close()
 
 
 def _load(packed: Any) -> Any:

@@ -1,5 +1,6 @@
 """What only a fleet of processes can show: real deaths, real places, and what is left behind."""
 
+import importlib
 import importlib.util
 import os
 import signal
@@ -40,6 +41,20 @@ def plan_of(*names):
 def test_without_ray_its_fleet_says_what_to_install():
     with pytest.raises(RayMissing, match=r"pip install 'punchlist\[ray\]'"):
         RayFleet()
+
+
+@pytest.mark.ray
+@pytest.mark.skipif(not INSTALLED, reason="Ray is not installed")
+async def test_a_cluster_that_is_not_there_ends_the_run_for_now(carry_out, tmp_path):
+    if importlib.import_module("ray").is_initialized():
+        pytest.skip("this process is connected to a Ray already")
+    fleet = RayFleet("127.0.0.1:9")
+
+    outcome = await carry_out(plan_of("w"), fleet.place(FunctionWorker("w", made_here)))
+
+    assert isinstance(outcome, Failed) and "its cluster is not reached" in str(outcome.error)
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        assert journal.runs()[0].status == "paused"
 
 
 @pytest.mark.ray
