@@ -293,7 +293,9 @@ class Mind:
             "stopped": found.stop_reason,
         }
         self.journal.append("decision", body, run=self.run, task=task, attempt=attempt)
-        self.show(Thought(role, found.answer or "", 0, found.usage.tokens, 0.0, found.best.value))
+        self.show(
+            Thought(role, found.answer or "", 0, found.usage.tokens, 0.0, found.best.value, task, attempt)
+        )
         return found
 
     def _answer(self, role: str, found: Result) -> str:
@@ -335,7 +337,7 @@ class Mind:
         if not price.free:
             body["money"] = str(money)
         self.journal.append("decision", body, run=self.run, task=task, attempt=attempt)
-        self.show(Thought(role, answer, prompt, tokens, seconds, confidence))
+        self.show(Thought(role, answer, prompt, tokens, seconds, confidence, task, attempt))
 
 
 def _messages(question: Question) -> list[Message]:

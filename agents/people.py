@@ -81,8 +81,8 @@ class RequestWithdrawn(LookupError):
     def __init__(self, request: str, task: str) -> None:
         self.request, self.task = request, task
         super().__init__(
-            f"{request!r} is not asked any more: task {task!r} has ended without it. The reply was not taken; "
-            "re-open the task if it is to be done again."
+            f"{request!r} is not asked any more: task {task!r} has ended without it. "
+            "The reply was not taken; re-open the task if it is to be done again."
         )
 
 

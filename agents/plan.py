@@ -159,7 +159,7 @@ class Plan:
             attempts: At most so many that may come to nothing; None: as many as the manager allows.
             tokens: Budget of model tokens of this task, taken out of that of the run; None: all that is left.
             seconds: Deadline of an attempt; one that takes longer has failed.
-            money: What its models and tools may cost, taken out of what the run's may; None: all that is left.
+            money: What its models and tools may cost, out of what the run's may; None: all that is left.
 
         Raises:
             PlanError: The name is taken or malformed, a node is of another plan, or an input is of another

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from ...protocols.journal import Journal
 from ..reasoning.export import Example, ExportRefused, Preference, to_preferences, to_sft, write_lines
 from ..reasoning.trace import Trace
 from ..reasoning.tree import Kind

@@ -20,6 +20,7 @@ from ...protocols.messages import Assign, Envelope
 from ...tools.browser.view import clip
 from ..events import Event, Said
 from ..manager import RUNS, UnknownRun
+from ..managing.ending import ENDED
 from .board import Board
 from .edge import DONE, SettingsError, describe_error
 from .lines import line_of
@@ -63,6 +64,7 @@ KINDS = (
     "tree_cut",
     "thought",
     "prompt",
+    "ended",
     "seal",
 )
 """Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""
@@ -303,9 +305,18 @@ def show_lines(found: Found, rows: Iterator[Row] | Sequence[Row], *, every: bool
                 titles[envelope.task] = envelope.body.task
             for moment in board.take(Said(envelope, titles.get(envelope.task, row.task))):
                 yield line_of(moment)
+        elif row.kind == ENDED and isinstance(row.body, dict):
+            yield from _ended_lines(row.body)
         elif every or row.kind in ("plan", "decision", "intent", "outcome", "lesson"):
             clock = time.strftime("%H:%M:%S", time.localtime(row.at))
             yield f"{clock}  {row.task:<10} {row.kind:<8} {clip(brief(row), 160)}".rstrip()
+
+
+def _ended_lines(body: dict[str, Any]) -> Iterator[str]:
+    stands = f" ({body['status']})" if body.get("status") not in (None, body.get("outcome")) else ""
+    yield f"ended   {body.get('outcome')}{stands}"
+    for reason in body.get("reasons") or ():
+        yield f"        - {clip(' '.join(str(reason).split()), 300)}"
 
 
 def brief(row: Row) -> str:

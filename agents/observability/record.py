@@ -209,6 +209,7 @@ class Record:
         messages: Everything said, oldest first.
         notes: What broke down or was lost, a sentence each.
         others: How many rows there are of each kind that is not shown one by one.
+        ended: What the run came to in its last sitting; empty while it goes on.
         last: When the last row was written, seconds since 1970.
     """
 
@@ -224,6 +225,7 @@ class Record:
     others: Counter[str] = field(default_factory=Counter[str])
     rows: int = 0
     sittings: int = 0
+    ended: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     last: float = 0.0
     _calls: dict[str, ToolCall] = field(default_factory=dict[str, ToolCall])
     _heard: set[str] = field(default_factory=set[str])
@@ -255,7 +257,9 @@ class Record:
         if row.kind == "plan":
             self.plan = text(row.body)
         elif row.kind == "sitting":
-            self.sittings += 1
+            self.sittings, self.ended = self.sittings + 1, {}
+        elif row.kind == "ended":
+            self.ended = body
         elif row.kind == "lesson":
             lesson, check = text(body.get("lesson")), text(body.get("check"))
             if lesson:

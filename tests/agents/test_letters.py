@@ -1,4 +1,4 @@
-"""Another process reaches a run that goes on: it answers, acts and edits through letters beside the journal."""
+"""Another process reaches a run that goes on: it answers, acts and edits through letters."""
 
 import asyncio
 import json
