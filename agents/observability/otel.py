@@ -361,6 +361,7 @@ class _Live:
         self._titles: dict[str, str] = {}
         self._tasks: dict[str, Span] = {}
         self._attempts: dict[str, Span] = {}
+        self._numbers: dict[str, int] = {}
         self._refused: set[str] = set()
         self._optional: dict[str, frozenset[str]] = {}
         self._number = 0
@@ -445,6 +446,7 @@ class _Live:
             self._end_attempt(name, "refused" if name in self._refused else "failed", at)
             self._refused.discard(name)
             worker, number = envelope.recipient, envelope.attempt
+            self._numbers[name] = number
             self._attempts[name] = self._told.attempt(
                 name, number, envelope.generation, worker, self._tasks[name], at
             )
@@ -479,7 +481,8 @@ class _Live:
             begun = time.time() - event.seconds
             self._tasks[name] = self._told.task(name, self._titles[name], whole, begun)
         if name:
-            return self._attempts.get(name) or self._tasks.get(name, whole)
+            same = event.attempt in (0, self._numbers.get(name))  # what leads to a redo comes before its order
+            return (self._attempts.get(name) if same else None) or self._tasks.get(name, whole)
         alone = list(self._attempts.values())
         return alone[0] if len(alone) == 1 else whole
 
