@@ -59,10 +59,10 @@ from ..mind import Truncated
 from ..people import NobodyThere
 from ..verifier import Verifier
 from . import performing
-from .board import CONFIRMED, Board
+from .board import CONFIRMED, WAITING, Board
 from .consulting import Consulting
 from .crew import Crew
-from .drive import Drive
+from .drive import Drive, what_broke
 from .line import Line
 from .looking import look
 from .ordering import Ordering
@@ -72,9 +72,6 @@ if TYPE_CHECKING:
 
 RUNTIME = "runtime"
 """Who acts where neither a person nor an agent decided."""
-
-WAITING = "waiting"
-"""How a task ends for now that waits for a person."""
 
 
 class Driver:
@@ -146,7 +143,7 @@ class Driver:
         return self._settle()
 
     def deliver(self, event: Event) -> None:
-        """An event from outside; also a task that nobody is at any more takes note of it."""
+        """An event from outside. A task that nobody is at takes note of it too."""
         if self._active:
             self.drive.inbox.put_nowait(event)
             return
@@ -187,12 +184,10 @@ class Driver:
         if self.board.over:
             why = "The run that it is of is over: re-open the task above it, or begin a new run."
             raise ProtocolViolation("manager", self.state.task, self.state.status, "reopen", why)
-        event = PersonAct(person=person, now=time.time(), act=act)
         if self._active:
-            advance(self.state, event)
-            self.drive.inbox.put_nowait(event)
+            self.act(act, person)
             return
-        effects = self._apply(event)
+        effects = self._apply(PersonAct(person=person, now=time.time(), act=act))
         if self.state.status not in TERMINAL:
             self.board.reopen(self.job.id)  # whoever sees it through takes up the decision it owes
         for effect in effects:
@@ -227,10 +222,8 @@ class Driver:
         for name in filter(crew.is_here, list(drive.workers)):
             await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
             said = drive.workers[name].last_word
-            if said is not None and drive.state.waiting_for == "answer":
-                drive.inbox.put_nowait(
-                    said
-                )  # a process before this one may have been killed before it was heard
+            if said is not None and drive.state.waiting_for == "answer":  # and killed before it was heard
+                drive.inbox.put_nowait(said)
         if known and not crew.is_here(known):
             await self._feed(WorkerLost(now=time.time(), worker=known))
         now = time.time()
@@ -253,6 +246,9 @@ class Driver:
                     hearing.cancel()
                     continue
                 await self._take(hearing.result())
+                if self.drive.fault is not None:
+                    self.drive.inbox.put_nowait(hearing.result())  # the loop hears of it too
+                    return False
                 if self.state.status in TERMINAL or _with_person(self.state):
                     return False
             await booking  # raises what it raised
@@ -352,9 +348,8 @@ class Driver:
 
     async def _supersede(self, effect: Supersede) -> None:
         """Tell every task that consumed this one's result that it is being done again."""
-        body = Reopen(
-            reason=f"{self.job.id} is done again", upstream=effect.task, generation=effect.generation
-        )
+        why = f"{self.job.id} is done again"
+        body = Reopen(reason=why, upstream=effect.task, generation=effect.generation)
         for name in self.board.consumers(self.job.id):
             if name in self.peers:
                 await self.peers[name].reopen(body)
@@ -366,7 +361,7 @@ class Driver:
 
         def over(ended: asyncio.Task[None]) -> None:
             drive.tasks.discard(ended)
-            if ended.cancelled() or (error := ended.exception()) is None:
+            if (error := what_broke(ended)) is None:
                 return
             drive.fault = error
             drive.inbox.put_nowait(Tick(now=time.time()))
@@ -448,7 +443,13 @@ class Driver:
         """One attempt of a worker, from order to its last word."""
         line = Line(self.drive, name, self.say, self.adopt)
         body = await performing.attempt(
-            self.crew, self.drive, self.mind, self.crew.agent(name), start, line, self.lane
+            self.crew,
+            self.drive,
+            self.mind.of(self.state.generation),
+            self.crew.agent(name),
+            start,
+            line,
+            self.lane,
         )
         await self._feed_worker(name, draft(self.drive.workers[name], body, time.time()))
 
@@ -477,7 +478,7 @@ class Driver:
     async def _verify(self, envelope: Envelope, verify: Verify) -> None:
         drive, crew = self.drive, self.crew
         seeing = partial(look, crew.journal, crew.run, crew.workers, drive, self.lane, verify)
-        verifier = Verifier(self.mind, seeing)
+        verifier = Verifier(self.mind.of(envelope.generation), seeing)
         try:
             verdict = await verifier.verify(drive.work.spec, verify, task=self.id, attempt=envelope.attempt)
         except (BudgetExhausted, SiteUnreachable, CoreModelError, Truncated, JournalError):

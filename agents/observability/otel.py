@@ -481,7 +481,7 @@ class _Live:
             begun = time.time() - event.seconds
             self._tasks[name] = self._told.task(name, self._titles[name], whole, begun)
         if name:
-            same = event.attempt in (0, self._numbers.get(name))  # what leads to a redo comes before its order
+            same = event.attempt in (0, self._numbers.get(name))  # a redo is thought of before its order
             return (self._attempts.get(name) if same else None) or self._tasks.get(name, whole)
         alone = list(self._attempts.values())
         return alone[0] if len(alone) == 1 else whole

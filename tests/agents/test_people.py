@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from punchlist.agents import FunctionWorker, Manager, Plan
 from punchlist.agents.people import Desk, NobodyThere, Reply, Request, RequestWithdrawn, waiting
 from punchlist.agents.running import UnknownTask
-from punchlist.protocols import Check, Confirmed, Unverified
+from punchlist.protocols import Check, Confirmed, Failed, Unverified
 from punchlist.protocols.journal import Journal
 from punchlist.tools import preset, tool
 
@@ -505,3 +505,34 @@ async def test_what_is_asked_again_after_it_was_withdrawn_waits_again(tmp_path):
 
         assert waiting(journal, "run") == [request]
         assert Desk(journal, "run").reply("it.1", Reply("blue")).value == "blue"
+
+
+def cancels_itself(request):
+    raise asyncio.CancelledError
+
+
+async def cancels_itself_later(request):
+    await asyncio.sleep(0)
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("person", [cancels_itself, cancels_itself_later])
+async def test_a_person_whose_callback_cancels_itself_does_not_hang_the_run(manager, person):
+    outcome = await asyncio.wait_for(last(manager(asks, person=person).stream(one_task())), 5)
+
+    assert isinstance(outcome, Failed) and "cancelled itself over 'Which colour?'" in str(outcome.error)
+
+
+async def test_nor_does_one_who_is_asked_to_approve(manager):
+    @tool(effect="irreversible", recovery="unsafe")
+    def send(text: str) -> str:
+        """Send a letter."""
+        return "sent"
+
+    async def work(brief):
+        return await brief.call("send", text="hello")
+
+    policy = preset("ask_irreversible", cancels_itself_later)
+    outcome = await asyncio.wait_for(last(manager(work, tools=[send], policy=policy).stream(one_task())), 5)
+
+    assert not isinstance(outcome, Confirmed)
