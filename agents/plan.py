@@ -251,7 +251,7 @@ class Plan:
     def _rewritten(self, edit: PlanEdit, part: Part) -> _Told:
         """A task as an edit wants it."""
         old = self._told.get(edit.task) or self._told.get(edit.like or "")
-        text: Text = part.text if part.text is not None or old is None else old.text
+        text: Text = part.text or ("" if old is None else old.text)
         given = {key: (source, self._nodes[source].output) for key, source in part.inputs.items()}
         if old is not None:
             return replace(old, name=edit.task, text=text, given=given, after=part.after, worker=part.worker)

@@ -261,8 +261,8 @@ class Driver:
 
     async def _take(self, event: Event) -> None:
         """An event out of the inbox. What a person may not do here is said to nobody and changes nothing."""
-        ordered = isinstance(event, Envelope) and isinstance(event.body, Assign | Redo)
-        if ordered and not self._ordering.take(event):
+        order = event if isinstance(event, Envelope) and isinstance(event.body, Assign | Redo) else None
+        if order is not None and not self._ordering.take(order):
             return  # decided anew, paused or called off while it was drafted
         try:
             await self._feed(event)
