@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from ...protocols.journal import Journal, Row, RunInfo
 from ...protocols.outcome import Cost, PunchItem
 from ..budget import used
-from .values import listed, number, one_line, table, text, whole
+from .values import edit_words, listed, number, one_line, table, text, whole
 
 PERSONAL = ("person", "worker_lost", "verifier_lost")
 """Events that are no messages and stand in the timeline all the same."""
@@ -222,6 +222,7 @@ class Record:
     messages: list[Spoken] = field(default_factory=list[Spoken])
     alarms: list[Raised] = field(default_factory=list[Raised])
     notes: list[str] = field(default_factory=list[str])
+    edits: list[str] = field(default_factory=list[str])
     others: Counter[str] = field(default_factory=Counter[str])
     rows: int = 0
     sittings: int = 0
@@ -264,6 +265,8 @@ class Record:
             lesson, check = text(body.get("lesson")), text(body.get("check"))
             if lesson:
                 self._task(row.task).lessons.append(f"{lesson} (taught by: {check})" if check else lesson)
+        elif row.kind == "plan_edit":
+            self.edits.append(edit_words(body))
         elif row.kind == "breakdown" or row.kind in LOST:
             self.notes.append(f"{row.task or 'the run'}: {row.kind}: {text(row.body)}")
         else:

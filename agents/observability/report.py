@@ -138,6 +138,7 @@ def page(record: Record, traces: Sequence[Trace] = (), source: Path | str = "") 
         ("thoughts", "Thoughts", _trees(traces, say), "Searches for answers, the best path first."),
         ("lessons", "Lessons", _lessons(record), ""),
         ("costs", "Where the tokens went", _costs(record), ""),
+        ("edits", "Edits of the plan", listing(record.edits), "What people added, dropped or changed."),
         ("notes", "What broke down", listing(record.notes), ""),
         ("settings", "Settings", _settings(record), ""),
     )
