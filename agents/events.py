@@ -61,13 +61,14 @@ class Looked:
 
 @dataclass(frozen=True)
 class Acted:
-    """A worker acted: on which step, what, and what came of it."""
+    """A worker acted: on which step, what, and what came of it. `attempt` 0 is not told."""
 
     worker: str
     task: str
     step: str
     action: str
     result: str
+    attempt: int = 0
 
     @property
     def went_wrong(self) -> bool:
@@ -77,7 +78,7 @@ class Acted:
 
 @dataclass(frozen=True)
 class Thought:
-    """A model answered a question of a role."""
+    """A model answered a question of a role, in an attempt of a task or, without one, about the run."""
 
     role: str
     answer: str
@@ -85,6 +86,8 @@ class Thought:
     tokens: int
     seconds: float
     confidence: float | None = None
+    task: str = ""
+    attempt: int = 0
 
 
 @dataclass(frozen=True)

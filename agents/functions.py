@@ -184,7 +184,7 @@ class FunctionWorker(Agent):
         except (SystemExit, Exception) as error:
             why = f"{type(error).__name__}: {error}"
             raise StepFailed(order.goal, f"{self.name} broke down", why) from error
-        mind.show(Acted(self.name, order.task, order.goal, self.name, "reported"))
+        mind.show(Acted(self.name, order.task, order.goal, self.name, "reported", order.attempt))
         if isinstance(made, Report):
             return made
         try:

@@ -189,7 +189,7 @@ class Letterbox:
                     raise LookupError(f"The process is at run {self._running.id!r}, not at {letter.run!r}.")
                 await act(self._running, letter)
             except (LookupError, ValueError, ProtocolViolation) as error:
-                refused = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+                refused = str(error)
             told = letter.model_dump(mode="json", exclude_defaults=True, exclude={"id", "run"})
             body: dict[str, JsonValue] = {**told, "refused": refused}
             self._journal.append(LETTER, body, run=self._running.id, task=letter.task, key=letter.id)
@@ -214,7 +214,7 @@ async def act(running: Running, letter: Letter) -> None:
     if letter.act in ("cancel", "reopen") and not reason:
         raise ValueError(f"{letter.act} wants a reason.")
     doing: dict[str, Callable[[], None]] = {
-        "reply": lambda: running.reply(letter.request, letter.value, person),
+        "reply": lambda: _reply(running, letter),
         "pause": lambda: running.pause(task, person),
         "go-on": lambda: running.go_on(task, person),
         "cancel": lambda: running.cancel(reason, task, person),
@@ -228,6 +228,14 @@ async def act(running: Running, letter: Letter) -> None:
         running.edit(letter.edit, person)
     else:
         doing[letter.act]()
+
+
+def _reply(running: Running, letter: Letter) -> None:
+    try:
+        running.reply(letter.request, letter.value, letter.person)
+    except KeyError as error:
+        known = ", ".join(each.id for each in running.requests) or "nothing"
+        raise ValueError(f"Nothing was asked under {letter.request!r}. Waiting: {known}.") from error
 
 
 def letter_to(run: str, person: str, act: Act, **told: Any) -> Letter:

@@ -308,7 +308,9 @@ class Manager:
         )  # fmt: skip
         told: dict[str, JsonValue] = {name: str(each) for name, each in costs.items()}
         sitting: dict[str, JsonValue] = {"pid": os.getpid()}
-        journal.append(SITTING, sitting | ({"tool_costs": told} if told else {}), run=run)
+        if told:
+            sitting["tool_costs"] = told
+        journal.append(SITTING, sitting, run=run)
         mind = Mind(self.model, budget, journal, run, queue.put_nowait, self.strategy)
         desk = Desk(journal, run, self.person, patient=self.patient)
         work = Run(

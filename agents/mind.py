@@ -74,6 +74,7 @@ class Mind:
         strategy: How questions are thought over; None: one answer each.
         policy: Which calls the tools of a strategy may make.
         lost: Attempts of the task at hand that were lost with their process.
+        generation: Of the task at hand; what was thought before a task was re-opened is thought anew.
         asked: How often each question was thought over in an attempt, so that each time has its own record.
     """
 
@@ -85,7 +86,12 @@ class Mind:
     strategy: Strategy | None = None
     policy: Policy | None = None
     lost: int = 0
+    generation: int = 1
     asked: Counter[tuple[str, int, str]] = field(default_factory=Counter[tuple[str, int, str]], repr=False)
+
+    def of(self, generation: int) -> Mind:
+        """This mind at work on a generation of a task."""
+        return self if generation == self.generation else replace(self, generation=generation)
 
     async def ask(
         self, question: Question, *, task: str = "", attempt: int = 0, warmest: float = WARMEST
@@ -272,7 +278,8 @@ class Mind:
         """
         trial = max(0, attempt - self.lost)
         grammar = "" if about.grammar is None else about.grammar.compiled
-        told = "\n".join([role, about.question, about.instructions, about.feedback, grammar])
+        anew = [f"generation {self.generation}"] if self.generation > 1 else []
+        told = "\n".join([role, about.question, about.instructions, about.feedback, grammar, *anew])
         mark = hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:12]
         self.asked[task, trial, mark] += 1
         again = self.asked[task, trial, mark]
@@ -291,7 +298,9 @@ class Mind:
             "stopped": found.stop_reason,
         }
         self.journal.append("decision", body, run=self.run, task=task, attempt=attempt)
-        self.show(Thought(role, found.answer or "", 0, found.usage.tokens, 0.0, found.best.value))
+        self.show(
+            Thought(role, found.answer or "", 0, found.usage.tokens, 0.0, found.best.value, task, attempt)
+        )
         return found
 
     def _answer(self, role: str, found: Result) -> str:
@@ -333,7 +342,7 @@ class Mind:
         if not price.free:
             body["money"] = str(money)
         self.journal.append("decision", body, run=self.run, task=task, attempt=attempt)
-        self.show(Thought(role, answer, prompt, tokens, seconds, confidence))
+        self.show(Thought(role, answer, prompt, tokens, seconds, confidence, task, attempt))
 
 
 @lru_cache(maxsize=64)

@@ -81,9 +81,16 @@ class RequestWithdrawn(LookupError):
     def __init__(self, request: str, task: str) -> None:
         self.request, self.task = request, task
         super().__init__(
-            f"{request!r} is not asked any more: task {task!r} has ended without it. The reply was not taken; "
-            "re-open the task if it is to be done again."
+            f"{request!r} is not asked any more: task {task!r} has ended without it. "
+            "The reply was not taken; re-open the task if it is to be done again."
         )
+
+
+class BrokeOff(Exception):
+    """Something that a task waited for ended without an answer and without an error of its own."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The run broke off: {what}. Mend what raised CancelledError, and resume the run.")
 
 
 def approving(policy: Policy, desk: Desk) -> Policy:
@@ -160,8 +167,7 @@ class Desk:
         async with self._turns.setdefault(request.id, asyncio.Lock()):  # never the same twice at once
             if request.id in self._replies:
                 return self._replies[request.id]
-            said = person(request)
-            told = await said if inspect.isawaitable(said) else said
+            told = await _said(person, request)
             return self.reply(request.id, told if isinstance(told, Reply) else Reply(told))
 
     def close(self, task: str) -> None:
@@ -195,6 +201,22 @@ class Desk:
         if waiting is not None and not waiting.done():
             waiting.set_result(reply)
         return reply
+
+
+async def _said(person: Person, request: Request) -> JsonValue | Reply:
+    """What a person says.
+
+    Raises:
+        BrokeOff: Their callback cancelled itself; whoever waits would wait for ever.
+    """
+    try:
+        said = person(request)
+        return await said if inspect.isawaitable(said) else said
+    except asyncio.CancelledError as error:
+        waiting = asyncio.current_task()
+        if waiting is None or waiting.cancelling():
+            raise
+        raise BrokeOff(f"the person's callback cancelled itself over {request.text!r}") from error
 
 
 def waiting(journal: Journal, run: str) -> list[Request]:

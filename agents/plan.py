@@ -159,7 +159,7 @@ class Plan:
             attempts: At most so many that may come to nothing; None: as many as the manager allows.
             tokens: Budget of model tokens of this task, taken out of that of the run; None: all that is left.
             seconds: Deadline of an attempt; one that takes longer has failed.
-            money: What its models and tools may cost, taken out of what the run's may; None: all that is left.
+            money: What its models and tools may cost, out of what the run's may; None: all that is left.
 
         Raises:
             PlanError: The name is taken or malformed, a node is of another plan, or an input is of another
@@ -251,7 +251,7 @@ class Plan:
     def _rewritten(self, edit: PlanEdit, part: Part) -> _Told:
         """A task as an edit wants it."""
         old = self._told.get(edit.task) or self._told.get(edit.like or "")
-        text: Text = part.text if part.text is not None or old is None else old.text
+        text: Text = part.text or ("" if old is None else old.text)
         given = {key: (source, self._nodes[source].output) for key, source in part.inputs.items()}
         if old is not None:
             return replace(old, name=edit.task, text=text, given=given, after=part.after, worker=part.worker)

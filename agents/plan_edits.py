@@ -1,6 +1,6 @@
 """What a person changes of a plan while its run goes on, or stands still: tasks added, dropped, changed.
 
-    running.edit(PlanEdit(edit="add", task="wrap", text="Wrap the mugs.", after=("count",), like="count"), "ada")
+    running.edit(PlanEdit(edit="add", task="wrap", text="Wrap them.", after=("count",), like="count"), "ada")
 
 An `Outline` is a plan as far as it can be told in words: who waits for whom. It is on record with the run, so
 an edit is checked in the same way by the process that is at the run and by one that has no more than the

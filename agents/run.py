@@ -34,9 +34,11 @@ from .managing.crew import Crew, Within
 from .managing.drive import RECORDED
 from .managing.driving import Driver
 from .managing.ending import (
+    ENDED,
     RESUMABLE,
     as_expected,
     broken_off,
+    ended_body,
     first_error,
     gathered,
     open_reasons,
@@ -114,7 +116,9 @@ class Run:
         status = {Confirmed: "confirmed", Unverified: "unverified", Failed: "failed"}[type(outcome)]
         paused = isinstance(error, RESUMABLE) or bool(self.crew.desk.open)
         status = "cancelled" if self.cancelled and not isinstance(outcome, Confirmed) else status
-        self.mind.journal.set_status(self.run, "paused" if paused else status)
+        status = "paused" if paused else status
+        self.mind.journal.append(ENDED, ended_body(outcome, status), run=self.run)
+        self.mind.journal.set_status(self.run, status)
         return outcome
 
     async def below(self, talk: Talk | None) -> Confirmed[Any] | Unverified | Failed:

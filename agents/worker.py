@@ -165,7 +165,7 @@ class Worker(Agent):
         left_out: list[JsonValue] = []
         for step in order.steps:
             if step.verb == "add" and attempt.cart is not None and rows.counts(attempt.cart, step):
-                mind.show(Acted(self.name, order.task, step.line(), "nothing", "the page shows it already"))
+                self._tell(mind, order, step, "nothing", "the page shows it already")
                 continue
             try:
                 await self._do(attempt, step)
@@ -220,7 +220,7 @@ class Worker(Agent):
             self._latest[order.lane] = view
             mind.show(Looked(self.name, order.lane, view))
             if step.shown is not None and step.shown(view):
-                mind.show(Acted(self.name, order.task, step.line(), "nothing", "the page shows it already"))
+                self._tell(mind, order, step, "nothing", "the page shows it already")
                 return
             spent = _spent(view, tried)
             answer = await mind.ask(
@@ -249,7 +249,7 @@ class Worker(Agent):
                 raise StepStuck(step.line(), "going in circles", roles.describe(action, view))
             if action.verb == "done":
                 attempt.answer = action.text or attempt.answer
-                mind.show(Acted(self.name, order.task, step.line(), action.line(), "step done"))
+                self._tell(mind, order, step, action.line(), "step done")
                 if order.watch is not None:
                     order.watch.step_done(step.line())
                 return
@@ -263,8 +263,11 @@ class Worker(Agent):
             if await attempt.watched(seen):
                 tried[mark] = max(tried[mark], 2)  # it is not offered here again
                 history.append(Done("watch", NUDGE))
-            mind.show(Acted(self.name, order.task, step.line(), roles.describe(action, view), result))
+            self._tell(mind, order, step, roles.describe(action, view), result)
         raise StepStuck(step.line(), "too many actions")
+
+    def _tell(self, mind: Mind, order: Assignment, step: Step, action: str, result: str) -> None:
+        mind.show(Acted(self.name, order.task, step.line(), action, result, order.attempt))
 
     async def _comes_late(self, lane: str, session: BrowserSession, view: View) -> bool:
         """Give a page time before a step gives up on it: whether it shows something else by then."""

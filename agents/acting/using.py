@@ -135,7 +135,9 @@ class _Using:
     def _tell(self, action: str, shown: str) -> None:
         attempt = self._attempt
         attempt.done.append(Done(action, shown))
-        attempt.mind.show(Acted(self._worker, attempt.order.task, self._step.text, action, shown))
+        attempt.mind.show(
+            Acted(self._worker, attempt.order.task, self._step.text, action, shown, attempt.order.attempt)
+        )
 
 
 def _action(tool: str, arguments: Mapping[str, Any]) -> str:

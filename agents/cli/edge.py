@@ -47,7 +47,7 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
     from ...tools.errors import ToolError
     from ..acting.attempt import StepFailed
     from ..agent import NothingToWorkWith
-    from ..budget import BudgetExhausted
+    from ..budget import BudgetExhausted, PriceMissing
     from ..evals.ledger import EvalError
     from ..letters import LetterUnread
     from ..manager import UnknownRun
@@ -64,6 +64,7 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
         ProtocolError,
         ToolError,
         BudgetExhausted,
+        PriceMissing,
         EvalError,
         LetterUnread,
         PlanError,

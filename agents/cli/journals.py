@@ -20,6 +20,9 @@ from ...protocols.messages import Assign, Envelope
 from ...tools.browser.view import clip
 from ..events import Event, Said
 from ..manager import RUNS, UnknownRun
+from ..managing.ending import ENDED
+from ..observability.values import edit_words
+from ..plan_edits import PLAN_EDIT
 from .board import Board
 from .edge import DONE, SettingsError, describe_error
 from .lines import line_of
@@ -63,9 +66,14 @@ KINDS = (
     "tree_cut",
     "thought",
     "prompt",
+    "ended",
     "seal",
 )
 """Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""
+
+
+TOLD = ("plan", "decision", "intent", "outcome", "lesson", PLAN_EDIT)
+"""Kinds of rows that `journal show` prints beside messages, unless it is asked for others."""
 
 
 @dataclass(frozen=True)
@@ -303,15 +311,26 @@ def show_lines(found: Found, rows: Iterator[Row] | Sequence[Row], *, every: bool
                 titles[envelope.task] = envelope.body.task
             for moment in board.take(Said(envelope, titles.get(envelope.task, row.task))):
                 yield line_of(moment)
-        elif every or row.kind in ("plan", "decision", "intent", "outcome", "lesson"):
+        elif row.kind == ENDED and isinstance(row.body, dict):
+            yield from _ended_lines(row.body)
+        elif every or row.kind in TOLD:
             clock = time.strftime("%H:%M:%S", time.localtime(row.at))
             yield f"{clock}  {row.task:<10} {row.kind:<8} {clip(brief(row), 160)}".rstrip()
+
+
+def _ended_lines(body: dict[str, Any]) -> Iterator[str]:
+    stands = f" ({body['status']})" if body.get("status") not in (None, body.get("outcome")) else ""
+    yield f"ended   {body.get('outcome')}{stands}"
+    for reason in body.get("reasons") or ():
+        yield f"        - {clip(' '.join(str(reason).split()), 300)}"
 
 
 def brief(row: Row) -> str:
     """The body of a row in a line."""
     body = row.body
     if isinstance(body, dict):
+        if row.kind == PLAN_EDIT:
+            return edit_words(body)
         if row.kind == "intent":
             return f"{body.get('tool')} {json.dumps(body.get('args'), ensure_ascii=False)}"
         if row.kind == "decision":

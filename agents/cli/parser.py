@@ -384,6 +384,6 @@ def _add_door(commands: Any) -> None:
     )
     parser.add_argument(
         "--key", metavar="KEY",
-        help="what clients must send; better in the environment, as PUNCHLIST_DOOR_KEY; needed beyond loopback",
+        help="what clients must send, needed beyond loopback; better in the environment, PUNCHLIST_DOOR_KEY",
     )  # fmt: skip
     add_budget(parser)

@@ -43,7 +43,11 @@ def answer(options: argparse.Namespace) -> int:
     if _sent(found, letter):
         reply, then = Reply(value, person), "The run goes on."
     else:
-        reply, then = _replied(found, options.request, Reply(value, person)), "Resume the run now."
+        given = Reply(value, person)
+        reply, then = _replied(found, options.request, given), "Resume the run now."
+        if reply is not given:
+            said = json.dumps(reply.value, ensure_ascii=False)
+            raise SettingsError(f"{reply.person} has answered it already, with {said}. Nothing was changed.")
     told = f"Recorded as {reply.person}'s: {json.dumps(reply.value, ensure_ascii=False)}. {then}"
     print(json.dumps({"request": options.request, "value": reply.value}) if options.json else told)
     return DONE

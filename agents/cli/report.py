@@ -33,7 +33,7 @@ class Ending:
     """
 
     board: Board
-    journal: str
+    journal: Path | str
     outcome: Outcome | None = None
     error: Exception | None = None
     judged: dict[str, Any] | None = None
@@ -76,7 +76,7 @@ class Ending:
                 "cost": plain(outcome.cost),
             }
         body |= {"recalled": self.board.recalled, "learned": self.board.learned}
-        body |= {"run": self.board.run, "journal": self.journal}
+        body |= {"run": self.board.run, "journal": str(self.journal)}
         return body | ({"judged": self.judged} if self.judged else {})
 
     def lines(self) -> list[str]:
@@ -163,7 +163,7 @@ class Ending:
         return [f"Cost     {', '.join(parts)}"]
 
     def _next(self) -> list[str]:
-        path = shlex.quote(self.journal)
+        path = shlex.quote(str(self.journal))
         commands = [f"punchlist journal report {path}", f"punchlist journal show {path}"]
         return [*commands, f"punchlist resume {path}"] if self.resumable else commands
 

@@ -242,7 +242,8 @@ def manager_of(
     ]
     return Manager(
         model, workers, memory=memory, journal=path, patient=patient, redos=settings.redos,
-        tokens=settings.tokens, seconds=settings.seconds, money=settings.money, strategy=settings.strategy, extra={"command": asdict(settings)},
+        tokens=settings.tokens, seconds=settings.seconds, money=settings.money,
+        strategy=settings.strategy, extra={"command": asdict(settings)},
     )  # fmt: skip
 
 

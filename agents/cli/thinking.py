@@ -18,6 +18,7 @@ from ...core_model.pricing import amount
 from ...protocols.journal import Journal
 from ...protocols.messages import new_id
 from ..budget import Budget
+from ..events import plain
 from ..reasoning.forest import traces_of
 from ..reasoning.page import kind_of, save
 from ..reasoning.picture import cost_line
@@ -333,7 +334,7 @@ class Ending:
             "question": self.settings.question,
             "strategy": self.settings.strategy,
             "thoughts": len(self.result.tree) - 1,
-            "cost": {**asdict(self.result.usage), "seconds": round(self.seconds, 3)},
+            "cost": {**plain(self.result.usage), "seconds": round(self.seconds, 3)},
             "journal": str(self.journal),
             "resumable": self.resumable,
         }

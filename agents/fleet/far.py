@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, JsonValue
 
 from ...protocols.journal import Call, Journal, Recovery, Row, Status
+from ...protocols.journal_bodies import Body, More
 from ...protocols.tasks import Child, WorkerTask
 from ..budget import Budget
 from ..watch import Alarm, Sighting, Watch
@@ -43,15 +44,17 @@ class FarJournal(Journal):
     def append(
         self,
         kind: str,
-        body: BaseModel | JsonValue,
+        body: Body,
         *,
         run: str,
         task: str = "",
         attempt: int = 0,
         key: str = "",
+        then: More = (),
     ) -> int:
         """See `Journal.append`."""
-        return self._link.call("journal.append", kind, body, run=run, task=task, attempt=attempt, key=key)
+        where = {"run": run, "task": task, "attempt": attempt, "key": key}
+        return self._link.call("journal.append", kind, body, **where, then=tuple(then))
 
     def rows(
         self, run: str, *, kinds: Sequence[str] = (), after: int = 0, task: str | None = None

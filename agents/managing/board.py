@@ -19,7 +19,8 @@ from ..jobs import Job, Join
 SYNC = "sync"
 """Kind of the journal's rows that tell what a join or a lock decided."""
 
-CONFIRMED, NOT_BEGUN = "confirmed", "not begun"
+CONFIRMED, NOT_BEGUN, WAITING = "confirmed", "not begun", "waiting"
+"""How parts end, beside the statuses of the protocol; `waiting` is for now, for a person."""
 
 Seeing = Callable[[Job], Awaitable[str]]
 """Sees a job through; gives the status that it ended in."""

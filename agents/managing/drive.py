@@ -16,6 +16,7 @@ from ...protocols.messages import SpecText
 from ...protocols.states import advance, load_event, wake, with_children
 from ...protocols.tasks import Child, Event, ManagerTask, Patience, WorkerTask
 from ..jobs import Job, Work
+from ..people import BrokeOff
 from ..steps import Step
 from ..watch import ALARM, Watch
 from .lanes import Lane
@@ -103,3 +104,12 @@ class Drive:
         else:
             name = str(body["worker"])
             self.workers[name], _ = advance(self.worker(name), load_event(body["event"]))
+
+
+def what_broke(ended: asyncio.Task[None]) -> BaseException | None:
+    """Why something beside the loop broke off; None where it did not, or was called off."""
+    if not ended.cancelled():
+        return ended.exception()
+    if ended.cancelling():
+        return None
+    return BrokeOff("something that the task waits for was cancelled by itself, by nobody's wish")

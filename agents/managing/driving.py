@@ -61,10 +61,10 @@ from ..mind import Truncated
 from ..people import NobodyThere
 from ..verifier import Verifier
 from . import performing
-from .board import CONFIRMED, Board
+from .board import CONFIRMED, WAITING, Board
 from .consulting import Consulting
 from .crew import Crew
-from .drive import Drive
+from .drive import Drive, what_broke
 from .line import Line
 from .looking import look
 from .ordering import Ordering
@@ -75,9 +75,6 @@ if TYPE_CHECKING:
 
 RUNTIME = "runtime"
 """Who acts where neither a person nor an agent decided."""
-
-WAITING = "waiting"
-"""How a task ends for now that waits for a person."""
 
 
 class Driver:
@@ -151,7 +148,7 @@ class Driver:
         return self._settle()
 
     def deliver(self, event: Event) -> None:
-        """An event from outside; also a task that nobody is at any more takes note of it."""
+        """An event from outside. A task that nobody is at takes note of it too."""
         if self._active:
             self.drive.inbox.put_nowait(event)
             return
@@ -192,12 +189,10 @@ class Driver:
         if self.board.over:
             why = "The run that it is of is over: re-open the task above it, or begin a new run."
             raise ProtocolViolation("manager", self.state.task, self.state.status, "reopen", why)
-        event = PersonAct(person=person, now=time.time(), act=act)
         if self._active:
-            advance(self.state, event)
-            self.drive.inbox.put_nowait(event)
+            self.act(act, person)
             return
-        effects = self._apply(event)
+        effects = self._apply(PersonAct(person=person, now=time.time(), act=act))
         if self.state.status not in TERMINAL:
             self.board.reopen(self.job.id)  # whoever sees it through takes up the decision it owes
         for effect in effects:
@@ -233,8 +228,8 @@ class Driver:
         for name in filter(crew.is_here, list(drive.workers)):
             await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
             said = drive.workers[name].last_word
-            if said is not None and drive.state.waiting_for == "answer":
-                drive.inbox.put_nowait(said)  # the process before this one may have been killed unheard
+            if said is not None and drive.state.waiting_for == "answer":  # and killed before it was heard
+                drive.inbox.put_nowait(said)
         if known and not crew.is_here(known):
             await self._feed(WorkerLost(now=time.time(), worker=known))
         now = time.time()
@@ -257,6 +252,9 @@ class Driver:
                     hearing.cancel()
                     continue
                 await self._take(hearing.result())
+                if self.drive.fault is not None:
+                    self.drive.inbox.put_nowait(hearing.result())  # the loop hears of it too
+                    return False
                 if self.state.status in TERMINAL or _with_person(self.state):
                     return False
             await booking  # raises what it raised
@@ -269,8 +267,8 @@ class Driver:
 
     async def _take(self, event: Event) -> None:
         """An event out of the inbox. What a person may not do here is said to nobody and changes nothing."""
-        ordered = isinstance(event, Envelope) and isinstance(event.body, Assign | Redo)
-        if ordered and not self._ordering.take(event):
+        order = event if isinstance(event, Envelope) and isinstance(event.body, Assign | Redo) else None
+        if order is not None and not self._ordering.take(order):
             return  # decided anew, paused or called off while it was drafted
         try:
             await self._feed(event)
@@ -358,9 +356,8 @@ class Driver:
 
     async def _supersede(self, effect: Supersede) -> None:
         """Tell every task that consumed this one's result that it is being done again."""
-        body = Reopen(
-            reason=f"{self.job.id} is done again", upstream=effect.task, generation=effect.generation
-        )
+        why = f"{self.job.id} is done again"
+        body = Reopen(reason=why, upstream=effect.task, generation=effect.generation)
         for name in self.board.consumers(self.job.id):
             if name in self.peers:
                 await self.peers[name].reopen(body)
@@ -372,7 +369,7 @@ class Driver:
 
         def over(ended: asyncio.Task[None]) -> None:
             drive.tasks.discard(ended)
-            if ended.cancelled() or (error := ended.exception()) is None:
+            if (error := what_broke(ended)) is None:
                 return
             drive.fault = error
             drive.inbox.put_nowait(Tick(now=time.time()))
@@ -453,9 +450,9 @@ class Driver:
     async def _work(self, name: str, start: StartWork) -> None:
         """One attempt of a worker, from order to its last word."""
         line = Line(self.drive, name, self.say, self.adopt)
-        agent = self.crew.agent(name)
+        agent, mind = self.crew.agent(name), self.mind.of(self.state.generation)
         try:
-            body = await performing.attempt(self.crew, self.drive, self.mind, agent, start, line, self.lane)
+            body = await performing.attempt(self.crew, self.drive, mind, agent, start, line, self.lane)
         except AgentLost as error:
             self._note("breakdown", str(error))
             await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
@@ -487,7 +484,7 @@ class Driver:
     async def _verify(self, envelope: Envelope, verify: Verify) -> None:
         drive, crew = self.drive, self.crew
         seeing = partial(look, crew.journal, crew.run, crew.workers, drive, self.lane, verify)
-        verifier = Verifier(self.mind, seeing)
+        verifier = Verifier(self.mind.of(envelope.generation), seeing)
         try:
             verdict = await verifier.verify(drive.work.spec, verify, task=self.id, attempt=envelope.attempt)
         except (BudgetExhausted, SiteUnreachable, CoreModelError, Truncated, JournalError):

@@ -14,11 +14,34 @@ from ...protocols.tasks import Flaw, ManagerTask
 from ...tools.errors import BrowserMissing, SiteUnreachable
 from ..agent import NoPlace, NothingToWorkWith
 from ..budget import BudgetExhausted
+from ..events import plain
 from ..jobs import Job, Results
 from ..mind import Truncated
 
 RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError, NothingToWorkWith, NoPlace)
 """What ends a run for now: it goes on with more budget, or when site, browser, server or place is there."""
+
+
+ENDED = "ended"
+"""Kind of the journal's row with which a run ends, for now or for good: what it came to and why."""
+
+
+def ended_body(outcome: Confirmed[Any] | Unverified | Failed, status: str) -> dict[str, JsonValue]:
+    """What is recorded of an outcome; results are in the reports that were confirmed.
+
+    Args:
+        status: How the run stands in the journal.
+    """
+    reasons = list(outcome.reasons) if isinstance(outcome, Unverified) else []
+    if isinstance(outcome, Failed):
+        reasons = [f"{type(outcome.error).__name__}: {outcome.error}"]
+    told: list[JsonValue] = [*reasons]
+    return {
+        "outcome": type(outcome).__name__.lower(),
+        "status": status,
+        "reasons": told,
+        "cost": plain(outcome.cost),
+    }
 
 
 def first_error(errors: ExceptionGroup[Exception]) -> Exception:

@@ -63,7 +63,9 @@ async def _steps(crew: Crew, drive: Drive, notes: Sequence[str], failed: Sequenc
     if stage.name in SAID_ONCE or not stage.parts:
         return stage.parts or stage.last
     question = roles.ask_steps(stage, notes, failed)
-    answer = await crew.mind.ask(question, task=drive.id, attempt=drive.state.attempt)
+    answer = await crew.mind.of(drive.state.generation).ask(
+        question, task=drive.id, attempt=drive.state.attempt
+    )
     steps = roles.read_steps(answer, stage)
     adds = any(step.verb == "add" for step in steps)
     return (Step("open cart"), *steps) if failed and adds else steps
@@ -190,7 +192,9 @@ async def _reflect(crew: Crew, drive: Drive, failed: Sequence[str]) -> None:
     """Ask what the failure teaches; kept only if the redo is confirmed."""
     done = [step.line() for step in drive.steps]
     question = roles.ask_reflect(drive.work.stage.name, failed, done)
-    drive.lesson = await crew.mind.ask(question, task=drive.id, attempt=drive.state.attempt)
+    drive.lesson = await crew.mind.of(drive.state.generation).ask(
+        question, task=drive.id, attempt=drive.state.attempt
+    )
     drive.lesson_check = next((flaw.criterion for flaw in latest_flaws(drive.state) if flaw.criterion), "")
     body: JsonValue = {"lesson": drive.lesson, "check": drive.lesson_check}
     crew.journal.append("lesson", body, run=crew.run, task=drive.id, attempt=drive.state.attempt)

@@ -246,18 +246,20 @@ class _Told:
         for each in attempts:
             inner = self.attempt(task.id, each.number, each.generation, each.worker, span, _begin_of(each))
             for deed in each.deeds:
-                self.deed(deed, inner)
+                self.deed(deed, inner, task.id, each.number)
             for spoken in each.verdicts:
                 self.verdict(inner, spoken)
             self.end(inner, each.outcome, each.ended)
         self.end(span, task.status, max((each.ended for each in attempts), default=begin))
 
-    def deed(self, deed: ModelCall | ToolCall | Raised, parent: Span) -> None:
+    def deed(
+        self, deed: ModelCall | ToolCall | Raised, parent: Span, task: str = "", attempt: int = 0
+    ) -> None:
         """An answer or a call as a span, an alarm as an event."""
         if isinstance(deed, ModelCall):
-            self.chat(deed, parent)
+            self.chat(deed, parent, task, attempt)
         elif isinstance(deed, ToolCall):
-            self.tool(deed, parent)
+            self.tool(deed, parent, task, attempt)
         else:
             told = {"punchlist.alarm.kind": deed.kind, "punchlist.alarm.advice": deed.advice}
             told |= self._said(punchlist__alarm__evidence=list(deed.evidence))
@@ -269,7 +271,7 @@ class _Told:
     def _provider(self) -> str:
         return "openai" if self._model.startswith("http") else SCOPE
 
-    def chat(self, call: ModelCall, parent: Span) -> None:
+    def chat(self, call: ModelCall, parent: Span, task: str = "", attempt: int = 0) -> None:
         """An answer of a model; one that is in this process is no client's call."""
         from opentelemetry.trace import SpanKind
 
@@ -288,6 +290,7 @@ class _Told:
             "gen_ai.usage.input_tokens": call.prompt_tokens,
             "gen_ai.usage.output_tokens": call.tokens,
             "punchlist.role": call.role,
+            **_where(task, attempt),
             "punchlist.confidence": call.confidence,
             "punchlist.strategy": call.strategy,
             **self._said(gen_ai__output__messages=json.dumps(output)),
@@ -296,7 +299,7 @@ class _Told:
         span = self._begin(f"chat {self._model}".rstrip(), parent, call.at - call.seconds, attributes, kind)
         span.end(end_time=_nanos(call.at))
 
-    def tool(self, call: ToolCall, parent: Span) -> None:
+    def tool(self, call: ToolCall, parent: Span, task: str = "", attempt: int = 0) -> None:
         """A call of a tool; without an outcome it ends where it began, and says so."""
         attributes = {
             "gen_ai.operation.name": "execute_tool",
@@ -304,6 +307,7 @@ class _Told:
             "gen_ai.tool.call.id": call.key,
             "gen_ai.tool.type": "function",
             "punchlist.recovery": call.recovery,
+            **_where(task, attempt),
             "punchlist.by_verifier": call.checking,
             **self._said(
                 gen_ai__tool__call__arguments=json.dumps(call.args),
@@ -332,6 +336,10 @@ class _Told:
             span.add_event("gen_ai.evaluation.result", attributes, _nanos(spoken.at))
 
 
+def _where(task: str, attempt: int) -> dict[str, Any]:
+    return {"punchlist.task.id": task, **({"punchlist.attempt": attempt} if attempt else {})}
+
+
 def _begin_of(attempt: AttemptRecord) -> float:
     """When an attempt began, the answers before its order included."""
     begins = [deed.at - (deed.seconds if isinstance(deed, ModelCall) else 0.0) for deed in attempt.deeds]
@@ -353,6 +361,7 @@ class _Live:
         self._titles: dict[str, str] = {}
         self._tasks: dict[str, Span] = {}
         self._attempts: dict[str, Span] = {}
+        self._numbers: dict[str, int] = {}
         self._refused: set[str] = set()
         self._optional: dict[str, frozenset[str]] = {}
         self._number = 0
@@ -413,8 +422,7 @@ class _Live:
                     event.tokens,
                     event.seconds,
                 )
-                alone = list(self._attempts.values())
-                self._told.chat(call, alone[0] if len(alone) == 1 else whole)
+                self._told.chat(call, self._place_of(event, whole), event.task, event.attempt)
             case Acted() if event.action.partition(" ")[0] not in STEPS:
                 self._acted(event, whole, at)
             case Ended(outcome=outcome):
@@ -438,6 +446,7 @@ class _Live:
             self._end_attempt(name, "refused" if name in self._refused else "failed", at)
             self._refused.discard(name)
             worker, number = envelope.recipient, envelope.attempt
+            self._numbers[name] = number
             self._attempts[name] = self._told.attempt(
                 name, number, envelope.generation, worker, self._tasks[name], at
             )
@@ -463,7 +472,19 @@ class _Live:
         self._number += 1
         call = ToolCall(self._number, self._last, "", tool, {"action": rest}, "")
         call.status, call.result, call.ended = "error" if wrong else "ok", event.result, at
-        self._told.tool(call, self._attempts.get(event.task, whole))
+        self._told.tool(call, self._place_of(event, whole), event.task, event.attempt)
+
+    def _place_of(self, event: Thought | Acted, whole: Span) -> Span:
+        """The span of the attempt that an event is about, before its order that of the task, or the run's."""
+        name = event.task
+        if name in self._titles and name not in self._tasks and isinstance(event, Thought):
+            begun = time.time() - event.seconds
+            self._tasks[name] = self._told.task(name, self._titles[name], whole, begun)
+        if name:
+            same = event.attempt in (0, self._numbers.get(name))  # a redo is thought of before its order
+            return (self._attempts.get(name) if same else None) or self._tasks.get(name, whole)
+        alone = list(self._attempts.values())
+        return alone[0] if len(alone) == 1 else whole
 
     def _end_attempt(self, name: str, outcome: str, at: float) -> None:
         if (span := self._attempts.pop(name, None)) is not None:

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from ...protocols.journal import Journal, Row, RunInfo
 from ...protocols.outcome import Cost, PunchItem
 from ..budget import used
-from .values import listed, number, one_line, table, text, whole
+from .values import edit_words, listed, number, one_line, table, text, whole
 
 PERSONAL = ("person", "worker_lost", "verifier_lost")
 """Events that are no messages and stand in the timeline all the same."""
@@ -209,6 +209,7 @@ class Record:
         messages: Everything said, oldest first.
         notes: What broke down or was lost, a sentence each.
         others: How many rows there are of each kind that is not shown one by one.
+        ended: What the run came to in its last sitting; empty while it goes on.
         last: When the last row was written, seconds since 1970.
     """
 
@@ -221,9 +222,11 @@ class Record:
     messages: list[Spoken] = field(default_factory=list[Spoken])
     alarms: list[Raised] = field(default_factory=list[Raised])
     notes: list[str] = field(default_factory=list[str])
+    edits: list[str] = field(default_factory=list[str])
     others: Counter[str] = field(default_factory=Counter[str])
     rows: int = 0
     sittings: int = 0
+    ended: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     last: float = 0.0
     _calls: dict[str, ToolCall] = field(default_factory=dict[str, ToolCall])
     _heard: set[str] = field(default_factory=set[str])
@@ -255,11 +258,15 @@ class Record:
         if row.kind == "plan":
             self.plan = text(row.body)
         elif row.kind == "sitting":
-            self.sittings += 1
+            self.sittings, self.ended = self.sittings + 1, {}
+        elif row.kind == "ended":
+            self.ended = body
         elif row.kind == "lesson":
             lesson, check = text(body.get("lesson")), text(body.get("check"))
             if lesson:
                 self._task(row.task).lessons.append(f"{lesson} (taught by: {check})" if check else lesson)
+        elif row.kind == "plan_edit":
+            self.edits.append(edit_words(body))
         elif row.kind == "breakdown" or row.kind in LOST:
             self.notes.append(f"{row.task or 'the run'}: {row.kind}: {text(row.body)}")
         else:

@@ -30,7 +30,7 @@ from .attempts import deed_row, task_parts, task_table
 from .markup import badge, block, counted, dim, facts, fold, grid, listing, paragraph, seconds, section, tone
 from .record import ModelCall, Record, Spoken, read_run, reasons_of
 from .swimlanes import timeline
-from .values import listed, one_line
+from .values import listed, one_line, text
 
 MOST_TREES = 12
 """Trees of thoughts that are drawn."""
@@ -138,6 +138,7 @@ def page(record: Record, traces: Sequence[Trace] = (), source: Path | str = "") 
         ("thoughts", "Thoughts", _trees(traces, say), "Searches for answers, the best path first."),
         ("lessons", "Lessons", _lessons(record), ""),
         ("costs", "Where the tokens went", _costs(record), ""),
+        ("edits", "Edits of the plan", listing(record.edits), "What people added, dropped or changed."),
         ("notes", "What broke down", listing(record.notes), ""),
         ("settings", "Settings", _settings(record), ""),
     )
@@ -172,6 +173,9 @@ def _head(record: Record, source: Path | str) -> str:
         for task in record.tasks.values()
         for reason in reasons_of(task)
     ][:MOST_REASONS]
+    reasons = [one_line(text(each), 400) for each in listed(record.ended.get("reasons"))][
+        :MOST_REASONS
+    ] or reasons
     tiles = {
         "tokens": f"{cost.tokens:,}",
         "model calls": f"{cost.model_calls:,}",

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from rich.cells import set_cell_size
 
 from ...protocols.outcome import Cost
+from ..events import money_text
 from .boxes import BOX, LINE, Box, boxes_of, clean, count, flat, wrapped
 from .forest import CLOSED, Forest, Grown, Shown, note_text, usage
 from .trace import TraceEvent
@@ -151,7 +152,9 @@ def head_lines(search: Grown, cost: Cost | None) -> list[str]:
 def cost_line(cost: Cost) -> str:
     """Tokens and calls in words."""
     told = {"token": cost.tokens, "model call": cost.model_calls, "tool call": cost.tool_calls}
-    return ", ".join(count(number, what) for what, number in told.items() if number) or "nothing was asked"
+    parts = [count(number, what) for what, number in told.items() if number]
+    parts += [f"{money_text(cost.money)} of money"] if cost.money else []
+    return ", ".join(parts) or "nothing was asked"
 
 
 def end_line(search: Grown) -> str:

@@ -1,4 +1,4 @@
-"""What a batch of requests is promised of the budget before any of it is made, and how long answers may be."""
+"""What a batch of requests is promised of the budget before it is made, and how long answers may be."""
 
 from __future__ import annotations
 

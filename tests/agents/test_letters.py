@@ -1,4 +1,4 @@
-"""Another process reaches a run that goes on: it answers, acts and edits through letters beside the journal."""
+"""Another process reaches a run that goes on: it answers, acts and edits through letters."""
 
 import asyncio
 import json
@@ -112,3 +112,22 @@ async def test_a_confirmed_run_has_no_letters_left(running, path):
     outcome = await asyncio.wait_for(running.outcome(), 5)
 
     assert isinstance(outcome, Confirmed) and not box_of(path).exists()
+
+
+async def test_edits_are_told_by_journal_show_and_the_report_and_a_second_answer_is_refused(
+    running, path, capsys
+):
+    await command("plan", path, "change", "dry", "--text", "air <it>", "--person", "ada", "--reason", "damp")
+    wrong = await command("answer", path, "nothing", "green")
+    await running.stop()
+    request = (await command("answer", path, running.requests[0].id, "green"), running.requests[0].id)[1]
+    again = await command("answer", path, request, "blue")
+
+    await command("journal", "show", path)
+    await command("journal", "report", path, "--html", path.with_suffix(".html"))
+
+    said = capsys.readouterr()
+    assert (wrong, again) == (2, 2) and "Nothing was asked under 'nothing'" in said.err
+    assert 'has answered it already, with "green"' in said.err
+    assert "ada changed 'dry'; air <it> (damp)" in said.out
+    assert "ada changed &#x27;dry&#x27;; air &lt;it&gt; (damp)" in path.with_suffix(".html").read_text()

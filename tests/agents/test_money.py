@@ -1,4 +1,4 @@
-"""Budgets of money and of tokens: what a call may come to is set aside before it is made, and nothing drifts."""
+"""Budgets of money and of tokens: what a call may come to is set aside before it is made."""
 
 import asyncio
 from decimal import Decimal

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from punchlist.agents import FunctionWorker, Manager, Plan
-from punchlist.agents.people import Desk, NobodyThere, Reply, Request, RequestWithdrawn, waiting
+from punchlist.agents.people import NobodyThere, Reply
 from punchlist.agents.running import UnknownTask
 from punchlist.protocols import Check, Confirmed, Unverified
 from punchlist.protocols.journal import Journal
@@ -476,32 +476,3 @@ async def test_a_run_goes_on_that_was_killed_again_just_when_it_noticed_that_a_q
     outcome = await asyncio.wait_for(again.outcome(), 5)
 
     assert isinstance(outcome, Confirmed) and outcome.result == {"it": "green"}
-
-
-async def test_what_a_task_asked_that_has_ended_is_withdrawn_and_takes_no_reply(manager, tmp_path):
-    running = manager(asks, patient=True).start(one_task())
-    await until(lambda: running.requests)
-    request = running.requests[0].id
-    running.cancel("not needed", "it")
-    await asyncio.wait_for(running.outcome(), 5)
-
-    with Journal.open(tmp_path / "run.db", create=False) as journal:
-        kinds = [row.kind for row in journal.rows(running.id, kinds=("request", "reply", "withdrawn"))]
-        with pytest.raises(RequestWithdrawn, match="task 'it' has ended"):
-            Desk(journal, running.id).reply(request, Reply("blue"))
-        assert waiting(journal, running.id) == [] and kinds == ["request", "withdrawn"]
-
-
-async def test_what_is_asked_again_after_it_was_withdrawn_waits_again(tmp_path):
-    with Journal.open(tmp_path / "run.db") as journal:
-        journal.begin("run", "goal")
-        desk, request = Desk(journal, "run"), Request("it.1", "answer", "it", "Which?")
-        for _ in range(2):
-            with pytest.raises(NobodyThere):
-                await desk.ask(request)
-            desk.close("it")
-        with pytest.raises(NobodyThere):
-            await desk.ask(request)
-
-        assert waiting(journal, "run") == [request]
-        assert Desk(journal, "run").reply("it.1", Reply("blue")).value == "blue"

@@ -1,4 +1,4 @@
-"""A task that waits for a busy agent is called off, paused or taken over at once, not when the agent is free."""
+"""A task that waits for a busy agent is called off, paused or taken over at once."""
 
 import asyncio
 
@@ -84,7 +84,7 @@ async def test_it_is_paused_at_once_and_goes_on_when_it_may(begin):
 
 
 async def test_after_a_restart_one_that_waits_for_its_agent_is_called_off_at_once(tmp_path):
-    """`asks` gave its agent back when nobody was there to answer; then `works` got it, and both want it again."""
+    """`asks` gave its agent back when nobody was there to answer; now both want it again."""
     gate, path = asyncio.Event(), tmp_path / "run.db"
 
     async def work(brief):

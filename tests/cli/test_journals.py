@@ -84,7 +84,7 @@ def test_a_kind_that_does_not_exist_is_refused_and_the_others_are_named(punchlis
     ended = punchlist("journal", "show", "r", "--kinds", "event,nonsense")
 
     assert ended.code == USAGE
-    assert "'nonsense'" in ended.err and "decision, envelope" in ended.err
+    assert "'nonsense'" in ended.err and "decision, ended, envelope" in ended.err
     assert punchlist("journal", "show", "r", "--kinds", "lesson").code == DONE
 
 

@@ -15,7 +15,7 @@ from punchlist.agents.observability.record import Record, record_of
 from punchlist.protocols.journal import Journal, Row, RunInfo
 from punchlist.protocols.messages import Assign, CriterionText, Envelope, SpecText
 
-from ..doubles import ORDER_GOAL, ORDER_PLAN, PaperShop, knowing
+from ..doubles import GOAL, ORDER_GOAL, ORDER_PLAN, PLAN, PaperShop, knowing
 
 pytest.importorskip("opentelemetry.sdk.trace", reason='needs OpenTelemetry: pip install "punchlist[otel]"')
 
@@ -167,6 +167,24 @@ async def test_live_the_stream_passes_through_and_makes_the_same_tree(
     assert len(collected.named("chat scripted")) == outcome.cost.model_calls
     assert len(collected.named("execute_tool browser")) == outcome.cost.steps
     assert not any(word in collected.everything() for word in SECRETS)
+
+
+async def test_live_thoughts_and_actions_of_tasks_at_once_stand_at_their_own_attempts(
+    manager: Callable[..., Any], shop: PaperShop, collected: Collected
+) -> None:
+    shop.loses_quantity = True
+    stream = manager(knowing(PLAN), [shop], [shop]).stream(GOAL)
+
+    _ = [event async for event in Spans(collected.provider).live(stream, model="scripted")]
+
+    spans = [*collected.named("chat scripted"), *collected.named("execute_tool browser")]
+    placed = [span for span in spans if told(span, "punchlist.role") != "plan"]
+    attempts = {told(span, "punchlist.task.id"): told(span, "punchlist.attempt") for span in placed}
+    assert set(attempts) >= {"1.cart", "1.place", "2.ticket"} and attempts["1.cart"] == 2
+    for span in placed:
+        above = collected.parent(span)
+        assert told(above, "punchlist.task.id") == told(span, "punchlist.task.id")
+        assert told(above, "punchlist.attempt") in (None, told(span, "punchlist.attempt"))
 
 
 async def test_a_stream_that_is_left_early_leaves_no_span_open(
