@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from ...protocols.outcome import Confirmed, Failed, Unverified

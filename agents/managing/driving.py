@@ -11,12 +11,10 @@ import contextlib
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
-from ...core_model.errors import CoreModelError
 from ...protocols.errors import JournalError, ProtocolViolation
 from ...protocols.journal_bodies import Body
 from ...protocols.messages import (
@@ -28,7 +26,6 @@ from ...protocols.messages import (
     Progress,
     Redo,
     Verify,
-    new_id,
 )
 from ...protocols.outcome import Cost
 from ...protocols.states import advance, draft, dump_event, wake, with_children
@@ -52,26 +49,24 @@ from ...protocols.tasks import (
     VerifierLost,
     WorkerLost,
 )
-from ...tools.errors import SiteUnreachable
 from ..agent import AgentLost
-from ..budget import BudgetExhausted, Part, used
+from ..budget import Part, used
 from ..events import Said, Stood
 from ..jobs import Job
-from ..mind import Truncated
 from ..people import NobodyThere
-from ..verifier import Verifier
 from . import performing
 from .board import CONFIRMED, WAITING, Board
 from .consulting import Consulting
 from .crew import Crew
 from .drive import Drive, what_broke
 from .line import Line
-from .looking import look
 from .ordering import Ordering
 from .timing import Timer
+from .verifying import VerifierBroke, verified
 
 if TYPE_CHECKING:
     from ...protocols.journal import Row
+    from ..steps import Step
 
 RUNTIME = "runtime"
 """Who acts where neither a person nor an agent decided."""
@@ -115,7 +110,7 @@ class Driver:
             cost = used(crew.journal, crew.run, self.id) if recorded else Cost()
             part = Part(tokens=job.tokens, money=job.money, cost=cost, whole=crew.mind.budget)
             self.mind = replace(crew.mind, budget=part)
-        self._ordering = Ordering(crew, self.drive, self.mind.budget, self.lane, self._spawn)
+        self._ordering = Ordering(crew, self.drive, self.mind.budget, self.lane, self._spawn, self._planned)
         self._people = Consulting(crew.desk, self.drive, self.offer, self.mind.budget)
 
     @property
@@ -267,8 +262,8 @@ class Driver:
 
     async def _take(self, event: Event) -> None:
         """An event out of the inbox. What a person may not do here is said to nobody and changes nothing."""
-        order = event if isinstance(event, Envelope) and isinstance(event.body, Assign | Redo) else None
-        if order is not None and not self._ordering.take(order):
+        order = event if isinstance(event, Envelope) else None
+        if order is not None and isinstance(order.body, Assign | Redo) and not self._ordering.take(order):
             return  # decided anew, paused or called off while it was drafted
         try:
             await self._feed(event)
@@ -350,7 +345,7 @@ class Driver:
         elif envelope.recipient == self.state.name:
             self.drive.inbox.put_nowait(envelope)
         elif isinstance(envelope.body, Verify):
-            self._spawn(self._verify(envelope, envelope.body))
+            self._spawn(self._verify(envelope))
         elif envelope.recipient in self.drive.workers or crew.is_here(envelope.recipient):
             await self._feed_worker(envelope.recipient, envelope)
 
@@ -425,6 +420,9 @@ class Driver:
                 return
         self._ordering.begin(effect)
 
+    async def _planned(self, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]:
+        return await performing.plan(self.crew, self.drive, failed, again=again)
+
     # --- workers ----------------------------------------------------------------------
 
     async def _feed_worker(self, name: str, event: Event) -> None:
@@ -481,25 +479,15 @@ class Driver:
 
     # --- verification -------------------------------------------------------------------
 
-    async def _verify(self, envelope: Envelope, verify: Verify) -> None:
-        drive, crew = self.drive, self.crew
-        seeing = partial(look, crew.journal, crew.run, crew.workers, drive, self.lane, verify)
-        verifier = Verifier(self.mind.of(envelope.generation), seeing)
+    async def _verify(self, envelope: Envelope) -> None:
+        mind = self.mind.of(envelope.generation)
         try:
-            verdict = await verifier.verify(drive.work.spec, verify, task=self.id, attempt=envelope.attempt)
-        except (BudgetExhausted, SiteUnreachable, CoreModelError, Truncated, JournalError):
-            raise
-        except Exception as error:  # a verifier that breaks down is asked again, boundedly
-            self._note("breakdown", f"the verifier: {error!r}")
-            drive.inbox.put_nowait(VerifierLost(now=time.time(), verifier=drive.state.verifier))
-            return
-        drive.watch.passed(each.criterion for each in verdict.findings if each.outcome == "pass")
-        answer = Envelope(
-            id=new_id(), run=crew.run, task=envelope.task, attempt=envelope.attempt,
-            generation=envelope.generation, sender=drive.state.verifier, recipient=drive.state.name,
-            sent_at=time.time(), in_reply_to=envelope.id, body=verdict,
-        )  # fmt: skip
-        await self._send(answer)
+            answer = await verified(self.crew, self.drive, mind, self.lane, envelope)
+        except VerifierBroke as error:
+            self._note("breakdown", f"the verifier: {error}")
+            self.drive.inbox.put_nowait(VerifierLost(now=time.time(), verifier=self.state.verifier))
+        else:
+            await self._send(answer)
 
 
 def _with_person(state: ManagerTask) -> bool:

@@ -8,30 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...protocols.messages import Assign, Envelope, Redo
 from ...protocols.states import draft
 from ...protocols.tasks import Decide
 from ..budget import Budget
-from . import performing
 from .crew import Crew
 from .drive import Drive
 from .ending import latest_flaws
 
 if TYPE_CHECKING:
+    from ..steps import Step
     from .lanes import Lane
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 """Does something beside the loop of a task; what breaks down there ends the run."""
 
 
+class Planned(Protocol):
+    """The steps of an attempt, after what failed in the one before."""
+
+    async def __call__(self, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]: ...
+
+
 class Ordering:
     """Drafts the orders of one task; each goes into the task's inbox, and counts if it is still due then."""
 
-    def __init__(self, crew: Crew, drive: Drive, budget: Budget, lane: Lane, spawn: Spawn) -> None:
-        self._crew, self._drive, self._budget, self._lane, self._spawn = crew, drive, budget, lane, spawn
+    def __init__(
+        self, crew: Crew, drive: Drive, budget: Budget, lane: Lane, spawn: Spawn, planned: Planned
+    ) -> None:
+        self._crew, self._drive, self._budget, self._lane = crew, drive, budget, lane
+        self._spawn, self._planned = spawn, planned
         self._drafting: asyncio.Task[None] | None = None
         self._drafted = ""
 
@@ -62,7 +71,7 @@ class Ordering:
         ]
         worker = await crew.lanes.book(drive.job, self._lane)
         again = effect.what == "redo"
-        drive.steps = await performing.plan(crew, drive, failed, again=again)
+        drive.steps = await self._planned(failed, again=again)
         plan = tuple(step.line() for step in drive.steps)
         context = f"{drive.job.title}; part of: {crew.goal}"
         body = (
