@@ -58,8 +58,8 @@ LAST = 6
 TRIES = 3
 """Times that a trial is begun again because the run ended before its node went away, each time earlier."""
 
-MEMORY = 80_000_000
-"""Bytes of a node's object store, the smallest that Ray takes."""
+NODE = {"object_store_memory": 80_000_000}
+"""Of every node: bytes of its object store, near the smallest that Ray takes."""
 
 HEALTH = {
     "health_check_period_ms": 1000,
@@ -130,12 +130,7 @@ class Nodes:
         """A head that takes no agents, and one node more than there are agents."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         make = import_module("ray.cluster_utils").Cluster
-        head = {
-            "num_cpus": 0,
-            "include_dashboard": False,
-            "object_store_memory": MEMORY,
-            "_system_config": HEALTH,
-        }
+        head = {**NODE, "num_cpus": 0, "include_dashboard": False, "_system_config": HEALTH}
         nodes = cls(make(initialize_head=True, head_node_args=head))
         nodes.fill()
         return nodes
@@ -143,9 +138,7 @@ class Nodes:
     def fill(self) -> None:
         """Replace the nodes that have gone away."""
         while len(self.agents) <= len(CLERKS):
-            self.agents.append(
-                self.cluster.add_node(num_cpus=1, resources={"agents": 1}, object_store_memory=MEMORY)
-            )
+            self.agents.append(self.cluster.add_node(**NODE, num_cpus=1, resources={"agents": 1}))
 
     def of(self, pid: int) -> Any:
         """The node that a process is on; None where there is none."""
@@ -275,12 +268,16 @@ def _reasons(outcome: Confirmed[Any] | Unverified | Failed) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _cluster() -> Generator[Nodes]:
-    """A cluster, started and stopped in this thread, as Ray wants it."""
-    nodes = Nodes.start()
-    try:
-        yield nodes
-    finally:
-        nodes.stop()
+    """A cluster, started and stopped in this thread, as Ray wants it.
+
+    Ray tells on standard output, at length, which of its nodes died: that is not mixed with figures.
+    """
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        nodes = Nodes.start()
+        try:
+            yield nodes
+        finally:
+            nodes.stop()
 
 
 async def kill_ray(measuring: Measuring) -> list[RayRow]:

@@ -32,6 +32,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 CALLS_AT_ONCE = 16
 """Calls that an actor takes at once: an exchange waits, while others are made."""
 
+LOCAL = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+"""Of a cluster of this machine alone: nothing of it is reached from elsewhere."""
+
 KNOCK = 10.0
 """Seconds for the head of a cluster to answer at all."""
 
@@ -210,7 +213,7 @@ class RayFleet(Fleet):
                 return
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             address = self.address or os.environ.get("RAY_ADDRESS") or "local"
-            own = {"include_dashboard": False} if address == "local" else {}
+            own = LOCAL if address == "local" else {}
             _knock(address)
             given = {"logging_level": "error", "log_to_driver": False, **own, **self.settings}
             ray.init(address, **given)

@@ -74,6 +74,7 @@ async def test_a_line_that_loses_doubles_and_reorders_changes_nothing(carry_out,
         outcome = await carry_out(one_task(), fleet.place(worker))
 
     assert outcome.result == {"it": ["pay", "ship", "mail"]} and outcome.confirm.attempt == 1
+    assert outcome.cost.tool_calls == 3
     assert world.done == ["pay", "ship", "mail"]
 
 
