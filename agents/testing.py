@@ -128,6 +128,10 @@ class WorstCaseModel(ScriptedModel):
         return [self._random.uniform(-10, 0) for _ in continuations]
 
 
+_BITS = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
+"""Which bits of a byte are set."""
+
+
 def sample(grammar: Grammar, rng: random.Random, longest: int = 200) -> str:
     """A random text of a grammar's language, byte by byte.
 
@@ -143,7 +147,7 @@ def sample(grammar: Grammar, rng: random.Random, longest: int = 200) -> str:
     found = bytearray()
     while not matcher.is_stopped():
         mask = matcher.compute_bitmask()
-        allowed = [number for number in range(256) if mask[number // 8] >> (number % 8) & 1]
+        allowed = [8 * place + bit for place, byte in enumerate(mask[:32]) if byte for bit in _BITS[byte]]
         if matcher.is_accepting() and (not allowed or len(found) > longest or rng.random() < 0.3):
             break
         chosen = rng.choice(allowed)
