@@ -225,7 +225,9 @@ async def budget_ends_before_the_judge(folder: Path) -> Seen:
     """Tokens run out between report and verdict: Unverified, it says so, and a resume still judges first."""
     model = JudgedModel([RIGHT], fails=-0.01)
     spec = [Judge("is it right?")]
-    outcome = await ask(model, folder, spec, tokens=1)
+    outcome = await ask(
+        model, folder, spec, tokens=60
+    )  # what the answer can come to, not what the judge reads
     again = await _resumed(manager(model, folder), folder, spec)
     return seen(
         outcome,
