@@ -36,5 +36,7 @@ types: $(STAMP) ## pyright, strict on the five packages
 	PATH="$$($(BIN)/python -c '$(DRIVER)'):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
 		$(BIN)/pyright --pythonpath $(BIN)/python
 
-check-all: test ## lint, types, tests, then what takes minutes (JSON_SCHEMA_SUITE=DIR: that suite too)
-	JSON_SCHEMA_SUITE='$(JSON_SCHEMA_SUITE)' REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m long -o faulthandler_timeout=3600
+check-all: test ## lint, types, tests, then what takes minutes or wants Ray (JSON_SCHEMA_SUITE=DIR: that suite too)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[ray]'
+	JSON_SCHEMA_SUITE='$(JSON_SCHEMA_SUITE)' REQUIRE_BROWSER=1 \
+		$(BIN)/python -m pytest -q -m 'long or ray' -o faulthandler_timeout=3600
