@@ -115,7 +115,7 @@ class Brief:
         key = f"{self._key}/{place}{mark}.{self._made[mark]}"
         door = self._executor.call_again if self.attempt > 1 else self._executor.call
         budget = self.mind.budget
-        budget.pay(tool)
+        await budget.pay(tool)
         made = await door(item, arguments, key=key)
         if made.replayed or made.code in UNMADE:
             budget.paid_back(tool)
