@@ -214,8 +214,13 @@ class Budget:
         return wanted if self.tokens is None else min(wanted, bound.most(self.room() or 0))
 
     def affords(self, money: Decimal) -> bool:
-        """Whether so much is neither used nor promised."""
-        return self.money is None or self.cost.money + self.held.money + money <= self.money
+        """Whether so much is neither used nor promised, here and above."""
+        left = self.purse()
+        return left is None or money <= left
+
+    def purse(self) -> Decimal | None:
+        """Money that is neither used nor promised; None where it has no limit."""
+        return None if self.money is None else self.money - self.cost.money - self.held.money
 
     def _refuse_if_over(self, bound: Bound, money: Decimal) -> None:
         if self.tokens is not None and bound.most(self.tokens - self.cost.tokens - self.held.tokens) < 1:
@@ -323,9 +328,10 @@ class Part(Budget):
     def _most(self, bound: Bound, wanted: int) -> int:
         return min(super()._most(bound, wanted), self.whole._most(bound, wanted))
 
-    def affords(self, money: Decimal) -> bool:
-        """Whether so much is neither used nor promised, here and of the whole."""
-        return super().affords(money) and self.whole.affords(money)
+    def purse(self) -> Decimal | None:
+        """Money that is neither used nor promised, here and of the whole."""
+        purses = [each for each in (super().purse(), self.whole.purse()) if each is not None]
+        return min(purses, default=None)
 
     def _refuse_if_over(self, bound: Bound, money: Decimal) -> None:
         self.whole._refuse_if_over(bound, money)

@@ -185,10 +185,9 @@ class Run:
         Raises:
             MoneyOverdrawn: Together they are promised more.
         """
-        budget = self.mind.budget
+        left = self.mind.budget.purse()
         promised = sum((self._money_promised(job) for job in jobs), Decimal(0))
-        if promised and not budget.affords(promised):
-            left = (budget.money or Decimal(0)) - budget.cost.money
+        if left is not None and promised > left:
             raise MoneyOverdrawn(self.crew.within.parent, promised, left)
 
     def _money_promised(self, job: Job) -> Decimal:

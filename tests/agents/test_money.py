@@ -247,6 +247,19 @@ async def test_a_task_has_a_share_and_what_is_below_it_may_not_be_promised_more(
     assert "promised 0.60 of money, but 0.50 is available" in not_fits.reasons[0]
 
 
+async def test_what_the_whole_run_has_left_is_what_may_be_promised(tmp_path):
+    def planner(order):
+        return one("a", money="0.30")
+
+    boss = Manager(None, [worker("inner", sends, tools=[post])]).as_worker("boss", planner)
+    manager = Manager(None, [boss], journal=tmp_path / "run.db", redos=0, money="0.20")
+
+    outcome = await manager.run(one(tokens=1000))  # a share of its own, that does not limit money
+
+    assert isinstance(outcome, Unverified)
+    assert "promised 0.30 of money, but 0.20 is available" in outcome.reasons[0]
+
+
 def test_money_is_no_float_and_a_servers_model_needs_a_price():
     with pytest.raises(ValueError, match="is a float"):
         Manager(None, [worker()], money=0.1)
