@@ -31,13 +31,13 @@ class DyingJournal(Journal):
 
     kind, after, dead = "", False, False
 
-    def _insert(self, kind, body, *arguments, **named):
-        if self.dead or (kind == self.kind and not self.after and self.is_it(body)):
+    def _insert(self, run, task, rows, **named):
+        chosen = any(kind == self.kind and self.is_it(body) for kind, body, *_ in rows)
+        if self.dead or (chosen and not self.after):
             self.dead = True
             raise Killed
-        row = super()._insert(kind, body, *arguments, **named)
-        if kind == self.kind and self.is_it(body):
-            self.dead = True
+        row = super()._insert(run, task, rows, **named)
+        self.dead = chosen
         return row
 
     @staticmethod
