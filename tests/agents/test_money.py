@@ -149,6 +149,31 @@ async def test_calls_at_once_do_not_count_on_the_same_call(mind):
     assert asked.budget.cost.model_calls == 2 and asked.budget.held.calls == 0
 
 
+async def test_tools_at_once_do_not_count_on_the_same_step(tmp_path):
+    gate, made = asyncio.Event(), []
+
+    @tool(effect="write", recovery="keyed")
+    async def mail(text: str, idempotency_key: str) -> str:
+        """Send a letter."""
+        made.append(text)
+        await gate.wait()
+        return text
+
+    async def sends(brief):
+        if brief.goal == "b":
+            gate.set()
+        return await brief.call("mail", text=brief.goal)
+
+    plan = Plan()
+    for name in ("a", "b"):
+        plan.task(name, name, spec=[FINE], worker=name)
+    workers = [worker(name, sends, tools=[mail]) for name in ("a", "b")]
+
+    outcome = await asyncio.wait_for(Manager(None, workers, journal=tmp_path / "r.db", steps=1).run(plan), 5)
+
+    assert isinstance(outcome, Unverified) and "1 steps" in outcome.reasons[0] and made == ["a"]
+
+
 async def test_an_answer_is_no_longer_than_the_tokens_that_are_left(mind):
     model = Priced(FREE)
 
