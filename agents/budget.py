@@ -84,11 +84,12 @@ class Held:
 
     tokens: int = 0
     money: Decimal = NOTHING
+    calls: int = 0
     waiting: list[asyncio.Future[None]] = field(default_factory=list["asyncio.Future[None]"])
 
-    def add(self, tokens: int, money: Decimal) -> None:
+    def add(self, tokens: int, money: Decimal, calls: int = 0) -> None:
         """Promise more, or take it back and let those look again who wait for room."""
-        self.tokens, self.money = self.tokens + tokens, self.money + money
+        self.tokens, self.money, self.calls = self.tokens + tokens, self.money + money, self.calls + calls
         waiting, self.waiting = self.waiting, []
         for each in waiting:
             if not each.done():
@@ -156,7 +157,7 @@ class Budget:
         cost = self.cost
         used = (
             ("tokens", cost.tokens, self.tokens),
-            ("model calls", cost.model_calls + max(0, model_calls - 1), self.model_calls),
+            ("model calls", cost.model_calls + self.held.calls + max(0, model_calls - 1), self.model_calls),
             ("steps", cost.steps, self.steps),
             ("seconds", 0.0 if self.seconds is None else self.total().seconds, self.seconds),
         )
@@ -167,13 +168,14 @@ class Budget:
             raise BudgetExhausted("money", self.money, self)
 
     @contextlib.asynccontextmanager
-    async def hold(self, bound: Bound, wanted: int, price: Price) -> AsyncGenerator[int]:
+    async def hold(self, bound: Bound, wanted: int, price: Price, *, calls: int = 0) -> AsyncGenerator[int]:
         """Promise a call what it may come to, for as long as it is under way; inside, what it costs is spent.
 
         Where it fits only into what other calls were promised, it waits until they have ended.
 
         Args:
             wanted: The `max_tokens` of the call.
+            calls: Calls of a model that nobody else may count on, once they are under way.
 
         Yields:
             What `max_tokens` has to be, so that the budget of tokens holds: at most `wanted`.
@@ -191,22 +193,41 @@ class Budget:
             await self.promised.change()
         self._refuse_if_over(bound, money)
         tokens = bound.tokens(most)
-        self._promise(tokens, money)
+        self._promise(tokens, money, calls)
         try:
             yield most
         finally:
-            self._promise(-tokens, -money)
+            self._promise(-tokens, -money, -calls)
+
+    async def pay_sum(self, money: Decimal) -> None:
+        """Spend a sum, once it fits beside what other calls were promised.
+
+        Raises:
+            BudgetExhausted: It does not fit.
+        """
+        while not self.affords(money) and self.promised.waited_for:
+            await self.promised.change()
+        self._refuse_money(money)
+        self.spend(money=money)
 
     def _most(self, bound: Bound, wanted: int) -> int:
         return wanted if self.tokens is None else min(wanted, bound.most(self.room() or 0))
 
     def affords(self, money: Decimal) -> bool:
-        """Whether so much is neither used nor promised."""
-        return self.money is None or self.cost.money + self.held.money + money <= self.money
+        """Whether so much is neither used nor promised, here and above."""
+        left = self.purse()
+        return left is None or money <= left
+
+    def purse(self) -> Decimal | None:
+        """Money that is neither used nor promised; None where it has no limit."""
+        return None if self.money is None else self.money - self.cost.money - self.held.money
 
     def _refuse_if_over(self, bound: Bound, money: Decimal) -> None:
         if self.tokens is not None and bound.most(self.tokens - self.cost.tokens - self.held.tokens) < 1:
             raise BudgetExhausted("tokens", self.tokens, self)
+        self._refuse_money(money)
+
+    def _refuse_money(self, money: Decimal) -> None:
         if self.money is not None and self.cost.money + self.held.money + money > self.money:
             raise BudgetExhausted("money", self.money, self)
 
@@ -215,13 +236,13 @@ class Budget:
         """What is promised of the whole run's budget."""
         return self.held
 
-    def _promise(self, tokens: int, money: Decimal) -> None:
-        self.held.add(tokens, money)
+    def _promise(self, tokens: int, money: Decimal, calls: int) -> None:
+        self.held.add(tokens, money, calls)
 
     @property
     def limited(self) -> bool:
-        """Whether tokens or money have a limit, here or above."""
-        return self.tokens is not None or self.money is not None
+        """Whether tokens, money or calls of a model have a limit, here or above."""
+        return any(limit is not None for limit in (self.tokens, self.money, self.model_calls))
 
     @property
     def limits_money(self) -> bool:
@@ -236,14 +257,16 @@ class Budget:
         """What a call of a tool costs."""
         return self.tool_costs.get(tool, NOTHING)
 
-    def pay(self, tool: str) -> None:
-        """Spend what a call of a tool costs, before it is made.
+    async def pay(self, tool: str) -> None:
+        """Spend what a call of a tool costs, before it is made. Waits as `pay_sum` does.
 
         Raises:
             BudgetExhausted: There is not so much left.
         """
-        self.check(money=self.cost_of(tool))
-        self.spend(money=self.cost_of(tool))
+        cost = self.cost_of(tool)
+        self.check(money=cost)
+        if cost:
+            await self.pay_sum(cost)
 
     def paid_back(self, tool: str) -> None:
         """Take back what was paid for a call that was not made."""
@@ -305,26 +328,31 @@ class Part(Budget):
     def _most(self, bound: Bound, wanted: int) -> int:
         return min(super()._most(bound, wanted), self.whole._most(bound, wanted))
 
-    def affords(self, money: Decimal) -> bool:
-        """Whether so much is neither used nor promised, here and of the whole."""
-        return super().affords(money) and self.whole.affords(money)
+    def purse(self) -> Decimal | None:
+        """Money that is neither used nor promised, here and of the whole."""
+        purses = [each for each in (super().purse(), self.whole.purse()) if each is not None]
+        return min(purses, default=None)
 
     def _refuse_if_over(self, bound: Bound, money: Decimal) -> None:
         self.whole._refuse_if_over(bound, money)
         super()._refuse_if_over(bound, money)
+
+    def _refuse_money(self, money: Decimal) -> None:
+        self.whole._refuse_money(money)
+        super()._refuse_money(money)
 
     @property
     def promised(self) -> Held:
         """What is promised of the whole run's budget."""
         return self.whole.promised
 
-    def _promise(self, tokens: int, money: Decimal) -> None:
-        super()._promise(tokens, money)
-        self.whole._promise(tokens, money)
+    def _promise(self, tokens: int, money: Decimal, calls: int) -> None:
+        super()._promise(tokens, money, calls)
+        self.whole._promise(tokens, money, calls)
 
     @property
     def limited(self) -> bool:
-        """Whether tokens or money have a limit, here or above."""
+        """Whether tokens, money or calls of a model have a limit, here or above."""
         return super().limited or self.whole.limited
 
     @property

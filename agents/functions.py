@@ -115,12 +115,13 @@ class Brief:
         key = f"{self._key}/{place}{mark}.{self._made[mark]}"
         door = self._executor.call_again if self.attempt > 1 else self._executor.call
         budget = self.mind.budget
-        budget.pay(tool)
+        await budget.pay(tool)
+        budget.spend(tool_calls=1, steps=1)  # before it is made, so that no two at once count on the same
         made = await door(item, arguments, key=key)
         if made.replayed or made.code in UNMADE:
             budget.paid_back(tool)
-        if not made.replayed:
-            budget.spend(tool_calls=1, steps=1)
+        if made.replayed:
+            budget.spend(tool_calls=-1, steps=-1)
         if made.unknown:
             raise EffectUnknown(self.goal, tool)
         shown = json.dumps(made.value, ensure_ascii=False) if made.ok else f"error: {made.error}"

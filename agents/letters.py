@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import logging
 import os
 import time
@@ -19,7 +20,8 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic_core import PydanticSerializationError
 
 from ..protocols.errors import ProtocolViolation
 from ..protocols.journal import Journal
@@ -60,6 +62,7 @@ class Letter(BaseModel):
     """What somebody wants of a run.
 
     Attributes:
+        until: Seconds since 1970 up to which somebody waits to hear; nothing is done later.
         task: That it is about; of pause, go-on and cancel "" is the whole run.
         request, value: Of `reply`: what was asked, and the answer.
         edit: Of `edit`.
@@ -71,6 +74,7 @@ class Letter(BaseModel):
     run: str
     person: str
     act: Act
+    until: float
     task: str = ""
     reason: str = ""
     request: str = ""
@@ -89,13 +93,29 @@ def send(path: Path, letter: Letter) -> str | None:
 
     Raises:
         LetterUnread: It was not taken up in time, and was taken back; or it was, and nothing came of it.
+        ValueError: What it says is no text.
         OSError: It cannot be put there.
     """
+    try:
+        line = letter.model_dump_json().encode()
+    except PydanticSerializationError as error:
+        raise ValueError(f"A letter says what is no text: {error}.") from error
+    with _box(path) as box:
+        if box.seek(0, os.SEEK_END):
+            box.seek(-1, os.SEEK_END)
+            line = line if box.read(1) == b"\n" else b"\n" + line  # somebody else left half a line there
+        box.write(line + b"\n")
+    try:
+        return _heard(path, letter)
+    except BaseException:  # also where the sender is interrupted: nobody waits for it any more
+        _taken_back(path, letter)
+        raise
+
+
+def _heard(path: Path, letter: Letter) -> str | None:
+    """Wait to hear what came of a letter; see `send`."""
     from ..protocols.journal_file import is_locked
 
-    with _box(path) as box:
-        box.seek(0, os.SEEK_END)
-        box.write(letter.model_dump_json().encode() + b"\n")
     until = time.monotonic() + PATIENCE
     while (said := _answer(path, letter)) is None:
         late = time.monotonic() >= until
@@ -110,9 +130,10 @@ def send(path: Path, letter: Letter) -> str | None:
 
 def _answer(path: Path, letter: Letter) -> str | None:
     with Journal.open(path, readonly=True) as journal:
-        for row in journal.rows(letter.run, kinds=(LETTER,)):
-            if row.key == letter.id and isinstance(row.body, dict):
-                return str(row.body.get("refused") or "")
+        for info in journal.runs():  # whoever is at another run of the file says so there
+            for row in journal.rows(info.run, kinds=(LETTER,)):
+                if row.key == letter.id and isinstance(row.body, dict):
+                    return str(row.body.get("refused") or "")
     return None
 
 
@@ -129,10 +150,17 @@ def _taken_back(path: Path, letter: Letter) -> bool:
 
 
 @contextlib.contextmanager
-def _box(path: Path) -> Generator[Any]:
-    """The file beside a journal, for one process at a time."""
+def _box(path: Path, *, wait: bool = True) -> Generator[Any]:
+    """The file beside a journal, for one process at a time.
+
+    Args:
+        wait: For whoever has it; a run must not, which they would hold up.
+
+    Raises:
+        BlockingIOError: Somebody has it, and is not waited for.
+    """
     with open(os.open(box_of(path), os.O_RDWR | os.O_CREAT, 0o600), "rb+") as box:
-        fcntl.flock(box, fcntl.LOCK_EX)
+        fcntl.flock(box, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield box
 
 
@@ -151,6 +179,7 @@ class Letterbox:
         self._journal, self._running = journal, running
         self._path = box_of(journal.path)
         self._reading: asyncio.Task[None] | None = None
+        self._trouble = ""
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
@@ -171,33 +200,48 @@ class Letterbox:
             full = False
         if full and (self._reading is None or self._reading.done()):
             self._reading = asyncio.create_task(self._read())
-            self._reading.add_done_callback(_report)
+            self._reading.add_done_callback(self._report)
         self.open()
 
     async def _read(self) -> None:
-        with _box(self._journal.path) as box:
-            lines = box.readlines()
-            box.truncate(0)
+        try:
+            with _box(self._journal.path, wait=False) as box:
+                lines = box.readlines()
+                box.truncate(0)
+        except BlockingIOError:
+            return  # somebody is just writing: at the next look
         for line in lines:
             try:
-                letter = Letter.model_validate_json(line)
-            except ValidationError:
+                letter = Letter.model_validate(json.loads(line, parse_constant=_refuse_constant))
+            except (ValueError, RecursionError):
                 continue  # by somebody else than `send`, who cannot be answered
-            refused = ""
-            try:
-                if letter.run != self._running.id:
-                    raise LookupError(f"The process is at run {self._running.id!r}, not at {letter.run!r}.")
-                await act(self._running, letter)
-            except (LookupError, ValueError, ProtocolViolation) as error:
-                refused = str(error)
-            told = letter.model_dump(mode="json", exclude_defaults=True, exclude={"id", "run"})
+            refused = await self._refused(letter)
+            told = letter.model_dump(mode="json", exclude_defaults=True, exclude={"id", "run", "until"})
             body: dict[str, JsonValue] = {**told, "refused": refused}
             self._journal.append(LETTER, body, run=self._running.id, task=letter.task, key=letter.id)
 
+    async def _refused(self, letter: Letter) -> str:
+        """Do what a letter says; why it was not done, or ""."""
+        try:
+            if letter.run != self._running.id:
+                raise LookupError(f"The process is at run {self._running.id!r}, not at {letter.run!r}.")
+            if letter.until < time.time():
+                raise ValueError("It was found too late: whoever sent it does not wait any more.")
+            await act(self._running, letter)
+        except (LookupError, ValueError, ProtocolViolation) as error:
+            return str(error)
+        return ""
 
-def _report(reading: asyncio.Task[None]) -> None:
-    if not reading.cancelled() and (error := reading.exception()) is not None:
-        log.warning("Letters to a run could not be read: %s", error)
+    def _report(self, reading: asyncio.Task[None]) -> None:
+        """Say why letters cannot be read, once."""
+        error = None if reading.cancelled() else reading.exception()
+        if error is not None and str(error) != self._trouble:
+            self._trouble = str(error)
+            log.warning("Letters to a run could not be read: %s", error)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 async def act(running: Running, letter: Letter) -> None:
@@ -240,4 +284,4 @@ def _reply(running: Running, letter: Letter) -> None:
 
 def letter_to(run: str, person: str, act: Act, **told: Any) -> Letter:
     """A letter with an id of its own."""
-    return Letter(id=new_id(), run=run, person=person, act=act, **told)
+    return Letter(id=new_id(), run=run, person=person, act=act, until=time.time() + PATIENCE, **told)

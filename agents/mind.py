@@ -154,7 +154,7 @@ class Mind:
                 yield wanted
                 return
             bound = bound_of(self.model, messages, grammar)
-            async with self.budget.hold(bound, wanted, self._price()) as most:
+            async with self.budget.hold(bound, wanted, self._price(), calls=1) as most:
                 yield most
 
     @asynccontextmanager

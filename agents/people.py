@@ -171,9 +171,9 @@ class Desk:
             return self.reply(request.id, told if isinstance(told, Reply) else Reply(told))
 
     def close(self, task: str) -> None:
-        """A task has ended: what it, or a task below it, asked for waits for nobody any more, on record."""
+        """A task has ended: what was asked in it, or below it, waits for nobody any more, on record."""
         for name, request in list(self._pending.items()):
-            if request.task == task or request.task.startswith(f"{task}/"):
+            if request.task == task or request.task.startswith((f"{task}/", f"{task}#")):
                 body: JsonValue = {"why": f"task {task} has ended"}
                 self._journal.append(WITHDRAWN, body, run=self._run, task=request.task, key=name)
                 self.open.pop(name, None)

@@ -124,6 +124,7 @@ class Outline:
             EditRefused: It may not be edited so.
         """
         parts, name = dict(self.parts), edit.task
+        _refuse_unsayable(edit)
         if edit.edit == "add":
             self._refuse_name(name)
         else:
@@ -137,6 +138,19 @@ class Outline:
             return Outline(parts, self.workers, self.model)
         parts[name] = self._written(edit)
         return Outline(_in_order(parts, name), self.workers, self.model)
+
+    def replayed(self, edits: Iterable[PlanEdit]) -> Outline:
+        """The plan after edits that were taken up before.
+
+        Whether their workers and a model were there was for the process to say that took them up.
+
+        Raises:
+            EditRefused: They are edits of another plan.
+        """
+        outline = Outline(self.parts)
+        for edit in edits:
+            outline = outline.edited(edit)
+        return Outline(outline.parts, self.workers, self.model)
 
     def _refuse_name(self, name: str) -> None:
         if name in self.parts:
@@ -214,6 +228,15 @@ class Outline:
                 raise EditRefused("unfit", name, why, f"Name something that gives {wanted}.")
 
 
+def _refuse_unsayable(edit: PlanEdit) -> None:
+    for said in (edit.text or "", edit.reason, *edit.checks):
+        try:
+            said.encode("utf-8")
+        except UnicodeEncodeError as error:
+            why = f"would have a text that is none: {error}"
+            raise EditRefused("unfit", edit.task, why, "Leave out halves of surrogates.") from error
+
+
 def _in_order(parts: Mapping[str, Part], edited: str) -> dict[str, Part]:
     """The parts, each behind what it waits for, otherwise in their order.
 
@@ -258,10 +281,7 @@ def recorded_outline(journal: Journal, run: str) -> Outline | None:
     body = next((row.body for row in journal.rows(run, kinds=(OUTLINE,), task="")), None)
     if body is None:
         return None
-    outline = _OUTLINE.validate_python(body)
-    for edit in recorded_edits(journal, run):
-        outline = outline.edited(edit)
-    return outline
+    return _OUTLINE.validate_python(body).replayed(recorded_edits(journal, run))
 
 
 def begun_tasks(journal: Journal, run: str) -> dict[str, str]:

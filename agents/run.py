@@ -48,8 +48,16 @@ from .managing.lessons import Lessons, site_of
 from .managing.modelless import NoModel
 from .mind import Mind, Truncated
 from .people import Desk
-from .plan import Plan, PlanChanged
-from .plan_edits import OUTLINE, EditRefused, Outline, PlanEdit, record_edit, recorded_edits
+from .plan import Plan, PlanChanged, PlanError
+from .plan_edits import (
+    OUTLINE,
+    EditRefused,
+    Outline,
+    PlanEdit,
+    begun_tasks,
+    record_edit,
+    recorded_edits,
+)
 from .planning.doubts import READINGS, GoalNotUnderstood, doubts, reading_warmth
 from .reasoning.trace import TraceDiverged
 
@@ -69,6 +77,7 @@ class Run:
 
     Attributes:
         driving: What sees one task to its end.
+        over: It has come to its end.
     """
 
     driving: type[Driver] = Driver
@@ -100,7 +109,7 @@ class Run:
         self.crew = Crew(run, self.goal, list(workers), mind, policy, show, desk, lessons, within=within)
         self.crew.limits = replace(self.crew.limits, attempts=redos + 1, attended=attended)
         self.drivers: dict[str, Driver] = {}
-        self.cancelled = ""
+        self.cancelled, self.over = "", False
         self._recorded: dict[str, list[Row]] = {}
         self.board: Board | None = None
 
@@ -108,7 +117,10 @@ class Run:
 
     async def to_the_end(self) -> Confirmed[Any] | Unverified | Failed:
         """Plan, do, and sum up. Typed errors of the machinery end in `Failed`."""
-        outcome, error = await self._outcome()
+        try:
+            outcome, error = await self._outcome()
+        finally:
+            self.over = True
         punch = tuple(
             item for driver in self.drivers.values() for item in punch_items(driver.job.title, driver.state)
         )
@@ -173,10 +185,9 @@ class Run:
         Raises:
             MoneyOverdrawn: Together they are promised more.
         """
-        budget = self.mind.budget
+        left = self.mind.budget.purse()
         promised = sum((self._money_promised(job) for job in jobs), Decimal(0))
-        if promised and not budget.affords(promised):
-            left = (budget.money or Decimal(0)) - budget.cost.money
+        if left is not None and promised > left:
             raise MoneyOverdrawn(self.crew.within.parent, promised, left)
 
     def _money_promised(self, job: Job) -> Decimal:
@@ -211,16 +222,28 @@ class Run:
             journal.append(PLAN_HASH, self._written.hash, run=self.run, task=prefix)
             if not prefix:
                 journal.append(OUTLINE, self._outline(self._written).as_json(), run=self.run)
-        elif recorded != self._written.hash:
-            raise PlanChanged(self.run)
-        plan = self._written
-        for edit in recorded_edits(journal, self.run, prefix):
-            plan = plan.edited(edit, self._outline(plan).edited(edit))
-        self.plan = plan
+        self.plan = plan = self._as_recorded(self._written)
         for job in plan.parts:
             if isinstance(job, Job):
                 self.crew.lanes.able(job)
         return plan.parts
+
+    def _as_recorded(self, plan: Plan) -> Plan:
+        """The program's plan with what people changed of it.
+
+        Raises:
+            PlanChanged: It is not the one that the run was begun with.
+        """
+        journal, prefix = self.mind.journal, self.crew.within.prefix
+        for row in journal.rows(self.run, kinds=(PLAN_HASH,), task=prefix):
+            if row.body != plan.hash:
+                raise PlanChanged(self.run)
+        try:
+            for edit in recorded_edits(journal, self.run, prefix):
+                plan = plan.edited(edit, plan.outline().replayed([edit]))
+        except PlanError as error:  # what no hash tells: other inputs, or models of results
+            raise PlanChanged(self.run) from error
+        return plan
 
     def _outline(self, plan: Plan) -> Outline:
         model = not isinstance(self.mind.model, NoModel)
@@ -235,13 +258,17 @@ class Run:
 
         Raises:
             EditRefused: The task has begun, the run is over, or no plan would be left.
+            PlanChanged: The run was begun with another plan.
         """
-        if self.plan is None:
+        if self.plan is None or self._written is None:
             why = "is of a run whose tasks were read out of its goal"
             raise EditRefused("unfit", edit.task, why, "Only plans that a program wrote can be edited.")
-        if self.cancelled or (self.board is not None and self.board.ending):
+        if self.cancelled or self.over or (self.board is not None and self.board.ending):
             raise EditRefused("over", edit.task, "is of a run that is over", "Begin a new run.")
         begun = {*self.drivers, *(name for name in self._recorded if self._recorded[name])}
+        if self.board is None:  # the journal was not read yet
+            self.plan = self._as_recorded(self._written)
+            begun.update(begun_tasks(self.mind.journal, self.run))
         outline = self._outline(self.plan).edited(edit, begun)
         plan = self.plan.edited(edit, outline)
         for job in plan.parts:

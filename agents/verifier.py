@@ -80,7 +80,7 @@ class Verifier:
         return await self._look_at(call.tool, {**call.args, PATIENCE: LATE}, result)
 
     async def _look_at(self, tool: str, args: Mapping[str, JsonValue], result: JsonValue) -> Any:
-        self._mind.budget.pay(tool)
+        await self._mind.budget.pay(tool)
         self._mind.budget.spend(tool_calls=1)
         try:
             seen: Any = await self._look(tool, args)

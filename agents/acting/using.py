@@ -109,7 +109,7 @@ class _Using:
         pure = item.recovery == "pure"
         key = attempt.key() if pure else attempt.lasting_key(item.name, arguments)
         door = attempt.executor.call_again if attempt.order.attempt > 1 else attempt.executor.call
-        attempt.mind.budget.pay(item.name)
+        await attempt.mind.budget.pay(item.name)
         made = await door(item, arguments, key=key)
         if made.replayed or made.code in UNMADE:
             attempt.mind.budget.paid_back(item.name)

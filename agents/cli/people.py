@@ -138,7 +138,10 @@ def _sent(found: Found, letter: Letter) -> bool:
         with found.open_to_write():
             return False
     except RunLocked:
-        refused = send(found.path, letter)
+        try:
+            refused = send(found.path, letter)
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
     if refused:
         raise SettingsError(f"The run refuses it: {refused}")
     return refused is not None

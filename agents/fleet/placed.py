@@ -22,7 +22,7 @@ from ...protocols.messages import Report, new_id
 from ...protocols.spec import Check, Spec, ToolCheck
 from ..acting.attempt import Assignment
 from ..agent import Agent, AgentLost
-from ..budget import Budget
+from ..budget import Budget, Held
 from ..mind import Mind
 from .far import ModelCard
 from .member import Orders, SessionState
@@ -339,7 +339,7 @@ def _orders(order: Assignment, mind: Mind, policy: Policy) -> Orders:
         order.watch is not None,
         ModelCard.of(mind.model),
         mind.strategy,
-        replace(snapshot, cost=budget.total()),
+        replace(snapshot, cost=budget.total(), held=Held()),
         policy.rules,
         policy.person is not None,
         mind.journal.path,

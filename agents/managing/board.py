@@ -108,7 +108,11 @@ class Board:
             self._again[name] = asyncio.Event()
             self._open += 1
             if self._group is not None:
-                self._seeing[name] = self._group.create_task(self._anew(name, old))
+                seeing = self._anew(name, old)
+                try:
+                    self._seeing[name] = self._group.create_task(seeing)
+                except RuntimeError:
+                    seeing.close()  # the run just breaks off: whoever resumes it does this job too
             self._revive(name)
         if old is not None:
             old.cancel()

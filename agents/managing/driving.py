@@ -35,7 +35,6 @@ from ...protocols.tasks import (
     Decide,
     Effect,
     Event,
-    Finish,
     GiveAnswer,
     ManagerTask,
     PersonAct,
@@ -90,6 +89,7 @@ class Driver:
     ) -> None:
         self.crew, self.board, self.job, self.peers = crew, board, job, peers
         self._owed: Decide | None = None
+        self._stale = False  # what the task was given is done again
         self._active = False
         self.lane, within = crew.lanes.of(job), crew.within
         self.id = f"{within.prefix}{job.id}"
@@ -282,6 +282,7 @@ class Driver:
         """Journal an event that the rules allow, and apply it."""
         before = self.state.status, self.state.attempt
         state, effects = advance(self.state, event)
+        self._stale = self._stale or state.consumed != self.state.consumed
         self._note("event", {"event": event}, effects, state.attempt)
         self.drive.state = state
         if (state.status, state.attempt) != before:
@@ -290,7 +291,7 @@ class Driver:
 
     async def _feed(self, event: Event) -> None:
         """Apply an event, and carry out what follows."""
-        waited, attempt = _with_person(self.state), self.state.attempt
+        waited, attempt, consumed = _with_person(self.state), self.state.attempt, self.state.consumed
         effects = self._apply(event)
         if self.state.status != "not_done":
             self._ordering.stop()
@@ -300,6 +301,8 @@ class Driver:
         if self.state.status == "confirmed":
             await performing.when_confirmed(self.crew, self.drive)
         await self._carry_out(effects)
+        if self.state.consumed != consumed and self.state.status == "not_done" and not _decided(effects):
+            await self._decide(Decide("assign", "what it was given is done again"))  # nobody has it yet
         if _with_person(self.state) and not waited:  # just taken over, or going on after a pause
             self._spawn(self._people.hand_over())
 
@@ -313,8 +316,6 @@ class Driver:
                 await self._decide(effect)
             elif isinstance(effect, Supersede):
                 await self._supersede(effect)
-            elif isinstance(effect, Finish):
-                return
 
     def _schedule(self, effect: Schedule, worker: str = "") -> None:
         """Set the timer of a worker, or of the manager, in place of the one before."""
@@ -384,9 +385,10 @@ class Driver:
             self._spawn(self._people.dispose())
         elif effect.what == "overrule":
             self._spawn(self._people.overrule())
-        elif effect.what == "redo" or self.state.generation == 1:
+        elif effect.what == "redo" or (self.state.generation == 1 and not self._stale):
             await self._order(effect)
         else:
+            self._ordering.stop()  # what is drafted was told what the generation before was given
             self._owed = effect
             self._spawn(self._inputs_again())
 
@@ -401,7 +403,7 @@ class Driver:
         owed, stands = self._owed, [self.board.status.get(need) for need in self.job.after]
         if owed is None or self.state.status != "not_done" or None in stands:
             return
-        self._owed = None
+        self._owed, self._stale = None, False
         if any(status != CONFIRMED for status in stands):
             self.offer(Cancel(reason="what it needs was not confirmed"))
             return
@@ -488,6 +490,10 @@ class Driver:
             self.drive.inbox.put_nowait(VerifierLost(now=time.time(), verifier=self.state.verifier))
         else:
             await self._send(answer)
+
+
+def _decided(effects: Sequence[Effect]) -> bool:
+    return any(isinstance(effect, Decide) for effect in effects)
 
 
 def _with_person(state: ManagerTask) -> bool:

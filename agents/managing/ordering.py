@@ -59,8 +59,10 @@ class Ordering:
         """Whether the task still waits for an order that was drafted."""
         state = self._drive.state
         due = state.status, state.generation, state.attempt
-        mine, self._drafted = order.id == self._drafted, ""
-        return mine and due == ("not_done", order.generation, order.attempt)
+        if order.id != self._drafted:
+            return False  # of a decision before this one
+        self._drafted = ""
+        return due == ("not_done", order.generation, order.attempt)
 
     async def _draft(self, effect: Decide) -> None:
         """The first order, or a redo with plan, context and feedback."""

@@ -217,22 +217,23 @@ class Thinking:
         if answer is None:
             if self._remembers or self._shared.stopping.is_set():
                 raise self._halted(Interrupted())
-            self._afford(money)
-            answer = await tried(act)
-            answer |= {"name": name, "given": given, "scope": self.scope}
-            if steps:
-                answer["steps"] = steps
+            await self._pay(money)
+            answer = await tried(act) | {"name": name, "given": given, "scope": self.scope}
+            answer |= {"steps": steps} if steps else {}
             if money:
                 answer["money"] = str(money)
+                self.budget.spend(money=-money)  # it is counted with the answer
             self._keep(key, answer)
         self._count(key, answer)
         if "error" in answer:
             raise CallFailed(name, str(answer["error"]))
         return answer["returned"]
 
-    def _afford(self, money: Decimal) -> None:
-        if money and not self.budget.affords(money):
-            raise self._halted(BudgetExhausted("money", self.budget.money or NOTHING))
+    async def _pay(self, money: Decimal) -> None:
+        try:
+            await self.budget.pay_sum(money)
+        except BudgetExhausted as error:
+            raise self._halted(error) from None
 
     async def breathe(self) -> None:
         """Let signals and other tasks have their turn, and end a search that was stopped or has no time left.

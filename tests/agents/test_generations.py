@@ -2,7 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from punchlist.agents import Manager, Plan
+from punchlist.agents.managing.ordering import Ordering
 from punchlist.agents.testing import ScriptedModel
 from punchlist.protocols import Confirmed
 from punchlist.tools import tool
@@ -75,3 +78,67 @@ async def test_an_effect_with_the_same_arguments_is_given_back_and_another_one_i
     outcome = await twice(tmp_path, None, sends, tools=[send])
 
     assert sent == ["same", "other 0", "other 1"] and outcome.result["it"] == ["sent 1", "sent 3"]
+
+
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_task_that_waits_for_its_agent_waits_for_what_is_done_again_first(tmp_path, paused, times):
+    """Its order was to be made of what it was given; that does not count any more."""
+    busy, again, made, used = asyncio.Event(), asyncio.Event(), [], []
+
+    async def first(brief):
+        made.append(brief.goal)
+        if len(made) > 1:
+            await again.wait()
+        return f"made {len(made)}"
+
+    async def second(brief):
+        used.append(brief.goal)
+        await busy.wait()
+        return brief.goal
+
+    plan = Plan()
+    plan.task("long", "long", spec=[FINE], worker="second")
+    given = plan.task("first", "first", spec=[FINE], worker="first")
+    plan.task("use", lambda got: f"use {got['x']}", inputs={"x": given}, spec=[FINE], worker="second")
+    workers = [worker("first", first), worker("second", second)]
+    running = Manager(None, workers, journal=tmp_path / "run.db").start(plan)
+    await until(lambda: "use" in running.tasks)
+    if paused:
+        running.pause("use")
+        await until(lambda: running.tasks["use"] == "paused")
+
+    for number in range(times):
+        again.clear()
+        await until(lambda: running.tasks["first"] == "confirmed")
+        await running.reopen("first", "once more")
+        await until(lambda wanted=number + 2: len(made) == wanted)
+        if number < times - 1:
+            again.set()
+    if paused:
+        running.go_on("use")
+    busy.set()
+    await until(lambda: running.tasks["long"] == "confirmed")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    early = used[1:]
+    again.set()
+
+    outcome = await asyncio.wait_for(running.outcome(), 5)
+    assert isinstance(outcome, Confirmed) and early == []
+    assert outcome.result["use"] == f"use made {times + 1}"
+
+
+async def test_an_order_of_an_older_decision_does_not_spoil_the_one_that_counts():
+    class Order:
+        def __init__(self, name):
+            self.id, self.generation, self.attempt = name, 1, 1
+
+    class Task:
+        class state:
+            status, generation, attempt = "not_done", 1, 1
+
+    ordering = Ordering(None, Task, None, None, None, None)
+    ordering._drafted = "new"
+
+    assert [ordering.take(Order(name)) for name in ("old", "new", "new")] == [False, True, False]

@@ -1,6 +1,7 @@
 """Another process reaches a run that goes on: it answers, acts and edits through letters."""
 
 import asyncio
+import fcntl
 import json
 
 import pytest
@@ -104,6 +105,68 @@ async def test_a_letter_that_nobody_reads_is_taken_back(path, monkeypatch):
 
     assert box_of(path).read_bytes() == b"" and box_of(path).stat().st_mode & 0o777 == 0o600
     assert send(path, letter) is None  # that process has ended
+
+
+JUNK = [b"\x00\xff garbage\n", b"no end of line", b'{"id": 1}\n', b"[" * 100_000 + b"\n", b'{"value": NaN}\n']
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
+async def test_what_somebody_else_left_in_the_box_keeps_no_letter_from_being_read(running, path, junk):
+    with box_of(path).open("ab") as box:
+        box.write(junk)
+
+    assert await asyncio.to_thread(send, path, letter_to(running.id, "ada", "pause", task="paint")) == ""
+
+
+async def test_whoever_writes_to_another_run_of_the_file_hears_so(running, path):
+    said = await asyncio.to_thread(send, path, letter_to("another", "ada", "pause"))
+
+    assert said is not None and f"at run {running.id!r}, not at 'another'" in said
+
+
+async def test_what_nobody_waits_for_any_more_is_not_done(running, path):
+    old = letter_to(running.id, "ada", "cancel", reason="late").model_copy(update={"until": 1.0})
+    box_of(path).write_text(old.model_dump_json() + "\n")
+
+    assert await asyncio.to_thread(send, path, letter_to(running.id, "ada", "pause", task="paint")) == ""
+    with Journal.open(path, readonly=True) as journal:
+        refused = [row.body["refused"] for row in journal.rows(running.id, kinds=("letter",))]
+    assert "does not wait any more" in refused[0] and running.tasks == {"paint": "paused"}
+
+
+def test_who_is_interrupted_takes_the_letter_back(path, monkeypatch):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    with Journal.open(path) as journal:
+        journal.begin("r", "goal")
+        monkeypatch.setattr(letters.time, "sleep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            send(path, letter_to("r", "ada", "pause"))
+
+    assert b"pause" not in box_of(path).read_bytes()
+
+
+async def test_who_holds_the_box_does_not_hold_up_the_run(running, path, caplog):
+    """A run that waited for the lock would never come to its next look."""
+    with box_of(path).open("ab") as box:
+        fcntl.flock(box, fcntl.LOCK_EX)
+        box.write(b"held\n")
+        box.flush()
+        looked = asyncio.Event()
+        asyncio.get_running_loop().call_later(5 * letters.LOOKING, looked.set)
+        await looked.wait()
+        running.reply(running.requests[0].id, "blue")
+
+        outcome = await asyncio.wait_for(running.outcome(), 5)
+
+    assert isinstance(outcome, Confirmed) and not caplog.records
+
+
+async def test_a_letter_that_is_no_text_is_refused(running, path, capsys):
+    code = await command("act", path, "cancel", "--reason", "half \udcff")
+
+    assert code == 2 and "no text" in capsys.readouterr().err
 
 
 async def test_a_confirmed_run_has_no_letters_left(running, path):

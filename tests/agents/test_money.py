@@ -90,6 +90,90 @@ async def test_two_calls_at_once_do_not_count_on_the_same_money(mind):
     assert asked.budget.held.money == 0 and asked.budget.held.tokens == 0
 
 
+async def until_asked(model):
+    async with asyncio.timeout(5):
+        while not model.allowed:  # noqa: ASYNC110 nothing tells
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("share", [False, True])
+async def test_a_tool_does_not_count_on_what_a_call_under_way_was_promised(mind, share):
+    model, worst = Priced(), BOUND.money(ANSWER_TOKENS, PRICE)
+    model.gate = asyncio.Event()
+    whole = Budget(money=worst + 1, tool_costs={"post": Decimal(2), "yacht": worst + 1})
+    asking = asyncio.create_task(mind(model, whole).ask(QUESTION))
+    await until_asked(model)
+
+    paying = asyncio.create_task((Part(whole=whole) if share else whole).pay("post"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    early = whole.cost.money
+    model.gate.set()
+    await asyncio.wait_for(asyncio.gather(asking, paying), 5)
+
+    with pytest.raises(BudgetExhausted, match="money"):
+        await whole.pay("yacht")
+    assert early == 0 and 2 < whole.cost.money <= whole.money and whole.held.money == 0
+
+
+async def test_two_tools_of_strategies_at_once_do_not_spend_the_same_money():
+    budget, gate, made = Budget(money=Decimal("1.5")), asyncio.Event(), []
+
+    async def act():
+        made.append(1)
+        await gate.wait()
+        return "done"
+
+    calls = [Thinking(Priced(), budget).call(name, {}, act, money=Decimal(1)) for name in ("a", "b")]
+    both = [asyncio.create_task(call) for call in calls]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    gate.set()
+
+    said = await asyncio.wait_for(asyncio.gather(*both, return_exceptions=True), 5)
+    assert len(made) == 1 and said[0] == "done" and isinstance(said[1], BudgetExhausted)
+    assert budget.cost.money == 1
+
+
+async def test_calls_at_once_do_not_count_on_the_same_call(mind):
+    model = Priced(FREE)
+    model.gate = asyncio.Event()
+    asked = mind(model, Budget(model_calls=2))
+
+    three = [asyncio.create_task(asked.ask(QUESTION)) for _ in range(3)]
+    await until_asked(model)
+    model.gate.set()
+
+    said = await asyncio.wait_for(asyncio.gather(*three, return_exceptions=True), 5)
+    assert said[:2] == ["yes", "yes"] and "2 model calls" in str(said[2])
+    assert asked.budget.cost.model_calls == 2 and asked.budget.held.calls == 0
+
+
+async def test_tools_at_once_do_not_count_on_the_same_step(tmp_path):
+    gate, made = asyncio.Event(), []
+
+    @tool(effect="write", recovery="keyed")
+    async def mail(text: str, idempotency_key: str) -> str:
+        """Send a letter."""
+        made.append(text)
+        await gate.wait()
+        return text
+
+    async def sends(brief):
+        if brief.goal == "b":
+            gate.set()
+        return await brief.call("mail", text=brief.goal)
+
+    plan = Plan()
+    for name in ("a", "b"):
+        plan.task(name, name, spec=[FINE], worker=name)
+    workers = [worker(name, sends, tools=[mail]) for name in ("a", "b")]
+
+    outcome = await asyncio.wait_for(Manager(None, workers, journal=tmp_path / "r.db", steps=1).run(plan), 5)
+
+    assert isinstance(outcome, Unverified) and "1 steps" in outcome.reasons[0] and made == ["a"]
+
+
 async def test_an_answer_is_no_longer_than_the_tokens_that_are_left(mind):
     model = Priced(FREE)
 
@@ -186,6 +270,19 @@ async def test_a_task_has_a_share_and_what_is_below_it_may_not_be_promised_more(
     assert isinstance(fits, Confirmed) and fits.cost.money == Decimal("0.60")
     assert isinstance(not_fits, Unverified) and not_fits.cost.money == 0
     assert "promised 0.60 of money, but 0.50 is available" in not_fits.reasons[0]
+
+
+async def test_what_the_whole_run_has_left_is_what_may_be_promised(tmp_path):
+    def planner(order):
+        return one("a", money="0.30")
+
+    boss = Manager(None, [worker("inner", sends, tools=[post])]).as_worker("boss", planner)
+    manager = Manager(None, [boss], journal=tmp_path / "run.db", redos=0, money="0.20")
+
+    outcome = await manager.run(one(tokens=1000))  # a share of its own, that does not limit money
+
+    assert isinstance(outcome, Unverified)
+    assert "promised 0.30 of money, but 0.20 is available" in outcome.reasons[0]
 
 
 def test_money_is_no_float_and_a_servers_model_needs_a_price():

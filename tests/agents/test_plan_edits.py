@@ -6,8 +6,10 @@ import pytest
 from pydantic import BaseModel
 
 from punchlist.agents import Manager, Plan, PlanEdit
+from punchlist.agents.budget import BudgetExhausted
+from punchlist.agents.plan import PlanChanged
 from punchlist.agents.plan_edits import EditRefused, edit_recorded, recorded_outline
-from punchlist.protocols import Confirmed, Unverified
+from punchlist.protocols import Confirmed, Failed, Unverified
 from punchlist.protocols.journal import Journal
 
 from .doubles import FINE, worker
@@ -108,6 +110,7 @@ async def test_what_was_not_begun_since_its_input_failed_is_rescued_by_other_inp
         (PlanEdit(edit="add", task="more", text="x"), "unfit"),
         (PlanEdit(edit="change", task="then", inputs={}), "unfit"),
         (PlanEdit(edit="change", task="last", worker="nobody"), "unfit"),
+        (PlanEdit(edit="change", task="last", text="half \ud800"), "unfit"),
         (PlanEdit(edit="change", task="last", like="then"), "unfit"),
         (PlanEdit(edit="drop", task="nothing"), "unknown"),
         (PlanEdit(edit="add", task="more", text="x", like="nothing"), "unknown"),
@@ -167,6 +170,87 @@ async def test_the_plan_of_a_run_that_stands_still_is_edited_in_its_journal(begi
 
     assert outline is not None and list(outline.parts) == ["first", "then"]
     assert isinstance(outcome, Confirmed) and set(outcome.result) == {"first", "then"}
+
+
+async def test_a_run_that_was_just_resumed_knows_what_had_begun_and_what_was_edited(begin, tmp_path):
+    running, _ = await begin()
+    running.edit(PlanEdit(edit="drop", task="last"))
+    await running.stop()
+
+    resumed = Manager(None, [worker(), worker("other")]).go_on(tmp_path / "run.db", plan=a_plan())
+    with pytest.raises(EditRefused, match="has begun"):
+        resumed.edit(PlanEdit(edit="drop", task="first"))
+    with pytest.raises(EditRefused, match="is not in the plan"):
+        resumed.edit(PlanEdit(edit="change", task="last", text="x"))
+    resumed.edit(PlanEdit(edit="add", task="wrap", text="wrap", like="first"))
+
+    outcome = await resumed.outcome()
+    assert isinstance(outcome, Confirmed) and set(outcome.result) == {"first", "then", "wrap"}
+
+
+async def test_another_plan_than_the_run_was_begun_with_is_not_edited(begin, tmp_path):
+    running, _ = await begin()
+    await running.stop()
+    other = Plan()
+    other.task("first", "something else", spec=[FINE])
+
+    resumed = Manager(None, [worker()]).go_on(tmp_path / "run.db", plan=other)
+    with pytest.raises(PlanChanged):
+        resumed.edit(PlanEdit(edit="add", task="wrap", text="wrap", like="first"))
+    await resumed.outcome()
+
+    outcome = await Manager(None, [worker()]).go_on(tmp_path / "run.db", plan=a_plan()).outcome()
+    assert isinstance(outcome, Confirmed) and set(outcome.result) == {"first", "then", "last"}
+
+
+async def test_a_run_waits_for_the_worker_that_an_edit_gave_a_task_to(begin, tmp_path):
+    running, _ = await begin()
+    running.edit(PlanEdit(edit="change", task="last", worker="other"))
+    await running.stop()
+
+    without = await Manager(None, [worker()]).go_on(tmp_path / "run.db", plan=a_plan()).outcome()
+    outcome = await Manager(None, [worker(), worker("other")]).go_on(
+        tmp_path / "run.db", plan=a_plan()
+    ).outcome()  # fmt: skip
+
+    assert isinstance(without, Failed) and "called 'other'" in str(without.error)
+    assert isinstance(outcome, Confirmed)
+
+
+async def test_an_edit_while_a_run_breaks_off_is_done_when_it_is_resumed(tmp_path):
+    held, began = asyncio.Event(), asyncio.Event()
+
+    async def work(brief):
+        if brief.goal == "break":
+            await began.wait()
+            raise BudgetExhausted("steps", 1)
+        try:
+            began.set()
+            await asyncio.Event().wait()
+        finally:
+            await held.wait()
+
+    def plan():
+        made = Plan()
+        made.task("break", "break", spec=[FINE], worker="a")
+        slow = made.task("slow", "slow", spec=[FINE], worker="b")
+        made.task("last", "last", spec=[FINE], after=[slow])
+        return made
+
+    path = tmp_path / "run.db"
+    running = Manager(None, [worker("a", work), worker("b", work)], journal=path).start(plan())
+    async with asyncio.timeout(5):
+        while running.tasks.get("break") != "working":  # noqa: ASYNC110 nothing tells
+            await asyncio.sleep(0)
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+    running.edit(PlanEdit(edit="change", task="last", text="best"))
+    held.set()
+    await asyncio.wait_for(running.outcome(), 5)
+
+    outcome = await Manager(None, [worker("a"), worker("b")]).go_on(path, plan=plan()).outcome()
+    assert isinstance(outcome, Confirmed) and outcome.result["last"] == "best"
 
 
 async def test_a_run_that_is_over_takes_no_edit(begin):

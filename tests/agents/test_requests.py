@@ -71,6 +71,19 @@ async def test_what_is_asked_again_after_it_was_withdrawn_waits_again(tmp_path):
         assert Desk(journal, "run").reply("it.1", Reply("blue")).value == "blue"
 
 
+async def test_what_a_strategy_of_an_ended_task_asked_is_withdrawn_too(tmp_path):
+    with Journal.open(tmp_path / "run.db") as journal:
+        journal.begin("run", "goal")
+        desk = Desk(journal, "run")
+        for task in ("it#0a1b.1", "it/1/below", "item"):
+            with pytest.raises(NobodyThere):
+                await desk.ask(Request(f"{task}.1", "approve", task, "May it?"))
+
+        desk.close("it")
+
+        assert [each.task for each in waiting(journal, "run")] == ["item"] and list(desk.open) == ["item.1"]
+
+
 def cancels_itself(request):
     raise asyncio.CancelledError
 

@@ -9,6 +9,8 @@ from punchlist.agents import FunctionWorker, Manager, Plan
 from punchlist.agents.acting.attempt import StepFailed
 from punchlist.agents.fleet import CannotTravel, LocalFleet
 from punchlist.agents.fleet.wire import AttemptOver, Raised
+from punchlist.agents.question import Question, choices
+from punchlist.agents.testing import ScriptedModel
 from punchlist.protocols import Check, Confirmed, Unverified
 from punchlist.tools import Found, tool
 
@@ -160,3 +162,33 @@ def test_errors_come_back_whole_and_those_that_cannot_come_back_as_their_text():
 
     assert isinstance(whole, StepFailed) and (whole.reason, str(whole)) == ("b", "a: b: c")
     assert "Holds: it holds a lock" in str(text)
+
+
+async def test_an_agent_elsewhere_does_not_wait_for_what_a_call_of_another_was_promised(tmp_path):
+    """It hears of the budget once, and not when that call has ended."""
+    asked, gate = asyncio.Event(), asyncio.Event()
+
+    class Held(ScriptedModel):
+        async def generate(self, messages, **given):
+            if not asked.is_set():
+                asked.set()
+                await gate.wait()
+            return await super().generate(messages, **given)
+
+    async def work(brief):
+        question = Question("think", "which one?", choices(["a", "b"]))
+        return await brief.mind.ask(question, task=brief.goal, attempt=brief.attempt)
+
+    plan = Plan()
+    plan.task("near", "near", spec=[FINE], worker="near")
+    plan.task("far", "far", spec=[FINE], worker="far")
+    async with LocalFleet() as fleet:
+        workers = [FunctionWorker("near", work), *fleet.place(FunctionWorker("far", work))]
+        manager = Manager(Held(["a", "a"]), workers, journal=tmp_path / "run.db", tokens=600)
+        running = manager.start(plan)
+        async with asyncio.timeout(5):
+            await until(lambda: running.tasks.get("far") == "confirmed")
+            gate.set()
+            outcome = await running.outcome()
+
+    assert isinstance(outcome, Confirmed)
