@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...core_model.errors import CoreModelError
+from ...protocols.enclosing import enclose
 from ...protocols.errors import JournalError
 from ...protocols.messages import Envelope, Verify, new_id
 from ...tools.errors import SiteUnreachable
@@ -48,8 +49,8 @@ async def verified(crew: Crew, drive: Drive, mind: Mind, lane: Lane, envelope: E
     except Exception as error:
         raise VerifierBroke(repr(error)) from error
     drive.watch.passed(each.criterion for each in verdict.findings if each.outcome == "pass")
-    return Envelope(
-        id=new_id(), run=crew.run, task=envelope.task, attempt=envelope.attempt,
+    return enclose(
+        verdict, id=new_id(), run=crew.run, task=envelope.task, attempt=envelope.attempt,
         generation=envelope.generation, sender=drive.state.verifier, recipient=drive.state.name,
-        sent_at=time.time(), in_reply_to=envelope.id, body=verdict,
+        sent_at=time.time(), in_reply_to=envelope.id,
     )  # fmt: skip
