@@ -1,7 +1,7 @@
 """Orders in the making: who gets the task, and by which steps.
 
-They are made beside a task's loop, so that a task which waits for an agent, or for the model, can be called
-off, paused or taken over at once.
+Where that takes waiting, for an agent or for the model, they are made beside a task's loop, so that the task
+can be called off, paused or taken over at once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ...protocols.messages import Assign, Envelope, Redo
 from ...protocols.states import draft
 from ...protocols.tasks import Decide
 from ..budget import Budget
+from . import performing
 from .crew import Crew
 from .drive import Drive
 from .ending import latest_flaws
@@ -47,7 +48,14 @@ class Ordering:
     def begin(self, effect: Decide) -> None:
         """Draft what was decided, instead of what was decided before."""
         self.stop()
-        self._drafting = self._spawn(self._draft(effect))
+        again, failed = effect.what == "redo", self._failed()
+        steps = performing.known_steps(self._crew, self._drive, failed, again=again)
+        worker = None if steps is None else self._crew.lanes.take(self._drive.job, self._lane)
+        if steps is None or worker is None:
+            self._drafting = self._spawn(self._draft(failed, again=again))
+            return
+        self._drive.steps = steps
+        self._put(worker.name, failed, again=again)
 
     def stop(self) -> None:
         """Draft nothing any more; what is in the inbox already does not count."""
@@ -62,25 +70,30 @@ class Ordering:
         mine, self._drafted = order.id == self._drafted, ""
         return mine and due == ("not_done", order.generation, order.attempt)
 
-    async def _draft(self, effect: Decide) -> None:
-        """The first order, or a redo with plan, context and feedback."""
-        drive, crew = self._drive, self._crew
-        failed = [
+    def _failed(self) -> list[str]:
+        """What was wrong with the attempt before."""
+        return [
             f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why
-            for flaw in latest_flaws(drive.state)
+            for flaw in latest_flaws(self._drive.state)
         ]
-        worker = await crew.lanes.book(drive.job, self._lane)
-        again = effect.what == "redo"
-        drive.steps = await self._planned(failed, again=again)
+
+    async def _draft(self, failed: Sequence[str], *, again: bool) -> None:
+        """The order, once there are an agent and its steps."""
+        worker = await self._crew.lanes.book(self._drive.job, self._lane)
+        self._drive.steps = await self._planned(failed, again=again)
+        self._put(worker.name, failed, again=again)
+
+    def _put(self, worker: str, failed: Sequence[str], *, again: bool) -> None:
+        """Put the first order, or a redo with plan, context and feedback, into the inbox."""
+        drive = self._drive
         plan = tuple(step.line() for step in drive.steps)
-        context = f"{drive.job.title}; part of: {crew.goal}"
-        body = (
-            Redo(plan=plan, context=context, feedback="; ".join(failed) or "the attempt was lost")
-            if again
-            else Assign(task=drive.job.title, spec=drive.state.spec, plan=plan, context=context)
-        )
-        self._budget.spend(redos=int(again))
-        recipient = worker.name if isinstance(body, Assign) else ""
-        order = draft(drive.state, body, time.time(), recipient=recipient)
+        context = f"{drive.job.title}; part of: {self._crew.goal}"
+        if again:
+            self._budget.spend(redos=1)
+            body = Redo(plan=plan, context=context, feedback="; ".join(failed) or "the attempt was lost")
+            order = draft(drive.state, body, time.time())
+        else:
+            body = Assign(task=drive.job.title, spec=drive.state.spec, plan=plan, context=context)
+            order = draft(drive.state, body, time.time(), recipient=worker)
         self._drafted = order.id
-        drive.inbox.put_nowait(order)
+        drive.inbox.put(order)

@@ -10,6 +10,7 @@ from ...core_model.errors import CoreModelError
 from ...protocols.enclosing import enclose
 from ...protocols.errors import JournalError
 from ...protocols.messages import Envelope, Verify, new_id
+from ...protocols.spec import Check, Schema, Spec
 from ...tools.errors import SiteUnreachable
 from ..budget import BudgetExhausted
 from ..mind import Mind, Truncated
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 class VerifierBroke(Exception):
     """A verifier broke down; it is asked again, boundedly."""
+
+
+def is_by_programs(spec: Spec) -> bool:
+    """Whether programs alone decide, so that a verification waits for nothing."""
+    return all(isinstance(each, Schema | Check) for each in spec.criteria)
 
 
 async def verified(crew: Crew, drive: Drive, mind: Mind, lane: Lane, envelope: Envelope) -> Envelope:
