@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from ...protocols.journal import Journal
@@ -89,6 +91,13 @@ class Crew:
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(self.workers)
+
+    @cached_property
+    def alone(self) -> Crew:
+        """The same crew, without the routes to its tasks: those that are over refer to it."""
+        crew = copy(self)
+        crew.within = replace(self.within, routes={})
+        return crew
 
     @property
     def journal(self) -> Journal:

@@ -108,6 +108,11 @@ class Drive:
             self.workers[name], _ = advance(self.worker(name), load_event(body["event"]))
 
 
+def with_person(state: ManagerTask) -> bool:
+    """Whether a person does the task."""
+    return state.status == "waiting" and state.waiting_for == "person"
+
+
 def what_broke(ended: asyncio.Task[None]) -> BaseException | None:
     """Why something beside the loop broke off; None where it did not, or was called off."""
     if not ended.cancelled():

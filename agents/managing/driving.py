@@ -58,14 +58,13 @@ from . import performing
 from .board import CONFIRMED, WAITING, Board
 from .consulting import Consulting
 from .crew import Crew
-from .drive import Drive, what_broke
+from .drive import Drive, what_broke, with_person
 from .line import Line
 from .ordering import Ordering
 from .verifying import VerifierBroke, is_by_programs, verified
 
 if TYPE_CHECKING:
     from ...protocols.journal import Row
-    from ..steps import Step
 
 RUNTIME = "runtime"
 """Who acts where neither a person nor an agent decided."""
@@ -109,13 +108,21 @@ class Driver:
             cost = used(crew.journal, crew.run, self.id) if recorded else Cost()
             part = Part(tokens=job.tokens, money=job.money, cost=cost, whole=crew.mind.budget)
             self.mind = replace(crew.mind, budget=part)
-        self._ordering = Ordering(crew, self.drive, self.mind.budget, self.lane, self._spawn, self._planned)
-        self._people = Consulting(crew.desk, self.drive, self.offer, self.mind.budget)
+        self._ordering = Ordering(self.drive, self.mind.budget, self.lane)
+        board.at_the_end(self._let_go)
 
     @property
     def state(self) -> ManagerTask:
         """The task as the manager keeps it."""
         return self.drive.state
+
+    @property
+    def _people(self) -> Consulting:
+        return Consulting(self.crew.desk, self.drive, self.offer, self.mind.budget)
+
+    def _let_go(self) -> None:
+        """Refer to nothing that refers to it, so that its memory is free with its run, without a search."""
+        self.peers, self.crew = dict[str, Driver](), self.crew.alone
 
     async def to_the_end(self) -> str:
         """Drive the task; gives the status that it ended in, or `waiting` where it needs a person."""
@@ -232,7 +239,7 @@ class Driver:
             self._note("wake", {"now": now}, effects)
         drive.state = state
         await self._carry_out(effects)
-        if _with_person(drive.state):
+        if with_person(drive.state):
             self._spawn(self._people.hand_over())
 
     async def _booked(self) -> bool:
@@ -249,7 +256,7 @@ class Driver:
                 if self.drive.fault is not None:
                     self.drive.inbox.put(hearing.result())  # the loop hears of it too
                     return False
-                if self.state.status in TERMINAL or _with_person(self.state):
+                if self.state.status in TERMINAL or with_person(self.state):
                     return False
             await booking  # raises what it raised
         finally:
@@ -290,18 +297,18 @@ class Driver:
     async def _feed(self, event: Event) -> None:
         """Apply an event, and carry out what follows."""
         before = self.drive.state
-        waited = _with_person(before)
+        waited = with_person(before)
         effects = self._apply(event)
         state = self.drive.state
         if state.status != "not_done":
             self._ordering.stop()
-        over = state.attempt > before.attempt or (_with_person(state) and not waited)
+        over = state.attempt > before.attempt or (with_person(state) and not waited)
         if over and state.children and state.status not in TERMINAL:
             self.adopt(())  # they were of an attempt that is over
         if state.status == "confirmed":
             await performing.when_confirmed(self.crew, self.drive)
         await self._carry_out(effects)
-        if not waited and _with_person(self.drive.state):  # just taken over, or going on after a pause
+        if not waited and with_person(self.drive.state):  # just taken over, or going on after a pause
             self._spawn(self._people.hand_over())
 
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
@@ -421,10 +428,7 @@ class Driver:
             await self._feed(Tick(now=time.time(), spent=self.mind.budget.cost.tokens))
             if self.state.status in TERMINAL:
                 return
-        self._ordering.begin(effect)
-
-    async def _planned(self, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]:
-        return await performing.plan(self.crew, self.drive, failed, again=again)
+        self._ordering.begin(self.crew, effect, self._spawn)
 
     # --- workers ----------------------------------------------------------------------
 
@@ -492,7 +496,3 @@ class Driver:
             self.drive.inbox.put(VerifierLost(now=time.time(), verifier=self.state.verifier))
         else:
             await self._send(answer)
-
-
-def _with_person(state: ManagerTask) -> bool:
-    return state.status == "waiting" and state.waiting_for == "person"
