@@ -123,7 +123,7 @@ class SpecText(Frozen):
         names = [criterion.name for criterion in self.criteria]
         if not names or len(set(names)) != len(names):
             raise ValueError(f"a spec needs criteria with unique names, got {names!r}")
-        if not any(criterion.required for criterion in self.criteria):
+        if True not in [criterion.required for criterion in self.criteria]:
             raise ValueError(f"a spec needs a required criterion, got none among {names!r}")
         return self
 

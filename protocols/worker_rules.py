@@ -22,6 +22,7 @@ from .messages import (
     Message,
     Progress,
     Redo,
+    Report,
     message_id,
 )
 from .records import replace
@@ -30,7 +31,6 @@ from .tasks import (
     Event,
     Finish,
     GiveAnswer,
-    PersonAct,
     Schedule,
     Send,
     StartWork,
@@ -82,9 +82,9 @@ def _violation(state: WorkerTask, event: str, why: str) -> ProtocolViolation:
 
 def _classify(state: WorkerTask, event: Event) -> str:
     """Name the row of the table for an event: new, repeated or late; refuse what nobody may say here."""
-    if isinstance(event, Tick | WorkerLost):
-        return event.kind
-    if isinstance(event, PersonAct) or not isinstance(event, Envelope):
+    if not isinstance(event, Envelope):
+        if isinstance(event, Tick | WorkerLost):
+            return event.kind
         raise _violation(state, event.kind, "Workers hear of it from the manager only.")
     kind, place, current = event.kind, (event.generation, event.attempt), (state.generation, state.attempt)
     if (event.run, event.task) != (state.run, state.task):
@@ -178,6 +178,11 @@ def said(state: WorkerTask, event: Event) -> Step:
     if not isinstance(event, Envelope):
         raise _violation(state, event.kind, "It is not a message.")
     body = event.body
+    if isinstance(body, Report):
+        send = _reply(state, body, event.sent_at)
+        state = _idle(state, status="reported", report=send.envelope)
+        state, timer = _arm(state, state.patience.resend_seconds)
+        return state, (send, timer)
     if isinstance(body, Progress):
         state = replace(state, notes=state.notes + 1)
         return state, (_reply(state, body, event.sent_at, number=state.notes),)
@@ -187,11 +192,7 @@ def said(state: WorkerTask, event: Event) -> Step:
         send = _reply(state, body, event.sent_at, number=state.asks + 1)
         return replace(state, asks=state.asks + 1, question=send.envelope), (send,)
     send = _reply(state, body, event.sent_at)
-    if isinstance(body, Decline | Failed):
-        return _idle(state, last_word=send.envelope), (send,)
-    state = _idle(state, status="reported", report=send.envelope)
-    state, timer = _arm(state, state.patience.resend_seconds)
-    return state, (send, timer)
+    return _idle(state, last_word=send.envelope), (send,)
 
 
 def answered(state: WorkerTask, event: Event) -> Step:

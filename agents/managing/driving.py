@@ -20,12 +20,9 @@ from ...protocols.journal_bodies import Body
 from ...protocols.messages import (
     Answer,
     Ask,
-    Assign,
     Cancel,
     Envelope,
     Progress,
-    Redo,
-    Verify,
 )
 from ...protocols.outcome import Cost
 from ...protocols.states import advance, draft, dump_event, wake, with_children
@@ -269,7 +266,7 @@ class Driver:
     async def _take(self, event: Event) -> None:
         """An event out of the inbox. What a person may not do here is said to nobody and changes nothing."""
         order = event if isinstance(event, Envelope) else None
-        if order is not None and isinstance(order.body, Assign | Redo) and not self._ordering.take(order):
+        if order is not None and order.kind in ("assign", "redo") and not self._ordering.take(order):
             return  # decided anew, paused or called off while it was drafted
         try:
             await self._feed(event)
@@ -352,9 +349,9 @@ class Driver:
             within.routes[within.parent].deliver(envelope)
         elif envelope.recipient == drive.state.name:
             drive.inbox.put(envelope)
-        elif isinstance(envelope.body, Verify) and not is_by_programs(drive.work.spec):
+        elif envelope.kind == "verify" and not is_by_programs(drive.work.spec):
             self._spawn(self._verify(envelope))
-        elif isinstance(envelope.body, Verify):  # programs let nothing else go on anyhow
+        elif envelope.kind == "verify":  # programs let nothing else go on anyhow
             await self._verify(envelope)
         elif envelope.recipient in drive.workers or crew.is_here(envelope.recipient):
             await self._feed_worker(envelope.recipient, envelope)
