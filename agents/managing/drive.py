@@ -113,6 +113,11 @@ def with_person(state: ManagerTask) -> bool:
     return state.status == "waiting" and state.waiting_for == "person"
 
 
+def ended_well(task: asyncio.Task[None]) -> bool:
+    """Whether it has ended by itself, so that nothing of it is left to wait for."""
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
 def what_broke(ended: asyncio.Task[None]) -> BaseException | None:
     """Why something beside the loop broke off; None where it did not, or was called off."""
     if not ended.cancelled():

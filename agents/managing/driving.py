@@ -55,7 +55,7 @@ from . import performing
 from .board import CONFIRMED, WAITING, Board
 from .consulting import Consulting
 from .crew import Crew
-from .drive import Drive, what_broke, with_person
+from .drive import Drive, ended_well, what_broke, with_person
 from .line import Line
 from .ordering import Ordering
 from .verifying import VerifierBroke, is_by_programs, verified
@@ -119,7 +119,7 @@ class Driver:
 
     def _let_go(self) -> None:
         """Refer to nothing that refers to it, so that its memory is free with its run, without a search."""
-        self.peers, self.crew = dict[str, Driver](), self.crew.alone
+        self.peers, self.crew = dict[str, Driver](), self.crew.alone()
 
     async def to_the_end(self) -> str:
         """Drive the task; gives the status that it ended in, or `waiting` where it needs a person."""
@@ -212,8 +212,8 @@ class Driver:
             timer.cancel()
         for task in drive.tasks:
             task.cancel()
-        if drive.tasks:
-            await asyncio.gather(*drive.tasks, return_exceptions=True)
+        if beside := [task for task in drive.tasks if not ended_well(task)]:
+            await asyncio.gather(*beside, return_exceptions=True)
         await self.crew.lanes.release(self.lane)
 
     async def _wake(self) -> None:
@@ -278,7 +278,9 @@ class Driver:
     def _note(self, kind: str, body: Body, effects: Sequence[Effect] = (), attempt: int = 0) -> None:
         """Journal something, and with it what is to be sent for it, of attempt `attempt`."""
         crew, now = self.crew, self.drive.state.attempt
-        sent = [("envelope", each.envelope, attempt or now) for each in effects if isinstance(each, Send)]
+        sent = ()
+        if effects:
+            sent = [("envelope", each.envelope, attempt or now) for each in effects if isinstance(each, Send)]
         crew.mind.journal.append(kind, body, run=crew.run, task=self.id, attempt=now, then=sent)
 
     def _apply(self, event: Event) -> Sequence[Effect]:
@@ -293,8 +295,7 @@ class Driver:
 
     async def _feed(self, event: Event) -> None:
         """Apply an event, and carry out what follows."""
-        before = self.drive.state
-        waited = with_person(before)
+        before, waited = self.drive.state, with_person(self.drive.state)
         effects = self._apply(event)
         state = self.drive.state
         if state.status != "not_done":
@@ -349,9 +350,9 @@ class Driver:
             within.routes[within.parent].deliver(envelope)
         elif envelope.recipient == drive.state.name:
             drive.inbox.put(envelope)
-        elif envelope.kind == "verify" and not is_by_programs(drive.work.spec):
+        elif envelope.body.kind == "verify" and not is_by_programs(drive.work.spec):
             self._spawn(self._verify(envelope))
-        elif envelope.kind == "verify":  # programs let nothing else go on anyhow
+        elif envelope.body.kind == "verify":  # programs let nothing else go on anyhow
             await self._verify(envelope)
         elif envelope.recipient in drive.workers or crew.is_here(envelope.recipient):
             await self._feed_worker(envelope.recipient, envelope)

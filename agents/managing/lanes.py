@@ -8,7 +8,7 @@ waits longest is served first.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +43,7 @@ class Lanes:
         self._workers = list(workers)
         self._lanes: dict[str, Lane] = {}
         self._busy: dict[str, Lane] = {}
-        self._load = Counter[str]()
+        self._load: defaultdict[str, int] = defaultdict(int)
         self._waiting: dict[int, _Waiting] = {}
         self._count = 0
 
