@@ -147,8 +147,13 @@ def event_as_json(event: Event) -> dict[str, Any]:
     return body | {name: plain(value) for name, value in vars(event).items()}
 
 
+_PLAIN = frozenset({str, int, float, bool})
+
+
 def plain(value: Any) -> Any:
     """A value of an event or outcome as JSON."""
+    if value is None or type(value) in _PLAIN:
+        return value
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, View):

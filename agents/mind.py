@@ -7,17 +7,18 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
+from ..core_model.errors import MalformedOutput
 from ..core_model.pricing import FREE, Price, bound_of, price_of
 from ..protocols.journal import Journal
 from ..tools.permissions import Policy
-from .budget import Budget, BudgetExhausted, PriceMissing
+from .budget import NOTHING, Budget, BudgetExhausted, PriceMissing
 from .events import Event, Searched, Thought
 from .reasoning.problem import Task
 from .reasoning.search import Result
@@ -120,8 +121,6 @@ class Mind:
             BudgetExhausted: It does not fit into what is left; or it was cut where the tokens ended.
             MalformedOutput: A server gave no answer that fits the grammar; what it gave is counted.
         """
-        from ..core_model.errors import MalformedOutput
-
         grammar, messages = question.compiled(), _messages(question)
         async with self._promised(messages, grammar, sampling.max_tokens) as most:
             sampling = sampling if most == sampling.max_tokens else replace(sampling, max_tokens=most)
@@ -141,14 +140,19 @@ class Mind:
             raise Truncated(question.role, made.output_tokens)
         return made.text
 
+    def _promised(
+        self, messages: Sequence[Message], grammar: Grammar | None, wanted: int
+    ) -> AbstractAsyncContextManager[int]:
+        """Set aside what a call may come to, and end it with the run's time; gives its `max_tokens`."""
+        if not self.budget.limited and self.budget.left() is None:
+            return nullcontext(wanted)
+        return self._set_aside(messages, grammar, wanted)
+
     @asynccontextmanager
-    async def _promised(
+    async def _set_aside(
         self, messages: Sequence[Message], grammar: Grammar | None, wanted: int
     ) -> AsyncGenerator[int]:
-        """Set aside what a call may come to, and end it with the run's time; gives its `max_tokens`.
-
-        A model in this process stops at its next decode step. See `Budget.hold`.
-        """
+        """A model in this process stops at its next decode step. See `Budget.hold`."""
         async with self._in_time():
             if not self.budget.limited:
                 yield wanted
@@ -329,7 +333,7 @@ class Mind:
         attempt: int,
     ) -> None:
         price = self._price()
-        money = price.of(prompt, tokens)
+        money = NOTHING if price.free else price.of(prompt, tokens)
         self.budget.spend(tokens=prompt + tokens, model_calls=1, money=money)
         body: dict[str, JsonValue] = {
             "role": role,

@@ -43,11 +43,14 @@ def _instructions(role: str) -> str:
     return folder.joinpath("prompts", f"{role}.md").read_text(encoding="utf-8")
 
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def choices(options: Iterable[str]) -> str:
     """A grammar that accepts exactly `options`."""
-    return f"start: {' | '.join(json.dumps(option, ensure_ascii=False) for option in options)}\n"
+    return f"start: {' | '.join(_quoted(option) for option in options)}\n"
 
 
 def any_of(items: Iterable[str]) -> str:
     """Alternatives of a rule: each distinct, non-empty item as a literal."""
-    return " | ".join(json.dumps(item, ensure_ascii=False) for item in dict.fromkeys(items) if item)
+    return " | ".join(_quoted(item) for item in dict.fromkeys(items) if item)

@@ -17,7 +17,7 @@ something new each time (a clock, advertisements) hides repetition from it.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -141,7 +141,7 @@ class Watch:
 
     def __init__(self, plan: Sequence[str] = (), limits: WatchLimits | None = None) -> None:
         self.limits = limits or USUAL
-        self._raised: Counter[Kind] = Counter()
+        self._raised: defaultdict[Kind, int] = defaultdict(int)
         self._passed: set[str] = set()
         self.began(plan)
 
@@ -161,7 +161,7 @@ class Watch:
         self._plan = frozenset(map(_plain, plan))
         self._known: dict[str, int] = {}
         self._recent: deque[str] = deque(maxlen=KEPT)
-        self._taken: Counter[tuple[str, int]] = Counter()
+        self._taken: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._idle = 0
         self._places: deque[int] = deque(maxlen=self.limits.swings + 1)
         self._strays: dict[str, None] = {}

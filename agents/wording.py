@@ -108,14 +108,14 @@ def locate(copy: str, source: str, after: int = 0) -> Span | None:
 
 def places(copy: str, source: str) -> list[Span]:
     """Every place where a text stands as whole words, apart from case and spacing, in order."""
-    wanted, found = words(copy), tokens(source)
-    said = [token.text.lower() for token in found]
+    wanted, found = words(copy), list(_TOKEN.finditer(source))
+    said, count = [match.group().lower() for match in found], len(wanted)
     runs = [
-        found[i : i + len(wanted)]
-        for i in range(len(found) - len(wanted) + 1)
-        if wanted and said[i : i + len(wanted)] == wanted
+        (found[i].start(), found[i + count - 1].end())
+        for i, word in enumerate(said)
+        if wanted and word == wanted[0] and said[i : i + count] == wanted
     ]
-    return [Span(source[run[0].start : run[-1].end], run[0].start, run[-1].end) for run in runs]
+    return [Span(source[start:end], start, end) for start, end in runs]
 
 
 def count_of(text: str) -> int | None:

@@ -69,20 +69,22 @@ def order(state: ManagerTask, event: Event) -> Step:
     """Send the manager's assign or redo."""
     if not isinstance(event, Envelope):
         raise violation(state, event.kind, "It is not an order.")
-    if isinstance(event.body, Assign) and event.body.spec != state.spec:
+    if isinstance(event.body, Assign) and event.body.spec is not state.spec and event.body.spec != state.spec:
         raise violation(state, event.kind, "Its spec is not the task's.")
     if event.kind == "redo" and (state.needs != "redo" or event.recipient != state.worker):
         raise violation(state, event.kind, "A redo goes to the worker whose report was refused.")
     if state.available is not None and state.available <= 0:
         return end_without_confirm(state, "unverified", ("the budget ran out",), event.sent_at)
-    state = replace(state, status="assigned", worker=event.recipient, order=event, silence=0)
-    state, timer = arm(state, state.limits.reply_seconds)
+    state, timer = arm(
+        state, state.limits.reply_seconds,
+        status="assigned", worker=event.recipient, order=event, silence=0,
+    )  # fmt: skip
     return state, (Send(event), timer)
 
 
 def sign_of_life(state: ManagerTask, event: Event) -> Step:
     """The worker is at it."""
-    state, timer = arm(replace(state, status="working", silence=0), state.limits.work_seconds)
+    state, timer = arm(state, state.limits.work_seconds, status="working", silence=0)
     return state, (timer,)
 
 

@@ -93,11 +93,9 @@ def _drain(state: ManagerTask, table: Mapping[tuple[str, str], ManagerRule]) -> 
 
 def classify(state: ManagerTask, event: Event) -> str:
     """Name the row of the table for an event; refuse what nobody may say here."""
-    if isinstance(event, PersonAct):
-        return event.act.kind
     if not isinstance(event, Envelope):
-        return event.kind
-    kind = event.kind
+        return event.act.kind if isinstance(event, PersonAct) else event.kind
+    kind = event.body.kind
     if event.run != state.run:
         raise violation(state, kind, f"It belongs to run {event.run!r}.")
     if event.task != state.task:

@@ -6,8 +6,9 @@ here: no other place makes one.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+from .enclosing import enclose
 from .errors import ProtocolViolation
 from .messages import (
     Ask,
@@ -59,7 +60,8 @@ def mint(
     generation = about.generation if about else state.generation
     attempt = about.attempt if about else state.attempt
     return Send(
-        Envelope(
+        enclose(
+            body,
             id=message_id(state.task, generation, attempt, body.kind, number),
             run=state.run,
             task=state.task,
@@ -70,7 +72,6 @@ def mint(
             sent_at=at,
             in_reply_to=about.id if about else "",
             trace=state.trace,
-            body=body,
         )
     )
 
@@ -86,7 +87,8 @@ def _cancel_children(state: ManagerTask, cancel: Cancel, at: float) -> tuple[Sen
 
 
 def _cancel_child(state: ManagerTask, child: Child, cancel: Cancel, at: float) -> Send:
-    envelope = Envelope(
+    envelope = enclose(
+        cancel,
         id=message_id(child.task, child.generation, 1, "cancel", 4),
         run=state.run,
         task=child.task,
@@ -96,15 +98,19 @@ def _cancel_child(state: ManagerTask, child: Child, cancel: Cancel, at: float) -
         recipient=state.name,
         sent_at=at,
         trace=state.trace,
-        body=cancel,
     )
     return Send(envelope)
 
 
-def arm(state: ManagerTask, seconds: float) -> tuple[ManagerTask, Schedule]:
-    """Start a new timer; the earlier one no longer counts."""
+def arm(state: ManagerTask, seconds: float, **changes: Any) -> tuple[ManagerTask, Schedule]:
+    """Start a new timer; the earlier one no longer counts.
+
+    Args:
+        changes: Other fields that change with it, in the same copy; neither attempt nor generation, which are
+            in the timer's name.
+    """
     timer = f"{state.task}.{state.generation:03d}.{state.attempt:03d}.{state.arms + 1}"
-    return replace(state, timer=timer, arms=state.arms + 1), Schedule(timer, seconds)
+    return replace(state, timer=timer, arms=state.arms + 1, **changes), Schedule(timer, seconds)
 
 
 def patience_for(state: ManagerTask) -> float | None:
@@ -181,9 +187,12 @@ def flawed(state: ManagerTask, *flaws: tuple[str, str]) -> ManagerTask:
 
 def inquire(state: ManagerTask, body: Verify | Resolve, at: float) -> Step:
     """Send a verification request with a new id, so that answers to earlier ones are late."""
-    state = replace(state, status="verifying", inquiries=state.inquiries + 1, silence=0, waiting_for="")
-    send = mint(state, body, state.verifier, at, number=state.inquiries)
-    state, timer = arm(replace(state, inquiry=send.envelope), state.limits.verify_seconds)
+    number = state.inquiries + 1
+    send = mint(state, body, state.verifier, at, number=number)
+    state, timer = arm(
+        state, state.limits.verify_seconds,
+        status="verifying", inquiries=number, silence=0, waiting_for="", inquiry=send.envelope,
+    )  # fmt: skip
     return state, (send, timer)
 
 
@@ -219,7 +228,7 @@ def weigh_up(state: ManagerTask, at: float) -> Step:
     if standing == "pass":
         return mint_confirm(state, at)
     if standing == "anomalies":
-        state, timer = arm(replace(state, status="disposing"), state.limits.dispose_seconds)
+        state, timer = arm(state, state.limits.dispose_seconds, status="disposing")
         return state, (Decide("dispose", "; ".join(anomaly.why for anomaly in state.anomalies)), timer)
     if standing == "missing":
         return breakdown(state, "a required criterion has no finding", at)

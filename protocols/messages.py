@@ -16,6 +16,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -123,7 +124,7 @@ class SpecText(Frozen):
         names = [criterion.name for criterion in self.criteria]
         if not names or len(set(names)) != len(names):
             raise ValueError(f"a spec needs criteria with unique names, got {names!r}")
-        if not any(criterion.required for criterion in self.criteria):
+        if True not in [criterion.required for criterion in self.criteria]:
             raise ValueError(f"a spec needs a required criterion, got none among {names!r}")
         return self
 
@@ -402,7 +403,12 @@ def message_id(task: str, generation: int, attempt: int, kind: str, number: int 
     Ids of one task sort in the order of a normal course; `number` tells several of one
     kind within an attempt apart (questions, verifications, notes of progress).
     """
-    return f"{task}.{generation:03d}.{attempt:03d}.{_RANK[kind]}{number:04d}.{kind}"
+    return task + _place(generation, attempt, kind, number)
+
+
+@lru_cache(maxsize=1024)
+def _place(generation: int, attempt: int, kind: str, number: int) -> str:
+    return f".{generation:03d}.{attempt:03d}.{_RANK[kind]}{number:04d}.{kind}"
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

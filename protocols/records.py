@@ -19,10 +19,11 @@ def replace(record: T, **changes: Any) -> T:
         Whatever its `__post_init__` refuses.
     """
     fields: dict[str, Any] = record.__dict__
-    if not changes.keys() <= fields.keys():
+    changed = fields | changes
+    if len(changed) != len(fields):
         raise TypeError(f"{type(record).__name__} has no fields {sorted(changes.keys() - fields.keys())}")
     copy = object.__new__(type(record))
-    object.__setattr__(copy, "__dict__", fields | changes)
+    object.__setattr__(copy, "__dict__", changed)
     check = getattr(copy, "__post_init__", None)
     if check is not None:
         check()

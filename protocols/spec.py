@@ -17,7 +17,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -279,14 +279,19 @@ class Spec:
         return self._described
 
     def _describe(self) -> SpecText:
-        criteria = tuple(criterion.describe() for criterion in self.criteria)
-        content = canonical_json([criterion.model_dump() for criterion in criteria])
-        return SpecText(criteria=criteria, hash=hashlib.sha256(content.encode("ascii")).hexdigest())
+        return _described(tuple(criterion.describe() for criterion in self.criteria))
 
     @property
     def hash(self) -> str:
         """sha256 (hex) of the description; the same in every process."""
         return self.describe().hash
+
+
+@lru_cache(maxsize=256)
+def _described(criteria: tuple[CriterionText, ...]) -> SpecText:
+    """One object for specs that say the same: those of many tasks, and of one task done again."""
+    content = canonical_json([criterion.model_dump() for criterion in criteria])
+    return SpecText(criteria=criteria, hash=hashlib.sha256(content.encode("ascii")).hexdigest())
 
 
 def weigh(findings: Iterable[Finding], anomalies: Iterable[Anomaly], spec: SpecText) -> Standing:

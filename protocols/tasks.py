@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .enclosing import enclose
 from .errors import BudgetOverdrawn
 from .messages import (
     Anomaly,
@@ -480,19 +481,12 @@ def draft(
         to = recipient or (state.order.sender if state.order else "manager")
         number = {"ask": state.asks + 1, "progress": state.notes + 1}.get(body.kind, 0)
         source = state.order.id if state.order else ""
-    return Envelope(
-        id=message_id(state.task, max(state.generation, 1), attempt, body.kind, number if number > 0 else 0),
-        run=state.run,
-        task=state.task,
-        attempt=attempt,
-        generation=max(state.generation, 1),
-        sender=state.name,
-        recipient=to or "nobody",
-        sent_at=now,
-        in_reply_to=source,
-        trace=state.trace,
-        body=body,
-    )
+    generation = max(state.generation, 1)
+    return enclose(
+        body, id=message_id(state.task, generation, attempt, body.kind, max(number, 0)), run=state.run,
+        task=state.task, attempt=attempt, generation=generation, sender=state.name, recipient=to or "nobody",
+        sent_at=now, in_reply_to=source, trace=state.trace,
+    )  # fmt: skip
 
 
 def event_time(event: Event) -> float:

@@ -8,16 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from .enclosing import enclose
 from .errors import ProtocolViolation
-from .messages import Accept, Ask, Assign, Decline, Envelope, Failed, Message, Progress, Redo, message_id
+from .messages import (
+    Accept,
+    Ask,
+    Assign,
+    Decline,
+    Envelope,
+    Failed,
+    Message,
+    Progress,
+    Redo,
+    Report,
+    message_id,
+)
 from .records import replace
 from .tasks import (
     Effect,
     Event,
     Finish,
     GiveAnswer,
-    PersonAct,
     Schedule,
     Send,
     StartWork,
@@ -69,9 +82,9 @@ def _violation(state: WorkerTask, event: str, why: str) -> ProtocolViolation:
 
 def _classify(state: WorkerTask, event: Event) -> str:
     """Name the row of the table for an event: new, repeated or late; refuse what nobody may say here."""
-    if isinstance(event, Tick | WorkerLost):
-        return event.kind
-    if isinstance(event, PersonAct) or not isinstance(event, Envelope):
+    if not isinstance(event, Envelope):
+        if isinstance(event, Tick | WorkerLost):
+            return event.kind
         raise _violation(state, event.kind, "Workers hear of it from the manager only.")
     kind, place, current = event.kind, (event.generation, event.attempt), (state.generation, state.attempt)
     if (event.run, event.task) != (state.run, state.task):
@@ -96,7 +109,8 @@ def _classify(state: WorkerTask, event: Event) -> str:
 def _reply(state: WorkerTask, body: Message, at: float, *, number: int = 0) -> Send:
     if state.order is None:
         raise _violation(state, body.kind, "There is no order to reply to.")
-    envelope = Envelope(
+    envelope = enclose(
+        body,
         id=message_id(state.task, state.generation, state.attempt, body.kind, number),
         run=state.run,
         task=state.task,
@@ -107,18 +121,24 @@ def _reply(state: WorkerTask, body: Message, at: float, *, number: int = 0) -> S
         sent_at=at,
         in_reply_to=state.order.id,
         trace=state.trace,
-        body=body,
     )
     return Send(envelope)
 
 
-def _arm(state: WorkerTask, seconds: float) -> tuple[WorkerTask, Schedule]:
+def _arm(state: WorkerTask, seconds: float, **changes: Any) -> tuple[WorkerTask, Schedule]:
+    """Start a new timer, and change other fields with it; neither attempt nor generation."""
     timer = f"{state.task}.{state.name}.{state.generation:03d}.{state.attempt:03d}.{state.arms + 1}"
-    return replace(state, timer=timer, arms=state.arms + 1), Schedule(timer, seconds)
+    return replace(state, timer=timer, arms=state.arms + 1, **changes), Schedule(timer, seconds)
 
 
-def _idle(state: WorkerTask, last_word: Envelope | None = None) -> WorkerTask:
-    return replace(state, status="idle", question=None, report=None, last_word=last_word, resends=0, timer="")
+_IDLE: dict[str, Any] = {
+    "status": "idle", "question": None, "report": None, "last_word": None, "resends": 0, "timer": "",
+}  # fmt: skip
+"""What a worker forgets with an attempt."""
+
+
+def _idle(state: WorkerTask, **changes: Any) -> WorkerTask:
+    return replace(state, **(_IDLE | changes))
 
 
 # --- handlers -------------------------------------------------------------------------
@@ -135,13 +155,11 @@ def ordered(state: WorkerTask, event: Event) -> Step:
         raise _violation(state, event.kind, "It is not an order.")
     stop: tuple[Effect, ...] = (StopWork("a newer order came"),) if state.status == "working" else ()
     brief = event if isinstance(event.body, Assign) else state.brief
-    state = replace(
-        _idle(state), generation=event.generation, attempt=event.attempt, order=event, asks=0, notes=0
-    )
+    state = _idle(state, generation=event.generation, attempt=event.attempt, order=event, asks=0, notes=0)
     if brief is None or brief.generation != event.generation:
         word = _reply(state, Decline(reason="I do not hold this task: assign it"), event.sent_at)
         return replace(state, last_word=word.envelope), (*stop, word)
-    state, timer = _arm(replace(state, status="working", brief=brief), state.patience.beat_seconds)
+    state, timer = _arm(state, state.patience.beat_seconds, status="working", brief=brief)
     return state, (*stop, _reply(state, Accept(), event.sent_at), StartWork(brief, event), timer)
 
 
@@ -160,6 +178,11 @@ def said(state: WorkerTask, event: Event) -> Step:
     if not isinstance(event, Envelope):
         raise _violation(state, event.kind, "It is not a message.")
     body = event.body
+    if isinstance(body, Report):
+        send = _reply(state, body, event.sent_at)
+        state = _idle(state, status="reported", report=send.envelope)
+        state, timer = _arm(state, state.patience.resend_seconds)
+        return state, (send, timer)
     if isinstance(body, Progress):
         state = replace(state, notes=state.notes + 1)
         return state, (_reply(state, body, event.sent_at, number=state.notes),)
@@ -169,11 +192,7 @@ def said(state: WorkerTask, event: Event) -> Step:
         send = _reply(state, body, event.sent_at, number=state.asks + 1)
         return replace(state, asks=state.asks + 1, question=send.envelope), (send,)
     send = _reply(state, body, event.sent_at)
-    if isinstance(body, Decline | Failed):
-        return _idle(state, send.envelope), (send,)
-    state = replace(_idle(state), status="reported", report=send.envelope)
-    state, timer = _arm(state, state.patience.resend_seconds)
-    return state, (send, timer)
+    return _idle(state, last_word=send.envelope), (send,)
 
 
 def answered(state: WorkerTask, event: Event) -> Step:
@@ -195,7 +214,7 @@ def cancelled(state: WorkerTask, event: Event) -> Step:
         raise _violation(state, event.kind, "It is not a message.")
     stop: tuple[Effect, ...] = (StopWork("it was cancelled"),) if state.status == "working" else ()
     done: tuple[Effect, ...] = (Finish("cancelled"),) if state.status != "idle" else ()
-    return replace(_idle(state), generation=event.generation, attempt=event.attempt), (*stop, *done)
+    return _idle(state, generation=event.generation, attempt=event.attempt), (*stop, *done)
 
 
 def ticked(state: WorkerTask, event: Event) -> Step:
@@ -208,8 +227,8 @@ def ticked(state: WorkerTask, event: Event) -> Step:
         state, timer = _arm(state, state.patience.beat_seconds)
         return state, (beat, timer)
     if state.report is None or state.resends >= state.patience.resends:
-        return replace(_idle(state), last_word=state.report), ()
-    state, timer = _arm(replace(state, resends=state.resends + 1), state.patience.resend_seconds)
+        return _idle(state, last_word=state.report), ()
+    state, timer = _arm(state, state.patience.resend_seconds, resends=state.resends + 1)
     return state, (Send(state.report), timer) if state.report else (timer,)
 
 
@@ -225,7 +244,7 @@ def restarted(state: WorkerTask, event: Event) -> Step:
     word = _reply(
         state, Failed(error="WorkerLost", message=f"{state.name} died at work and came back"), event.now
     )
-    return _idle(state, word.envelope), (word,)
+    return _idle(state, last_word=word.envelope), (word,)
 
 
 # --- the table ------------------------------------------------------------------------

@@ -63,6 +63,7 @@ class Board:
         self._group: asyncio.TaskGroup | None = None
         self._see: Seeing | None = None
         self._early = set[str]()
+        self._at_the_end: list[Callable[[], None]] = []
         self._won: dict[str, str] = {}
         self._held: dict[str, str] = {}
         self._freed = asyncio.Condition()
@@ -83,6 +84,19 @@ class Board:
                     self._seeing[job.id] = group.create_task(self._job(job, see))
         finally:
             self.over = True
+            self._end_all()
+
+    def at_the_end(self, call: Callable[[], None]) -> None:
+        """Call this once everything is over."""
+        self._at_the_end.append(call)
+
+    def _end_all(self) -> None:
+        self._group = self._see = None
+        self._seeing.clear()
+        self._call_off = _nothing_to_call_off
+        calls, self._at_the_end = self._at_the_end, []
+        for call in calls:
+            call()
 
     @property
     def ending(self) -> bool:
@@ -255,12 +269,12 @@ class Board:
 
     # --- locks ------------------------------------------------------------------------
 
-    @contextlib.asynccontextmanager
-    async def _locks(self, job: Job) -> AsyncGenerator[None]:
+    def _locks(self, job: Job) -> contextlib.AbstractAsyncContextManager[None]:
         """Hold what a job locks; taken all at once, so that no two jobs wait for each other."""
-        if not job.locks:
-            yield
-            return
+        return self._locked(job) if job.locks else contextlib.nullcontext()
+
+    @contextlib.asynccontextmanager
+    async def _locked(self, job: Job) -> AsyncGenerator[None]:
         await self._lock(job)
         try:
             yield
@@ -308,3 +322,7 @@ class Board:
                 self._held[str(body["lock"])] = str(body["by"])
             else:
                 self._held.pop(str(body.get("lock")), None)
+
+
+def _nothing_to_call_off(job: str, reason: str) -> None:
+    """Of a run that is over."""

@@ -53,7 +53,7 @@ class Consulting:
             if self._desk.attended:
                 return
         if self._place() == place and self._drive.state.status == "disposing":
-            self._drive.inbox.put_nowait(Tick(now=time.time(), timer=self._drive.state.timer))
+            self._drive.inbox.put(Tick(now=time.time(), timer=self._drive.state.timer))
 
     async def overrule(self) -> None:
         """Let a person decide what the verifier could not, one criterion after the other."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...protocols.journal import Journal
+from ...protocols.records import replace
 from ...protocols.tasks import Event, Limits, ManagerTask, Patience, Reopen
 from ...tools.permissions import Policy
 from ..agent import Agent
@@ -86,9 +87,17 @@ class Crew:
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
     within: Within = field(default_factory=Within)
+    _alone: Crew | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(self.workers)
+
+    def alone(self) -> Crew:
+        """The same crew, without the routes to its tasks: for those that are over, and refer to it."""
+        if self._alone is None:
+            self._alone = object.__new__(Crew)
+            vars(self._alone).update(vars(self), within=replace(self.within, routes={}), _alone=None)
+        return self._alone
 
     @property
     def journal(self) -> Journal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,11 +15,12 @@ from ...protocols.errors import JournalCorrupt, ProtocolViolation
 from ...protocols.journal import Row
 from ...protocols.messages import SpecText
 from ...protocols.states import advance, load_event, wake, with_children
-from ...protocols.tasks import Child, Event, ManagerTask, Patience, WorkerTask
+from ...protocols.tasks import Child, ManagerTask, Patience, WorkerTask
 from ..jobs import Job, Work
 from ..people import BrokeOff
 from ..steps import Step
 from ..watch import ALARM, Watch
+from .inbox import Inbox
 from .lanes import Lane
 from .timing import Timer
 
@@ -46,9 +48,9 @@ class Drive:
     job: Job
     work: Work
     state: ManagerTask
-    inbox: asyncio.Queue[Event] = field(default_factory=asyncio.Queue[Event])
+    inbox: Inbox = field(default_factory=Inbox)
     workers: dict[str, WorkerTask] = field(default_factory=dict[str, WorkerTask])
-    timers: dict[str, Timer] = field(default_factory=dict[str, Timer])
+    timers: defaultdict[str, Timer] = field(default_factory=lambda: defaultdict(Timer))
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     answers: dict[str, asyncio.Future[JsonValue]] = field(
         default_factory=dict[str, "asyncio.Future[JsonValue]"]
@@ -104,6 +106,16 @@ class Drive:
         else:
             name = str(body["worker"])
             self.workers[name], _ = advance(self.worker(name), load_event(body["event"]))
+
+
+def with_person(state: ManagerTask) -> bool:
+    """Whether a person does the task."""
+    return state.status == "waiting" and state.waiting_for == "person"
+
+
+def ended_well(task: asyncio.Task[None]) -> bool:
+    """Whether it has ended by itself, so that nothing of it is left to wait for."""
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def what_broke(ended: asyncio.Task[None]) -> BaseException | None:

@@ -20,12 +20,9 @@ from ...protocols.journal_bodies import Body
 from ...protocols.messages import (
     Answer,
     Ask,
-    Assign,
     Cancel,
     Envelope,
     Progress,
-    Redo,
-    Verify,
 )
 from ...protocols.outcome import Cost
 from ...protocols.states import advance, draft, dump_event, wake, with_children
@@ -57,15 +54,13 @@ from . import performing
 from .board import CONFIRMED, WAITING, Board
 from .consulting import Consulting
 from .crew import Crew
-from .drive import Drive, what_broke
+from .drive import Drive, ended_well, what_broke, with_person
 from .line import Line
 from .ordering import Ordering
-from .timing import Timer
-from .verifying import VerifierBroke, verified
+from .verifying import VerifierBroke, is_by_programs, verified
 
 if TYPE_CHECKING:
     from ...protocols.journal import Row
-    from ..steps import Step
 
 RUNTIME = "runtime"
 """Who acts where neither a person nor an agent decided."""
@@ -110,13 +105,21 @@ class Driver:
             cost = used(crew.journal, crew.run, self.id) if recorded else Cost()
             part = Part(tokens=job.tokens, money=job.money, cost=cost, whole=crew.mind.budget)
             self.mind = replace(crew.mind, budget=part)
-        self._ordering = Ordering(crew, self.drive, self.mind.budget, self.lane, self._spawn, self._planned)
-        self._people = Consulting(crew.desk, self.drive, self.offer, self.mind.budget)
+        self._ordering = Ordering(self.drive, self.mind.budget, self.lane)
+        board.at_the_end(self._let_go)
 
     @property
     def state(self) -> ManagerTask:
         """The task as the manager keeps it."""
         return self.drive.state
+
+    @property
+    def _people(self) -> Consulting:
+        return Consulting(self.crew.desk, self.drive, self.offer, self.mind.budget)
+
+    def _let_go(self) -> None:
+        """Refer to nothing that refers to it, so that its memory is free with its run, without a search."""
+        self.peers, self.crew = dict[str, Driver](), self.crew.alone()
 
     async def to_the_end(self) -> str:
         """Drive the task; gives the status that it ended in, or `waiting` where it needs a person."""
@@ -128,14 +131,15 @@ class Driver:
         self._active = True
         try:
             await self._wake()
-            while drive.state.status not in TERMINAL or not drive.inbox.empty():
+            while drive.state.status not in TERMINAL or not drive.inbox.empty:
                 event = await drive.inbox.get()
                 if isinstance(drive.fault, NobodyThere):
                     return WAITING
                 if drive.fault is not None:
                     raise drive.fault
                 await self._take(event)
-                await self._pay()
+                if self._owed is not None:
+                    await self._pay(self._owed)
         finally:
             self._active = False
             self._call_off()
@@ -145,15 +149,14 @@ class Driver:
     def deliver(self, event: Event) -> None:
         """An event from outside. A task that nobody is at takes note of it too."""
         if self._active:
-            self.drive.inbox.put_nowait(event)
+            self.drive.inbox.put(event)
             return
         with contextlib.suppress(ProtocolViolation):
             self._apply(event)
 
     def _call_off(self) -> None:
         """A task that is broken off takes note that it was called off, if it was."""
-        inbox = self.drive.inbox
-        for event in [inbox.get_nowait() for _ in range(inbox.qsize())]:
+        for event in self.drive.inbox.clear():
             said = event.act if isinstance(event, PersonAct) else getattr(event, "body", None)
             if isinstance(said, Cancel):
                 self.deliver(event)
@@ -166,7 +169,7 @@ class Driver:
         """
         event = PersonAct(person=person, now=time.time(), act=act)
         advance(self.state, event)
-        self.drive.inbox.put_nowait(event)
+        self.drive.inbox.put(event)
         if self.board.status.get(self.job.id) == WAITING:  # nobody is at it any more
             self.board.reopen(self.job.id)
 
@@ -209,8 +212,8 @@ class Driver:
             timer.cancel()
         for task in drive.tasks:
             task.cancel()
-        if drive.tasks:
-            await asyncio.gather(*drive.tasks, return_exceptions=True)
+        if beside := [task for task in drive.tasks if not ended_well(task)]:
+            await asyncio.gather(*beside, return_exceptions=True)
         await self.crew.lanes.release(self.lane)
 
     async def _wake(self) -> None:
@@ -224,7 +227,7 @@ class Driver:
             await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
             said = drive.workers[name].last_word
             if said is not None and drive.state.waiting_for == "answer":  # and killed before it was heard
-                drive.inbox.put_nowait(said)
+                drive.inbox.put(said)
         if known and not crew.is_here(known):
             await self._feed(WorkerLost(now=time.time(), worker=known))
         now = time.time()
@@ -233,7 +236,7 @@ class Driver:
             self._note("wake", {"now": now}, effects)
         drive.state = state
         await self._carry_out(effects)
-        if _with_person(drive.state):
+        if with_person(drive.state):
             self._spawn(self._people.hand_over())
 
     async def _booked(self) -> bool:
@@ -248,9 +251,9 @@ class Driver:
                     continue
                 await self._take(hearing.result())
                 if self.drive.fault is not None:
-                    self.drive.inbox.put_nowait(hearing.result())  # the loop hears of it too
+                    self.drive.inbox.put(hearing.result())  # the loop hears of it too
                     return False
-                if self.state.status in TERMINAL or _with_person(self.state):
+                if self.state.status in TERMINAL or with_person(self.state):
                     return False
             await booking  # raises what it raised
         finally:
@@ -263,7 +266,7 @@ class Driver:
     async def _take(self, event: Event) -> None:
         """An event out of the inbox. What a person may not do here is said to nobody and changes nothing."""
         order = event if isinstance(event, Envelope) else None
-        if order is not None and isinstance(order.body, Assign | Redo) and not self._ordering.take(order):
+        if order is not None and order.kind in ("assign", "redo") and not self._ordering.take(order):
             return  # decided anew, paused or called off while it was drafted
         try:
             await self._feed(event)
@@ -274,36 +277,40 @@ class Driver:
 
     def _note(self, kind: str, body: Body, effects: Sequence[Effect] = (), attempt: int = 0) -> None:
         """Journal something, and with it what is to be sent for it, of attempt `attempt`."""
-        now = self.state.attempt
-        sent = [("envelope", each.envelope, attempt or now) for each in effects if isinstance(each, Send)]
-        self.crew.journal.append(kind, body, run=self.crew.run, task=self.id, attempt=now, then=sent)
+        crew, now = self.crew, self.drive.state.attempt
+        sent = ()
+        if effects:
+            sent = [("envelope", each.envelope, attempt or now) for each in effects if isinstance(each, Send)]
+        crew.mind.journal.append(kind, body, run=crew.run, task=self.id, attempt=now, then=sent)
 
     def _apply(self, event: Event) -> Sequence[Effect]:
         """Journal an event that the rules allow, and apply it."""
-        before = self.state.status, self.state.attempt
-        state, effects = advance(self.state, event)
-        self._stale = self._stale or state.consumed != self.state.consumed
+        before = self.drive.state
+        state, effects = advance(before, event)
+        self._stale = self._stale or state.consumed != before.consumed
         self._note("event", {"event": event}, effects, state.attempt)
         self.drive.state = state
-        if (state.status, state.attempt) != before:
+        if state.status != before.status or state.attempt != before.attempt:
             self.crew.show(Stood(self.id, self.job.title, state.status, state.attempt))
         return effects
 
     async def _feed(self, event: Event) -> None:
         """Apply an event, and carry out what follows."""
-        waited, attempt, consumed = _with_person(self.state), self.state.attempt, self.state.consumed
+        before, waited = self.drive.state, with_person(self.drive.state)
         effects = self._apply(event)
-        if self.state.status != "not_done":
+        state = self.drive.state
+        if state.status != "not_done":
             self._ordering.stop()
-        over = self.state.attempt > attempt or (_with_person(self.state) and not waited)
-        if over and self.state.children and self.state.status not in TERMINAL:
+        over = state.attempt > before.attempt or (with_person(state) and not waited)
+        if over and state.children and state.status not in TERMINAL:
             self.adopt(())  # they were of an attempt that is over
-        if self.state.status == "confirmed":
+        if state.status == "confirmed":
             await performing.when_confirmed(self.crew, self.drive)
         await self._carry_out(effects)
-        if self.state.consumed != consumed and self.state.status == "not_done" and not _decided(effects):
+        again = self.drive.state.consumed != before.consumed and self.drive.state.status == "not_done"
+        if again and not any(isinstance(effect, Decide) for effect in effects):
             await self._decide(Decide("assign", "what it was given is done again"))  # nobody has it yet
-        if _with_person(self.state) and not waited:  # just taken over, or going on after a pause
+        if not waited and with_person(self.drive.state):  # just taken over, or going on after a pause
             self._spawn(self._people.hand_over())
 
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
@@ -325,9 +332,9 @@ class Driver:
             if worker:
                 self._spawn(self._feed_worker(worker, tick))
             else:
-                self.drive.inbox.put_nowait(tick)
+                self.drive.inbox.put(tick)
 
-        self.drive.timers.setdefault(worker, Timer()).set(effect.seconds, ring)
+        self.drive.timers[worker].set(effect.seconds, ring)
 
     async def _send(self, envelope: Envelope) -> None:
         """Journal a message, and hand it on."""
@@ -336,18 +343,20 @@ class Driver:
 
     async def _hand_on(self, envelope: Envelope) -> None:
         """Show a message that is in the journal, and give it to its recipient."""
-        self.crew.show(Said(envelope, self.job.title))
-        crew, within = self.crew, self.crew.within
-        if envelope.task != self.state.task:  # a subtask is called off
+        crew, drive, within = self.crew, self.drive, self.crew.within
+        crew.show(Said(envelope, self.job.title))
+        if envelope.task != drive.state.task:  # a subtask is called off
             if envelope.task in within.routes:  # one that has not begun never will: it goes with its manager
                 within.routes[envelope.task].deliver(envelope)
         elif within.parent and envelope.recipient == within.owner:  # its last word, for the task above
             within.routes[within.parent].deliver(envelope)
-        elif envelope.recipient == self.state.name:
-            self.drive.inbox.put_nowait(envelope)
-        elif isinstance(envelope.body, Verify):
+        elif envelope.recipient == drive.state.name:
+            drive.inbox.put(envelope)
+        elif envelope.body.kind == "verify" and not is_by_programs(drive.work.spec):
             self._spawn(self._verify(envelope))
-        elif envelope.recipient in self.drive.workers or crew.is_here(envelope.recipient):
+        elif envelope.body.kind == "verify":  # programs let nothing else go on anyhow
+            await self._verify(envelope)
+        elif envelope.recipient in drive.workers or crew.is_here(envelope.recipient):
             await self._feed_worker(envelope.recipient, envelope)
 
     async def _supersede(self, effect: Supersede) -> None:
@@ -368,7 +377,7 @@ class Driver:
             if (error := what_broke(ended)) is None:
                 return
             drive.fault = error
-            drive.inbox.put_nowait(Tick(now=time.time()))
+            drive.inbox.put(Tick(now=time.time()))
             with contextlib.suppress(JournalError):
                 self._note("breakdown", repr(error))
 
@@ -396,12 +405,12 @@ class Driver:
         """A new generation waits until what it needs was done again, by an agent that may be this one's."""
         await self.crew.lanes.release(self.lane)
         await self.board.ready_again(self.job)
-        self.drive.inbox.put_nowait(Tick(now=time.time()))
+        self.drive.inbox.put(Tick(now=time.time()))
 
-    async def _pay(self) -> None:
+    async def _pay(self, owed: Decide) -> None:
         """Let the order of a new generation be drafted, once what it needs is there."""
-        owed, stands = self._owed, [self.board.status.get(need) for need in self.job.after]
-        if owed is None or self.state.status != "not_done" or None in stands:
+        stands = [self.board.status.get(need) for need in self.job.after]
+        if self.state.status != "not_done" or None in stands:
             return
         self._owed, self._stale = None, False
         if any(status != CONFIRMED for status in stands):
@@ -420,17 +429,15 @@ class Driver:
             await self._feed(Tick(now=time.time(), spent=self.mind.budget.cost.tokens))
             if self.state.status in TERMINAL:
                 return
-        self._ordering.begin(effect)
-
-    async def _planned(self, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]:
-        return await performing.plan(self.crew, self.drive, failed, again=again)
+        self._ordering.begin(self.crew, effect, self._spawn)
 
     # --- workers ----------------------------------------------------------------------
 
     async def _feed_worker(self, name: str, event: Event) -> None:
-        state, effects = advance(self.drive.worker(name), event)
+        drive = self.drive
+        state, effects = advance(drive.worker(name), event)
         self._note("worker_event", {"worker": name, "event": event}, effects)
-        self.drive.workers[name] = state
+        drive.workers[name] = state
         for effect in effects:
             if isinstance(effect, Send):
                 await self._hand_on(effect.envelope)
@@ -487,14 +494,6 @@ class Driver:
             answer = await verified(self.crew, self.drive, mind, self.lane, envelope)
         except VerifierBroke as error:
             self._note("breakdown", f"the verifier: {error}")
-            self.drive.inbox.put_nowait(VerifierLost(now=time.time(), verifier=self.state.verifier))
+            self.drive.inbox.put(VerifierLost(now=time.time(), verifier=self.state.verifier))
         else:
             await self._send(answer)
-
-
-def _decided(effects: Sequence[Effect]) -> bool:
-    return any(isinstance(effect, Decide) for effect in effects)
-
-
-def _with_person(state: ManagerTask) -> bool:
-    return state.status == "waiting" and state.waiting_for == "person"

@@ -8,7 +8,7 @@ waits longest is served first.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +43,7 @@ class Lanes:
         self._workers = list(workers)
         self._lanes: dict[str, Lane] = {}
         self._busy: dict[str, Lane] = {}
-        self._load = Counter[str]()
+        self._load: defaultdict[str, int] = defaultdict(int)
         self._waiting: dict[int, _Waiting] = {}
         self._count = 0
 
@@ -61,7 +61,24 @@ class Lanes:
         able = [each for each in known if each.has(job.needs) and job.skills <= each.skills]
         if not able:
             raise Unable(job, self._workers)
+        if len(able) == 1:
+            return able
         return sorted(able, key=lambda each: (len(each.skills - job.skills), self._load[each.name]))
+
+    def take(self, job: Job, lane: Lane) -> Agent | None:
+        """The agent that `book` would give without waiting; None where it would wait.
+
+        Raises:
+            NothingToWorkWith: Nobody can do the job.
+        """
+        for agent in self._choice(job, lane):
+            if self._busy.get(agent.name, lane) is lane:
+                return self._take(agent, lane)
+        return None
+
+    def _choice(self, job: Job, lane: Lane) -> list[Agent]:
+        able = self.able(job)
+        return [each for each in able if each.name == lane.worker] or able
 
     async def book(self, job: Job, lane: Lane) -> Agent:
         """The agent that has the lane, else one that can do the job; waits until it is free.
@@ -69,11 +86,9 @@ class Lanes:
         Raises:
             NothingToWorkWith: Nobody can do the job.
         """
-        able = self.able(job)
-        able = [each for each in able if each.name == lane.worker] or able
-        for agent in able:
-            if self._busy.get(agent.name, lane) is lane:
-                return self._take(agent, lane)
+        if (agent := self.take(job, lane)) is not None:
+            return agent
+        able = self._choice(job, lane)
         self._count += 1
         number, waiting = self._count, _Waiting(lane, able, asyncio.get_running_loop().create_future())
         self._waiting[number] = waiting

@@ -1,7 +1,7 @@
 """Orders in the making: who gets the task, and by which steps.
 
-They are made beside a task's loop, so that a task which waits for an agent, or for the model, can be called
-off, paused or taken over at once.
+Where that takes waiting, for an agent or for the model, they are made beside a task's loop, so that the task
+can be called off, paused or taken over at once.
 """
 
 from __future__ import annotations
@@ -9,45 +9,43 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ...protocols.messages import Assign, Envelope, Redo
 from ...protocols.states import draft
 from ...protocols.tasks import Decide
 from ..budget import Budget
+from . import performing
 from .crew import Crew
 from .drive import Drive
 from .ending import latest_flaws
 
 if TYPE_CHECKING:
-    from ..steps import Step
     from .lanes import Lane
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 """Does something beside the loop of a task; what breaks down there ends the run."""
 
 
-class Planned(Protocol):
-    """The steps of an attempt, after what failed in the one before."""
-
-    async def __call__(self, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]: ...
-
-
 class Ordering:
     """Drafts the orders of one task; each goes into the task's inbox, and counts if it is still due then."""
 
-    def __init__(
-        self, crew: Crew, drive: Drive, budget: Budget, lane: Lane, spawn: Spawn, planned: Planned
-    ) -> None:
-        self._crew, self._drive, self._budget, self._lane = crew, drive, budget, lane
-        self._spawn, self._planned = spawn, planned
+    def __init__(self, drive: Drive, budget: Budget, lane: Lane) -> None:
+        self._drive, self._budget, self._lane = drive, budget, lane
         self._drafting: asyncio.Task[None] | None = None
         self._drafted = ""
 
-    def begin(self, effect: Decide) -> None:
+    def begin(self, crew: Crew, effect: Decide, spawn: Spawn) -> None:
         """Draft what was decided, instead of what was decided before."""
         self.stop()
-        self._drafting = self._spawn(self._draft(effect))
+        again, failed = effect.what == "redo", self._failed()
+        steps = performing.known_steps(crew, self._drive, failed, again=again)
+        worker = None if steps is None else crew.lanes.take(self._drive.job, self._lane)
+        if steps is None or worker is None:
+            self._drafting = spawn(self._draft(crew, failed, again=again))
+            return
+        self._drive.steps = steps
+        self._put(crew, worker.name, failed, again=again)
 
     def stop(self) -> None:
         """Draft nothing any more; what is in the inbox already does not count."""
@@ -64,25 +62,30 @@ class Ordering:
         self._drafted = ""
         return due == ("not_done", order.generation, order.attempt)
 
-    async def _draft(self, effect: Decide) -> None:
-        """The first order, or a redo with plan, context and feedback."""
-        drive, crew = self._drive, self._crew
-        failed = [
+    def _failed(self) -> list[str]:
+        """What was wrong with the attempt before."""
+        return [
             f"{flaw.criterion} : {flaw.why}" if flaw.criterion else flaw.why
-            for flaw in latest_flaws(drive.state)
+            for flaw in latest_flaws(self._drive.state)
         ]
-        worker = await crew.lanes.book(drive.job, self._lane)
-        again = effect.what == "redo"
-        drive.steps = await self._planned(failed, again=again)
+
+    async def _draft(self, crew: Crew, failed: Sequence[str], *, again: bool) -> None:
+        """The order, once there are an agent and its steps."""
+        worker = await crew.lanes.book(self._drive.job, self._lane)
+        self._drive.steps = await performing.plan(crew, self._drive, failed, again=again)
+        self._put(crew, worker.name, failed, again=again)
+
+    def _put(self, crew: Crew, worker: str, failed: Sequence[str], *, again: bool) -> None:
+        """Put the first order, or a redo with plan, context and feedback, into the inbox."""
+        drive = self._drive
         plan = tuple(step.line() for step in drive.steps)
         context = f"{drive.job.title}; part of: {crew.goal}"
-        body = (
-            Redo(plan=plan, context=context, feedback="; ".join(failed) or "the attempt was lost")
-            if again
-            else Assign(task=drive.job.title, spec=drive.state.spec, plan=plan, context=context)
-        )
-        self._budget.spend(redos=int(again))
-        recipient = worker.name if isinstance(body, Assign) else ""
-        order = draft(drive.state, body, time.time(), recipient=recipient)
+        if again:
+            self._budget.spend(redos=1)
+            body = Redo(plan=plan, context=context, feedback="; ".join(failed) or "the attempt was lost")
+            order = draft(drive.state, body, time.time())
+        else:
+            body = Assign(task=drive.job.title, spec=drive.state.spec, plan=plan, context=context)
+            order = draft(drive.state, body, time.time(), recipient=worker)
         self._drafted = order.id
-        drive.inbox.put_nowait(order)
+        drive.inbox.put(order)

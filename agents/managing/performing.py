@@ -19,7 +19,7 @@ from ..budget import BudgetExhausted, Part
 from ..checking.lookup import CannotTell
 from ..events import Learned, Recalled
 from ..mind import Mind, Truncated
-from ..steps import TASK, THINK, Step
+from ..steps import TASK, THINK, Stage, Step
 from .crew import Crew
 from .drive import Drive
 from .ending import feedback_of, latest_flaws
@@ -57,11 +57,25 @@ async def plan(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) 
     return await _steps(crew, drive, notes, failed if again else [])
 
 
+def known_steps(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) -> tuple[Step, ...] | None:
+    """What `plan` comes to where it asks neither the model nor memory; None where it asks."""
+    stage = drive.work.stage
+    reflects = again and failed and stage.name not in (THINK, TASK)
+    if reflects or crew.lessons is not None:
+        return None
+    return _said_steps(stage)
+
+
+def _said_steps(stage: Stage) -> tuple[Step, ...] | None:
+    """The steps of a stage in which there is nothing to put in order; None where there is."""
+    return stage.parts or stage.last if stage.name in SAID_ONCE or not stage.parts else None
+
+
 async def _steps(crew: Crew, drive: Drive, notes: Sequence[str], failed: Sequence[str]) -> tuple[Step, ...]:
     """Before a cart is mended it is looked at, so that nothing is added twice."""
     stage = drive.work.stage
-    if stage.name in SAID_ONCE or not stage.parts:
-        return stage.parts or stage.last
+    if (said := _said_steps(stage)) is not None:
+        return said
     question = roles.ask_steps(stage, notes, failed)
     answer = await crew.mind.of(drive.state.generation).ask(
         question, task=drive.id, attempt=drive.state.attempt

@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...core_model.errors import CoreModelError
+from ...protocols.enclosing import enclose
 from ...protocols.errors import JournalError
 from ...protocols.messages import Envelope, Verify, new_id
+from ...protocols.spec import Check, Schema, Spec
 from ...tools.errors import SiteUnreachable
 from ..budget import BudgetExhausted
 from ..mind import Mind, Truncated
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
 class VerifierBroke(Exception):
     """A verifier broke down; it is asked again, boundedly."""
+
+
+def is_by_programs(spec: Spec) -> bool:
+    """Whether programs alone decide, so that a verification waits for nothing."""
+    return all(isinstance(each, Schema | Check) for each in spec.criteria)
 
 
 async def verified(crew: Crew, drive: Drive, mind: Mind, lane: Lane, envelope: Envelope) -> Envelope:
@@ -48,8 +55,8 @@ async def verified(crew: Crew, drive: Drive, mind: Mind, lane: Lane, envelope: E
     except Exception as error:
         raise VerifierBroke(repr(error)) from error
     drive.watch.passed(each.criterion for each in verdict.findings if each.outcome == "pass")
-    return Envelope(
-        id=new_id(), run=crew.run, task=envelope.task, attempt=envelope.attempt,
+    return enclose(
+        verdict, id=new_id(), run=crew.run, task=envelope.task, attempt=envelope.attempt,
         generation=envelope.generation, sender=drive.state.verifier, recipient=drive.state.name,
-        sent_at=time.time(), in_reply_to=envelope.id, body=verdict,
+        sent_at=time.time(), in_reply_to=envelope.id,
     )  # fmt: skip

@@ -1,12 +1,23 @@
 """What a run came to is in its journal, with the reasons, and whoever looks at it is told."""
 
+import gc
+import weakref
+
 import pytest
 
 from punchlist.agents import Manager, Plan
+from punchlist.agents.budget import Budget
 from punchlist.agents.cli import main
+from punchlist.agents.evals.staging import Part, StagedRun
+from punchlist.agents.managing.driving import Driver
+from punchlist.agents.mind import Mind
 from punchlist.agents.observability.report import save_report
-from punchlist.protocols import Check, Unverified
+from punchlist.agents.testing import ScriptedModel
+from punchlist.agents.worker import Worker
+from punchlist.protocols import Check, Confirmed, Unverified
 from punchlist.protocols.journal import Journal
+from punchlist.tools.permissions import preset
+from punchlist.tools.tool import tool
 
 from .doubles import FINE, worker
 
@@ -74,3 +85,41 @@ async def test_a_run_that_goes_on_again_is_not_told_to_have_ended(tmp_path):
     save_report(path, page)
 
     assert made.reasons[0].split(".")[0] not in page.read_text()
+
+
+async def test_a_run_that_is_over_is_freed_without_a_search_for_cycles(tmp_path):
+    path = tmp_path / "run.db"
+    gc.disable()
+    try:
+        drivers = weakref.WeakSet()
+        with Journal.open(path) as journal:
+            await _staged(journal, drivers)
+
+            assert not drivers
+    finally:
+        gc.enable()
+
+
+async def _staged(journal, drivers):
+    class Noted(Driver):
+        def __init__(self, *given):
+            super().__init__(*given)
+            drivers.add(self)
+
+    journal.begin("r", "all of it")
+    mind = Mind(
+        ScriptedModel(["call count\nend", "answer 3"] * 2), Budget(), journal, "r", lambda event: None
+    )
+    run = StagedRun(
+        "r", "all of it", [Worker("w", mind.model, tools=[count])], mind, preset("unattended"), show=mind.show
+    )
+    run.driving = Noted
+    run.parts = [Part(name, lambda found: "how many ?", lambda found: [FINE]) for name in "ab"]
+    assert isinstance(await run.to_the_end(), Confirmed)
+    assert len(drivers) == 2
+
+
+@tool(effect="read")
+def count() -> str:
+    """What is there."""
+    return "3"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from punchlist.protocols.journal import Journal, redactor
 from punchlist.protocols.journal_bodies import Bodies
+from punchlist.protocols.journal_chain import encode
 from punchlist.protocols.messages import Answer, Envelope
 
 
@@ -74,3 +77,29 @@ def test_a_run_finds_its_rows_and_calls_among_those_of_many_runs(tmp_path: Path)
 
     assert fast == slow and [len(each) for each in fast] == [4, 4, 4]
     assert calls == ["run1/a/1/1"] and open_ones == ["run1/b/1/1"]
+
+
+VALUES: list[JsonValue] = [
+    {}, [], {"b": [1, -2.5, True, None, "t\u00e4\ud800\n"], "a": {"1": [[], {}]}}, [1e300, 0.1, 10**30], "x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_json_is_written_as_the_library_writes_it(value: JsonValue) -> None:
+    assert encode(value) == json.dumps(value, separators=(",", ":"))
+
+
+def test_what_the_library_refuses_to_write_is_refused_and_leaves_no_trace() -> None:
+    circle: list[Any] = [1]
+    circle.append(circle)
+    fine = [{"a": 1}]
+
+    for wrong, error in (
+        (circle, ValueError),
+        ([float("inf")], ValueError),
+        ({"a": [fine, object()]}, TypeError),
+    ):
+        with pytest.raises(error):
+            encode(wrong)  # pyright: ignore[reportArgumentType]
+
+    assert encode(fine) == '[{"a":1}]'  # pyright: ignore[reportArgumentType]

@@ -1,10 +1,14 @@
 """Messages are closed, frozen records; their ids are unique, sortable and the same when sent again."""
 
+import pickle
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from punchlist.protocols.enclosing import enclose
 from punchlist.protocols.errors import MessageVersionError
 from punchlist.protocols.messages import (
     KINDS,
@@ -137,3 +141,42 @@ def test_every_kind_is_a_member_of_the_union() -> None:
 
     assert set(schema["discriminator"]["mapping"]) == set(KINDS)
     assert Progress(note="x").kind in KINDS
+
+
+FIELDS: dict[str, Any] = {
+    "id": "t.1", "run": "r", "task": "t", "attempt": 1, "generation": 2, "sender": "w", "recipient": "m",
+    "sent_at": 1.5, "in_reply_to": "t.0", "trace": "00-ab-cd-01",
+}  # fmt: skip
+
+
+def test_an_envelope_around_a_message_at_hand_is_the_one_that_the_constructor_makes() -> None:
+    body = Report(result={"n": [1, 2]}, evidence=(Evidence(id="e", tool="count"),))
+
+    quick, slow = enclose(body, **FIELDS), Envelope(body=body, **FIELDS)
+
+    assert quick == slow and repr(quick) == repr(slow)
+    assert quick.model_dump_json() == slow.model_dump_json()
+    assert quick.model_fields_set == slow.model_fields_set
+    assert quick.model_copy(update={"trace": ""}) == slow.model_copy(update={"trace": ""})
+    assert pickle.loads(pickle.dumps(quick)) == slow
+    with pytest.raises(ValidationError, match="frozen"):
+        quick.run = "another"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"run": ""}, {"task": " \n"}, {"id": ""}, {"sender": "\ud800"}, {"recipient": None}, {"attempt": 0},
+     {"generation": 0}, {"attempt": True}, {"attempt": 1.0}, {"sent_at": 3}, {"sent_at": "soon"},
+     {"task": "t\u00e4sk"}, {"body": {"kind": "progress", "note": "half"}}, {"body": None}, {"body": 7}],
+)  # fmt: skip
+def test_what_is_not_plainly_right_about_an_envelope_the_constructor_decides(wrong: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"body": Progress(note="half"), **FIELDS, **wrong}
+
+    assert _made(enclose, given) == _made(Envelope, given)
+
+
+def _made(make: Callable[..., Envelope], given: dict[str, Any]) -> str:
+    try:
+        return make(**given).model_dump_json()
+    except ValidationError as error:
+        return str(error)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ....protocols.messages import Envelope, Verdict
+from ....protocols.messages import Assign, Envelope, Redo, Verdict
 from ....protocols.outcome import Confirmed
+from ....protocols.tasks import Event
 from ...managing.driving import Driver
 from ...steps import Step
 from ...testing import ScriptedModel
@@ -67,10 +67,14 @@ class MeddledDriver(Driver):
 
     fault: Fault
 
-    async def _planned(self, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]:
-        steps = await super()._planned(failed, again=again)
-        text = self.fault.order(self._part, self.state.attempt, steps[0].text)
-        return (Step("use", text, (text,), 1),)
+    async def _take(self, event: Event) -> None:
+        if isinstance(event, Envelope) and isinstance(event.body, Assign | Redo):
+            text = self.fault.order(self._part, self.state.attempt, self.drive.steps[0].text)
+            step = Step("use", text, (text,), 1)
+            self.drive.steps = (step,)
+            altered = event.body.model_copy(update={"plan": (step.line(),)})
+            event = event.model_copy(update={"body": altered})
+        await super()._take(event)
 
     async def _hand_on(self, envelope: Envelope) -> None:
         await super()._hand_on(self.fault.report(self._part, envelope))
