@@ -138,7 +138,7 @@ async def test_an_order_of_an_older_decision_does_not_spoil_the_one_that_counts(
         class state:
             status, generation, attempt = "not_done", 1, 1
 
-    ordering = Ordering(None, Task, None, None, None, None)
+    ordering = Ordering(Task, None, None)
     ordering._drafted = "new"
 
     assert [ordering.take(Order(name)) for name in ("old", "new", "new")] == [False, True, False]

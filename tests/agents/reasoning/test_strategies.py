@@ -248,7 +248,7 @@ async def test_the_last_line_there_may_be_is_the_answer():
 async def test_a_thought_is_a_fork_of_the_line_before_it():
     """The same tree comes of prompts that are sent again, for more tokens read."""
     model = load_model(prefix_cache=False)
-    tree = TreeOfThoughts(search=Beam(beam=2, width=3, depth=3), steps=3)
+    tree = TreeOfThoughts(search=Beam(beam=2, width=3, depth=3), steps=3, temperature=1.5)
     read: list[int] = []
     found = []
     for fork in (True, False):
