@@ -51,7 +51,7 @@ class BudgetExhausted(Exception):
         remedy = REMEDIES.get(what)
         shown = limit if isinstance(limit, Decimal) else f"{limit:g}"
         super().__init__(
-            f"The run's budget of {shown} {what} is used up. "
+            f"The run's budget of {shown} {what} is used up: what comes next does not fit in. "
             f"Resume it with a larger budget{': ' + remedy if remedy else ''}."
         )
 
