@@ -16,9 +16,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic_core import PydanticSerializationError
@@ -27,9 +27,6 @@ from ..protocols.errors import ProtocolViolation
 from ..protocols.journal import Journal
 from ..protocols.messages import new_id
 from .plan_edits import PlanEdit
-
-if TYPE_CHECKING:
-    from .running import Running
 
 log = logging.getLogger(__name__)
 
@@ -173,10 +170,14 @@ def box_of(path: Path) -> Path:
 
 
 class Letterbox:
-    """Looks for letters to a run while it goes on."""
+    """Looks for letters to a run while it goes on.
 
-    def __init__(self, journal: Journal, running: Running) -> None:
-        self._journal, self._running = journal, running
+    Args:
+        act: Does what a letter says; raises `LookupError`, `ValueError`, `ProtocolViolation` to refuse.
+    """
+
+    def __init__(self, journal: Journal, run: str, act: Callable[[Letter], Awaitable[None]]) -> None:
+        self._journal, self._run, self._act = journal, run, act
         self._path = box_of(journal.path)
         self._reading: asyncio.Task[None] | None = None
         self._trouble = ""
@@ -218,16 +219,16 @@ class Letterbox:
             refused = await self._refused(letter)
             told = letter.model_dump(mode="json", exclude_defaults=True, exclude={"id", "run", "until"})
             body: dict[str, JsonValue] = {**told, "refused": refused}
-            self._journal.append(LETTER, body, run=self._running.id, task=letter.task, key=letter.id)
+            self._journal.append(LETTER, body, run=self._run, task=letter.task, key=letter.id)
 
     async def _refused(self, letter: Letter) -> str:
         """Do what a letter says; why it was not done, or ""."""
         try:
-            if letter.run != self._running.id:
-                raise LookupError(f"The process is at run {self._running.id!r}, not at {letter.run!r}.")
+            if letter.run != self._run:
+                raise LookupError(f"The process is at run {self._run!r}, not at {letter.run!r}.")
             if letter.until < time.time():
                 raise ValueError("It was found too late: whoever sent it does not wait any more.")
-            await act(self._running, letter)
+            await self._act(letter)
         except (LookupError, ValueError, ProtocolViolation) as error:
             return str(error)
         return ""
@@ -242,44 +243,6 @@ class Letterbox:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
-
-
-async def act(running: Running, letter: Letter) -> None:
-    """Do what a letter says.
-
-    Raises:
-        LookupError: There is no such task or request.
-        ProtocolViolation: It is not legal as the task stands.
-        ValueError: It lacks something, or the edit is refused.
-    """
-    task, reason, person = letter.task, letter.reason, letter.person
-    if letter.act in ("take-over", "reopen") and not task:
-        raise ValueError(f"{letter.act} wants a task.")
-    if letter.act in ("cancel", "reopen") and not reason:
-        raise ValueError(f"{letter.act} wants a reason.")
-    doing: dict[str, Callable[[], None]] = {
-        "reply": lambda: _reply(running, letter),
-        "pause": lambda: running.pause(task, person),
-        "go-on": lambda: running.go_on(task, person),
-        "cancel": lambda: running.cancel(reason, task, person),
-        "take-over": lambda: running.take_over(task, reason, person),
-    }
-    if letter.act == "reopen":
-        await running.reopen(task, reason, person)
-    elif letter.act == "edit":
-        if letter.edit is None:
-            raise ValueError("edit wants to be told what: add, drop or change, and the task.")
-        running.edit(letter.edit, person)
-    else:
-        doing[letter.act]()
-
-
-def _reply(running: Running, letter: Letter) -> None:
-    try:
-        running.reply(letter.request, letter.value, letter.person)
-    except KeyError as error:
-        known = ", ".join(each.id for each in running.requests) or "nothing"
-        raise ValueError(f"Nothing was asked under {letter.request!r}. Waiting: {known}.") from error
 
 
 def letter_to(run: str, person: str, act: Act, **told: Any) -> Letter:

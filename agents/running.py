@@ -22,7 +22,7 @@ from ..protocols.outcome import Confirmed, Failed, Unverified
 from ..protocols.tasks import TERMINAL, Pause, Reopen, Resume
 from ..tools.errors import ToolError
 from .events import Ended, Event
-from .letters import Letterbox
+from .letters import Letter, Letterbox
 from .people import Reply, Request
 from .plan_edits import Outline, PlanEdit
 from .reasoning.search import SearchRefused
@@ -57,7 +57,7 @@ class Running:
         self, run: Run, shown: asyncio.Queue[Event | None], close: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         self._run, self._shown, self._close = run, shown, close
-        self._letters = Letterbox(run.mind.journal, self)
+        self._letters = Letterbox(run.mind.journal, run.run, self._heed)
         self._letters.open()
         self._task = asyncio.create_task(self._to_the_end())
         self._task.add_done_callback(lambda _: shown.put_nowait(None))
@@ -172,6 +172,44 @@ class Running:
 
     def _drivers(self) -> dict[str, Driven]:
         return self._run.crew.within.routes
+
+    async def _heed(self, letter: Letter) -> None:
+        """Do what another process wants.
+
+        Raises:
+            LookupError: There is no such task or request.
+            ProtocolViolation: It is not legal as the task stands.
+            ValueError: It lacks something, or the edit is refused.
+        """
+        task, reason, person = letter.task, letter.reason, letter.person
+        if letter.act in ("take-over", "reopen") and not task:
+            raise ValueError(f"{letter.act} wants a task.")
+        if letter.act in ("cancel", "reopen") and not reason:
+            raise ValueError(f"{letter.act} wants a reason.")
+        match letter.act:
+            case "reply":
+                self._reply(letter)
+            case "pause":
+                self.pause(task, person)
+            case "go-on":
+                self.go_on(task, person)
+            case "cancel":
+                self.cancel(reason, task, person)
+            case "take-over":
+                self.take_over(task, reason, person)
+            case "reopen":
+                await self.reopen(task, reason, person)
+            case "edit":
+                if letter.edit is None:
+                    raise ValueError("edit wants to be told what: add, drop or change, and the task.")
+                self.edit(letter.edit, person)
+
+    def _reply(self, letter: Letter) -> None:
+        try:
+            self.reply(letter.request, letter.value, letter.person)
+        except KeyError as error:
+            known = ", ".join(each.id for each in self.requests) or "nothing"
+            raise ValueError(f"Nothing was asked under {letter.request!r}. Waiting: {known}.") from error
 
     async def _to_the_end(self) -> Confirmed[Any] | Unverified | Failed:
         """The outcome of a run, also where not even its end could be recorded."""

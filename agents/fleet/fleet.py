@@ -12,11 +12,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
 from ..hierarchy import ManagingWorker
+from .berth import Berth, Bundle
 from .placed import Placed
 
 if TYPE_CHECKING:
@@ -36,45 +36,6 @@ class CannotTravel(ValueError):
             "connection) has to be made where the agent lives: place(..., model=lambda: load_model(NAME)), "
             "or inside its functions."
         )
-
-
-class Berth(Protocol):
-    """A place with one agent in it; see `Member`.
-
-    Attributes:
-        agent: Its name.
-        where: For messages.
-        pid: Of the process that it lives in, on the machine where that is.
-    """
-
-    agent: str
-    where: str
-    pid: int
-
-    async def call(self, name: str, *args: Any, seconds: float = 0.0) -> Any:
-        """Ask the member something that it may be asked twice.
-
-        Args:
-            seconds: How long it may take to answer, beside the way.
-
-        Raises:
-            AgentLost: It is gone, or does not answer.
-            Whatever the member raised.
-        """
-        ...
-
-    async def end(self) -> None:
-        """End it, whatever it does. Never raises."""
-        ...
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """An agent as it travels to its place, and what makes its model there."""
-
-    name: str
-    agent: Any
-    model: Any
 
 
 class Fleet(ABC):

@@ -11,7 +11,8 @@ from typing import Any
 
 from ...tools.threads import in_thread
 from ..agent import AgentLost
-from .fleet import LEASE, Berth, Bundle, Fleet
+from .berth import Berth, Bundle
+from .fleet import LEASE, Fleet
 from .member import Member
 
 

@@ -31,7 +31,7 @@ from .wire import END, Heard, Raised, Sent, Told
 if TYPE_CHECKING:
     from ...tools.browser import BrowserSession
     from ...tools.permissions import Policy
-    from .fleet import Berth, Bundle, Fleet
+    from .berth import Berth, Bundle, Harbour
 
 WAIT = 2.0
 """Seconds that one exchange waits for something to be said."""
@@ -67,7 +67,7 @@ class Placed(Agent):
         bundle: The agent as it travels.
     """
 
-    def __init__(self, like: Agent, bundle: Bundle, fleet: Fleet) -> None:
+    def __init__(self, like: Agent, bundle: Bundle, fleet: Harbour) -> None:
         super().__init__(like.name, like.about, like.skills)
         self.browser, self.functions = like.browser, like.functions
         self._like, self._bundle, self._fleet = like, bundle, fleet

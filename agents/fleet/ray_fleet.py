@@ -24,7 +24,8 @@ from typing import Any, ClassVar
 
 from ...tools.threads import in_thread
 from ..agent import AgentLost, NoPlace
-from .fleet import LEASE, Berth, Bundle, CannotTravel, Fleet
+from .berth import Berth, Bundle
+from .fleet import LEASE, CannotTravel, Fleet
 from .member import Member
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
