@@ -56,7 +56,7 @@ class ToolCard:
     arguments: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]], hash=False)
 
     def line(self) -> str:
         """The tool as a line of the prompt; `read_card` reads it back."""
@@ -122,9 +122,23 @@ def read_card(line: str) -> ToolCard:
 
 def ask_use(tools: Sequence[ToolCard], done: Sequence[Done], task: str) -> Question:
     """Ask for the next tool call for `task`, or the answer out of the results so far."""
-    rows = [tool.line() for tool in tools]
-    rows += [f"did : {item.line()}" for item in done[-3:]]
-    rows += [f"task : {fold(task)}", "do:"]
+    cards, calls, spans = _callable(tuple(tools), task)
+    rows = [*cards, *(f"did : {item.line()}" for item in done[-3:]), f"task : {fold(task)}", "do:"]
+    rules = list(calls)
+    results = [text for item in done[-3:] if (text := fold(item.result)) and not text.startswith(FAILED)]
+    if results:
+        rules.append('"answer" SPAN')
+        spans += span_terminal(results)
+    rules.append('"cannot"')
+    return Question("use", "\n".join(rows), f"start: {' | '.join(rules)}\n{spans}")
+
+
+@lru_cache(maxsize=256)
+def _callable(tools: tuple[ToolCard, ...], task: str) -> tuple[list[str], list[str], str]:
+    """The tools as a prompt and a grammar say them, and what a call may be given out of the task.
+
+    A task asks for the next call again and again, with the same tools.
+    """
     rules: list[str] = []
     spans = ""
     for number, tool in enumerate(tools):
@@ -134,12 +148,7 @@ def ask_use(tools: Sequence[ToolCard], done: Sequence[Done], task: str) -> Quest
             spans += f"given{number}: {any_of(arguments_of(task, tool)) or json.dumps(fold(task))}\n"
         if tool.numbers:
             spans += f"number{number}: {any_of(numbers_of(task)) or ANY_NUMBER}\n"
-    results = [text for item in done[-3:] if (text := fold(item.result)) and not text.startswith(FAILED)]
-    if results:
-        rules.append('"answer" SPAN')
-        spans += span_terminal(results)
-    rules.append('"cannot"')
-    return Question("use", "\n".join(rows), f"start: {' | '.join(rules)}\n{spans}")
+    return [tool.line() for tool in tools], rules, spans
 
 
 def _argument(tool: ToolCard, name: str, number: int) -> str:

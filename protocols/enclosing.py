@@ -68,6 +68,7 @@ def enclose(
 @lru_cache(maxsize=1024)
 def _are_plain(run: str, task: str, sender: str, recipient: str, trace: str) -> bool:
     """Whether these are ASCII texts, and all but the last say something; the same ones come again."""
-    texts = run, task, sender, recipient, trace
-    plain = all(type(text) is str and text.isascii() for text in texts)
-    return plain and all(text.strip() for text in texts[:-1])
+    if not (type(run) is type(task) is type(sender) is type(recipient) is type(trace) is str):
+        return False
+    filled = run.strip() and task.strip() and sender.strip() and recipient.strip()
+    return bool(filled) and (run + task + sender + recipient + trace).isascii()

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 from pydantic_core import PydanticSerializationError
 
 from .errors import InvalidArguments, ToolError, ToolRaised, ToolReturnedWrongType, ToolTimeout
-from .threads import begin
+from .threads import Pace, begin
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,6 +67,7 @@ class Tool(Generic[P, R]):
         outcome_of: For `queryable`: takes the tool's arguments, returns `Found(value)` when such a call has
             taken effect, else None.
         cost: What one call costs, in the currency of the run's budget of money.
+        pace: How quick the function was.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Tool(Generic[P, R]):
     arguments: type[BaseModel] = field(default=BaseModel, repr=False)
     returns: TypeAdapter[Any] = field(default_factory=lambda: TypeAdapter(Any), repr=False)
     cost: Decimal = Decimal(0)
+    pace: Pace = field(default_factory=Pace, repr=False, compare=False)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
@@ -135,11 +137,14 @@ class Tool(Generic[P, R]):
         """What a function returns in its time; its errors as ours."""
         if _is_async(function):
             return await self._awaited(function(**given))
+        future = begin(functools.partial(function, **given), self.pace if function is self.function else None)
         try:
-            async with asyncio.timeout(self.timeout):
-                value, error = await begin(functools.partial(function, **given))
+            if not future.done():
+                async with asyncio.timeout(self.timeout):
+                    await future
         except TimeoutError:
             raise ToolTimeout(self.name, self.timeout) from None
+        value, error = future.result()
         return value if error is None else self._refused(error)
 
     async def _awaited(self, call: Coroutine[Any, Any, Any]) -> Any:

@@ -36,7 +36,7 @@ def hold(program: Program, value: Any, evidence: str = "") -> Finding:
 def find(program: Program, value: Any, evidence: str = "") -> Finding:
     """What a program says of a value, without its planted faults."""
     try:
-        own = copy.deepcopy(value)
+        own = _own(value)
         return program.find(own, evidence) if isinstance(program, ToolCheck) else program.find(own)
     except (
         SystemExit,
@@ -46,6 +46,19 @@ def find(program: Program, value: Any, evidence: str = "") -> Finding:
         why = brief(f"the check raised {type(error).__name__}: {error}")
         cited = (evidence,) if evidence else ()
         return Finding(criterion=program.name, outcome="cannot_check", evidence=cited, why=why)
+
+
+def _own(value: Any) -> Any:
+    """A copy that shares nothing which can be changed; of plain JSON at a fraction of what `deepcopy` takes."""
+    kind: type[Any] = type(value)
+    if kind is dict:
+        return {key: _own(item) for key, item in value.items()}
+    if kind is list:
+        return [_own(item) for item in value]
+    return value if kind in _FIXED else copy.deepcopy(value)
+
+
+_FIXED = frozenset({str, int, float, bool, type(None)})
 
 
 def broken(program: Program) -> str:
