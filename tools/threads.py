@@ -65,7 +65,7 @@ class Pace:
 
 
 class _Call:
-    """One call: its thread hands the outcome over in place while somebody waits there, else through the loop."""
+    """One call. Its thread hands the outcome over in place while somebody waits there, or through the loop."""
 
     def __init__(self, call: Callable[[], Any], pace: Pace | None) -> None:
         loop = asyncio.get_running_loop()
@@ -102,14 +102,16 @@ class _Call:
             self.future.set_result(self._outcome)
 
 
-def begin(call: Callable[[], Any], pace: Pace | None = None) -> asyncio.Future[tuple[Any, BaseException | None]]:
+def begin(
+    call: Callable[[], Any], pace: Pace | None = None
+) -> asyncio.Future[tuple[Any, BaseException | None]]:
     """Begin a call in a thread that holds up neither the event loop nor the process.
 
     A call that hangs keeps nobody waiting for a place: there is a thread for each.
 
     Args:
-        pace: Of the function; one that was quick the last time (`QUICK`) is waited for in place, `IN_PLACE` at
-            most. None: never.
+        pace: Of the function; one that was quick the last time (`QUICK`) is waited for in place (`IN_PLACE`).
+            None: never.
 
     Returns:
         What will hold what it returned, and what it raised.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import Any
+from typing import Any, cast
 
 from ...protocols.messages import Finding
 from ...protocols.spec import Check, Schema, ToolCheck, brief
@@ -49,16 +49,15 @@ def find(program: Program, value: Any, evidence: str = "") -> Finding:
 
 
 def _own(value: Any) -> Any:
-    """A copy that shares nothing which can be changed; of plain JSON at a fraction of what `deepcopy` takes."""
-    kind: type[Any] = type(value)
-    if kind is dict:
-        return {key: _own(item) for key, item in value.items()}
-    if kind is list:
-        return [_own(item) for item in value]
-    return value if kind in _FIXED else copy.deepcopy(value)
+    """A copy that shares nothing which can change; of plain JSON at a fraction of the cost of `deepcopy`."""
+    if type(value) is dict:
+        return {key: _own(item) for key, item in cast("dict[Any, Any]", value).items()}
+    if type(value) is list:
+        return [_own(item) for item in cast("list[Any]", value)]
+    return value if type(value) in _FIXED else copy.deepcopy(value)
 
 
-_FIXED = frozenset({str, int, float, bool, type(None)})
+_FIXED = frozenset[type]({str, int, float, bool, type(None)})
 
 
 def broken(program: Program) -> str:

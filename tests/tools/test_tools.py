@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import subprocess
 import sys
 import threading
@@ -193,6 +194,45 @@ async def test_sync_tools_run_at_once_beside_the_loop():
         return together.wait()
 
     assert sorted(await asyncio.gather(meet.run({}), meet.run({}))) == [0, 1]
+
+
+async def test_a_tool_that_was_quick_and_hangs_now_holds_up_nothing():
+    released, moved = threading.Event(), asyncio.Event()
+    released.set()
+
+    @tool(timeout=5)
+    def wait() -> bool:
+        """Wait until it is released."""
+        return released.wait(5)
+
+    for _ in range(3):
+        await wait.run({})
+    assert wait.pace.seconds < 1
+    released.clear()
+    asyncio.get_running_loop().call_soon(moved.set)
+    hanging = asyncio.create_task(wait.run({}))
+    await asyncio.wait_for(moved.wait(), 1)
+    assert not hanging.done()
+    released.set()
+
+    assert await hanging is True
+
+
+async def test_a_quick_tool_is_told_its_errors_and_context_like_any_other():
+    here = contextvars.ContextVar("here", default="nowhere")
+
+    @tool
+    def look(name: str) -> str:
+        """Look it up."""
+        return {"mug": here.get()}[name]
+
+    here.set("shelf")
+    found = [await look.run({"name": "mug"}) for _ in range(100)]
+    with pytest.raises(ToolRaised, match="KeyError: 'cup'"):
+        await look.run({"name": "cup"})
+    at_once = await asyncio.gather(*(look.run({"name": "mug"}) for _ in range(100)))
+
+    assert found == at_once == ["shelf"] * 100
 
 
 def undocumented(item: str) -> int:
