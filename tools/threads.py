@@ -65,7 +65,7 @@ class Pace:
 
 
 class _Call:
-    """One call. Its thread hands the outcome over in place while somebody waits there, or through the loop."""
+    """One call: its thread hands the outcome over in place while somebody waits there, or by the loop."""
 
     def __init__(self, call: Callable[[], Any], pace: Pace | None) -> None:
         loop = asyncio.get_running_loop()
