@@ -91,6 +91,7 @@ class Crew:
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(self.workers)
+        self._named = {worker.name: worker for worker in self.workers}
 
     def alone(self) -> Crew:
         """The same crew, without the routes to its tasks: for those that are over, and refer to it."""
@@ -106,8 +107,8 @@ class Crew:
 
     def is_here(self, name: str) -> bool:
         """Whether there is an agent of this name."""
-        return any(worker.name == name for worker in self.workers)
+        return name in self._named
 
     def agent(self, name: str) -> Agent:
         """The agent of this name."""
-        return next(worker for worker in self.workers if worker.name == name)
+        return self._named[name]
