@@ -3,7 +3,8 @@
 `--only shop` kills the main job at random moments, `--only classes` runs with a tool of each recovery class
 at every moment (`kill_classes`); without it both are done, and the four numbers that both have are of both.
 `--only peers` does to other durable frameworks what `classes` does to ours (`kill_peers`), `--only ray` lets
-nodes of a cluster go away (`kill_ray`); both have figures of their own.
+nodes of a cluster go away (`kill_ray`), `--only races` lets two processes want one run in PostgreSQL
+(`kill_races`); these have figures of their own.
 
 The shop lives in this process, so a kill does not touch it; the run lives in a child (`kill_target`). Each
 goal is first run whole, to learn how many events it has; a kill comes after a random number of them and a
@@ -50,6 +51,7 @@ from ...protocols.journal import Journal
 from .harness import Figures, Measuring, OptionRefused, median, rate
 from .kill_classes import class_figures, kill_classes
 from .kill_peers import kill_peers
+from .kill_races import kill_races, race_figures
 from .kill_ray import kill_ray, ray_figures
 from .ledger import EvalError, Row
 from .models import EMBEDDED, model_mark
@@ -57,7 +59,7 @@ from .processes import descendants, leftovers
 from .shop import goal_seeds
 
 USUAL, QUICK = 100, 5
-PARTS = ("shop", "classes", "peers", "ray")
+PARTS = ("shop", "classes", "peers", "ray", "races")
 IN_BOTH = ("kills", "lost", "doubled", "unknown")
 KILLS_PER_GOAL = 10
 CANDIDATES = 3
@@ -329,9 +331,10 @@ async def _measure(measuring: Measuring) -> Figures:
         first = goal_seeds(options.seed, 1)[0]
         measuring.settings |= {"model": model_mark(options.model), "first_goal": first}
     of_ray = ray_figures(await kill_ray(measuring)) if "ray" in parts else {}
+    of_races = race_figures(await kill_races(measuring)) if "races" in parts else {}
     of_classes = class_figures(await kill_classes(measuring)) if "classes" in parts else {}
     of_shop = await _kill_shop(measuring) if "shop" in parts else {}
-    apart = (await kill_peers(measuring) if "peers" in parts else {}) | of_ray
+    apart = (await kill_peers(measuring) if "peers" in parts else {}) | of_ray | of_races
     if not of_classes and not of_shop:
         return apart
     both: Figures = {name: (of_shop.get(name) or 0) + (of_classes.get(name) or 0) for name in IN_BOTH}

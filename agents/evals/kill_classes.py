@@ -94,9 +94,9 @@ def process(folder: Path, at: int | None, after: float | None, place: str = "") 
     child.start()
     theirs.close()
     try:
-        if _hear(ours, LONGEST) is None:
+        if hear(ours, LONGEST) is None:
             raise EvalError("A process that was to be killed did not begin; its errors are above.")
-        told = _hear(ours, LONGEST if after is None else after)
+        told = hear(ours, LONGEST if after is None else after)
         child.kill()
         child.join()
     finally:
@@ -108,7 +108,7 @@ def process(folder: Path, at: int | None, after: float | None, place: str = "") 
     return Ended(told["outcome"], tuple(told["reasons"]), told["moments"], told["seconds"])
 
 
-def _hear(ours: Connection, seconds: float) -> Any:
+def hear(ours: Connection, seconds: float) -> Any:
     """What a process says within so many seconds; None when it says nothing or is gone."""
     try:
         return ours.recv() if ours.poll(seconds) else None
@@ -126,7 +126,7 @@ def trial(at: int | None, after: float | None) -> ClassRow:
         ended = ended or process(folder, None, None)
         if ended is None:
             raise EvalError("A run that was gone on with did not end.")
-        lost, doubled, unknown = _judged(folder, ended)
+        lost, doubled, unknown = judged(folder, ended)
         return ClassRow(
             killed=killed,
             stage=stage,
@@ -150,10 +150,16 @@ def _stage(folder: Path) -> str:
     return f"behind {rows[-1].kind}" if rows else "before the first row"
 
 
-def _judged(folder: Path, ended: Ended) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Classes that are lost, doubled, unknown."""
+def judged(
+    folder: Path, ended: Ended, place: str = ""
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Classes that are lost, doubled, unknown.
+
+    Args:
+        place: Of the journal, where that is not in the folder.
+    """
     world = World(folder / "world.db")
-    with Journal.open(folder / "run.db", readonly=True) as journal:
+    with Journal.open(place or folder / "run.db", readonly=True) as journal:
         calls = {call.tool: call for call in journal.calls(RUN)}
         if any(found.fault is not None for found in journal.verify()):
             return tuple(TOOLS.values()), (), ()

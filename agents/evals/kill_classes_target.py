@@ -150,23 +150,35 @@ def work(folder: str, at: int | None, parent: Connection, place: str = "") -> No
     parent.send("began")
     began = time.monotonic()
     moments = Moments(at)
-    outcome = asyncio.run(_run(Path(folder), moments, place))
-    told = {"outcome": type(outcome).__name__.lower(), "reasons": _reasons(outcome), "moments": moments.seen}
+    outcome = asyncio.run(_at(Path(folder), moments, place))
+    told = {
+        "outcome": type(outcome).__name__.lower(),
+        "reasons": reasons_of(outcome),
+        "moments": moments.seen,
+    }
     parent.send({**told, "seconds": time.monotonic() - began})
 
 
-async def _run(folder: Path, moments: Moments, place: str) -> Confirmed[Any] | Unverified | Failed:
+async def _at(folder: Path, moments: Moments, place: str) -> Confirmed[Any] | Unverified | Failed:
+    with MortalJournal.open(place or folder / "run.db") as journal:
+        return await run_in(folder, journal, moments)
+
+
+async def run_in(
+    folder: Path, journal: MortalJournal, moments: Moments
+) -> Confirmed[Any] | Unverified | Failed:
+    """Begin the run in a journal, or go on with it; its world is in the folder."""
     model = ScriptedModel(script)
     tools = tools_of(World(folder / "world.db"), moments)
-    with MortalJournal.open(place or folder / "run.db") as journal:
-        journal.moments = moments
-        journal.begin(RUN, GOAL)
-        mind = Mind(model, Budget(cost=used(journal, RUN)), journal, RUN, lambda _: None)
-        run = Run(RUN, GOAL, [Worker("clerk", model, tools)], mind, preset("unattended"), show=mind.show)
-        return await run.to_the_end()
+    journal.moments = moments
+    journal.begin(RUN, GOAL)
+    mind = Mind(model, Budget(cost=used(journal, RUN)), journal, RUN, lambda _: None)
+    run = Run(RUN, GOAL, [Worker("clerk", model, tools)], mind, preset("unattended"), show=mind.show)
+    return await run.to_the_end()
 
 
-def _reasons(outcome: Confirmed[Any] | Unverified | Failed) -> list[str]:
+def reasons_of(outcome: Confirmed[Any] | Unverified | Failed) -> list[str]:
+    """Why it was not confirmed."""
     if isinstance(outcome, Failed):
         return [f"{type(outcome.error).__name__}: {outcome.error}"]
     return list(outcome.reasons) if isinstance(outcome, Unverified) else []

@@ -7,7 +7,7 @@ import pytest
 
 from punchlist.agents.evals import harness
 from punchlist.agents.evals.harness import EvalOptions, OptionRefused
-from punchlist.agents.evals.kill_classes import Ended, _judged, process, trial  # pyright: ignore[reportPrivateUsage]
+from punchlist.agents.evals.kill_classes import Ended, judged, process, trial  # pyright: ignore[reportPrivateUsage]
 from punchlist.agents.evals.kill_classes_target import RUN, TOOLS, World
 from punchlist.protocols.journal import Journal
 from punchlist.protocols.journal_lines import export_lines, import_lines, write_lines
@@ -65,19 +65,19 @@ def test_a_run_that_was_killed_goes_on_elsewhere_with_nothing_but_its_journal(
 
 
 def test_what_is_as_recorded_is_neither_lost_nor_doubled(folder: Path) -> None:
-    assert _judged(folder, ended()) == ((), (), ())
+    assert judged(folder, ended()) == ((), (), ())
 
 
 def test_an_effect_that_is_there_twice_is_doubled(folder: Path) -> None:
     World(folder / "world.db").do("mail", "again")
 
-    assert _judged(folder, ended()) == ((), ("unsafe",), ())
+    assert judged(folder, ended()) == ((), ("unsafe",), ())
 
 
 def test_an_effect_that_is_recorded_and_not_there_is_lost(folder: Path) -> None:
     (folder / "world.db").unlink()
 
-    assert _judged(folder, ended()) == (("keyed", "queryable", "unsafe"), (), ())
+    assert judged(folder, ended()) == (("keyed", "queryable", "unsafe"), (), ())
 
 
 def test_an_effect_without_an_intent_is_lost(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_an_effect_without_an_intent_is_lost(folder: Path) -> None:
     with Journal.open(folder / "run.db") as journal:
         journal.begin(RUN, "goal")
 
-    lost, _, _ = _judged(folder, ended("unverified"))
+    lost, _, _ = judged(folder, ended("unverified"))
 
     assert "unsafe" in lost
 
@@ -94,11 +94,11 @@ def test_a_run_that_leaves_a_call_to_a_person_is_unknown_and_not_lost(folder: Pa
     with Journal.open(folder / "run.db") as journal:
         journal.intent(f"{RUN}/t/2/mail", "mail", {}, "unsafe", run=RUN, task="t", attempt=2)
 
-    assert _judged(folder, ended("unverified")) == ((), (), ("unsafe",))
+    assert judged(folder, ended("unverified")) == ((), (), ("unsafe",))
 
 
 def test_a_run_that_ends_otherwise_has_lost_its_work(folder: Path) -> None:
-    assert _judged(folder, ended("failed"))[0] == tuple(sorted(TOOLS.values()))
+    assert judged(folder, ended("failed"))[0] == tuple(sorted(TOOLS.values()))
 
 
 def test_a_part_that_there_is_not_is_refused() -> None:
