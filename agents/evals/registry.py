@@ -68,7 +68,7 @@ MEASUREMENTS = (
     Measurement(
         "eval",
         "kill",
-        "SIGKILL in the middle of runs, then resume (--only shop,classes,ray; --only peers --peers DIR)",
+        "SIGKILL in the middle of runs, then resume (--only shop,classes,resumes,ray,peers; --peers DIR)",
         "kill",
         LEDGER | {"model", "limit", "seed", "shard", "parallel", "only", "peers"},
     ),

@@ -15,6 +15,7 @@ import pytest
 
 from punchlist.agents.evals.kill_classes import process
 from punchlist.agents.evals.kill_classes_target import World
+from punchlist.agents.evals.kill_plan import Kill
 from punchlist.protocols.errors import IntentExists, IntentMissing, JournalError, JournalMissing
 from punchlist.protocols.journal import Journal, redactor
 from punchlist.protocols.journal_errors import JournalUnavailable, LeaseLost, RunTaken
@@ -195,11 +196,11 @@ def test_of_two_processes_that_race_for_a_run_one_writes_and_the_other_is_told(p
 @pytest.mark.parametrize("at", [25, 34])
 def test_a_run_of_agents_in_a_database_goes_on_after_a_kill(postgres: Any, tmp_path: Path, at: int) -> None:
     url = postgres.url()
-    assert process(tmp_path, at, None, url) is None
+    assert process(tmp_path, Kill(at), url) is None
     with Journal.open(url) as journal:
         _until_free(journal)
 
-    ended = process(tmp_path, None, None, url)
+    ended = process(tmp_path, None, url)
 
     assert ended is not None and ended.outcome == "confirmed"
     assert [World(tmp_path / "world.db").count(name) for name in ("pay", "ship", "mail")] == [1, 1, 1]
