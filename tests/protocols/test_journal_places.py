@@ -1,7 +1,9 @@
 """A journal behaves the same in a file and in a database, whoever has its run."""
 
 import os
+import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -345,3 +347,44 @@ def test_a_wrong_address_is_said_without_its_password(postgres: Any, wrong: str,
 
     assert told in str(caught.value)
     assert "hunter2" not in str(caught.value) + repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("more", ["", "&port=5432&application_name=a%20b&connect_timeout=9&sslmode=prefer"])
+def test_the_address_that_is_shown_leads_to_the_same_journal_and_needs_no_password(
+    postgres: Any, more: str
+) -> None:
+    with Journal.open(postgres.url() + more) as journal:
+        journal.append("event", 1, run="run")
+        named = journal.named
+
+        with pytest.raises(IntentMissing, match=re.escape(named)):
+            journal.outcome("run/t/1/1", None)
+
+    assert bodies(named) == [1] and "sesame" not in named
+    with Journal.open(named, readonly=True) as journal:
+        assert journal.named == named
+    if not more:
+        assert shlex.quote(named) == named
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("postgresql://ada:x@[::1]:5433/db", "postgresql://ada@[::1]:5433/db"),
+        ("postgresql://a:x@h1:1,h2:2/db?sslpassword=x&options=-c%20a%3Db",
+         "postgresql://a@h1:1,h2:2/db?options=-c%20a%3Db"),
+        ("postgres://h1,h2:7/db?password=x", "postgresql://h1,h2:7/db"),
+        ("postgresql://a%40b:x@/d%2Fb?host=/var/run/pg", "postgresql://a%40b@%2Fvar%2Frun%2Fpg/d%2Fb"),
+        ("postgresql:///db?host=%40hidden&port=7", "postgresql://%40hidden:7/db"),
+        ("postgresql:///?service=mine", "postgresql:///?service=mine"),
+    ],
+)  # fmt: skip
+def test_an_address_is_shown_as_it_is_without_what_is_secret(given: str, shown: str) -> None:
+    postgres = pytest.importorskip("punchlist.protocols.postgres")
+
+    named, settings = postgres._address(given)
+    again, the_same = postgres._address(named)
+
+    secrets = {"password": "x", "sslpassword": "x"}
+    assert (named, again) == (shown, shown)
+    assert the_same == {name: value for name, value in settings.items() if name not in secrets}
