@@ -60,6 +60,12 @@ CREATE TABLE punchlist.leases (
     run TEXT PRIMARY KEY, epoch BIGINT NOT NULL, holder TEXT NOT NULL, expires TIMESTAMPTZ NOT NULL
 );
 """
+# Makes no other format: who does not know it reads and writes the tables all the same.
+_CALLS = (
+    "CREATE INDEX IF NOT EXISTS calls_of_task ON punchlist.rows (run, task)"
+    " WHERE kind IN ('intent', 'outcome')"
+)
+_HAS_CALLS = "SELECT 1 FROM pg_indexes WHERE schemaname = 'punchlist' AND indexname = 'calls_of_task'"
 _SAID = frozenset({"user", "host", "port", "dbname"})
 _SECRET = frozenset(
     {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
@@ -123,12 +129,23 @@ class PostgresStore:
             major, minor = self._run("SELECT major, minor FROM punchlist.format")[0]
             if major != FORMAT[0] or (minor != FORMAT[1] and not self._readonly):
                 raise JournalVersionError(self.named, f"{major}.{minor}", ".".join(map(str, FORMAT)))
+            if not self._readonly and not self._run(_HAS_CALLS):
+                self._make_index()
             self._run("SET search_path TO punchlist")
             self._run("SET synchronous_commit TO on")
             if self._readonly:
                 self._run("SET default_transaction_read_only TO on")
             # A writer that hangs in a transaction would keep the row of its lease from who takes it over.
             self._run(f"SET idle_in_transaction_session_timeout TO {int(self._lease * 1000)}")
+
+    def _make_index(self) -> None:
+        """Make what tables of an earlier build lack; who may not make it does without."""
+        try:
+            with self._connection.transaction():
+                self._run("SELECT pg_advisory_xact_lock(?)", (_MAKING,))
+                self._run(_CALLS)
+        except causes.InsufficientPrivilege:
+            pass
 
     def _made(self) -> bool:
         # Of the tables themselves: a lookup by name may be answered from before another process made them.

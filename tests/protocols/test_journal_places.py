@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -388,3 +389,50 @@ def test_an_address_is_shown_as_it_is_without_what_is_secret(given: str, shown: 
     secrets = {"password": "x", "sslpassword": "x"}
     assert (named, again) == (shown, shown)
     assert the_same == {name: value for name, value in settings.items() if name not in secrets}
+
+
+def test_tables_of_an_earlier_build_get_the_index_that_they_lack(postgres: Any) -> None:
+    import psycopg
+
+    url = postgres.url()
+    has = "SELECT count(*) FROM pg_indexes WHERE indexname = 'calls_of_task'"
+    found: list[int] = []
+    with psycopg.connect(url, autocommit=True) as database:
+
+        def look() -> None:
+            row = database.execute(has).fetchone()
+            assert row is not None
+            found.append(row[0])
+
+        with Journal.open(url) as journal:
+            journal.intent("run/t/1/1", "pay", {}, "keyed", run="run", task="t")
+        look()
+        database.execute("DROP INDEX punchlist.calls_of_task")
+        with Journal.open(url, readonly=True) as journal:
+            assert [call.key for call in journal.calls("run", "t")] == ["run/t/1/1"]
+        look()
+        Journal.open(url).close()
+        look()
+
+    assert found == [1, 0, 1]
+
+
+def test_who_may_write_the_tables_and_make_nothing_does_without_the_index(postgres: Any) -> None:
+    import psycopg
+
+    url = postgres.url()
+    Journal.open(url).close()
+    clerk = f"clerk_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(url, autocommit=True) as database:
+        for statement in (
+            "DROP INDEX punchlist.calls_of_task",
+            f"CREATE ROLE {clerk} LOGIN",
+            f"GRANT USAGE ON SCHEMA punchlist TO {clerk}",
+            f"GRANT ALL ON ALL TABLES IN SCHEMA punchlist TO {clerk}",
+        ):
+            database.execute(statement.encode())
+
+    with Journal.open(url.replace("postgres:sesame@", f"{clerk}@")) as journal:
+        journal.append("event", 1, run="run")
+
+    assert bodies(url) == [1]
