@@ -271,10 +271,12 @@ class Budget:
         Raises:
             BudgetExhausted: A limit is reached, or there is not so much left.
         """
-        self.check(money=self.cost_of(tool))
+        cost = self.cost_of(tool)
+        self.check(money=cost)
         self.spend(tool_calls=1, steps=1)  # at once, so that no two count on the same step
         try:
-            await self.pay_sum(self.cost_of(tool))
+            if cost:
+                await self.pay_sum(cost)
         except BaseException:
             self.spend(tool_calls=-1, steps=-1)
             raise
