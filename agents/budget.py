@@ -27,9 +27,6 @@ SITTING = "sitting"
 
 NOTHING = Decimal(0)
 
-UNMADE = ("ToolDenied", "InvalidArguments", "UnknownTool")
-"""Codes of calls that were refused before they were begun: they cost nothing."""
-
 REMEDIES = {
     "money": "`punchlist resume FILE --money AMOUNT`",
     "tokens": "`punchlist resume FILE --tokens N`",
@@ -268,9 +265,21 @@ class Budget:
         if cost:
             await self.pay_sum(cost)
 
-    def paid_back(self, tool: str) -> None:
-        """Take back what was paid for a call that was not made."""
-        self.spend(money=-self.cost_of(tool))
+    async def begin(self, tool: str) -> None:
+        """Count an action of a worker, and spend what its tool costs, before it is begun.
+
+        Raises:
+            BudgetExhausted: A limit is reached, or there is not so much left.
+        """
+        cost = self.cost_of(tool)
+        self.check(money=cost)
+        self.spend(tool_calls=1, steps=1)  # at once, so that no two count on the same step
+        try:
+            if cost:
+                await self.pay_sum(cost)
+        except BaseException:
+            self.spend(tool_calls=-1, steps=-1)
+            raise
 
     def left(self) -> float | None:
         """Seconds until the run's time is used up; None where it has no limit."""
@@ -420,7 +429,8 @@ def _cost_of(row: Row, costs: Mapping[str, Decimal]) -> Cost:
     if row.kind == "decision" and "strategy" not in body:  # its thoughts are counted one by one
         tokens = _whole(body.get("prompt_tokens")) + _whole(body.get("tokens"))
         return Cost(tokens=tokens, model_calls=1, money=_money(body))
-    if row.kind in ("intent", "intent_again"):
+    if row.kind == "intent" or (row.kind == "intent_again" and body.get("recovery") == "pure"):
+        # Another class is sent again as the same call, with one effect.
         return Cost(tool_calls=1, steps=1, money=costs.get(str(body.get("tool")), NOTHING))
     if row.kind == "look":
         return Cost(tool_calls=1, money=costs.get(str(body.get("tool")), NOTHING))

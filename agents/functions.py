@@ -22,7 +22,7 @@ from ..tools.threads import in_thread
 from ..tools.tool import AnyTool
 from .acting.attempt import Assignment, Declined, EffectUnknown, StepFailed, Talk
 from .agent import Agent
-from .budget import UNMADE, BudgetExhausted
+from .budget import BudgetExhausted
 from .events import Acted
 from .people import NobodyThere
 
@@ -114,14 +114,7 @@ class Brief:
         place = f"{self.attempt}/{self._anew}" if item.recovery == "pure" else "0/"
         key = f"{self._key}/{place}{mark}.{self._made[mark]}"
         door = self._executor.call_again if self.attempt > 1 else self._executor.call
-        budget = self.mind.budget
-        await budget.pay(tool)
-        budget.spend(tool_calls=1, steps=1)  # before it is made, so that no two at once count on the same
         made = await door(item, arguments, key=key)
-        if made.replayed or made.code in UNMADE:
-            budget.paid_back(tool)
-        if made.replayed:
-            budget.spend(tool_calls=-1, steps=-1)
         if made.unknown:
             raise EffectUnknown(self.goal, tool)
         shown = json.dumps(made.value, ensure_ascii=False) if made.ok else f"error: {made.error}"
@@ -175,7 +168,7 @@ class FunctionWorker(Agent):
 
         brief = Brief(
             order.goal, order.inputs, order.attempt, order.feedback, order.context, order.spec, mind,
-            _talk=order.talk, _executor=Executor(policy, mind.journal, self.functions),
+            _talk=order.talk, _executor=Executor(policy, mind.journal, self.functions, mind.budget.begin),
             _key=f"{order.run}/{order.task}", _anew=order.anew,
         )  # fmt: skip
         try:

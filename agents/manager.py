@@ -96,8 +96,8 @@ class SpecMissing(ValueError):
 class UnknownRun(LookupError):
     """A journal holds no run of that name."""
 
-    def __init__(self, run: str, path: Path, known: Sequence[str]) -> None:
-        self.run, self.path = run, path
+    def __init__(self, run: str, path: Path | str, known: Sequence[str]) -> None:
+        self.run, self.path = run, Path(path)
         super().__init__(f"{str(path)!r} holds no run {run!r}. It holds: {', '.join(known) or 'none'}.")
 
 
@@ -280,7 +280,7 @@ class Manager:
             runs = journal.runs()
             info = next((each for each in reversed(runs) if run in (None, each.run)), None)
             if info is None:
-                raise UnknownRun(run or "", journal.path, [each.run for each in runs])
+                raise UnknownRun(run or "", journal.named, [each.run for each in runs])
             _refuse_less(info, expect, spec, plan)
             journal.set_status(info.run, "running")
             goal = info.goal if plan is None else plan

@@ -156,7 +156,8 @@ class Worker(Agent):
         uses = order.stage.name == "use" or (order.stage.name == TASK and bool(self.functions))
         if order.stage.name == THINK or (order.stage.name == TASK and not uses) or (uses and acts):
             return await self._think(order, mind)
-        attempt = Attempt(order, mind, Executor(policy, mind.journal, [*self._door(order), *self.functions]))
+        tools = [*self._door(order), *self.functions]
+        attempt = Attempt(order, mind, Executor(policy, mind.journal, tools, mind.budget.begin))
         if uses:
             return await use_tools(self.name, self.functions, attempt)
         attempt.session = await self.session(order)
@@ -280,7 +281,6 @@ class Worker(Agent):
         order, key = attempt.order, attempt.key()
         arguments = {"lane": order.lane, "action": action.line()}
         made = await attempt.executor.call(DOORS.get(action.verb, "browser"), arguments, key=key)
-        attempt.mind.budget.spend(tool_calls=1, steps=1)
         if not made.ok:
             # Where it may have taken effect and cannot be undone, there is no second press in this attempt.
             unanswered = made.code in ("BrowserCrashed", "SiteUnreachable")

@@ -323,9 +323,9 @@ class Journal:
         with self._mutex:
             call = None if self._missed == key and run in self._tails else self.call(key)
             if again and (call is None or call.status is not None):
-                raise IntentMissing(self.path, key)
+                raise IntentMissing(self.named, key)
             if not again and call is not None:
-                raise IntentExists(self.path, key)
+                raise IntentExists(self.named, key)
             kind = "intent_again" if again else "intent"
             seq = self._insert(run, task, [(kind, body, attempt, key)], durable=recovery != "pure")
             self._missed = ""
@@ -345,7 +345,7 @@ class Journal:
         with self._mutex:
             call = self._begun.pop(key, None) or self.call(key)
             if call is None or call.status is not None:
-                raise IntentMissing(self.path, key)
+                raise IntentMissing(self.named, key)
             body: JsonValue = {"status": status, "result": self._bodies.plain(result)}
             return self._insert(call.run, call.task, [("outcome", body, call.attempt, key)])
 

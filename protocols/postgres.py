@@ -24,6 +24,7 @@ from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from .errors import JournalError, JournalFull, JournalMissing, JournalVersionError
 from .journal_errors import JournalReadonly, JournalUnavailable, LeaseLost, PostgresMissing, RunTaken
@@ -59,6 +60,16 @@ CREATE TABLE punchlist.leases (
     run TEXT PRIMARY KEY, epoch BIGINT NOT NULL, holder TEXT NOT NULL, expires TIMESTAMPTZ NOT NULL
 );
 """
+# Makes no other format: who does not know it reads and writes the tables all the same.
+_CALLS = (
+    "CREATE INDEX IF NOT EXISTS calls_of_task ON punchlist.rows (run, task)"
+    " WHERE kind IN ('intent', 'outcome')"
+)
+_HAS_CALLS = "SELECT 1 FROM pg_indexes WHERE schemaname = 'punchlist' AND indexname = 'calls_of_task'"
+_SAID = frozenset({"user", "host", "port", "dbname"})
+_SECRET = frozenset(
+    {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
+)
 _HELD = "SELECT 1 FROM leases WHERE run = ? AND epoch = ?"
 _FOR = "now() + make_interval(secs => ?)"
 
@@ -70,7 +81,7 @@ class PostgresStore:
         self, named: str, connection: psycopg.Connection[Any], *, readonly: bool, lease: float
     ) -> None:
         """Use `open`."""
-        self.path, self.named, self.format = Path(named), named, FORMAT
+        self.path, self.named, self.format = Path(named.partition("?")[0]), named, FORMAT
         self._connection, self._readonly, self._lease = connection, readonly, lease
         self._turn = threading.RLock()
         self._epochs: dict[str, int] = {}
@@ -118,12 +129,23 @@ class PostgresStore:
             major, minor = self._run("SELECT major, minor FROM punchlist.format")[0]
             if major != FORMAT[0] or (minor != FORMAT[1] and not self._readonly):
                 raise JournalVersionError(self.named, f"{major}.{minor}", ".".join(map(str, FORMAT)))
+            if not self._readonly and not self._run(_HAS_CALLS):
+                self._make_index()
             self._run("SET search_path TO punchlist")
             self._run("SET synchronous_commit TO on")
             if self._readonly:
                 self._run("SET default_transaction_read_only TO on")
             # A writer that hangs in a transaction would keep the row of its lease from who takes it over.
             self._run(f"SET idle_in_transaction_session_timeout TO {int(self._lease * 1000)}")
+
+    def _make_index(self) -> None:
+        """Make what tables of an earlier build lack; who may not make it does without."""
+        try:
+            with self._connection.transaction():
+                self._run("SELECT pg_advisory_xact_lock(?)", (_MAKING,))
+                self._run(_CALLS)
+        except causes.InsufficientPrivilege:
+            pass
 
     def _made(self) -> bool:
         # Of the tables themselves: a lookup by name may be answered from before another process made them.
@@ -267,17 +289,29 @@ def _dialect(sql: str) -> bytes:
 
 
 def _address(url: str) -> tuple[str, dict[str, Any]]:
-    """An address without its password, and what psycopg connects with."""
+    """An address that leads to the same place, without its password, and what psycopg connects with.
+
+    The folder of a socket stands where a host does, percent-encoded, so that a shell leaves it alone.
+    Source: libpq, "Connection URIs".
+    """
     try:
-        settings = conninfo_to_dict(url)
+        settings = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     except psycopg.Error:  # its text may hold the password
         raise JournalError(
             "postgresql://...",
             "That is no address of a PostgreSQL database. It looks like postgresql://user@host:5432/database.",
         ) from None
-    user, host, port = (str(settings.get(name) or "") for name in ("user", "host", "port"))
-    where = f"{user}{'@' if user else ''}{host}{':' if port else ''}{port}"
-    return f"postgresql://{where}/{settings.get('dbname') or ''}", {"connect_timeout": 10, **settings}
+    user, database = (quote(settings.get(name, ""), safe="") for name in ("user", "dbname"))
+    hosts, ports = (settings.get(name, "").split(",") for name in ("host", "port"))
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    where = ",".join(_place(*each) for each in zip(hosts, ports, strict=False))
+    left = [f"{name}={quote(settings[name], safe='/')}" for name in settings if name not in _SAID | _SECRET]
+    named = f"postgresql://{user}{'@' if user else ''}{where}/{database}{'?' if left else ''}{'&'.join(left)}"
+    return named, {"connect_timeout": 10, **settings}
+
+
+def _place(host: str, port: str) -> str:
+    return f"{f'[{host}]' if ':' in host else quote(host, safe='')}{':' if port else ''}{port}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ write the run and the call itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal, Protocol
@@ -124,16 +124,24 @@ class Executor:
         policy: Decides every call.
         journal: Where intents and outcomes go; None keeps none (then nothing can be resumed).
         tools: Tools that may be called by name.
+        begin: Counts and pays a call of the named tool before it is begun; where it raises, it is not begun.
+            It hears of a call once, also of a keyed or queryable one that is sent again: its effect is there
+            once. A `pure` one that is made again is another call.
 
     Raises:
         ValueError: Two tools share a name.
     """
 
     def __init__(
-        self, policy: Policy, journal: CallJournal | None = None, tools: Iterable[AnyTool] = ()
+        self,
+        policy: Policy,
+        journal: CallJournal | None = None,
+        tools: Iterable[AnyTool] = (),
+        begin: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._policy = policy
         self._journal = journal
+        self._begins = begin
         self._tools: dict[str, AnyTool] = {}
         for item in tools:
             if item.name in self._tools:
@@ -168,7 +176,7 @@ class Executor:
                 break
             number, tried = number + 1, f"{key}{AGAIN}{number}"
             if found is not None and self._journal.call(tried) is None:
-                self._intend(tool, tool.as_json(arguments), tried, again=False)
+                await self._begin(tool, tool.as_json(arguments), tried)
                 return self._record(ToolResult(tried, tool.name, True, found.value, seconds=_since(begun)))
         return await self.call(tool, args, key=tried)
 
@@ -181,8 +189,8 @@ class Executor:
             key: Names this call for good: `run/task/attempt/call`.
 
         Raises:
-            Whatever the journal raises (the run must stop; for a process that lost its run to another one,
-            before the call). Errors of the tool are in the result.
+            Whatever `begin` and the journal raise (the run must stop; for a process that lost its run to
+            another one, before the call). Errors of the tool are in the result.
         """
         begun = perf_counter()
         name = tool if isinstance(tool, str) else tool.name
@@ -200,7 +208,7 @@ class Executor:
             return _failed(key, name, error, begun)
         if recorded is not None:
             return await self._settle(known, arguments, plain, key, begun, recorded.recovery)
-        self._intend(known, plain, key, again=False)
+        await self._begin(known, plain, key)
         return await self._run(known, arguments, plain, key, begun)
 
     def _known(self, tool: str | AnyTool) -> AnyTool:
@@ -254,7 +262,7 @@ class Executor:
                 return _failed(key, tool.name, unknown, begun, unknown=True)  # asked again at the next resume
             if found is not None:
                 return self._record(ToolResult(key, tool.name, True, found.value, seconds=_since(begun)))
-        self._intend(tool, plain, key, again=True)
+        await self._begin(tool, plain, key, again=True)
         return await self._run(tool, arguments, plain, key, begun)
 
     async def _after_timeout(
@@ -269,6 +277,13 @@ class Executor:
             if found is not None:
                 return self._record(ToolResult(key, tool.name, True, found.value, seconds=_since(begun)))
         return self._record(_failed(key, tool.name, error, begun, unknown=tool.recovery != "pure"))
+
+    async def _begin(
+        self, tool: AnyTool, plain: dict[str, JsonValue], key: str, *, again: bool = False
+    ) -> None:
+        if self._begins is not None and (not again or tool.recovery == "pure"):
+            await self._begins(tool.name)
+        self._intend(tool, plain, key, again=again)
 
     def _intend(self, tool: AnyTool, plain: dict[str, JsonValue], key: str, *, again: bool) -> None:
         if self._journal is None:

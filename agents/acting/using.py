@@ -16,7 +16,6 @@ from pydantic import JsonValue
 from ...protocols.messages import Evidence, Report
 from ...tools.executor import ToolResult, is_again
 from ...tools.tool import AnyTool
-from ..budget import UNMADE
 from ..events import Acted
 from ..steps import Done, Step
 from ..tool_use import Call, ask_use, card_of, read_use, refusal, typed
@@ -109,17 +108,12 @@ class _Using:
         pure = item.recovery == "pure"
         key = attempt.key() if pure else attempt.lasting_key(item.name, arguments)
         door = attempt.executor.call_again if attempt.order.attempt > 1 else attempt.executor.call
-        await attempt.mind.budget.pay(item.name)
         made = await door(item, arguments, key=key)
-        if made.replayed or made.code in UNMADE:
-            attempt.mind.budget.paid_back(item.name)
         self._note(call.arguments, made)
 
     def _note(self, arguments: Mapping[str, Any], made: ToolResult) -> None:
         """Keep what a call came to, for the model and for the report."""
         attempt = self._attempt
-        if not made.replayed:
-            attempt.mind.budget.spend(tool_calls=1, steps=1)
         if made.unknown:
             raise EffectUnknown(self._step.text, made.tool)
         text = made.value if isinstance(made.value, str) else json.dumps(made.value)

@@ -49,7 +49,7 @@ def verified(named: str, run: str | None, head: str) -> tuple[Verified, ...]:
     with Journal.open(named, readonly=True) as journal:
         known = [info.run for info in journal.runs()]
         if run is not None and run not in known:
-            raise UnknownRun(run, journal.path, known)
+            raise UnknownRun(run, journal.named, known)
         if head and run is None and len(known) != 1:
             raise SettingsError(
                 f"{journal.named!r} holds {len(known)} runs. Say with --run which one has this head."

@@ -179,7 +179,7 @@ def find_run(named: str | None, run: str | None = None, folder: Path | str = RUN
         infos, path, shown = journal.runs(), journal.path, journal.named
     chosen = [info for info in infos if run in (None, info.run)]
     if not chosen:
-        raise UnknownRun(run or "", path, [info.run for info in infos])
+        raise UnknownRun(run or "", shown, [info.run for info in infos])
     return Found(path, chosen[-1], address, shown)
 
 

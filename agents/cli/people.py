@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from getpass import getuser
+from shlex import quote
 from typing import Any, cast
 
 from pydantic import JsonValue
@@ -35,9 +36,8 @@ def answer(options: argparse.Namespace) -> int:
             _show(waiting(journal, found.info.run), found.named, as_json=options.json)
         return DONE
     if options.value is None:
-        raise SettingsError(
-            f"What is the answer? punchlist answer {found.named} {options.request} VALUE (JSON or text)."
-        )
+        command = f"punchlist answer {quote(found.named)} {options.request} VALUE"
+        raise SettingsError(f"What is the answer? {command} (JSON or text).")
     value, person = _value(options.value), options.person or getuser()
     letter = letter_to(found.info.run, person, "reply", request=options.request, value=value)
     if _sent(found, letter):
@@ -75,7 +75,7 @@ def act(options: argparse.Namespace) -> int:
     if not _sent(found, letter):
         raise SettingsError(
             f"No process is at run {found.info.run!r} ({found.status()}). Acts are for runs that go on: "
-            f"`punchlist resume {found.named}`, or resume it from its program."
+            f"`punchlist resume {quote(found.named)}`, or resume it from its program."
         )
     about = options.task or "the whole run"
     text = f"Done as {person}'s: {options.act} {about}."
@@ -95,7 +95,7 @@ def plan(options: argparse.Namespace) -> int:
         _show_plan(outline, begun, as_json=options.json)
         return DONE
     if options.task is None:
-        raise SettingsError(f"Which task? punchlist plan {found.named} {options.edit} TASK ...")
+        raise SettingsError(f"Which task? punchlist plan {quote(found.named)} {options.edit} TASK ...")
     edit, person = _edit(options), options.person or getuser()
     sent = _sent(found, letter_to(found.info.run, person, "edit", task=edit.task, edit=edit))
     if not sent:
@@ -159,7 +159,7 @@ def _show(requests: list[Request], path: str, *, as_json: bool) -> None:
         print(f"{each.task}: {each.text}")
         if each.schema is not None:
             print(f"  a reply fits: {json.dumps(each.schema, ensure_ascii=False)}")
-        print(f"  punchlist answer {path} {each.id} VALUE")
+        print(f"  punchlist answer {quote(path)} {each.id} VALUE")
     if not requests:
         print("Nothing waits for a person.")
 

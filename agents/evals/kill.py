@@ -2,9 +2,10 @@
 
 `--only shop` kills the main job at random moments, `--only classes` runs with a tool of each recovery class
 at every moment (`kill_classes`); without it both are done, and the four numbers that both have are of both.
-`--only peers` does to other durable frameworks what `classes` does to ours (`kill_peers`), `--only ray` lets
-nodes of a cluster go away (`kill_ray`), `--only races` lets two processes want one run in PostgreSQL
-(`kill_races`); these have figures of their own.
+`--only resumes` kills such runs again and again while they are gone on with (`kill_resumes`), `--only races`
+lets two processes want one run in PostgreSQL (`kill_races`), `--only peers` does to other durable frameworks
+what `classes` does to ours (`kill_peers`), `--only ray` lets nodes of a cluster go away (`kill_ray`); these
+have figures of their own.
 
 The shop lives in this process, so a kill does not touch it; the run lives in a child (`kill_target`). Each
 goal is first run whole, to learn how many events it has; a kill comes after a random number of them and a
@@ -51,15 +52,17 @@ from ...protocols.journal import Journal
 from .harness import Figures, Measuring, OptionRefused, median, rate
 from .kill_classes import class_figures, kill_classes
 from .kill_peers import kill_peers
+from .kill_plan import TRIES
 from .kill_races import kill_races, race_figures
 from .kill_ray import kill_ray, ray_figures
+from .kill_resumes import kill_resumes, resume_figures
 from .ledger import EvalError, Row
 from .models import EMBEDDED, model_mark
 from .processes import descendants, leftovers
 from .shop import goal_seeds
 
 USUAL, QUICK = 100, 5
-PARTS = ("shop", "classes", "peers", "ray", "races")
+PARTS = ("shop", "classes", "resumes", "races", "peers", "ray")
 IN_BOTH = ("kills", "lost", "doubled", "unknown")
 KILLS_PER_GOAL = 10
 CANDIDATES = 3
@@ -67,9 +70,6 @@ CANDIDATES = 3
 
 GOLDEN = 0.6180339887498949
 """Steps of this share, from a random beginning, spread any number of kills evenly over a run."""
-
-TRIES = 4
-"""Times that a trial is begun again because the run ended before its kill, each time killed earlier."""
 
 READY, LONGEST, CLOSING = 180.0, 600.0, 30.0
 """Seconds that a child has to get ready, to end its run, and to end itself afterwards."""
@@ -334,7 +334,9 @@ async def _measure(measuring: Measuring) -> Figures:
     of_races = race_figures(await kill_races(measuring)) if "races" in parts else {}
     of_classes = class_figures(await kill_classes(measuring)) if "classes" in parts else {}
     of_shop = await _kill_shop(measuring) if "shop" in parts else {}
-    apart = (await kill_peers(measuring) if "peers" in parts else {}) | of_ray | of_races
+    of_resumes = resume_figures(await kill_resumes(measuring)) if "resumes" in parts else {}
+    of_peers = await kill_peers(measuring) if "peers" in parts else {}
+    apart = of_resumes | of_races | of_peers | of_ray
     if not of_classes and not of_shop:
         return apart
     both: Figures = {name: (of_shop.get(name) or 0) + (of_classes.get(name) or 0) for name in IN_BOTH}

@@ -2,70 +2,60 @@
 
 The tools count their own effects in a database that no kill touches. A whole run tells how many moments there
 are: before and after each write to the journal and each effect of a tool. One trial dies at each of them, and
-as many more as `--limit` says at random moments; then another process goes on to the end. For each class:
+as many more as `--limit` says at random moments; then another process goes on to the end. `kills` counts the
+runs that were killed before they ended; of these, for each class:
 
     lost_<class>      the run could not be brought to an end; or it counts on an effect that is not there;
                       or an effect is there of which the journal has no intent
     doubled_<class>   the effect is there more than once
     unknown_<class>   the run ended saying that a person must find out whether it is there
 
-`pure` tools have no effect and can only be lost. `moments` is the number of the moments in a whole run.
+`pure` tools have no effect and can only be lost. `moments` is the number of the moments in a whole run. How
+often a run is killed in a row is up to `trial`: `kill_resumes` kills it again while it is gone on with. Runs
+lie in a temporary folder: with TMPDIR in memory they take less time, and SIGKILL meets them alike.
 """
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
+import shutil
 import tempfile
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from random import Random
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from ...protocols.errors import JournalError
 from ...protocols.journal import Call, Journal
 from .harness import Figures, Measuring
 from .kill_classes_target import RUN, TOOLS, World, work
-from .ledger import EvalError, Row
+from .kill_plan import Amounts, Kill, KilledRow, kill_everywhere
+from .ledger import EvalError
 
-USUAL, QUICK = 1000, 6
-"""Random moments."""
-
-QUICK_MOMENTS = 8
-TRIES = 4
-"""Times that a random trial is begun again because the run ended before its kill."""
+AMOUNTS = Amounts(usual=1000, quick=6, quick_moments=8)
 
 LONGEST = 120.0
 """Seconds that a process has."""
 
 
-class ClassRow(BaseModel):
-    """One run that was killed once.
+class ClassRow(KilledRow):
+    """One run that was killed.
 
     Attributes:
-        killed: The process died before its run ended.
         lost, doubled, unknown: Classes of which this is so.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    killed: bool
-    stage: str
     outcome: str
     lost: tuple[str, ...]
     doubled: tuple[str, ...]
     unknown: tuple[str, ...]
-    moments: int
-    seconds: float
     reasons: tuple[str, ...]
 
     def tell(self) -> str:
         """One line of progress."""
         flags = [f"{name} {', '.join(getattr(self, name))}" for name in ("lost", "doubled", "unknown")]
         told = [flag for flag in flags if not flag.endswith(" ")]
-        return "; ".join([f"killed {self.stage}" if self.killed else "whole", self.outcome, *told])
+        return "; ".join([super().tell(), self.outcome, *told])
 
 
 @dataclass(frozen=True)
@@ -78,8 +68,8 @@ class Ended:
     seconds: float
 
 
-def process(folder: Path, at: int | None, after: float | None, place: str = "") -> Ended | None:
-    """One process at the run in a folder; it dies at a moment, or after so many seconds, or lives.
+def process(folder: Path, kill: Kill | None = None, place: str = "") -> Ended | None:
+    """One process at the run in a folder; it dies as it is said, or lives.
 
     Args:
         place: Of the journal, where that is not in the folder.
@@ -87,6 +77,7 @@ def process(folder: Path, at: int | None, after: float | None, place: str = "") 
     Raises:
         EvalError: It neither ended nor died.
     """
+    at, after = (None, None) if kill is None else (kill.at, kill.after)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([f"{__package__}.kill_classes_target"])
     ours, theirs = context.Pipe(duplex=False)
@@ -102,7 +93,7 @@ def process(folder: Path, at: int | None, after: float | None, place: str = "") 
     finally:
         ours.close()
     if told is None:
-        if after is None and at is None:
+        if kill is None:
             raise EvalError("A process at a run ended without an outcome; its errors are above.")
         return None
     return Ended(told["outcome"], tuple(told["reasons"]), told["moments"], told["seconds"])
@@ -116,20 +107,28 @@ def hear(ours: Connection, seconds: float) -> Any:
         return None
 
 
-def trial(at: int | None, after: float | None) -> ClassRow:
-    """A run that is killed at a moment or after some seconds, gone on with, and judged."""
+def trial(*kills: Kill) -> ClassRow:
+    """A run that is killed, as often in a row as there are kills, gone on with, and judged.
+
+    Each kill but the first meets the process that goes on with what the one before it left.
+    """
     with tempfile.TemporaryDirectory(prefix="punchlist-kill-") as name:
-        folder = Path(name)
-        ended = process(folder, at, after)
-        killed = ended is None
-        stage = _stage(folder) if killed else ""
-        ended = ended or process(folder, None, None)
+        folder = Path(name) / "run"
+        folder.mkdir()
+        stages: list[str] = []
+        ended: Ended | None = None
+        for kill in kills:
+            ended = _killed(folder, kill)
+            if ended is not None:
+                break
+            stages.append(_stage(folder))
+        ended = ended or process(folder)
         if ended is None:
             raise EvalError("A run that was gone on with did not end.")
         lost, doubled, unknown = judged(folder, ended)
         return ClassRow(
-            killed=killed,
-            stage=stage,
+            kills=len(stages),
+            stage=", ".join(stages),
             outcome=ended.outcome,
             lost=lost,
             doubled=doubled,
@@ -140,13 +139,31 @@ def trial(at: int | None, after: float | None) -> ClassRow:
         )
 
 
+def _killed(folder: Path, kill: Kill) -> Ended | None:
+    """One process that dies. Where it ends before, another does the same again, and is killed earlier."""
+    before, ended = folder.with_name("before"), None
+    shutil.copytree(folder, before)
+    for number, each in enumerate(kill.ever_earlier()):
+        if number:
+            shutil.rmtree(folder)
+            shutil.copytree(before, folder)
+        ended = process(folder, each)
+        if ended is None:
+            break
+    shutil.rmtree(before)
+    return ended
+
+
 def _stage(folder: Path) -> str:
-    """The last row that a killed process wrote."""
+    """The last row that a killed process wrote. Only read: what goes on finds it as it was left."""
     path = folder / "run.db"
     if not path.exists() or not path.stat().st_size:
         return "before the journal"
-    with Journal.open(path) as journal:
-        rows = list(journal.rows(RUN))
+    try:
+        with Journal.open(path, readonly=True) as journal:
+            rows = list(journal.rows(RUN))
+    except JournalError:
+        return "before the first row"  # while it was made
     return f"behind {rows[-1].kind}" if rows else "before the first row"
 
 
@@ -184,47 +201,22 @@ def _lost(call: Call | None, recovery: str, effects: int, outcome: str) -> bool:
 
 async def kill_classes(measuring: Measuring) -> list[ClassRow]:
     """A whole run, then the trials: one at every moment, and the random ones."""
-    [whole] = await measuring.each(["whole"], lambda _: _row(None, None), _tell, sharded=False)
-    known = ClassRow.model_validate(whole)
-    every = max(1, known.moments // QUICK_MOMENTS) if measuring.options.quick else 1
-    keys = [f"moment:{at}" for at in range(1, known.moments + 1, every)]
-    keys += [f"random:{number}" for number in range(measuring.count(USUAL, QUICK))]
-
-    async def one(key: str) -> Row:
-        kind, _, number = key.partition(":")
-        if kind == "moment":
-            return await _row(int(number), None)
-        after = Random(f"kill {measuring.options.seed} {number}").uniform(0, known.seconds)
-        row = await _row(None, after)
-        for _ in range(TRIES):  # a run that ended before its kill is killed earlier, in a new one
-            if not row["killed"]:
-                after /= 2
-                row = await _row(None, after)
-        return row
-
-    return [known, *(ClassRow.model_validate(row) for row in await measuring.each(keys, one, _tell))]
+    return await kill_everywhere(measuring, ClassRow, trial, AMOUNTS)
 
 
-async def _row(at: int | None, after: float | None) -> Row:
-    return (await asyncio.to_thread(trial, at, after)).model_dump(mode="json")
-
-
-def _tell(row: Row) -> str:
-    return ClassRow.model_validate(row).tell()
-
-
-def class_figures(rows: list[ClassRow]) -> Figures:
-    """Numbers of kills, and of those with something lost, doubled or unknown, in all and for each class.
+def class_figures(rows: list[ClassRow], prefix: str = "", least: int = 1) -> Figures:
+    """Numbers of kills, and of the runs with something lost, doubled or unknown, in all and for each class.
 
     Args:
         rows: The whole run first.
+        least: Kills that a run must have met to count.
     """
-    killed = [row for row in rows if row.killed]
-    figures: Figures = {"kills": len(killed)}
+    killed = [row for row in rows if row.kills >= least]
+    figures: Figures = {"kills": sum(row.kills for row in killed)}
     for name in ("lost", "doubled", "unknown"):
         figures[name] = sum(bool(getattr(row, name)) for row in killed)
     for recovery in TOOLS.values():
         for name in ("lost", "doubled", "unknown"):
             figures[f"{name}_{recovery}"] = sum(recovery in getattr(row, name) for row in killed)
     figures["moments"] = rows[0].moments
-    return figures
+    return {f"{prefix}{name}": value for name, value in figures.items()}

@@ -15,55 +15,51 @@ here is what they say of a tool that may not. Ours meets the same kind of tool i
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
-from random import Random
+from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from .harness import Figures, Measuring, OptionRefused
-from .kill_classes import TRIES
-from .ledger import Row
+from .kill_plan import Amounts, Kill, KilledRow, kill_everywhere
 from .peers import Peer, PeerBroke, opened
 
 KILLED = ("langgraph", "dbos")
 """Names of the scripts `peers/killed_<peer>.py`, and of their virtual environments."""
 
-USUAL, QUICK = 50, 2
-"""Random moments."""
-
-QUICK_MOMENTS = 6
+AMOUNTS = Amounts(usual=50, quick=2, quick_moments=6)
 
 
-class PeerRow(BaseModel):
-    """One run of a peer that was killed once, or not at all.
+class PeerRow(KilledRow):
+    """One run of a peer. Its stage: how often each effect was there when it was killed."""
 
-    Attributes:
-        stage: How often each effect was there when it was killed; empty where it was not.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    killed: bool
     lost: bool
     doubled: bool
-    moments: int
-    seconds: float
-    stage: str
 
     def tell(self) -> str:
         """One line of progress."""
         flags = [name for name in ("lost", "doubled") if getattr(self, name)]
-        return " ".join([f"killed at {self.stage}" if self.killed else "whole", *flags])
+        return " ".join([super().tell(), *flags])
 
 
-def trial(peer: Peer, at: int | None, after: float | None) -> PeerRow:
-    """A run that is killed at a moment or after some seconds, gone on with, and judged.
+def trial(peer: Peer, kill: Kill | None = None) -> PeerRow:
+    """A run that is killed or not, gone on with, and judged. Where it ends before, another is killed earlier.
 
     Raises:
         PeerBroke: The script ended, or the run broke without being killed.
     """
+    if kill is None:
+        return _trial(peer, None)
+    tried = kill.ever_earlier()
+    row = _trial(peer, next(tried))
+    while not row.kills and (earlier := next(tried, None)) is not None:
+        row = _trial(peer, earlier)
+    return row
+
+
+def _trial(peer: Peer, kill: Kill | None) -> PeerRow:
+    at, after = (None, None) if kill is None else (kill.at, kill.after)
     with tempfile.TemporaryDirectory(prefix="punchlist-kill-") as folder:
         first = peer.ask(folder=folder, at=at, after=after)
         last = peer.ask(folder=folder, at=None, after=None) if first.get("killed") else first
@@ -71,12 +67,12 @@ def trial(peer: Peer, at: int | None, after: float | None) -> PeerRow:
         raise PeerBroke(peer.name, str(last.get("broke", last)))
     counts: dict[str, int] = last["effects"]
     return PeerRow(
-        killed=bool(first.get("killed")),
+        kills=int(bool(first.get("killed"))),
         lost=not last.get("finished") or 0 in counts.values(),
         doubled=any(count > 1 for count in counts.values()),
         moments=int(last.get("moments", 0)),
         seconds=round(float(last.get("seconds", 0.0)), 4),
-        stage=_shown(first["effects"]) if first.get("killed") else "",
+        stage=f"at {_shown(first['effects'])}" if first.get("killed") else "",
     )
 
 
@@ -100,45 +96,19 @@ async def kill_peers(measuring: Measuring) -> Figures:
         versions: dict[str, JsonValue] = {name: peer.version for name, peer in peers.items()}
         measuring.settings["peers"] = versions
         for name in KILLED:
-            rows = await _of_peer(measuring, peers[name]) if name in peers else None
+            rows = None
+            if name in peers:
+                kill = partial(trial, peers[name])
+                rows = await kill_everywhere(measuring, PeerRow, kill, AMOUNTS, f"{name}:")
             figures |= _figures(name, rows)
     measuring.skipped |= {f"{name}_kills": why for name, why in missing.items()}
     return figures
 
 
-async def _of_peer(measuring: Measuring, peer: Peer) -> list[PeerRow]:
-    async def row(at: int | None, after: float | None) -> Row:
-        return (await asyncio.to_thread(trial, peer, at, after)).model_dump(mode="json")
-
-    [whole] = await measuring.each([f"{peer.name}:whole"], lambda _: row(None, None), _tell, sharded=False)
-    known = PeerRow.model_validate(whole)
-    every = max(1, known.moments // QUICK_MOMENTS) if measuring.options.quick else 1
-    keys = [f"{peer.name}:moment:{at}" for at in range(1, known.moments + 1, every)]
-    keys += [f"{peer.name}:random:{number}" for number in range(measuring.count(USUAL, QUICK))]
-
-    async def one(key: str) -> Row:
-        _, kind, number = key.split(":")
-        if kind == "moment":
-            return await row(int(number), None)
-        after = Random(f"{measuring.options.seed} {key}").uniform(0, known.seconds)
-        made = await row(None, after)
-        for _ in range(TRIES):
-            if not made["killed"]:
-                after /= 2
-                made = await row(None, after)
-        return made
-
-    return [known, *(PeerRow.model_validate(row) for row in await measuring.each(keys, one, _tell))]
-
-
-def _tell(row: Row) -> str:
-    return PeerRow.model_validate(row).tell()
-
-
 def _figures(name: str, rows: list[PeerRow] | None) -> Figures:
     if rows is None:
         return dict.fromkeys(f"{name}_{what}" for what in ("kills", "lost", "doubled", "moments"))
-    killed = [row for row in rows if row.killed]
+    killed = [row for row in rows if row.kills]
     return {
         f"{name}_kills": len(killed),
         f"{name}_lost": sum(row.lost for row in killed),

@@ -24,7 +24,7 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -202,7 +202,7 @@ class Trial:
             if struck is not None:
                 self.nodes.remove(struck)
         reached = after if struck is not None else events
-        return self._judged(outcome, world, way if struck is not None else None, reached, seconds)
+        return judged(self.folder, outcome, None if struck is None else way, reached, seconds)
 
     def _strike(self, fleet: RayFleet, way: Way, rng: Random, running: Running) -> Struck | None:
         """Let the node of an agent go away, or any; None where the run has ended by itself."""
@@ -211,47 +211,50 @@ class Trial:
         places = [node for berth in fleet.places if (node := self.nodes.of(berth.pid)) is not None]
         return self.nodes.strike(rng.choice(places or self.nodes.agents), way)
 
-    def _judged(
-        self,
-        outcome: Confirmed[Any] | Unverified | Failed,
-        world: World,
-        way: Way | None,
-        events: int,
-        seconds: float,
-    ) -> RayRow:
-        with Journal.open(self.folder / "run.db", readonly=True) as journal:
-            run = journal.runs()[-1].run
-            calls = {(call.tool, str(call.args.get("who"))): call for call in journal.calls(run)}
-            lost_attempts = _lost_attempts(journal, run)
-            torn = any(found.fault is not None for found in journal.verify())
-        confirmed = isinstance(outcome, Confirmed)
-        lost, doubled, unknown = ["the journal"] if torn else list[str](), list[str](), list[str]()
-        for who in CLERKS.values():
-            for tool, recovery in TOOLS.items():
-                call, name = calls.get((tool, who)), f"{tool} {who}"
-                effects = 0 if recovery == "pure" else world.count(name)
-                if call is not None and recovery != "pure" and call.status in (None, "unknown"):
-                    unknown.append(name)
-                if call is None and (effects or confirmed):
-                    lost.append(name)
-                if call is not None and call.status == "ok" and recovery != "pure" and not effects:
-                    lost.append(name)
-                if effects > 1:
-                    doubled.append(name)
-        if not confirmed and not unknown:
-            lost.append("the run")
-        return RayRow(
-            way=way or "",
-            killed=way is not None,
-            events=events,
-            outcome=type(outcome).__name__.lower(),
-            lost=tuple(lost),
-            doubled=tuple(doubled),
-            unknown=tuple(unknown),
-            attempts=lost_attempts,
-            seconds=round(seconds, 2),
-            reasons=_reasons(outcome),
-        )
+
+def judged(
+    folder: Path, outcome: Confirmed[Any] | Unverified | Failed, way: Way | None, events: int, seconds: float
+) -> RayRow:
+    """What came of a run, by its journal and the world that its tools changed.
+
+    Args:
+        folder: With `run.db` and `world.db`.
+        way: None: no node went away before it ended.
+    """
+    world = World(folder / "world.db")
+    with Journal.open(folder / "run.db", readonly=True) as journal:
+        run = journal.runs()[-1].run
+        calls = {(call.tool, str(call.args.get("who"))): call for call in journal.calls(run)}
+        lost_attempts = _lost_attempts(journal, run)
+        torn = any(found.fault is not None for found in journal.verify())
+    confirmed = isinstance(outcome, Confirmed)
+    lost, doubled, unknown = ["the journal"] if torn else list[str](), list[str](), list[str]()
+    for who in CLERKS.values():
+        for tool, recovery in TOOLS.items():
+            call, name = calls.get((tool, who)), f"{tool} {who}"
+            effects = 0 if recovery == "pure" else world.count(name)
+            if call is not None and recovery != "pure" and call.status in (None, "unknown"):
+                unknown.append(name)
+            if call is None and (effects or confirmed):
+                lost.append(name)
+            if call is not None and call.status == "ok" and recovery != "pure" and not effects:
+                lost.append(name)
+            if effects > 1:
+                doubled.append(name)
+    if not confirmed and not unknown:
+        lost.append("the run")
+    return RayRow(
+        way=way or "",
+        killed=way is not None,
+        events=events,
+        outcome=type(outcome).__name__.lower(),
+        lost=tuple(lost),
+        doubled=tuple(doubled),
+        unknown=tuple(unknown),
+        attempts=lost_attempts,
+        seconds=round(seconds, 2),
+        reasons=_reasons(outcome),
+    )
 
 
 def _lost_attempts(journal: Journal, run: str) -> int:
@@ -281,39 +284,55 @@ def _cluster() -> Generator[Nodes]:
 
 
 async def kill_ray(measuring: Measuring) -> list[RayRow]:
-    """A whole run, then the trials.
+    """A whole run, then the trials, on one cluster.
+
+    Raises:
+        EvalError: Not even the whole run was confirmed.
+    """
+    with _cluster() as nodes:
+
+        async def one(way: Way | None, after: int, rng: Random) -> RayRow:
+            nodes.fill()
+            with tempfile.TemporaryDirectory(prefix="punchlist-kill-") as name:
+                return await Trial(nodes, Path(name)).through(way, after, rng.uniform(0, PAUSE), rng)
+
+        return await strike_everywhere(measuring, one)
+
+
+One = Callable[[Way | None, int, Random], Awaitable[RayRow]]
+"""A run whose node goes away in a way after so many events; what else is random is drawn from the third."""
+
+
+async def strike_everywhere(measuring: Measuring, one: One) -> list[RayRow]:
+    """A whole run, then as many as --limit says, each way in turn, after a random number of events.
+
+    One that ended before its node went away is begun again, and the node goes away earlier.
 
     Raises:
         EvalError: Not even the whole run was confirmed.
     """
     count, seed = measuring.count(USUAL, QUICK), measuring.options.seed
-    with _cluster() as nodes:
 
-        async def one(way: Way | None, after: int, rng: Random) -> Row:
-            nodes.fill()
-            with tempfile.TemporaryDirectory(prefix="punchlist-kill-") as name:
-                row = await Trial(nodes, Path(name)).through(way, after, rng.uniform(0, PAUSE), rng)
-            return row.model_dump(mode="json")
+    async def undisturbed(_: str) -> Row:
+        return (await one(None, 0, Random(0))).model_dump(mode="json")
 
-        [found] = await measuring.each(["whole"], lambda _: one(None, 0, Random(0)), _tell, sharded=False)
-        whole = RayRow.model_validate(found)
-        if whole.outcome != "confirmed":
-            raise EvalError(
-                f"A run on Ray that nobody disturbed was not confirmed: {'; '.join(whole.reasons)}"
-            )
+    [found] = await measuring.each(["whole"], undisturbed, _tell, sharded=False)
+    whole = RayRow.model_validate(found)
+    if whole.outcome != "confirmed":
+        raise EvalError(f"A run on Ray that nobody disturbed was not confirmed: {'; '.join(whole.reasons)}")
 
-        async def struck(key: str) -> Row:
-            number = int(key.partition(":")[2])
-            rng, way = Random(f"ray {seed} {number}"), WAYS[number % len(WAYS)]
-            after = rng.randrange(1, whole.events - LAST)
-            row = await one(way, after, rng)
-            for _ in range(TRIES):
-                if not row["killed"]:  # it had fewer events than the whole one
-                    after //= 2
-                    row = await one(way, after, rng)
-            return row
+    async def struck(key: str) -> Row:
+        number = int(key.partition(":")[2])
+        rng, way = Random(f"ray {seed} {number}"), WAYS[number % len(WAYS)]
+        after = rng.randrange(1, max(2, whole.events - LAST))
+        row = await one(way, after, rng)
+        for _ in range(TRIES):
+            if not row.killed:  # it had fewer events than the whole one
+                after //= 2
+                row = await one(way, after, rng)
+        return row.model_dump(mode="json")
 
-        rows = await measuring.each([f"ray:{number}" for number in range(count)], struck, _tell)
+    rows = await measuring.each([f"ray:{number}" for number in range(count)], struck, _tell)
     return [whole, *(RayRow.model_validate(row) for row in rows)]
 
 

@@ -68,7 +68,7 @@ MEASUREMENTS = (
     Measurement(
         "eval",
         "kill",
-        "SIGKILL in the middle of runs, then resume (--only shop,classes,races,ray,peers)",
+        "SIGKILL in the middle of runs, then resume (--only shop,classes,resumes,races,ray,peers)",
         "kill",
         LEDGER | {"model", "limit", "seed", "shard", "parallel", "only", "peers"},
     ),

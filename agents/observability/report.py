@@ -84,7 +84,7 @@ def report_of(journal: Journal, info: RunInfo, status: str = "") -> Report:
     """
     record = read_run(journal, info, status)
     traces = [trace for trace in traces_of(journal, info.run) if trace.all_events()]
-    return page(record, traces, journal.path)
+    return page(record, traces, journal.named)
 
 
 def save_report(path: Path | str, out: Path | str, run: str | None = None, status: str = "") -> Report:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 
 import pytest
@@ -62,6 +63,20 @@ def test_what_waits_is_seen_and_answered_and_the_plan_edited(punchlist, asking):
     assert (answered.code, wrong.code, edited.code) == (0, 2, 0)
     assert "Waiting: nothing" in wrong.err and "sesame" not in answered.out + wrong.err
     assert "dry" not in punchlist("plan", asking).out
+
+
+def test_every_address_that_is_shown_can_be_pasted(punchlist, asking):
+    said = punchlist("answer", asking).out
+    listed = punchlist("journal", "list", asking).out
+    wanting = punchlist("plan", asking, "drop").err
+    unknown = punchlist("journal", "show", asking, "--run", "nothing").err
+
+    command = next(line.split() for line in said.splitlines() if line.strip().startswith("punchlist answer"))
+    addresses = [re.search(r"postgresql://[^\s']+", text) for text in (said, listed, wanting, unknown)]
+    shown = {found.group() for found in addresses if found is not None}
+    assert None not in addresses and len(shown) == 1 and "sesame" not in said + listed + wanting + unknown
+    assert punchlist("answer", *command[2:4], "green").code == 0
+    assert punchlist("journal", "show", *shown).code == 0
 
 
 def test_an_address_that_leads_nowhere_is_one_sentence(punchlist, tmp_path):

@@ -7,8 +7,17 @@ import pytest
 
 from punchlist.agents.evals import harness
 from punchlist.agents.evals.harness import EvalOptions, OptionRefused
-from punchlist.agents.evals.kill_classes import Ended, judged, process, trial  # pyright: ignore[reportPrivateUsage]
+from punchlist.agents.evals.kill_classes import (
+    ClassRow,
+    Ended,
+    class_figures,
+    judged,
+    process,
+    trial,
+)
 from punchlist.agents.evals.kill_classes_target import RUN, TOOLS, World
+from punchlist.agents.evals.kill_plan import Kill
+from punchlist.agents.evals.kill_resumes import IN_A_ROW, resume_figures
 from punchlist.protocols.journal import Journal
 from punchlist.protocols.journal_lines import export_lines, import_lines, write_lines
 
@@ -33,10 +42,23 @@ def ended(outcome: str = "confirmed") -> Ended:
 
 
 def test_a_run_that_was_killed_goes_on_and_counts_each_effect_once() -> None:
-    row = trial(at=25, after=None)
+    row = trial(Kill(at=25))
 
-    assert (row.killed, row.outcome) == (True, "confirmed")
+    assert (row.kills, row.outcome) == (1, "confirmed")
     assert (row.lost, row.doubled, row.unknown) == ((), (), ())
+
+
+def test_a_run_that_is_killed_again_and_again_while_it_is_gone_on_with_counts_each_effect_once() -> None:
+    row = trial(Kill(at=25), Kill(at=9), Kill(at=20))
+
+    assert (row.kills, row.outcome, row.stage.count("behind")) == (3, "confirmed", 3)
+    assert (row.lost, row.doubled, row.unknown) == ((), (), ())
+
+
+def test_a_kill_that_comes_too_late_comes_earlier_in_the_same_run_begun_again() -> None:
+    row = trial(Kill(at=35), Kill(at=400))
+
+    assert (row.kills, row.lost, row.doubled) == (2, (), ())
 
 
 @pytest.mark.parametrize("how", ["copy", "lines"])
@@ -46,7 +68,7 @@ def test_a_run_that_was_killed_goes_on_elsewhere_with_nothing_but_its_journal(
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
-    assert process(here, 33, None) is None
+    assert process(here, Kill(at=33)) is None
     shutil.copy(here / "world.db", there)  # the world is the same everywhere
     if how == "copy":
         for file in here.glob("run.db*"):
@@ -58,7 +80,7 @@ def test_a_run_that_was_killed_goes_on_elsewhere_with_nothing_but_its_journal(
             import_lines(journal, tmp_path / "run.jsonl")
     shutil.rmtree(here)
 
-    ended = process(there, None, None)
+    ended = process(there)
 
     assert ended is not None and ended.outcome == "confirmed"
     assert [World(there / "world.db").count(name) for name in ("pay", "ship", "mail")] == [1, 1, 1]
@@ -99,6 +121,33 @@ def test_a_run_that_leaves_a_call_to_a_person_is_unknown_and_not_lost(folder: Pa
 
 def test_a_run_that_ends_otherwise_has_lost_its_work(folder: Path) -> None:
     assert judged(folder, ended("failed"))[0] == tuple(sorted(TOOLS.values()))
+
+
+def row(kills: int, **flags: tuple[str, ...]) -> ClassRow:
+    whole = {"stage": "", "moments": 80, "seconds": 1.0, "outcome": "confirmed", "reasons": ()}
+    found = {"lost": (), "doubled": (), "unknown": ()} | flags
+    return ClassRow.model_validate(whole | found | {"kills": kills})
+
+
+def test_only_runs_that_were_killed_count_and_for_resumes_those_that_were_killed_again() -> None:
+    rows = [row(0), row(1, doubled=("unsafe",)), row(2, unknown=("unsafe",)), row(3, lost=("keyed", "pure"))]
+
+    once, again = class_figures(rows), resume_figures(rows)
+
+    assert (once["kills"], once["doubled"], once["doubled_unsafe"], once["moments"]) == (6, 1, 1, 80)
+    assert (again["resumes_runs"], again["resumes_kills"], again["resumes_doubled"]) == (2, 5, 0)
+    assert (again["resumes_lost"], again["resumes_lost_keyed"], again["resumes_unknown_unsafe"]) == (1, 1, 1)
+
+
+def test_resumes_are_killed_by_the_command_and_what_came_of_it_has_its_figures(tmp_path: Path) -> None:
+    options = EvalOptions(only="resumes", limit=2, out=tmp_path / "kill.jsonl", say=lambda line: None)
+
+    figures = harness.execute("eval", "kill", options)["figures"]
+
+    assert isinstance(figures, dict)
+    assert figures["resumes_runs"] == 2 and 2 * 2 <= int(str(figures["resumes_kills"])) <= 2 * IN_A_ROW
+    assert [figures[f"resumes_{name}"] for name in ("lost", "doubled")] == [0, 0]
+    assert "kills" not in figures
 
 
 def test_a_part_that_there_is_not_is_refused() -> None:

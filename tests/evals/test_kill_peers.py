@@ -11,6 +11,7 @@ import pytest
 from punchlist.agents.evals import peers
 from punchlist.agents.evals.harness import EvalOptions, OptionRefused, execute
 from punchlist.agents.evals.kill_peers import KILLED, trial
+from punchlist.agents.evals.kill_plan import Kill
 from punchlist.agents.evals.peers import PeerBroke, opened
 
 SCRIPTS = Path(peers.__file__).parent
@@ -48,10 +49,10 @@ def double(folder: Path, last: str = "True") -> Path:
     return folder
 
 
-def killed(folder: Path, at: int | None, after: float | None = None) -> Any:
+def killed(folder: Path, at: int | None) -> Any:
     """One trial of the double."""
     with opened(folder, {}, KILLED, script="killed") as running:
-        return trial(running["dbos"], at, after)
+        return trial(running["dbos"], None if at is None else Kill(at))
 
 
 def test_an_effect_that_was_not_recorded_is_doubled_and_one_that_was_is_not(tmp_path: Path) -> None:
@@ -59,16 +60,16 @@ def test_an_effect_that_was_not_recorded_is_doubled_and_one_that_was_is_not(tmp_
 
     before, between, behind = (killed(folder, LOOK + at) for at in (1, 2, PAY))
 
-    assert [(row.killed, row.lost, row.doubled) for row in (before, between, behind)] == [
-        (True, False, False), (True, False, True), (True, False, False),
+    assert [(row.kills, row.lost, row.doubled) for row in (before, between, behind)] == [
+        (1, False, False), (1, False, True), (1, False, False),
     ]  # fmt: skip
-    assert between.stage == "pay 1, ship 0, mail 0"
+    assert between.stage == "at pay 1, ship 0, mail 0"
 
 
 def test_a_run_that_nobody_kills_has_all_its_moments(tmp_path: Path) -> None:
     whole = killed(double(tmp_path), None)
 
-    assert (whole.killed, whole.lost, whole.moments) == (False, False, LOOK + 3 * PAY)
+    assert (whole.kills, whole.lost, whole.moments) == (0, False, LOOK + 3 * PAY)
 
 
 def test_a_run_that_does_not_come_to_its_end_is_lost(tmp_path: Path) -> None:

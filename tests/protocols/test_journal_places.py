@@ -1,11 +1,14 @@
 """A journal behaves the same in a file and in a database, whoever has its run."""
 
 import os
+import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 
 from punchlist.agents.evals.kill_classes import process
 from punchlist.agents.evals.kill_classes_target import World
+from punchlist.agents.evals.kill_plan import Kill
 from punchlist.protocols.errors import IntentExists, IntentMissing, JournalError, JournalMissing
 from punchlist.protocols.journal import Journal, redactor
 from punchlist.protocols.journal_errors import JournalUnavailable, LeaseLost, RunTaken
@@ -195,11 +199,11 @@ def test_of_two_processes_that_race_for_a_run_one_writes_and_the_other_is_told(p
 @pytest.mark.parametrize("at", [25, 34])
 def test_a_run_of_agents_in_a_database_goes_on_after_a_kill(postgres: Any, tmp_path: Path, at: int) -> None:
     url = postgres.url()
-    assert process(tmp_path, at, None, url) is None
+    assert process(tmp_path, Kill(at), url) is None
     with Journal.open(url) as journal:
         _until_free(journal)
 
-    ended = process(tmp_path, None, None, url)
+    ended = process(tmp_path, None, url)
 
     assert ended is not None and ended.outcome == "confirmed"
     assert [World(tmp_path / "world.db").count(name) for name in ("pay", "ship", "mail")] == [1, 1, 1]
@@ -344,3 +348,91 @@ def test_a_wrong_address_is_said_without_its_password(postgres: Any, wrong: str,
 
     assert told in str(caught.value)
     assert "hunter2" not in str(caught.value) + repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("more", ["", "&port=5432&application_name=a%20b&connect_timeout=9&sslmode=prefer"])
+def test_the_address_that_is_shown_leads_to_the_same_journal_and_needs_no_password(
+    postgres: Any, more: str
+) -> None:
+    with Journal.open(postgres.url() + more) as journal:
+        journal.append("event", 1, run="run")
+        named = journal.named
+
+        with pytest.raises(IntentMissing, match=re.escape(named)):
+            journal.outcome("run/t/1/1", None)
+
+    assert bodies(named) == [1] and "sesame" not in named
+    with Journal.open(named, readonly=True) as journal:
+        assert journal.named == named
+    if not more:
+        assert shlex.quote(named) == named
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("postgresql://ada:x@[::1]:5433/db", "postgresql://ada@[::1]:5433/db"),
+        ("postgresql://a:x@h1:1,h2:2/db?sslpassword=x&options=-c%20a%3Db",
+         "postgresql://a@h1:1,h2:2/db?options=-c%20a%3Db"),
+        ("postgres://h1,h2:7/db?password=x", "postgresql://h1,h2:7/db"),
+        ("postgresql://a%40b:x@/d%2Fb?host=/var/run/pg", "postgresql://a%40b@%2Fvar%2Frun%2Fpg/d%2Fb"),
+        ("postgresql:///db?host=%40hidden&port=7", "postgresql://%40hidden:7/db"),
+        ("postgresql:///?service=mine", "postgresql:///?service=mine"),
+    ],
+)  # fmt: skip
+def test_an_address_is_shown_as_it_is_without_what_is_secret(given: str, shown: str) -> None:
+    postgres = pytest.importorskip("punchlist.protocols.postgres")
+
+    named, settings = postgres._address(given)
+    again, the_same = postgres._address(named)
+
+    secrets = {"password": "x", "sslpassword": "x"}
+    assert (named, again) == (shown, shown)
+    assert the_same == {name: value for name, value in settings.items() if name not in secrets}
+
+
+def test_tables_of_an_earlier_build_get_the_index_that_they_lack(postgres: Any) -> None:
+    import psycopg
+
+    url = postgres.url()
+    has = "SELECT count(*) FROM pg_indexes WHERE indexname = 'calls_of_task'"
+    found: list[int] = []
+    with psycopg.connect(url, autocommit=True) as database:
+
+        def look() -> None:
+            row = database.execute(has).fetchone()
+            assert row is not None
+            found.append(row[0])
+
+        with Journal.open(url) as journal:
+            journal.intent("run/t/1/1", "pay", {}, "keyed", run="run", task="t")
+        look()
+        database.execute("DROP INDEX punchlist.calls_of_task")
+        with Journal.open(url, readonly=True) as journal:
+            assert [call.key for call in journal.calls("run", "t")] == ["run/t/1/1"]
+        look()
+        Journal.open(url).close()
+        look()
+
+    assert found == [1, 0, 1]
+
+
+def test_who_may_write_the_tables_and_make_nothing_does_without_the_index(postgres: Any) -> None:
+    import psycopg
+
+    url = postgres.url()
+    Journal.open(url).close()
+    clerk = f"clerk_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(url, autocommit=True) as database:
+        for statement in (
+            "DROP INDEX punchlist.calls_of_task",
+            f"CREATE ROLE {clerk} LOGIN",
+            f"GRANT USAGE ON SCHEMA punchlist TO {clerk}",
+            f"GRANT ALL ON ALL TABLES IN SCHEMA punchlist TO {clerk}",
+        ):
+            database.execute(statement.encode())
+
+    with Journal.open(url.replace("postgres:sesame@", f"{clerk}@")) as journal:
+        journal.append("event", 1, run="run")
+
+    assert bodies(url) == [1]
