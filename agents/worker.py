@@ -279,8 +279,8 @@ class Worker(Agent):
         """One action through the executor; returns the line for the history."""
         order, key = attempt.order, attempt.key()
         arguments = {"lane": order.lane, "action": action.line()}
+        attempt.mind.budget.take(tool_calls=1, steps=1)  # before anything is done
         made = await attempt.executor.call(DOORS.get(action.verb, "browser"), arguments, key=key)
-        attempt.mind.budget.spend(tool_calls=1, steps=1)
         if not made.ok:
             # Where it may have taken effect and cannot be undone, there is no second press in this attempt.
             unanswered = made.code in ("BrowserCrashed", "SiteUnreachable")

@@ -95,6 +95,8 @@ class _Using:
             )
             if journal.settled(made.key) is None:
                 raise EffectUnknown(self._step.text, call.tool)
+            if not made.replayed:
+                attempt.mind.budget.spend(tool_calls=1, steps=1)
             self._note(call.args, made)
 
     async def _watched(self, call: Call, *, changed: bool | None) -> None:
@@ -109,17 +111,18 @@ class _Using:
         pure = item.recovery == "pure"
         key = attempt.key() if pure else attempt.lasting_key(item.name, arguments)
         door = attempt.executor.call_again if attempt.order.attempt > 1 else attempt.executor.call
-        await attempt.mind.budget.pay(item.name)
+        budget = attempt.mind.budget
+        await budget.pay(item.name, tool_calls=1, steps=1)
         made = await door(item, arguments, key=key)
-        if made.replayed or made.code in UNMADE:
-            attempt.mind.budget.paid_back(item.name)
+        if made.replayed:
+            budget.paid_back(item.name, tool_calls=1, steps=1)
+        elif made.code in UNMADE:
+            budget.paid_back(item.name)
         self._note(call.arguments, made)
 
     def _note(self, arguments: Mapping[str, Any], made: ToolResult) -> None:
         """Keep what a call came to, for the model and for the report."""
         attempt = self._attempt
-        if not made.replayed:
-            attempt.mind.budget.spend(tool_calls=1, steps=1)
         if made.unknown:
             raise EffectUnknown(self._step.text, made.tool)
         text = made.value if isinstance(made.value, str) else json.dumps(made.value)
