@@ -16,16 +16,25 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from pydantic import JsonValue
-
 from ..core_model.pricing import Bound, Price
-from ..protocols.journal import Journal, Row
+from ..protocols.messages import new_id
 from ..protocols.outcome import Cost
+from .spending import NOTHING, SITTING, answer_cost, tool_costs_of, used
 
-SITTING = "sitting"
-"""Kind of the journal's row with which a process begins its part of a run."""
-
-NOTHING = Decimal(0)
+__all__ = [
+    "NOTHING",
+    "SITTING",
+    "Budget",
+    "BudgetExhausted",
+    "Held",
+    "MoneyOverdrawn",
+    "Part",
+    "PriceMissing",
+    "Promise",
+    "answer_cost",
+    "tool_costs_of",
+    "used",
+]
 
 REMEDIES = {
     "money": "`punchlist resume FILE --money AMOUNT`",
@@ -40,11 +49,11 @@ class BudgetExhausted(Exception):
     """A limit of the run's budget is reached. What was done so far is kept, and the run can be resumed.
 
     Attributes:
-        of: Whose limit it is: that of the run, or of the share of a task.
+        of: Mark of the budget whose limit it is, that of the run or of the share of a task; "" if unknown.
     """
 
     def __init__(self, what: str, limit: float | Decimal, of: Budget | None = None) -> None:
-        self.what, self.limit, self.of = what, limit, of
+        self.what, self.limit, self.of = what, limit, "" if of is None else of.mark
         remedy = REMEDIES.get(what)
         shown = limit if isinstance(limit, Decimal) else f"{limit:g}"
         super().__init__(
@@ -95,13 +104,36 @@ class Held:
     @property
     def waited_for(self) -> bool:
         """Whether anything is promised."""
-        return bool(self.tokens or self.money)
+        return bool(self.tokens or self.money or self.calls)
 
     async def change(self) -> None:
         """Wait until something is promised or taken back."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append(waiting)
         await waiting
+
+
+@dataclass
+class Promise:
+    """What a call under way was promised, until it has ended.
+
+    Attributes:
+        most: What `max_tokens` of the call has to be, so that the budget of tokens holds.
+        tokens, money, calls: What nobody else counts on meanwhile.
+    """
+
+    budget: Budget
+    most: int
+    tokens: int
+    money: Decimal
+    calls: int
+    _over: bool = False
+
+    def end(self) -> None:
+        """Take it back, once; what the call cost was spent before."""
+        if not self._over:
+            self._over = True
+            self.budget.promise(-self.tokens, -self.money, -self.calls)
 
 
 @dataclass
@@ -117,6 +149,7 @@ class Budget:
         money: What models and tools may cost together.
         tool_costs: What a call of a tool costs, by its name; others are free.
         held: What is promised to calls under way.
+        mark: Names this budget, wherever an error about it travels.
     """
 
     tokens: int | None = None
@@ -128,6 +161,7 @@ class Budget:
     money: Decimal | None = None
     tool_costs: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     held: Held = field(default_factory=Held)
+    mark: str = field(default_factory=new_id, repr=False, compare=False)
 
     def spend(
         self,
@@ -145,6 +179,8 @@ class Budget:
     def check(self, *, model_calls: int = 0, money: Decimal = NOTHING) -> None:
         """Refuse to go on when a limit is reached, or would be exceeded by so much more.
 
+        What is promised to calls under way is not looked at: `hold` and `pay` do that.
+
         Args:
             model_calls, money: What is about to be spent, at most.
 
@@ -154,7 +190,7 @@ class Budget:
         cost = self.cost
         used = (
             ("tokens", cost.tokens, self.tokens),
-            ("model calls", cost.model_calls + self.held.calls + max(0, model_calls - 1), self.model_calls),
+            ("model calls", cost.model_calls + max(0, model_calls - 1), self.model_calls),
             ("steps", cost.steps, self.steps),
             ("seconds", 0.0 if self.seconds is None else self.total().seconds, self.seconds),
         )
@@ -166,46 +202,65 @@ class Budget:
 
     @contextlib.asynccontextmanager
     async def hold(self, bound: Bound, wanted: int, price: Price, *, calls: int = 0) -> AsyncGenerator[int]:
-        """Promise a call what it may come to, for as long as it is under way; inside, what it costs is spent.
+        """`set_aside` for as long as a call is under way; inside, what it costs is spent.
+
+        Yields:
+            What `max_tokens` has to be: at most `wanted`.
+        """
+        promise = await self.set_aside(bound, wanted, price, calls=calls)
+        try:
+            yield promise.most
+        finally:
+            promise.end()
+
+    async def set_aside(self, bound: Bound, wanted: int, price: Price, *, calls: int = 0) -> Promise:
+        """Promise calls what they may come to; whoever asked ends the promise.
 
         Where it fits only into what other calls were promised, it waits until they have ended.
 
         Args:
-            wanted: The `max_tokens` of the call.
-            calls: Calls of a model that nobody else may count on, once they are under way.
-
-        Yields:
-            What `max_tokens` has to be, so that the budget of tokens holds: at most `wanted`.
+            wanted: The `max_tokens` of each.
+            calls: How many calls of a model they are.
 
         Raises:
-            BudgetExhausted: No call fits any more.
+            BudgetExhausted: They do not fit any more.
         """
         while True:
             self.check()
             most = self._most(bound, wanted)
             money = bound.money(most, price)
-            fits = self.affords(money)
+            fits = self.affords(money) and self._has(calls)
             if (fits and most == wanted) or not self.promised.waited_for:
                 break
             await self.promised.change()
-        self._refuse_if_over(bound, money)
+        self._refuse_if_over(bound, money, calls)
         tokens = bound.tokens(most)
-        self._promise(tokens, money, calls)
-        try:
-            yield most
-        finally:
-            self._promise(-tokens, -money, -calls)
+        self.promise(tokens, money, calls)
+        return Promise(self, most, tokens, money, calls)
 
-    async def pay_sum(self, money: Decimal) -> None:
-        """Spend a sum, once it fits beside what other calls were promised.
+    async def pay_sum(self, money: Decimal, *, tool_calls: int = 0, steps: int = 0) -> None:
+        """Spend a sum, and what else a call comes to, once it fits beside what other calls were promised.
 
         Raises:
-            BudgetExhausted: It does not fit.
+            BudgetExhausted: It does not fit; nothing was spent.
         """
-        while not self.affords(money) and self.promised.waited_for:
+        while money and not self.affords(money) and self.promised.waited_for:
             await self.promised.change()
-        self._refuse_money(money)
-        self.spend(money=money)
+        if money:
+            self._refuse_money(money)
+        self.take(tool_calls=tool_calls, steps=steps)
+        if money:
+            self.spend(money=money)
+
+    def take(self, *, tool_calls: int = 0, steps: int = 0) -> None:
+        """Spend a call and a step, before it is made.
+
+        Raises:
+            BudgetExhausted: There are not so many steps left; nothing was spent.
+        """
+        self._refuse_steps(steps)
+        if tool_calls or steps:
+            self.spend(tool_calls=tool_calls, steps=steps)
 
     def _most(self, bound: Bound, wanted: int) -> int:
         return wanted if self.tokens is None else min(wanted, bound.most(self.room() or 0))
@@ -219,7 +274,14 @@ class Budget:
         """Money that is neither used nor promised; None where it has no limit."""
         return None if self.money is None else self.money - self.cost.money - self.held.money
 
-    def _refuse_if_over(self, bound: Bound, money: Decimal) -> None:
+    def _has(self, calls: int) -> bool:
+        """Whether so many calls of a model are neither made nor promised."""
+        limit = self.model_calls
+        return limit is None or self.cost.model_calls + self.held.calls + calls <= limit
+
+    def _refuse_if_over(self, bound: Bound, money: Decimal, calls: int) -> None:
+        if self.model_calls is not None and not Budget._has(self, calls):
+            raise BudgetExhausted("model calls", self.model_calls, self)
         if self.tokens is not None and bound.most(self.tokens - self.cost.tokens - self.held.tokens) < 1:
             raise BudgetExhausted("tokens", self.tokens, self)
         self._refuse_money(money)
@@ -228,12 +290,17 @@ class Budget:
         if self.money is not None and self.cost.money + self.held.money + money > self.money:
             raise BudgetExhausted("money", self.money, self)
 
+    def _refuse_steps(self, steps: int) -> None:
+        if self.steps is not None and steps and self.cost.steps + steps > self.steps:
+            raise BudgetExhausted("steps", self.steps, self)
+
     @property
     def promised(self) -> Held:
         """What is promised of the whole run's budget."""
         return self.held
 
-    def _promise(self, tokens: int, money: Decimal, calls: int) -> None:
+    def promise(self, tokens: int, money: Decimal, calls: int) -> None:
+        """Promise so much, here and above, or take it back where it is below 0."""
         self.held.add(tokens, money, calls)
 
     @property
@@ -254,16 +321,19 @@ class Budget:
         """What a call of a tool costs."""
         return self.tool_costs.get(tool, NOTHING)
 
-    async def pay(self, tool: str) -> None:
+    async def pay(self, tool: str, *, tool_calls: int = 0, steps: int = 0) -> None:
         """Spend what a call of a tool costs, before it is made. Waits as `pay_sum` does.
+
+        Args:
+            tool_calls, steps: What else it is counted as, at once with the money: then no two calls count on
+                the same step.
 
         Raises:
             BudgetExhausted: There is not so much left.
         """
         cost = self.cost_of(tool)
         self.check(money=cost)
-        if cost:
-            await self.pay_sum(cost)
+        await self.pay_sum(cost, tool_calls=tool_calls, steps=steps)
 
     async def begin(self, tool: str) -> None:
         """Count an action of a worker, and spend what its tool costs, before it is begun.
@@ -271,15 +341,7 @@ class Budget:
         Raises:
             BudgetExhausted: A limit is reached, or there is not so much left.
         """
-        cost = self.cost_of(tool)
-        self.check(money=cost)
-        self.spend(tool_calls=1, steps=1)  # at once, so that no two count on the same step
-        try:
-            if cost:
-                await self.pay_sum(cost)
-        except BaseException:
-            self.spend(tool_calls=-1, steps=-1)
-            raise
+        await self.pay(tool, tool_calls=1, steps=1)
 
     def left(self) -> float | None:
         """Seconds until the run's time is used up; None where it has no limit."""
@@ -342,22 +404,30 @@ class Part(Budget):
         purses = [each for each in (super().purse(), self.whole.purse()) if each is not None]
         return min(purses, default=None)
 
-    def _refuse_if_over(self, bound: Bound, money: Decimal) -> None:
-        self.whole._refuse_if_over(bound, money)
-        super()._refuse_if_over(bound, money)
+    def _has(self, calls: int) -> bool:
+        return super()._has(calls) and self.whole._has(calls)
+
+    def _refuse_if_over(self, bound: Bound, money: Decimal, calls: int) -> None:
+        self.whole._refuse_if_over(bound, money, calls)
+        super()._refuse_if_over(bound, money, calls)
 
     def _refuse_money(self, money: Decimal) -> None:
         self.whole._refuse_money(money)
         super()._refuse_money(money)
+
+    def _refuse_steps(self, steps: int) -> None:
+        self.whole._refuse_steps(steps)
+        super()._refuse_steps(steps)
 
     @property
     def promised(self) -> Held:
         """What is promised of the whole run's budget."""
         return self.whole.promised
 
-    def _promise(self, tokens: int, money: Decimal, calls: int) -> None:
-        super()._promise(tokens, money, calls)
-        self.whole._promise(tokens, money, calls)
+    def promise(self, tokens: int, money: Decimal, calls: int) -> None:
+        """Promise so much, here and above, or take it back where it is below 0."""
+        super().promise(tokens, money, calls)
+        self.whole.promise(tokens, money, calls)
 
     @property
     def limited(self) -> bool:
@@ -385,64 +455,5 @@ class Part(Budget):
     def is_above(self, error: BudgetExhausted) -> bool:
         """Whether the limit that is reached is not that of this share, but of what it is a share of."""
         whole = self.whole
-        above = whole is error.of or (isinstance(whole, Part) and whole.is_above(error))
+        above = whole.mark == error.of or (isinstance(whole, Part) and whole.is_above(error))
         return above or whole.is_used_up()
-
-
-def used(journal: Journal, run: str, task: str | None = None) -> Cost:
-    """What a run, or a task of it with those below it, has used so far, as its journal tells."""
-    cost, before = Cost(), 0.0
-    costs: Mapping[str, Decimal] = {}
-    for row in journal.rows(run):
-        if row.kind == SITTING:
-            costs = tool_costs_of(row.body)
-        if task is not None and row.task != task and not row.task.startswith((f"{task}/", f"{task}#")):
-            continue
-        cost += _cost_of(row, costs)
-        if before and row.kind != SITTING:  # between two sittings nobody was at it
-            cost += Cost(seconds=max(0.0, row.at - before))
-        before = row.at
-    return cost
-
-
-def answer_cost(answer: Mapping[str, JsonValue]) -> Cost:
-    """What an answer on the record of a search cost; calls of tools cost no tokens."""
-    if "name" in answer:
-        return Cost(tool_calls=1, steps=_whole(answer.get("steps")), money=_money(answer))
-    tokens = _whole(answer.get("read")) + _whole(answer.get("tokens"))
-    return Cost(tokens=tokens, model_calls=1, money=_money(answer))
-
-
-def tool_costs_of(sitting: JsonValue) -> dict[str, Decimal]:
-    """What calls of tools cost while a process was at the run, as the row says with which it began."""
-    told = sitting.get("tool_costs") if isinstance(sitting, dict) else None
-    return {name: Decimal(str(each)) for name, each in told.items()} if isinstance(told, dict) else {}
-
-
-def _cost_of(row: Row, costs: Mapping[str, Decimal]) -> Cost:
-    """What one row says was used, beside time."""
-    body: dict[str, JsonValue] = row.body if isinstance(row.body, dict) else {}
-    if row.kind == "thought":
-        return answer_cost(body)
-    if "#" in row.task:  # a call of a strategy's tool: its thought was counted
-        return Cost()
-    if row.kind == "decision" and "strategy" not in body:  # its thoughts are counted one by one
-        tokens = _whole(body.get("prompt_tokens")) + _whole(body.get("tokens"))
-        return Cost(tokens=tokens, model_calls=1, money=_money(body))
-    if row.kind == "intent" or (row.kind == "intent_again" and body.get("recovery") == "pure"):
-        # Another class is sent again as the same call, with one effect.
-        return Cost(tool_calls=1, steps=1, money=costs.get(str(body.get("tool")), NOTHING))
-    if row.kind == "look":
-        return Cost(tool_calls=1, money=costs.get(str(body.get("tool")), NOTHING))
-    event = body.get("event") if row.kind == "event" else None
-    said = event.get("body") if isinstance(event, dict) else None
-    return Cost(redos=1) if isinstance(said, dict) and said.get("kind") == "redo" else Cost()
-
-
-def _whole(value: JsonValue) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _money(body: Mapping[str, JsonValue]) -> Decimal:
-    value = body.get("money")
-    return Decimal(value) if isinstance(value, str) else NOTHING

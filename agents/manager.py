@@ -20,20 +20,22 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
 
-from ..core_model.pricing import amount, price_of
+from ..core_model.pricing import amount
 from ..protocols.journal import Journal, RunInfo
 from ..protocols.messages import new_id
 from ..protocols.outcome import Confirmed, Failed, Unverified
 from ..protocols.spec import Criterion
 from ..tools.permissions import Policy, preset
 from .agent import Agent
-from .budget import SITTING, Budget, PriceMissing, used
+from .budget import SITTING, Budget, used
 from .events import Ended, Event
 from .hierarchy import ManagingWorker, Planner
+from .jobs import Job
 from .managing.modelless import NoModel
 from .mind import Mind
 from .people import Desk, Person, approving
 from .plan import Plan
+from .priced import refuse_unpriced
 from .reasoning.strategy import Strategy, strategy_named
 from .run import Run
 from .running import Running
@@ -126,7 +128,8 @@ class Manager:
     Raises:
         ValueError: No worker, two of one name, or one named as who it works for or as the verifier; or
             `money` is no sum.
-        PriceMissing: There is a budget of money, and nobody has said what the model costs.
+        PriceMissing: There is a budget of money, and nobody has said what the model costs, or that of a
+            worker or of a manager below.
     """
 
     def __init__(
@@ -161,8 +164,8 @@ class Manager:
         self.redos, self.tokens, self.model_calls = redos, tokens, model_calls
         self.steps, self.seconds = steps, seconds
         self.money = None if money is None else amount(money)
-        if self.money is not None and price_of(self.model) is None:
-            raise PriceMissing(self.model.name or str(getattr(self.model, "url", "")))
+        if self.money is not None:
+            refuse_unpriced(self.model, self.workers)
         self.extra = dict(extra or {})
 
     async def run(
@@ -230,6 +233,7 @@ class Manager:
 
         Raises:
             ValueError: The goal is empty.
+            PriceMissing: A task of the plan has a budget of money; see `Manager`.
             SpecNotUsed: There is a spec, and workers whose tasks bring their own, or a plan that does.
             JournalError: The journal cannot be written, or another process has it.
         """
@@ -240,6 +244,8 @@ class Manager:
             goal = _readable(goal)
         elif not goal.parts:
             raise ValueError("the plan is empty; add tasks to it: plan.task(NAME, TEXT, spec=[...])")
+        elif any(isinstance(part, Job) and part.money is not None for part in goal.parts):
+            refuse_unpriced(self.model, self.workers)
         run = new_id()
         with contextlib.ExitStack() as until_it_runs:
             journal = until_it_runs.enter_context(Journal.open(self.journal or Path(RUNS) / f"{run}.db"))

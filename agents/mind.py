@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from ..core_model.errors import MalformedOutput
-from ..core_model.pricing import FREE, Price, bound_of, price_of
+from ..core_model.pricing import FREE, Bound, Price, bound_of, price_of, spent_by
 from ..protocols.journal import Journal
 from ..tools.permissions import Policy
 from .budget import NOTHING, Budget, BudgetExhausted, PriceMissing
+from .cut_off import count_cut_off, spent_without_answer
 from .events import Event, Searched, Thought
 from .reasoning.problem import Task
 from .reasoning.search import Result
@@ -120,6 +121,7 @@ class Mind:
         Raises:
             BudgetExhausted: It does not fit into what is left; or it was cut where the tokens ended.
             MalformedOutput: A server gave no answer that fits the grammar; what it gave is counted.
+            Whatever else ends the call, cancelling included; what it came to is counted (see `cut_off`).
         """
         grammar, messages = question.compiled(), _messages(question)
         async with self._promised(messages, grammar, sampling.max_tokens) as most:
@@ -127,10 +129,12 @@ class Mind:
             try:
                 made = await self.model.generate(messages, sampling=sampling, grammar=grammar)
             except MalformedOutput as error:
-                read = sum(self.model.count_tokens(message["content"]) for message in messages)
-                said = sum(map(self.model.count_tokens, error.answers))
+                read, said = spent_by(error) or self._estimated(messages, error)
                 last = error.answers[-1] if error.answers else ""
-                self._count(question.role, last, read * len(error.answers), said, 0.0, None, task, attempt)
+                self._count(question.role, last, read, said, 0.0, None, task, attempt)
+                raise
+            except BaseException as error:
+                self._cut_off(error, lambda: bound_of(self.model, messages, grammar), most, task, attempt)
                 raise
             self._take(question.role, made, task, attempt)
         if made.stop_reason == "length":
@@ -140,13 +144,32 @@ class Mind:
             raise Truncated(question.role, made.output_tokens)
         return made.text
 
+    def _estimated(self, messages: Sequence[Message], error: MalformedOutput) -> tuple[int, int]:
+        """Tokens, read and written, of answers that did not fit, where the model does not tell them."""
+        read = sum(self.model.count_tokens(message["content"]) for message in messages)
+        return read * len(error.answers), sum(map(self.model.count_tokens, error.answers))
+
+    def _cut_off(
+        self, error: BaseException, bound: Callable[[], Bound], most: int, task: str, attempt: int
+    ) -> None:
+        """Count a call that ended without an answer."""
+        spent = spent_without_answer(error, bound, most)
+        count_cut_off(
+            self.budget, self.journal, spent, self._price(), run=self.run, task=task, attempt=attempt
+        )
+
     def _promised(
         self, messages: Sequence[Message], grammar: Grammar | None, wanted: int
     ) -> AbstractAsyncContextManager[int]:
         """Set aside what a call may come to, and end it with the run's time; gives its `max_tokens`."""
-        if not self.budget.limited and self.budget.left() is None:
+        if not self._holds and self.budget.left() is None:
             return nullcontext(wanted)
         return self._set_aside(messages, grammar, wanted)
+
+    @property
+    def _holds(self) -> bool:
+        """Whether anything is set aside for calls: where there is a limit, or each costs something."""
+        return self.budget.limited or not self._price().free
 
     @asynccontextmanager
     async def _set_aside(
@@ -154,7 +177,7 @@ class Mind:
     ) -> AsyncGenerator[int]:
         """A model in this process stops at its next decode step. See `Budget.hold`."""
         async with self._in_time():
-            if not self.budget.limited:
+            if not self._holds:
                 yield wanted
                 return
             bound = bound_of(self.model, messages, grammar)
@@ -226,7 +249,11 @@ class Mind:
             return await self._vote(question, options, task, attempt, seed)
         messages = _messages(question)
         async with self._promised(messages, None, 1):
-            scores = await self.model.score(messages, options)
+            try:
+                scores = await self.model.score(messages, options)
+            except BaseException as error:
+                self._cut_off(error, lambda: bound_of(self.model, messages), 1, task, attempt)
+                raise
             best = scores.index(max(scores))
             confidence = normalise(scores)[best]
             prompt = self.model.count_tokens(question.text)

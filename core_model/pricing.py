@@ -115,10 +115,33 @@ def bound_of(model: Model, messages: Sequence[Message], grammar: Grammar | None 
     encode: Any = getattr(model, "encode", None)
     if encode is not None:
         return Bound(len(encode(messages)))
-    read = sum(model.count_tokens(message["content"]) + AROUND for message in messages)
+    read = read_at_most(model, messages)
     answers: int = getattr(getattr(model, "retry", None), "answers", 1) if grammar is not None else 1
     if answers == 1 or grammar is None:
         return Bound(read)
     told = model.count_tokens(str(grammar.source) + "x" * COMPLAINT) + 2 * AROUND
     again = answers * (answers - 1) // 2
     return Bound(answers * (read + told) + again * told, again, answers)
+
+
+def read_at_most(model: Model, messages: Sequence[Message]) -> int:
+    """Prompt tokens of a request, an estimate on the high side."""
+    return sum(model.count_tokens(message["content"]) + AROUND for message in messages)
+
+
+SPENT = "punchlist_spent"
+"""Attribute of an error: tokens, read and written, that are paid for although there is no answer."""
+
+
+def charge(error: BaseException, read: int, written: int) -> None:
+    """Say with an error what the call that it ended is paid for, beside what it says already.
+
+    It is said with the error because that reaches whoever asked, also from another machine.
+    """
+    before = spent_by(error) or (0, 0)
+    setattr(error, SPENT, (before[0] + read, before[1] + written))
+
+
+def spent_by(error: BaseException) -> tuple[int, int] | None:
+    """Tokens, read and written, of a call that ended with this error; None where the model does not say."""
+    return getattr(error, SPENT, None)

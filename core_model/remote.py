@@ -3,7 +3,13 @@
 What a server cannot do is replaced visibly: an answer to a grammar is validated here, asked for again with
 the reason a bounded number of times, and then `MalformedOutput` is raised. Scoring raises `NotSupported`.
 
-What it does not promise: that a seed is honoured or that token counts are exact; `capabilities` says so.
+A request that ends without an answer says with its error what it is paid for (`pricing.spent_by`). Where
+nothing of an answer was seen (cancelled, or not waited for any longer) that is the whole of it: the prompt
+and `max_tokens`; whoever waits for a server cannot know how far it is. Of a stream it is the prompt and what
+had arrived. A server that refuses, fails or is not reached is taken to charge nothing.
+
+What it does not promise: that a seed is honoured or that token counts are exact (`capabilities` says so);
+that a request which is sent again after a timeout stays within what one request can come to.
 """
 
 from __future__ import annotations
@@ -21,11 +27,20 @@ from typing import Any, cast
 import httpx
 
 from .capabilities import Capabilities
-from .chat_template import Message, ToolCall
+from .chat_template import Message
 from .errors import MalformedOutput, NotAModelServer, NotSupported, RemoteError, UnknownCheckpoint
-from .generation import Delta, Generation, ModelUsage, StopReason
+from .generation import Delta, Generation, ModelUsage
 from .grammar import Grammar
-from .pricing import Price
+from .pricing import Price, charge, read_at_most
+from .remote_wire import (
+    Collected,
+    Paid,
+    instruction,
+    on_the_wire,
+    with_cost_of,
+    with_instruction,
+    without_begun,
+)
 from .sampling import Sampling
 from .thread import ResentThread
 
@@ -34,6 +49,9 @@ _NO_LIST = frozenset({404, 405, 500, 501})
 """What servers that do not list their models answer; `transformers serve` 500 where it has no hub cache."""
 
 _GREEDY = Sampling()
+_UNPAID = Paid(0, 0, len)
+"""For requests that cost nothing. It holds no amounts, so none pile up in it."""
+
 _SILENT = Capabilities()
 
 
@@ -105,7 +123,7 @@ class RemoteModel:
 
     @property
     def usage(self) -> ModelUsage:
-        """Tokens as the server counts them, and seconds of waiting for it."""
+        """Tokens as the server counts them, else as `count_tokens` does, and seconds of waiting for it."""
         return replace(self._usage)
 
     async def reach(self) -> None:
@@ -136,23 +154,36 @@ class RemoteModel:
         """
         if grammar is None:
             return await self._complete(messages, sampling, None)
+        before: list[Generation] = []
+        try:
+            return await self._until_it_fits(messages, sampling, grammar, before)
+        except BaseException as error:
+            for each in before:
+                charge(error, each.prompt_tokens, each.output_tokens)
+            raise
+
+    async def _until_it_fits(
+        self, messages: Sequence[Message], sampling: Sampling, grammar: Grammar, before: list[Generation]
+    ) -> Generation:
+        """The first answer that fits; all that came are put into `before`."""
         answers: list[str] = []
         spent = Generation("", (), (), "stop", 0, 0.0)
         why = ""
-        asked: list[Message] = _with_instruction(messages, grammar)
+        asked: list[Message] = with_instruction(messages, grammar)
         for attempt in range(self.retry.answers):
             varied = replace(sampling, seed=sampling.seed + attempt)
             generation = await self._complete(asked, varied, grammar)
-            spent = _with_cost_of(generation, spent)
+            before.append(generation)
+            spent = with_cost_of(generation, spent)
             try:
                 return replace(spent, text=grammar.normalise(generation.text))
             except ValueError as error:
                 why = str(error).replace("\n", " ")
             answers.append(generation.text)
-            told, begun = _without_begun(messages)
-            complaint = f"That answer does not fit: {why[:500]}. {_instruction(grammar)}"
+            told, begun = without_begun(messages)
+            complaint = f"That answer does not fit: {why[:500]}. {instruction(grammar)}"
             asked = [
-                *_with_instruction(told, grammar),
+                *with_instruction(told, grammar),
                 {"role": "assistant", "content": begun + generation.text},
                 {"role": "user", "content": complaint},
             ]
@@ -174,12 +205,13 @@ class RemoteModel:
             yield generation
             return
         started = time.monotonic()
-        collected = _Collected()
+        paid = self._paid(messages, sampling)
+        collected = Collected(paid)
         body = await self._body(messages, sampling, None) | {
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        response = await self._send("POST", "/chat/completions", body, stream=True)
+        response = await self._send("POST", "/chat/completions", body, stream=True, paid=paid)
         try:
             async for line in response.aiter_lines():
                 if line.startswith("data:") and line[5:].strip() not in ("", "[DONE]"):
@@ -188,16 +220,23 @@ class RemoteModel:
                         yield delta
         except httpx.HTTPError as error:
             why = f"the stream broke off ({type(error).__name__})"
-            raise RemoteError(self.url, why, "Send the request again.") from error
+            broken = RemoteError(self.url, why, "Send the request again.")
+            charge(broken, *collected.spent)
+            raise broken from error
+        except BaseException as error:
+            charge(error, *collected.spent)
+            raise
         finally:
             await response.aclose()
         if not collected.seen:
             raise NotAModelServer(self.url, "the answer was no stream of completion chunks")
         if not collected.finished:
             why = "the stream broke off: it ended before the answer was said to be finished"
-            raise RemoteError(self.url, why, "Send the request again.")
+            broken = RemoteError(self.url, why, "Send the request again.")
+            charge(broken, *collected.spent)
+            raise broken
         generation = collected.generation(time.monotonic() - started)
-        self._count(generation, collected.output_tokens)
+        self._count(generation)
         yield generation
 
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[float]:
@@ -223,23 +262,24 @@ class RemoteModel:
         self, messages: Sequence[Message], sampling: Sampling, grammar: Grammar | None
     ) -> Generation:
         started = time.monotonic()
+        paid = self._paid(messages, sampling)
         body = await self._body(messages, sampling, grammar)
         try:
-            response = await self._send("POST", "/chat/completions", body)
+            response = await self._send("POST", "/chat/completions", body, paid=paid)
         except RemoteError as error:
             if error.status not in (400, 422) or "response_format" not in body:
                 raise
             del body["response_format"]  # the server does not know it: the answer is validated all the same
-            response = await self._send("POST", "/chat/completions", body)
-        collected = _Collected()
+            response = await self._send("POST", "/chat/completions", body, paid=paid)
+        collected = Collected(paid)
         self._add(collected, response.text)
         if not collected.seen:
             raise NotAModelServer(self.url, f"the answer has no choices: {response.text[:200]!r}")
         generation = collected.generation(time.monotonic() - started)
-        self._count(generation, collected.output_tokens)
+        self._count(generation)
         return generation
 
-    def _add(self, collected: _Collected, text: str) -> Delta | None:
+    def _add(self, collected: Collected, text: str) -> Delta | None:
         """Take a completion or a chunk of one.
 
         Raises:
@@ -262,7 +302,7 @@ class RemoteModel:
             await self._find_model()
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": [_on_the_wire(message) for message in messages],
+            "messages": [on_the_wire(message) for message in messages],
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
@@ -304,10 +344,31 @@ class RemoteModel:
         if isinstance(length, int):
             self.context_length = length
 
+    def _paid(self, messages: Sequence[Message], sampling: Sampling) -> Paid:
+        return Paid(read_at_most(self, messages), sampling.max_tokens, self.count_tokens)
+
     async def _send(
-        self, method: str, path: str, body: dict[str, Any] | None, stream: bool = False
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        stream: bool = False,
+        paid: Paid = _UNPAID,
     ) -> httpx.Response:
-        """Send until an answer that is not a passing failure; raises RemoteError otherwise."""
+        """Send until an answer that is not a passing failure; raises RemoteError otherwise.
+
+        Args:
+            paid: Told of every try that was sent and got no answer; an error says it.
+        """
+        try:
+            return await self._tried(method, path, body, stream, paid)
+        except BaseException as error:
+            charge(error, paid.lost_read, paid.lost_written)
+            raise
+
+    async def _tried(
+        self, method: str, path: str, body: dict[str, Any] | None, stream: bool, paid: Paid
+    ) -> httpx.Response:
         client = self._open_client()
         failure = RemoteError(self.url, "no attempt was made", "Set RetryPolicy.tries to 1 or more.")
         for attempt in range(self.retry.tries):
@@ -316,7 +377,12 @@ class RemoteModel:
             try:
                 request = client.build_request(method, self.url + path, json=body)
                 response = await client.send(request, stream=stream)
+            except asyncio.CancelledError:
+                paid.lose()
+                raise
             except httpx.TransportError as error:
+                if isinstance(error, httpx.ReadTimeout):
+                    paid.lose()
                 why = f"{type(error).__name__} {error}".strip()
                 failure = RemoteError(self.url, why, "Start the server or correct the URL.")
                 failure.__cause__ = error
@@ -364,66 +430,11 @@ class RemoteModel:
             self._loop = loop
         return self._client
 
-    def _count(self, generation: Generation, output_tokens: int) -> None:
+    def _count(self, generation: Generation) -> None:
         self._usage.requests += 1
         self._usage.prompt_tokens += generation.prompt_tokens
-        self._usage.output_tokens += output_tokens
+        self._usage.output_tokens += generation.output_tokens
         self._usage.seconds += generation.seconds
-
-
-class _Collected:
-    """Puts a whole completion, or its chunks, together."""
-
-    def __init__(self) -> None:
-        self.seen = self.finished = False
-        self.output_tokens = 0
-        self._texts: list[str] = []
-        self._logprobs: list[float | None] = []
-        self._stop_reason: StopReason = "stop"
-        self._prompt_tokens = 0
-
-    def add(self, answer: dict[str, Any]) -> Delta | None:
-        usage: dict[str, Any] = answer.get("usage") or {}
-        self._prompt_tokens = int(usage.get("prompt_tokens") or self._prompt_tokens)
-        self.output_tokens = int(usage.get("completion_tokens") or self.output_tokens)
-        choices: list[dict[str, Any]] = answer.get("choices") or []
-        if not choices:
-            return None
-        self.seen = True
-        choice = choices[0]
-        said: dict[str, Any] = choice.get("delta") or choice.get("message") or {}
-        self.finished = self.finished or bool(choice.get("finish_reason"))
-        if choice.get("finish_reason") == "length":
-            self._stop_reason = "length"
-        told: dict[str, Any] = choice.get("logprobs") or {}
-        tokens: list[dict[str, Any]] = told.get("content") or []
-        logprobs = [float(token["logprob"]) for token in tokens]
-        self._logprobs += logprobs
-        text = str(said.get("content") or "")
-        self._texts.append(text)
-        return Delta(text, sum(logprobs) if logprobs else None) if text else None
-
-    def generation(self, seconds: float) -> Generation:
-        text = "".join(self._texts)
-        return Generation(
-            text,
-            (),
-            tuple(self._logprobs),
-            self._stop_reason,
-            self._prompt_tokens,
-            seconds,
-            self.output_tokens,
-        )
-
-
-def _with_cost_of(generation: Generation, earlier: Generation) -> Generation:
-    """The answer, with the tokens and seconds of an earlier one added to its own."""
-    return replace(
-        generation,
-        prompt_tokens=generation.prompt_tokens + earlier.prompt_tokens,
-        seconds=generation.seconds + earlier.seconds,
-        untold_tokens=generation.untold_tokens + earlier.output_tokens,
-    )
 
 
 def _checked(address: str) -> httpx.URL:
@@ -448,53 +459,8 @@ def _checked(address: str) -> httpx.URL:
     return url
 
 
-def _on_the_wire(message: Message) -> dict[str, Any]:
-    """A message as OpenAI's interface has it: arguments of calls are JSON text."""
-    told: dict[str, Any] = dict(message)
-    if calls := message.get("tool_calls"):
-        told["tool_calls"] = [
-            {**call, "type": "function", "function": _function_on_the_wire(call)} for call in calls
-        ]
-    return told
-
-
-def _function_on_the_wire(call: ToolCall) -> dict[str, Any]:
-    arguments = call["function"]["arguments"]
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return {"name": call["function"]["name"], "arguments": text}
-
-
 def _asked_wait(response: httpx.Response, otherwise: float) -> float:
     try:
         return max(0.0, float(response.headers.get("retry-after", "")))
     except ValueError:  # absent, or a date
         return otherwise
-
-
-def _instruction(grammar: Grammar) -> str:
-    if grammar.kind == "schema":
-        keys = "keys in the order of the schema"
-        return f"Answer with JSON only, {keys}, that fits this JSON schema: {json.dumps(grammar.source)}"
-    if grammar.kind == "choices":
-        choices = json.dumps(grammar.source, ensure_ascii=False)
-        return f"Answer with exactly one of these and nothing else: {choices}"
-    if grammar.kind == "regex":
-        return f"Answer with nothing but a text that matches all of this regular expression: {grammar.source}"
-    return f"Answer with nothing but a text of this Lark grammar:\n{grammar.source}"
-
-
-def _without_begun(messages: Sequence[Message]) -> tuple[Sequence[Message], str]:
-    """The messages before what the assistant has begun to say, and that; "" where it has not."""
-    if messages and messages[-1]["role"] == "assistant":
-        return messages[:-1], messages[-1]["content"]
-    return messages, ""
-
-
-def _with_instruction(messages: Sequence[Message], grammar: Grammar) -> list[Message]:
-    """Tell the model the grammar in the last user message, as the server will not enforce it."""
-    told: list[Message] = list(messages)
-    for place in range(len(told) - 1, -1, -1):
-        if told[place]["role"] == "user":
-            told[place] = {"role": "user", "content": f"{told[place]['content']}\n\n{_instruction(grammar)}"}
-            return told
-    return [*told, {"role": "user", "content": _instruction(grammar)}]

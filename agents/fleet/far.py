@@ -6,26 +6,32 @@ the agent goes on. Does not cover: reading more of a journal than an agent needs
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
 
+from ...core_model.pricing import price_of
 from ...protocols.journal import Call, Journal, Recovery, Row, Status
 from ...protocols.journal_bodies import Body, More
+from ...protocols.messages import new_id
 from ...protocols.tasks import Child, WorkerTask
 from ..budget import Budget
 from ..watch import Alarm, Sighting, Watch
 from .link import Link
+from .wire import AttemptOver
 
 if TYPE_CHECKING:
     from ...core_model.capabilities import Capabilities
     from ...core_model.chat_template import Message
     from ...core_model.generation import Delta, Generation, Model, ModelUsage
     from ...core_model.grammar import Grammar
+    from ...core_model.pricing import Bound, Price
     from ...core_model.sampling import Sampling
     from ...core_model.thread import Thread
     from ...tools.permissions import Call as ToolCall
@@ -100,16 +106,35 @@ class FarJournal(Journal):
 
 @dataclass
 class FarBudget(Budget):
-    """The run's budget as an agent elsewhere meets it; copies that are only asked "what if" stay here."""
+    """The run's budget as an agent elsewhere meets it; copies that are only asked "what if" stay here.
+
+    Nothing is promised or paid here: that is asked of the one budget where the manager is, on which all its
+    agents draw, before a call is made.
+    """
 
     link: Link | None = field(default=None, init=False, repr=False)
+    limits: tuple[bool, bool] = field(default=(False, False), init=False, repr=False)
 
     @classmethod
-    def of(cls, link: Link, snapshot: Budget) -> FarBudget:
-        """The budget that a snapshot was taken of."""
+    def of(cls, link: Link, snapshot: Budget, limits: tuple[bool, bool]) -> FarBudget:
+        """The budget that a snapshot was taken of.
+
+        Args:
+            limits: `limited` and `limits_money` of that budget, which may be a share of others.
+        """
         made = cls(**{each.name: getattr(snapshot, each.name) for each in fields(Budget)})
-        made.began, made.link = time.monotonic(), link
+        made.began, made.link, made.limits = time.monotonic(), link, limits
         return made
+
+    @property
+    def limited(self) -> bool:
+        """See `Budget.limited`."""
+        return self.limits[0]
+
+    @property
+    def limits_money(self) -> bool:
+        """See `Budget.limits_money`."""
+        return self.limits[1]
 
     def spend(self, **amounts: Any) -> None:
         """See `Budget.spend`."""
@@ -126,6 +151,58 @@ class FarBudget(Budget):
     def left(self) -> float | None:
         """See `Budget.left`."""
         return super().left() if self.link is None else self.link.call("budget.left")
+
+    def room(self) -> int | None:
+        """See `Budget.room`."""
+        return super().room() if self.link is None else self.link.call("budget.room")
+
+    def purse(self) -> Decimal | None:
+        """See `Budget.purse`."""
+        return super().purse() if self.link is None else self.link.call("budget.purse")
+
+    @contextlib.asynccontextmanager
+    async def hold(self, bound: Bound, wanted: int, price: Price, *, calls: int = 0) -> AsyncGenerator[int]:
+        """See `Budget.hold`. What is spent inside is heard there before the promise is taken back."""
+        if self.link is None:
+            async with super().hold(bound, wanted, price, calls=calls) as most:
+                yield most
+            return
+        ticket = new_id()
+        try:
+            yield await self.link.ask("budget.hold", ticket, bound, wanted, price, calls=calls)
+        finally:
+            with contextlib.suppress(AttemptOver):  # then it is settled there
+                self.link.tell("budget.release", ticket)
+
+    async def pay_sum(self, money: Decimal, *, tool_calls: int = 0, steps: int = 0) -> None:
+        """See `Budget.pay_sum`."""
+        if self.link is None:
+            await super().pay_sum(money, tool_calls=tool_calls, steps=steps)
+        elif not money:
+            self.take(tool_calls=tool_calls, steps=steps)
+        else:
+            await self.link.ask("budget.pay_sum", money, tool_calls=tool_calls, steps=steps)
+            super().spend(money=money, tool_calls=tool_calls, steps=steps)
+
+    async def pay(self, tool: str, *, tool_calls: int = 0, steps: int = 0) -> None:
+        """See `Budget.pay`."""
+        cost = self.cost_of(tool)
+        if self.link is None:
+            await super().pay(tool, tool_calls=tool_calls, steps=steps)
+        elif not cost:
+            self.check()
+            self.take(tool_calls=tool_calls, steps=steps)
+        else:
+            await self.link.ask("budget.pay", tool, tool_calls=tool_calls, steps=steps)
+            super().spend(money=cost, tool_calls=tool_calls, steps=steps)
+
+    def take(self, *, tool_calls: int = 0, steps: int = 0) -> None:
+        """See `Budget.take`; nothing is waited for there."""
+        if self.link is None:
+            super().take(tool_calls=tool_calls, steps=steps)
+        elif tool_calls or steps:
+            self.link.call("budget.take", tool_calls=tool_calls, steps=steps)
+            super().spend(tool_calls=tool_calls, steps=steps)
 
 
 class FarTalk:
@@ -179,16 +256,24 @@ class FarPerson:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What an agent knows of the manager's model without asking it."""
+    """What an agent knows of the manager's model without asking it.
+
+    Attributes:
+        price, retry: What a call of it may come to is reckoned with these.
+    """
 
     name: str
     capabilities: Capabilities
     context_length: int
+    price: Price | None
+    retry: Any
 
     @classmethod
     def of(cls, model: Model) -> ModelCard:
         """A model's card. Caches are not shared over a network."""
-        return cls(model.name, replace(model.capabilities, fork=False), model.context_length)
+        able = replace(model.capabilities, fork=False)
+        retry = getattr(model, "retry", None)
+        return cls(model.name, able, model.context_length, price_of(model), retry)
 
 
 class FarModel:
@@ -197,6 +282,7 @@ class FarModel:
     def __init__(self, link: Link, card: ModelCard) -> None:
         self._link = link
         self.name, self.capabilities, self.context_length = card.name, card.capabilities, card.context_length
+        self.price, self.retry = card.price, card.retry
 
     @property
     def usage(self) -> ModelUsage:

@@ -40,6 +40,7 @@ class Orders:
         order: Without what lives where the manager is: talk, desk, watch, routes.
         watched: There is a watch.
         card, strategy, budget, lost: Of the mind.
+        limits: Whether the budget, or one that it is a share of, limits anything of models, and money.
         rules: Of the policy.
         person: The policy has somebody to ask.
         journal: Its path, for messages.
@@ -50,6 +51,7 @@ class Orders:
     card: ModelCard
     strategy: Strategy | None
     budget: Budget
+    limits: tuple[bool, bool]
     rules: tuple[Rule, ...]
     person: bool
     journal: Path
@@ -199,7 +201,7 @@ class Member:
         order = replace(orders.order, talk=FarTalk(link), watch=FarWatch(link) if orders.watched else None)
         mind = Mind(
             FarModel(link, orders.card),
-            FarBudget.of(link, orders.budget),
+            FarBudget.of(link, orders.budget, orders.limits),
             FarJournal(link, orders.journal),
             order.run,
             lambda event: link.tell("show", event),

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,13 +22,14 @@ from ...protocols.messages import Report, new_id
 from ...protocols.spec import Check, Spec, ToolCheck
 from ..acting.attempt import Assignment
 from ..agent import Agent, AgentLost
-from ..budget import Budget, Held
 from ..mind import Mind
 from .far import ModelCard
 from .member import Orders, SessionState
+from .purse import Purse, snapshot
 from .wire import END, Heard, Raised, Sent, Told
 
 if TYPE_CHECKING:
+    from ...core_model.generation import Model
     from ...tools.browser import BrowserSession
     from ...tools.permissions import Policy
     from .berth import Berth, Bundle, Harbour
@@ -45,7 +46,7 @@ CALLING_OFF = 5.0
 MAY = MappingProxyType(
     {
         "journal": frozenset("append rows intent outcome call calls hold".split()),
-        "budget": frozenset("spend check left".split()),
+        "budget": frozenset("spend check left room purse hold release pay pay_sum take".split()),
         "watch": frozenset("see step_done".split()),
         "talk": frozenset("state ask progress adopt".split()),
         "model": frozenset("usage generate score count_tokens".split()),
@@ -54,7 +55,10 @@ MAY = MappingProxyType(
 )
 """What an agent elsewhere may ask for, by area."""
 
-LATER = frozenset("talk.ask talk.progress talk.adopt model.generate model.score policy.person".split())
+LATER = frozenset(
+    "talk.ask talk.progress talk.adopt model.generate model.score policy.person "
+    "budget.hold budget.pay budget.pay_sum".split()
+)
 """What takes time: it is answered when it is done, and others meanwhile."""
 
 
@@ -65,11 +69,15 @@ class Placed(Agent):
         like: The agent, for what the manager has to know of it. It does nothing itself, but that its reading
             tools are called when a verifier looks at the world.
         bundle: The agent as it travels.
+
+    Attributes:
+        model: Its own, where it goes along with it.
     """
 
     def __init__(self, like: Agent, bundle: Bundle, fleet: Harbour) -> None:
         super().__init__(like.name, like.about, like.skills)
         self.browser, self.functions = like.browser, like.functions
+        self.model: Model | None = getattr(like, "model", None) if bundle.model is None else None
         self._like, self._bundle, self._fleet = like, bundle, fleet
         self._berth: Berth | None = None
         self._sessions: dict[str, FarSession] = {}
@@ -94,9 +102,11 @@ class Placed(Agent):
             await self._leave()
             raise
         finally:
-            serving.close()
-            if self._berth is berth:
-                await self._call_off(berth, ticket)
+            try:
+                serving.close()
+            finally:
+                if self._berth is berth:
+                    await self._call_off(berth, ticket)
         if state is None:
             self._sessions.pop(order.lane, None)
         else:
@@ -251,6 +261,9 @@ class Serving:
     _owed: dict[int, Told] = field(default_factory=dict[int, Told])
     _tasks: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"])
 
+    def __post_init__(self) -> None:
+        self._purse = Purse(self.order, self.mind)
+
     def owed(self) -> list[Told]:
         """Answers that are not known to have arrived."""
         return list(self._owed.values())
@@ -261,9 +274,10 @@ class Serving:
             self._owed.pop(number, None)
 
     def close(self) -> None:
-        """Nothing is answered any more."""
+        """Nothing is answered any more, and what is promised to calls under way counts as spent."""
         for task in self._tasks:
             task.cancel()
+        self._purse.close()
 
     def take(self, sent: Sent) -> None:
         """Do what was said, and owe the answer if one is wanted."""
@@ -302,7 +316,7 @@ class Serving:
         if area == "journal":
             return self._journal(name, sent)
         if area == "budget":
-            return self._budget(name, sent)
+            return getattr(self._purse, name)(*sent.args, **sent.given)
         thing = {
             "watch": self.order.watch,
             "talk": self.order.talk,
@@ -325,21 +339,15 @@ class Serving:
         made = getattr(self.mind.journal, name)(*sent.args, **sent.given)
         return list(made) if name == "rows" else made
 
-    def _budget(self, name: str, sent: Sent) -> Any:
-        budget = self.mind.budget
-        made = getattr(budget, name)(*sent.args, **sent.given)
-        return budget.total() if name == "check" else made
-
 
 def _orders(order: Assignment, mind: Mind, policy: Policy) -> Orders:
-    budget = mind.budget
-    snapshot = Budget(**{each.name: getattr(budget, each.name) for each in fields(Budget)})
     return Orders(
         _travelling(order),
         order.watch is not None,
         ModelCard.of(mind.model),
         mind.strategy,
-        replace(snapshot, cost=budget.total(), held=Held()),
+        snapshot(mind.budget),
+        (mind.budget.limited, mind.budget.limits_money),
         policy.rules,
         policy.person is not None,
         mind.journal.path,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from ...core_model.errors import MalformedOutput
 from ...core_model.pricing import AROUND, FREE, Bound, Price, bound_of, price_of
 from ..budget import Budget, PriceMissing
+from ..cut_off import count_cut_off, spent_without_answer
 from .asking import Choice, Prompt, Request
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model
     from ...core_model.sampling import Sampling
+    from .trace import Trace
 
 
 def price_in(model: Model, budget: Budget) -> Price:
@@ -44,26 +47,49 @@ async def promised(
         BudgetExhausted: They do not fit.
     """
     wanted = list(requests)
-    if not wanted or not budget.limited:
+    if not wanted or not (budget.limited or not price_in(model, budget).free):
         yield None
         return
     read = again = answers = 0
     seen = set[Prompt]()
     for each in wanted:
-        bound = _bound(model, each)
+        bound = bound_for(model, each)
         read += 0 if shares and each.prompt in seen else bound.read
         again, answers = again + bound.again, answers + bound.answers
         seen.add(each.prompt)
     longest = max(each.max_tokens if isinstance(each, Request) else 1 for each in wanted)
-    async with budget.hold(Bound(read, again, answers), longest, price_in(model, budget)) as most:
+    price = price_in(model, budget)
+    async with budget.hold(Bound(read, again, answers), longest, price, calls=len(wanted)) as most:
         yield most
 
 
-def _bound(model: Model, request: Request | Choice) -> Bound:
+def bound_for(model: Model, request: Request | Choice) -> Bound:
+    """The most that a request can come to, with what was said before in the answer that it goes on with."""
     grammar = request.grammar if isinstance(request, Request) else None
     bound = bound_of(model, request.prompt.messages, grammar)
     said = model.count_tokens(request.prompt.said) + AROUND if request.prompt.said else 0
     return replace(bound, read=bound.read + bound.answers * said)
+
+
+@contextmanager
+def paid_if_cut_off(
+    model: Model, budget: Budget, trace: Trace, asked: Request | Choice, most: int
+) -> Generator[None]:
+    """Count a call inside that ends without an answer (see `cut_off`). What did not fit its grammar is one.
+
+    Args:
+        most: Tokens that its answer may have.
+    """
+    try:
+        yield
+    except MalformedOutput:
+        raise
+    except BaseException as error:
+        spent = spent_without_answer(error, lambda: bound_for(model, asked), most)
+        where = {"run": trace.run, "task": trace.task}
+        price = price_in(model, budget)
+        count_cut_off(budget, trace.journal, spent, price, **where, attempt=trace.attempt)
+        raise
 
 
 def priced(model: Model, budget: Budget, read: int, tokens: int) -> dict[str, JsonValue]:

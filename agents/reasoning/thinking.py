@@ -21,12 +21,13 @@ from pydantic import JsonValue
 
 from ...core_model.errors import CacheFull, MalformedOutput
 from ...core_model.generation import Generation
+from ...core_model.pricing import spent_by
 from ...protocols.outcome import Cost
 from ..budget import NOTHING, Budget, BudgetExhausted, answer_cost
 from .asking import Choice, Prompt, Request, Said, choice_facts, read_answer, request_facts
 from .caches import Caches
 from .calling import CallFailed, Interrupted, Work, reached, stop_reason, together, tried
-from .promising import priced, promised, sampling_of
+from .promising import paid_if_cut_off, priced, promised, sampling_of
 from .trace import HALTED, Trace
 
 if TYPE_CHECKING:
@@ -104,14 +105,9 @@ class Thinking:
 
     def _inner(self, scope: str) -> Thinking:
         inner = Thinking(
-            self.model,
-            self.budget,
-            self.trace,
-            seed=self.seed,
-            fork=self.fork,
-            policy=self.policy,
+            self.model, self.budget, self.trace, seed=self.seed, fork=self.fork, policy=self.policy,
             warmth=self.warmth,
-        )
+        )  # fmt: skip
         inner.scope = scope
         inner._outer, inner._shared = self, self._shared
         inner._remembers = self._remembers
@@ -217,21 +213,21 @@ class Thinking:
         if answer is None:
             if self._remembers or self._shared.stopping.is_set():
                 raise self._halted(Interrupted())
-            await self._pay(money)
+            await self._pay(money, steps)
             answer = await tried(act) | {"name": name, "given": given, "scope": self.scope}
             answer |= {"steps": steps} if steps else {}
-            if money:
-                answer["money"] = str(money)
-                self.budget.spend(money=-money)  # it is counted with the answer
+            answer |= {"money": str(money)} if money else {}
+            if money or steps:
+                self.budget.spend(money=-money, steps=-steps)  # they are counted with the answer
             self._keep(key, answer)
         self._count(key, answer)
         if "error" in answer:
             raise CallFailed(name, str(answer["error"]))
         return answer["returned"]
 
-    async def _pay(self, money: Decimal) -> None:
+    async def _pay(self, money: Decimal, steps: int) -> None:
         try:
-            await self.budget.pay_sum(money)
+            await self.budget.pay_sum(money, steps=steps)
         except BudgetExhausted as error:
             raise self._halted(error) from None
 
@@ -395,12 +391,9 @@ class Thinking:
         wanted = [(key, request) for key, request in group if self.trace.recorded(key) is None]
         if len(wanted) == 1 and not prompt.said and not wanted[0][1].keep:
             key, request = wanted[0]
-            made = await self._whole(
-                prompt,
-                self.model.generate(
-                    prompt.messages, sampling=self._sampling(key, request), grammar=request.grammar
-                ),
-            )
+            sampling = self._sampling(key, request)
+            asked = self.model.generate(prompt.messages, sampling=sampling, grammar=request.grammar)
+            made = await self._whole(key, request, asked)
             self._keep_answer(key, request, made, pays=key == payer or not self._shares)
         elif self.fork:
             async with self._shared.caches.use(prompt) as trunk:
@@ -420,10 +413,9 @@ class Thinking:
         def work(branch: Thread, key: str, request: Request) -> Work:
             async def grow() -> None:
                 begun = len(branch.text)
-                made = await self._whole(
-                    request.prompt,
-                    branch.generate(sampling=self._sampling(key, request), grammar=request.grammar),
-                )
+                sampling = self._sampling(key, request)
+                asked = branch.generate(sampling=sampling, grammar=request.grammar)
+                made = await self._whole(key, request, asked)
                 self._keep_answer(key, request, made, pays=key == payer or not self._shares)
                 grown = request.prompt.and_said(branch.text[begun:])
                 if request.keep and self.fork and self._shared.caches.keep(grown, branch):
@@ -437,34 +429,40 @@ class Thinking:
             for branch in closing:
                 await branch.close()
 
-    async def _whole(self, prompt: Prompt, asked: Awaitable[Generation]) -> Generation:
+    async def _whole(self, key: str, request: Request, asked: Awaitable[Generation]) -> Generation:
         """An answer; one that a server could not bring into the grammar counts as cut, and is paid for."""
+        most = min(request.max_tokens, self._shared.most.get(key, request.max_tokens))
         try:
-            return await asked
+            with paid_if_cut_off(self.model, self.budget, self.trace, request, most):
+                return await asked
         except MalformedOutput as error:
             tokens = sum(map(self.model.count_tokens, error.answers))
-            read = self._tokens(prompt) * len(error.answers)
+            read = self._tokens(request.prompt) * len(error.answers)
+            read, tokens = spent_by(error) or (read, tokens)
             last = error.answers[-1] if error.answers else ""
             return Generation(last, (), (), "length", read, 0.0, untold_tokens=tokens)
 
     async def _score_one(self, key: str, choice: Choice) -> None:
-        caches = self._shared.caches
-        if not choice.prompt.said:
-            scores = await self.model.score(choice.prompt.messages, choice.options)
-        elif self.fork:
-            async with caches.use(choice.prompt) as thread:
-                scores = await thread.score(choice.options)
-        else:
-            thread = await caches.fresh(choice.prompt)
-            try:
-                scores = await thread.score(choice.options)
-            finally:
-                await thread.close()
+        with paid_if_cut_off(self.model, self.budget, self.trace, choice, 0):
+            scores = await self._scores(choice)
         read = self._tokens(choice.prompt)
         answer = choice_facts(choice)
         answer |= {"prompt_tokens": read, "read": read, "tokens": 0, "scope": self.scope}
         answer["scores"] = list[JsonValue](scores)
         self._keep(key, answer | priced(self.model, self.budget, read, 0))
+
+    async def _scores(self, choice: Choice) -> list[float]:
+        caches = self._shared.caches
+        if not choice.prompt.said:
+            return await self.model.score(choice.prompt.messages, choice.options)
+        if self.fork:
+            async with caches.use(choice.prompt) as thread:
+                return await thread.score(choice.options)
+        thread = await caches.fresh(choice.prompt)
+        try:
+            return await thread.score(choice.options)
+        finally:
+            await thread.close()
 
     async def aclose(self) -> None:
         """Give the caches back."""

@@ -13,6 +13,7 @@ from punchlist.agents.reasoning.asking import Prompt, Request
 from punchlist.agents.reasoning.thinking import Thinking
 from punchlist.agents.testing import ScriptedModel
 from punchlist.core_model import RemoteModel
+from punchlist.core_model.errors import RemoteError
 from punchlist.core_model.grammar import Grammar
 from punchlist.core_model.pricing import FREE, Bound, Price, bound_of
 from punchlist.protocols import Confirmed, Unverified
@@ -174,6 +175,59 @@ async def test_tools_at_once_do_not_count_on_the_same_step(tmp_path):
     assert isinstance(outcome, Unverified) and "1 steps" in outcome.reasons[0] and made == ["a"]
 
 
+async def test_a_batch_of_thoughts_and_minds_beside_it_do_not_count_on_the_same_calls(mind):
+    model, budget = Priced(FREE), Budget(model_calls=4)
+    model.gate = asyncio.Event()
+    batch = [Request(Prompt.of("why?"), tag=str(number)) for number in range(3)]
+    thinking = asyncio.create_task(Thinking(model, budget).generate(batch))
+    await until_asked(model)
+
+    two = [asyncio.create_task(mind(model, budget).ask(QUESTION)) for _ in range(2)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    at_once = len(model.allowed)
+    model.gate.set()
+
+    said = await asyncio.wait_for(asyncio.gather(*two, return_exceptions=True), 5)
+    assert len(await thinking) == 3 and at_once == 4
+    assert said[0] == "yes" and "4 model calls" in str(said[1])
+    assert budget.cost.model_calls == len(model.allowed) == 4 and budget.held.calls == 0
+
+
+async def test_of_two_batches_of_thoughts_at_once_one_that_does_not_fit_is_not_made_at_all():
+    model, budget = Priced(FREE), Budget(model_calls=5)
+    model.gate = asyncio.Event()
+    batch = [Request(Prompt.of("why?"), tag=str(number)) for number in range(3)]
+
+    both = [asyncio.create_task(Thinking(model, budget).generate(batch)) for _ in range(2)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    model.gate.set()
+
+    said = await asyncio.wait_for(asyncio.gather(*both, return_exceptions=True), 5)
+    assert len(said[0]) == 3 and isinstance(said[1], BudgetExhausted) and len(model.allowed) == 3
+
+
+async def test_a_call_that_failed_leaves_its_place_to_one_that_waits(mind):
+    class Failing(Priced):
+        async def generate(self, messages, *, sampling=None, grammar=None):
+            made = await super().generate(messages, sampling=sampling, grammar=grammar)
+            if len(self.asked) == 1:
+                raise RemoteError("http://it", "it failed", "")
+            return made
+
+    model = Failing(FREE)
+    model.gate = asyncio.Event()
+    asked = mind(model, Budget(model_calls=1))
+
+    both = [asyncio.create_task(asked.ask(QUESTION)) for _ in range(2)]
+    await until_asked(model)
+    model.gate.set()
+
+    said = await asyncio.wait_for(asyncio.gather(*both, return_exceptions=True), 5)
+    assert isinstance(said[0], RemoteError) and said[1] == "yes"
+
+
 async def test_an_answer_is_no_longer_than_the_tokens_that_are_left(mind):
     model = Priced(FREE)
 
@@ -201,7 +255,7 @@ async def test_a_share_and_the_whole_both_hold(mind):
     with pytest.raises(BudgetExhausted) as refused:
         await mind(model, part).ask(QUESTION)
 
-    assert refused.value.of is part and not part.is_above(refused.value) and model.asked == []
+    assert refused.value.of == part.mark and not part.is_above(refused.value) and model.asked == []
 
 
 @tool(effect="write", recovery="keyed", cost="0.10")

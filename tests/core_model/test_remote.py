@@ -17,6 +17,7 @@ from punchlist.core_model import Capabilities, Grammar, Sampling
 from punchlist.core_model.chat_template import Message
 from punchlist.core_model.errors import MalformedOutput, NotAModelServer, NotSupported, RemoteError
 from punchlist.core_model.generation import Delta, Generation
+from punchlist.core_model.pricing import read_at_most, spent_by
 from punchlist.core_model.remote import RemoteModel, RetryPolicy
 
 ASK: list[Message] = [{"role": "user", "content": "how many?"}]
@@ -308,6 +309,26 @@ async def test_a_stream_that_does_not_reach_its_end_is_no_answer(
 
     assert [item.text for item in items] == ["th"]
     assert remote.usage.requests == 0
+
+
+async def test_a_stream_that_breaks_off_is_paid_for_as_far_as_it_came(
+    remote: RemoteModel, server: ScriptedServer
+) -> None:
+    server.replies = [stream(said("th"), said("ree"))]
+
+    with pytest.raises(RemoteError) as caught:
+        _ = [item async for item in remote.stream(ASK)]
+
+    assert spent_by(caught.value) == (read_at_most(remote, ASK), remote.count_tokens("three"))
+
+
+async def test_what_a_server_refuses_is_not_paid_for(remote: RemoteModel, server: ScriptedServer) -> None:
+    server.replies = [refuse(400, "too long")]
+
+    with pytest.raises(RemoteError) as caught:
+        await remote.generate(ASK)
+
+    assert spent_by(caught.value) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -164,16 +164,17 @@ def test_errors_come_back_whole_and_those_that_cannot_come_back_as_their_text():
     assert "Holds: it holds a lock" in str(text)
 
 
-async def test_an_agent_elsewhere_does_not_wait_for_what_a_call_of_another_was_promised(tmp_path):
-    """It hears of the budget once, and not when that call has ended."""
-    asked, gate = asyncio.Event(), asyncio.Event()
+async def test_an_agent_elsewhere_waits_for_what_a_call_of_another_was_promised(tmp_path):
+    """What is left beside it does not do for a whole answer; once that call has ended it does."""
+    asked, gate, order = asyncio.Event(), asyncio.Event(), []
 
     class Held(ScriptedModel):
-        async def generate(self, messages, **given):
+        async def generate(self, messages, *, sampling=None, grammar=None):
+            order.append(sampling.max_tokens)
             if not asked.is_set():
                 asked.set()
                 await gate.wait()
-            return await super().generate(messages, **given)
+            return await super().generate(messages)
 
     async def work(brief):
         question = Question("think", "which one?", choices(["a", "b"]))
@@ -187,8 +188,9 @@ async def test_an_agent_elsewhere_does_not_wait_for_what_a_call_of_another_was_p
         manager = Manager(Held(["a", "a"]), workers, journal=tmp_path / "run.db", tokens=600)
         running = manager.start(plan)
         async with asyncio.timeout(5):
-            await until(lambda: running.tasks.get("far") == "confirmed")
+            await asked.wait()
+            alone = len(order)
             gate.set()
             outcome = await running.outcome()
 
-    assert isinstance(outcome, Confirmed)
+    assert isinstance(outcome, Confirmed) and alone == 1 and order == [400, 400]
