@@ -49,6 +49,16 @@ SCENARIOS: dict[str, Bounds] = {
     ),
     "questions": Bounds(workers=1, attempts=2, asks=1, verdicts=_YES_NO, give_up=()),
     "people": Bounds(workers=1, attempts=2, acts=1, kinds=("delay", "crash"), verdicts=_YES_NO, give_up=()),
+    "people and questions": Bounds(
+        workers=1,
+        attempts=2,
+        asks=1,
+        acts=1,
+        act_kinds=("take_over", "pause"),
+        faults=0,
+        verdicts=_YES_NO,
+        give_up=(),
+    ),
     "more people": Bounds(workers=1, attempts=2, acts=2, faults=0, verdicts=("pass", "anomaly"), give_up=()),
     "a person decides": Bounds(
         workers=1,

@@ -1,6 +1,7 @@
 """What a person does to a task: pause, cancel, take over, hand back, re-open."""
 
 from punchlist.protocols.messages import (
+    Ask,
     Cancel,
     HandBack,
     TakeOver,
@@ -11,6 +12,7 @@ from punchlist.protocols.states import (
     Resume,
     Supersede,
     descendants,
+    draft,
 )
 
 from .pairs import Pair, act, kinds, reported
@@ -40,6 +42,17 @@ def test_a_persons_work_is_verified_like_any_other() -> None:
     pair.judge(b="fail")
 
     assert pair.manager.status == "not_done"
+
+
+def test_a_question_that_comes_after_a_person_took_over_takes_nothing_from_them() -> None:
+    pair = Pair()
+    pair.assign()
+    question = draft(pair.worker, Ask(question="which green?"), 2.0)
+    pair.tell(act(TakeOver()))
+
+    effects = pair.tell(question)
+
+    assert (pair.manager.waiting_for, kinds(effects)) == ("person", ["cancel"])
 
 
 def test_a_verdict_about_the_workers_result_does_not_confirm_the_persons() -> None:
