@@ -2,9 +2,10 @@
 
 The reducers explored are the ones that run. Within its bounds the walk is complete: every
 order of delivery, and every fault at every point. Ending is checked on the finished graph:
-from each configuration an end must be in reach without further faults, and without faults
-and signs of life no run may go on for ever. Together: every task ends, provided that faults
-do not go on for ever (in one run at most `Bounds.faults` of them here) and work does not.
+from each configuration the end, and rest after it, must be in reach without further faults,
+and without faults and signs of life no run may go on for ever. Together: every task ends,
+provided that faults do not go on for ever (in one run at most `Bounds.faults` of them here)
+and work does not.
 
 What this does not cover: anything beyond the bounds, and whether verdicts are right.
 """
@@ -37,6 +38,7 @@ _YES_NO: tuple[Verdicts, ...] = ("pass", "fail")
 SCENARIOS: dict[str, Bounds] = {
     "two workers": Bounds(attempts=2, verdicts=_YES_NO, give_up=()),
     "workers that give up": Bounds(workers=1, attempts=3, verdicts=_YES_NO, give_up=("fails", "declines")),
+    "workers that get lost": Bounds(attempts=2, losses=0, verdicts=_YES_NO, give_up=("fails",)),
     "three redos": Bounds(workers=1, verdicts=("pass", "fail", "half"), give_up=()),
     "anomalies": Bounds(workers=1, attempts=2, give_up=()),
     "a bad verifier": Bounds(
@@ -47,6 +49,16 @@ SCENARIOS: dict[str, Bounds] = {
     ),
     "questions": Bounds(workers=1, attempts=2, asks=1, verdicts=_YES_NO, give_up=()),
     "people": Bounds(workers=1, attempts=2, acts=1, kinds=("delay", "crash"), verdicts=_YES_NO, give_up=()),
+    "people and questions": Bounds(
+        workers=1,
+        attempts=2,
+        asks=1,
+        acts=1,
+        act_kinds=("take_over", "pause"),
+        faults=0,
+        verdicts=_YES_NO,
+        give_up=(),
+    ),
     "more people": Bounds(workers=1, attempts=2, acts=2, faults=0, verdicts=("pass", "anomaly"), give_up=()),
     "a person decides": Bounds(
         workers=1,
@@ -189,27 +201,33 @@ class _Walk:
         self._check_ends()
 
     def _check_ends(self) -> None:
-        """No end out of reach, and no circle, among the moves that are not faults."""
+        """No end and no rest out of reach, and no circle, among the moves that are not faults."""
         size = len(self.parents)
-        goals = [number for config, number in self.numbers.items() if self.world.at_rest(config)]
-        reached = bytearray(size)
         into: list[array[int]] = [array("q") for _ in range(size)]
         waits = array("q", bytes(8 * size))
         for source, target, beat in zip(self.sources, self.targets, self.beats, strict=True):
             into[target].append(source)
             if not beat:
                 waits[source] += 1
-        for goal in goals:
-            reached[goal] = 1
-        while goals:
-            for source in into[goals.pop()]:
-                if not reached[source]:
-                    reached[source] = 1
-                    goals.append(source)
-        stuck = reached.find(0)
-        if stuck >= 0 and not self.found:
-            self.blame("no_end_in_reach", stuck)
+        if not self.found:
+            self._check_reach(into)
         self._check_circles(waits)
+
+    def _check_reach(self, into: list[array[int]]) -> None:
+        """Where even the end is out of reach that is the matter, elsewhere it is the rest after it."""
+        restless = _cannot_reach(
+            [number for config, number in self.numbers.items() if self.world.at_rest(config)], into
+        )
+        if restless.find(1) < 0:
+            return
+        unended = _cannot_reach(
+            [number for config, number in self.numbers.items() if self.world.at_end(config)], into
+        )
+        if unended.find(1) >= 0:
+            self.blame("no_end_in_reach", unended.find(1))
+        only = next((n for n in range(len(into)) if restless[n] and not unended[n]), None)
+        if only is not None:
+            self.blame("no_rest_in_reach", only)
 
     def _check_circles(self, waits: array[int]) -> None:
         """Take away what has no move left, again and again; what stays lies on or before a circle."""
@@ -242,6 +260,19 @@ class _Walk:
             seen.add(number)
             number = onward[number]
         return number
+
+
+def _cannot_reach(goals: list[int], into: list[array[int]]) -> bytearray:
+    """1 for every number from which no goal is in reach; `into` has the sources of what leads to each."""
+    far = bytearray(b"\x01") * len(into)
+    for goal in goals:
+        far[goal] = 0
+    while goals:
+        for source in into[goals.pop()]:
+            if far[source]:
+                far[source] = 0
+                goals.append(source)
+    return far
 
 
 def explore(

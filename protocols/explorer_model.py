@@ -57,6 +57,7 @@ class Bounds:
         resolves: Anomalies argued per attempt.
         asks: Questions a worker may ask per attempt.
         faults: Faults in one run, of all kinds together.
+        losses: Orders that may be lost with their worker, or None for as many as there can be faults.
         kinds: Which: a message is lost, arrives twice, or arrives after it has lost its meaning
             (`delay`; up to then any order of delivery is free); a timer runs out although a
             message is still under way (`hurry`; otherwise only in silence); a party dies between any two
@@ -79,6 +80,7 @@ class Bounds:
     resolves: int = 1
     asks: int = 0
     faults: int = 1
+    losses: int | None = None
     kinds: tuple[Fault, ...] = ("loss", "duplicate", "delay", "hurry", "crash", "alarm", "verifier")
     acts: int = 0
     act_kinds: tuple[Act, ...] = ("pause", "cancel", "take_over", "reopen")

@@ -132,7 +132,8 @@ class Steps:
             broken.append(f"outside_the_table: {old.state.status} + {key} -> {new.status}")
         if isinstance(event, Envelope) and event.sender != old.state.name and not self._settles(raw, event):
             broken.append("repetition_counted")
-        owes = _owed(effects) or (old.owes if new.status == old.state.status else "")
+        same = (new.status, new.waiting_for) == (old.state.status, old.state.waiting_for)
+        owes = _owed(effects) or (old.owes if same else "")
         party_after = _armed(ManagerParty(new, owes=owes), raw, old.state, effects)
         return Stepped(
             self.index(party_after),

@@ -72,7 +72,7 @@ class World(Steps):
         bounds = self.bounds
         limits = Limits(
             attempts=bounds.attempts,
-            losses=bounds.faults,
+            losses=bounds.faults if bounds.losses is None else bounds.losses,
             resends=bounds.resends,
             breakdowns=bounds.breakdowns,
             resolves=bounds.resolves,
@@ -100,9 +100,11 @@ class World(Steps):
 
     def at_rest(self, config: Config) -> bool:
         """Whether every task has ended and every worker is idle."""
-        return all(self.managers[m].state.status in TERMINAL for m in config.managers) and all(
-            self.workers[w].state.status == "idle" for w in config.workers
-        )
+        return self.at_end(config) and all(self.workers[w].state.status == "idle" for w in config.workers)
+
+    def at_end(self, config: Config) -> bool:
+        """Whether every task has ended."""
+        return all(self.managers[m].state.status in TERMINAL for m in config.managers)
 
     # --- moves ------------------------------------------------------------------------
 
@@ -110,7 +112,9 @@ class World(Steps):
         """Everything that can happen next."""
         for move in self._moves(config):
             if self.bounds.child and move.target and self._orphaned(move.target):
-                move = move._replace(broken=(*move.broken, "parent_before_child"))
+                was = self.managers[config.managers[0]].state.status == "confirmed"
+                broken = "parent_stays_confirmed" if was else "parent_before_child"
+                move = move._replace(broken=(*move.broken, broken))
             if move.target is None or (move.target.flight == config.flight and move.sort == "beat"):
                 yield move
             else:

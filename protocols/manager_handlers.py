@@ -92,6 +92,8 @@ def asked(state: ManagerTask, event: Event) -> Step:
     """The worker asks: wait for an answer, or give the one that was given before."""
     if not isinstance(event, Envelope) or not isinstance(event.body, Ask):
         raise violation(state, event.kind, "It is not a question.")
+    if state.status == "waiting" and state.waiting_for != "answer":
+        return release(state, event) if state.waiting_for == "person" else ignore(state, event)
     if state.question and event.id <= state.question.id:
         repeat = event.id == state.question.id and state.answer is not None
         return state, (Send(state.answer),) if repeat and state.answer else ()

@@ -23,6 +23,7 @@ from ..manager import RUNS, UnknownRun
 from ..managing.ending import ENDED
 from ..observability.values import edit_words
 from ..plan_edits import PLAN_EDIT
+from ..reasoning.trace import EVENT
 from .board import Board
 from .edge import DONE, SettingsError, describe_error
 from .lines import line_of
@@ -304,8 +305,10 @@ def show_lines(found: Found, rows: Iterator[Row] | Sequence[Row], *, every: bool
     yield f"run     {info.run}, {found.status()}, {began}"
     board = Board(info.goal)
     titles: dict[str, str] = {}
+    steps = 0
     for row in rows:
         envelope = _envelope(row) if row.kind == "envelope" else None
+        steps += row.kind == EVENT
         if envelope is not None:
             if isinstance(envelope.body, Assign):
                 titles[envelope.task] = envelope.body.task
@@ -316,6 +319,8 @@ def show_lines(found: Found, rows: Iterator[Row] | Sequence[Row], *, every: bool
         elif every or row.kind in TOLD:
             clock = time.strftime("%H:%M:%S", time.localtime(row.at))
             yield f"{clock}  {row.task:<10} {row.kind:<8} {clip(brief(row), 160)}".rstrip()
+    if steps and not every:
+        yield f"thought {steps} steps; they are shown by: punchlist journal tree {found.named}"
 
 
 def _ended_lines(body: dict[str, Any]) -> Iterator[str]:

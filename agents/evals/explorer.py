@@ -3,7 +3,9 @@
 `configurations` are those of the shipped reducers in all `worlds` that were walked, `configurations_<world>`
 those in one of them; `violations` is the number of worlds in which something is wrong (0, or the protocol is
 broken), `seconds` the time of these walks. Each of the `planted` faults is looked for in the world where it
-shows; it counts as `found` when all is seen that it breaks. `seconds_planted` is the time of that.
+shows; it counts as `found` when all is seen that it breaks. `rules` is the number of different rules that
+found them: as many as can be given to one fault each, out of what was seen broken. `seconds_planted` is the
+time of that.
 
 The larger worlds (`BIG`) are walked too, which takes minutes; `--quick` walks three of the default ones and
 looks for three faults.
@@ -19,7 +21,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from ...protocols.explorer import BIG, SCENARIOS, explore
-from ...protocols.mutants import MUTANTS
+from ...protocols.mutants import MUTANTS, rules_apart
 from .harness import Figures, Measuring
 from .ledger import Row
 
@@ -66,6 +68,7 @@ async def _measure(measuring: Measuring) -> Figures:
         "violations": sum(bool(row.broken) for row in shipped),
         "planted": len(planted),
         "found": sum(set(BREAKS[row.fault]) <= set(row.broken) for row in planted),
+        "rules": len(rules_apart({row.fault: row.broken for row in planted})),
         "worlds": len(shipped),
         "seconds": sum(row.seconds for row in shipped),
         "seconds_planted": sum(row.seconds for row in planted),

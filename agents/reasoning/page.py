@@ -54,7 +54,8 @@ svg .n { cursor: pointer } svg .n:focus { outline: none }
 svg .n.on .b, svg .n:focus .b { stroke: #b5179e; stroke-width: 3; stroke-dasharray: none }
 @media (max-width: 800px) {
   main { flex-direction: column; max-height: none } #view { min-height: 60vh }
-  #side { width: auto; border-left: 0; border-top: 1px solid #d9dee7 } #bar { right: 0 }
+  #side { width: auto; border-left: 0; border-top: 1px solid #d9dee7 }
+  #bar { position: static; justify-content: flex-end }
 }
 """
 

@@ -133,7 +133,9 @@ def svg(
 def head_lines(search: Grown, cost: Cost | None) -> list[str]:
     """How a search was set up, and what it came to and cost, in words."""
     settings = ", ".join(f"{name} {value}" for name, value in search.settings.items() if _told(value))
-    lines = [f"{search.name}{f' ({settings})' if settings else ''}"] if search.name else []
+    named = f"{search.name}{f' ({settings})' if settings else ''}"
+    lines = [named if search.title else settings]  # without a title the name is the heading
+    lines = [line for line in lines if line]
     if search.name:
         judge = search.evaluator + (f" ({search.kind})" if search.kind else "")
         lines.append(f"{search.proposer} proposes, {judge} judges")
@@ -301,7 +303,7 @@ def facts(node: Shown) -> dict[str, str]:
         "said of it": node.detail,
         "log-probability": "" if node.logprob is None else f"{node.logprob:.3f}",
         "visits": str(node.visits or ""),
-        "state": node.state,
+        "state": "" if flat(node.state) == flat(node.text) else node.state,
     }
     return {name: text for name, text in told.items() if text}
 

@@ -48,6 +48,21 @@ async def test_it_prints_values_reasons_and_the_best_of_every_search(punchlist, 
     assert "\x1b" not in ended.out
 
 
+async def test_the_name_of_a_search_is_told_once(punchlist, recorded):
+    out = punchlist("journal", "tree", "j.db").out.splitlines()
+
+    setup = "beam 2, width 4, depth 3, enough 1.0"
+    assert [line for line in out if "beam" in line and "pruned" not in line] == [
+        "beam",
+        setup,
+        f"beam ({setup})",
+    ]
+
+
+async def test_show_says_where_thoughts_are_shown(punchlist, recorded):
+    assert punchlist("journal", "show", "j.db").out.endswith("punchlist journal tree j.db\n")
+
+
 async def test_a_task_and_a_scope_narrow_it_down(punchlist, recorded):
     out = punchlist("journal", "tree", "j.db", "--task", "2.word", "--scope", "trial 1").out
 

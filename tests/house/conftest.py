@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import subprocess
 import sys
@@ -69,7 +70,15 @@ class Tree:
         return (self.root / path).read_text(encoding="utf-8")
 
     def parse(self, path: Path) -> ast.Module:
-        return ast.parse(self.text(path), filename=str(path))
+        # Without the collector: what it finalises meanwhile may print a traceback, which parses too, and of
+        # two parses inside each other CPython 3.11 refuses the outer ("recursion depth mismatch").
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return ast.parse(self.text(path), filename=str(path))
+        finally:
+            if collects:
+                gc.enable()
 
     def pyproject(self) -> dict[str, Any]:
         return tomllib.loads(self.text("pyproject.toml"))

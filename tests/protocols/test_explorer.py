@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from punchlist.protocols.explorer import BIG, INVARIANTS, SCENARIOS, Bounds, explore
-from punchlist.protocols.mutants import MUTANTS, Mutant
+from punchlist.protocols.mutants import MUTANTS, Mutant, rules_apart
 from punchlist.protocols.states import state_table
 
 OF_THE_WALK = {"too_large"}
@@ -43,6 +43,20 @@ def test_every_invariant_is_broken_by_a_planted_fault() -> None:
     assert broken == set(INVARIANTS) - OF_THE_WALK
 
 
+def test_every_planted_fault_breaks_a_rule_of_its_own() -> None:
+    """Else a single rule could find them all."""
+    given = rules_apart({mutant.name: mutant.breaks for mutant in MUTANTS})
+
+    assert sorted(given.values()) == sorted(mutant.name for mutant in MUTANTS)
+    assert len(given) >= 20
+
+
+def test_faults_that_can_only_share_a_rule_are_not_given_one_each() -> None:
+    given = rules_apart({"first": ["x"], "second": ["x", "y"], "third": ["y", "x"]})
+
+    assert len(given) == 2
+
+
 def test_the_exploration_says_so_when_it_is_not_complete() -> None:
     (violation,) = explore(Bounds(most=50)).violations
 
@@ -67,6 +81,12 @@ def test_the_example_in_the_readme_runs() -> None:
     _, example, *_ = README.read_text(encoding="utf-8").split("```python")
 
     exec(example.split("```")[0], {})
+
+
+def test_the_readme_has_the_rules_that_are_checked() -> None:
+    listed = "\n".join(f"- `{name}`: {sentence}" for name, sentence in INVARIANTS.items())
+
+    assert f"\n\n{listed}\n\n" in README.read_text(encoding="utf-8")
 
 
 def test_the_readme_has_the_table_that_runs() -> None:
