@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Collection
 from getpass import getuser
 from typing import Any, cast
 
@@ -164,7 +165,7 @@ def _show(requests: list[Request], path: str, *, as_json: bool) -> None:
         print("Nothing waits for a person.")
 
 
-def _show_plan(outline: Outline, begun: dict[str, str], *, as_json: bool) -> None:
+def _show_plan(outline: Outline, begun: Collection[str], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({**outline.as_json(), "begun": sorted(begun)}, ensure_ascii=False))
         return
