@@ -263,8 +263,8 @@ class Record:
         elif row.kind == "ended":
             self.ended = body
         elif row.kind == "lesson":
-            lesson, check = text(body.get("lesson")), text(body.get("check"))
-            if lesson:
+            check = text(body.get("check"))
+            if lesson := text(body.get("lesson")):
                 self._task(row.task).lessons.append(f"{lesson} (taught by: {check})" if check else lesson)
         elif row.kind in KINDS:
             self.edits.append(Edited.of_row(row))
@@ -320,22 +320,13 @@ class Record:
 
     def _happened(self, row: Row, event: dict[str, JsonValue]) -> None:
         """An event that is no message of the protocol but belongs beside them."""
-        kind = text(event.get("kind"))
-        if kind not in PERSONAL:
+        if (kind := text(event.get("kind"))) not in PERSONAL:
             return
         act = table(event.get("act")) if kind == "person" else event
         who = text(event.get("person")) or text(event.get("worker")) or text(event.get("verifier"))
-        spoken = Spoken(
-            row.seq,
-            row.at,
-            text(act.get("kind")) or kind,
-            who or "person",
-            "manager",
-            row.task,
-            row.attempt,
-            act,
-        )
-        self.messages.append(replace(spoken, by_person=kind == "person"))
+        kind = text(act.get("kind")) or kind
+        spoken = Spoken(row.seq, row.at, kind, who or "person", "manager", row.task, row.attempt, act)
+        self.messages.append(replace(spoken, by_person=event.get("kind") == "person"))
         self._task(row.task)
 
     def _approval(self, row: Row, body: dict[str, JsonValue]) -> bool:
