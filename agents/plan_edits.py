@@ -6,8 +6,10 @@ An `Outline` is a plan as far as it can be told in words: who waits for whom. It
 an edit is checked in the same way by the process that is at the run and by one that has no more than the
 journal. A task that has begun is not edited; no edit leaves a cycle, or an input that nothing gives.
 
-Does not cover: joins, plans of a manager below another one, and tasks that were read out of a goal in words:
-their fields are words of the goal.
+The plan of a manager that works for another one is meant where `PlanEdit.of` names the task that it was given
+(see `plans_below`).
+
+Does not cover: joins, and tasks that were read out of a goal in words: their fields are words of the goal.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ class PlanEdit(BaseModel):
     Attributes:
         edit: `add` a task, `drop` one, or `change` text, inputs, order or worker of one.
         task: Its name.
+        of: The task whose plan is meant, as it stands in the journal; "" is the outermost plan.
         text: What is to be done; None leaves it.
         inputs: What it gets, by name: ids of tasks or joins; None leaves them.
         after: What must be confirmed before, without being given; None leaves that.
@@ -67,6 +70,7 @@ class PlanEdit(BaseModel):
 
     edit: Literal["add", "drop", "change"]
     task: str
+    of: str = ""
     text: str | None = None
     inputs: dict[str, str] | None = None
     after: tuple[str, ...] | None = None
@@ -380,18 +384,6 @@ def refuse_if_ended(journal: Journal, run: str, task: str) -> None:
     if status in ENDED_FOR_GOOD:
         why = f"is of a run that has ended ({status}): nothing reads its plan any more"
         raise EditRefused("over", task, why, "Change the plan in its program, and begin a new run.")
-
-
-def edit_recorded(journal: Journal, run: str, edit: PlanEdit, person: str) -> Outline:
-    """Edit the plan of a run that stands still, in its journal; the process that resumes the run takes it up.
-
-    Raises:
-        EditRefused: It may not be edited so, there is none, or the run has ended.
-    """
-    refuse_if_ended(journal, run, edit.task)
-    edited = edit_as_recorded(journal, run, edit)
-    record_edit(journal, run, edit, person)
-    return edited
 
 
 def parsed_edit(body: Mapping[str, Any]) -> PlanEdit:

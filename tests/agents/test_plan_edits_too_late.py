@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from punchlist.agents import Manager, Plan, PlanEdit
-from punchlist.agents.plan_edits import EditRefused, edit_recorded
+from punchlist.agents.plan_edits import EditRefused
+from punchlist.agents.plans_below import edit_recorded
 from punchlist.protocols import Confirmed
 from punchlist.protocols.journal import Journal
 
@@ -80,7 +81,7 @@ USES = [
 ]
 
 
-@pytest.mark.parametrize("still", [True])
+@pytest.mark.parametrize("still", [False, True])
 @pytest.mark.parametrize("edit", USES)
 async def test_what_was_called_off_since_another_was_first_is_neither_used_nor_changed(tmp_path, edit, still):
     race = Race(tmp_path / "run.db")
