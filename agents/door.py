@@ -7,8 +7,8 @@
     GET  /runs                         every run of this process, and how it stands
     GET  /runs/ID                      tasks, open requests, and at the end the outcome
     GET  /runs/ID/events?after=N       events as they come (server-sent), from the first or behind the N-th
-    GET  /runs/ID/plan                 the plan in words, as edits see it
-    POST /runs/ID/plan                 {"edit": add, drop or change, "task", ..., "person"}: see `PlanEdit`
+    GET  /runs/ID/plan                 the plan in words, as edits see it; ?of=TASK: that of a manager below
+    POST /runs/ID/plan                 {"edit": add, drop, change, "task", "of", ..., "person"}: a `PlanEdit`
     POST /runs/ID/requests/REQUEST     {"value": ..., "person": ...}
     POST /runs/ID/ACT                  pause, go-on, cancel, take-over, reopen: {"task", "reason", "person"}
 
@@ -322,23 +322,20 @@ class Door:
         return JSONResponse(run.as_json())
 
     async def _plan(self, request: Request) -> Response:
-        outline = self._run(request).running.plan
-        if outline is None:
-            raise Refused(404, "The run has no plan of a program: its tasks were read out of its goal.")
-        return JSONResponse(outline.as_json())
+        return _planned(self._run(request), request.query_params.get("of", ""))
 
     async def _edit(self, request: Request) -> Response:
         run, body = self._run(request), await _body(request)
         person = _words(body, "person") or "person"
         body.pop("person", None)
         try:
-            run.running.edit(parsed_edit(body), person)
+            edit = parsed_edit(body)
+            run.running.edit(edit, person)
         except EditRefused as error:
             raise Refused(404 if error.code == "unknown" else 409, str(error)) from error
         except ValueError as error:
             raise Refused(422, str(error)) from error
-        outline = run.running.plan
-        return JSONResponse({} if outline is None else outline.as_json())
+        return _planned(run, edit.of)
 
     def _run(self, request: Request) -> _Followed:
         run = self._runs.get(request.path_params["run"])
@@ -348,6 +345,20 @@ class Door:
                 404, f"{told}: the last {self._ended_kept} that ended are kept, all are in journals."
             )
         return run
+
+
+def _planned(run: _Followed, of: str) -> Response:
+    """A plan of a run, and how those below it stand."""
+    if run.outcome is not None and of:
+        raise Refused(409, "The run has ended: plans of managers below are in its journal (punchlist plan).")
+    try:
+        outline = run.running.plan_of(of) if of else run.running.plan
+    except EditRefused as error:
+        raise Refused(404, str(error)) from error
+    if outline is None:
+        raise Refused(404, "The run has no plan of a program: its tasks were read out of its goal.")
+    below = {} if run.outcome is not None else run.running.plans_below
+    return JSONResponse({"of": of, **outline.as_json(), "plans_below": below})
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -2,7 +2,8 @@
 
 The subtasks stand in the same journal and count against the same budget. The task is verified only when all
 of them are confirmed, and its own spec is held against what they came to; nobody is confirmed over a subtask
-that is not. A redo plans anew, under ids of its own.
+that is not. A redo plans anew, under ids of its own, and takes over what people changed of the plan before it
+if that was the same; a task that is re-opened since the plan below it was edited goes on with that plan.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .budget import MoneyOverdrawn
 from .managing.crew import Within
 from .people import Desk, NobodyThere
 from .plan import Plan
+from .plans_below import kept_plan
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
@@ -72,7 +74,9 @@ class ManagingWorker(Agent):
         above = replace(mind, model=manager.model, strategy=manager.strategy)
         desk = order.desk or Desk(mind.journal, order.run)
         # attempts that were lost with their process share their subtasks: what is confirmed is not done again
-        prefix = f"{order.task}/{order.anew}{order.attempt - order.lost}/"
+        trial = order.attempt - order.lost
+        kept = kept_plan(mind.journal, order.run, order.task) if order.generation > 1 and trial == 1 else ""
+        prefix = kept or f"{order.task}/{order.anew}{trial}/"
         run = Run(
             order.run, self._goal(order), manager.workers, above, policy, memory=manager.memory,
             redos=manager.redos, attended=order.attended, desk=desk, show=mind.show,

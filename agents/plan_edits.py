@@ -6,8 +6,10 @@ An `Outline` is a plan as far as it can be told in words: who waits for whom. It
 an edit is checked in the same way by the process that is at the run and by one that has no more than the
 journal. A task that has begun is not edited; no edit leaves a cycle, or an input that nothing gives.
 
-Does not cover: joins, plans of a manager below another one, and tasks that were read out of a goal in words:
-their fields are words of the goal.
+The plan of a manager that works for another one is meant where `PlanEdit.of` names the task that it was given
+(see `plans_below`).
+
+Does not cover: joins, and tasks that were read out of a goal in words: their fields are words of the goal.
 """
 
 from __future__ import annotations
@@ -19,11 +21,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from ..protocols.journal import Journal
+from .managing.board import SYNC, needless
 
-OUTLINE, PLAN_EDIT = "outline", "plan_edit"
-"""Kinds of the journal's rows: the plan that a run was begun with, and what a person changed of it."""
+OUTLINE, PLAN_EDIT, EDIT_LEFT_OUT = "outline", "plan_edit", "plan_edit_left_out"
+"""Kinds of the journal's rows: a plan as it was begun with, what a person changed of it, and a change that
+the plan of another attempt could not take over."""
 
-Code = Literal["begun", "cyclic", "dangling", "unknown", "taken", "unfit", "over"]
+ENDED_FOR_GOOD = ("confirmed", "unverified", "failed", "cancelled")
+"""How a run stands in its journal that nobody goes on with."""
+
+Code = Literal["begun", "cyclic", "dangling", "unknown", "taken", "unfit", "needless", "over"]
 
 
 class PlanError(ValueError):
@@ -48,6 +55,7 @@ class PlanEdit(BaseModel):
     Attributes:
         edit: `add` a task, `drop` one, or `change` text, inputs, order or worker of one.
         task: Its name.
+        of: The task whose plan is meant, as it stands in the journal; "" is the outermost plan.
         text: What is to be done; None leaves it.
         inputs: What it gets, by name: ids of tasks or joins; None leaves them.
         after: What must be confirmed before, without being given; None leaves that.
@@ -62,6 +70,7 @@ class PlanEdit(BaseModel):
 
     edit: Literal["add", "drop", "change"]
     task: str
+    of: str = ""
     text: str | None = None
     inputs: dict[str, str] | None = None
     after: tuple[str, ...] | None = None
@@ -114,11 +123,14 @@ class Outline:
         """As it is recorded."""
         return _OUTLINE.dump_python(self, mode="json")
 
-    def edited(self, edit: PlanEdit, begun: Collection[str] = ()) -> Outline:
+    def edited(
+        self, edit: PlanEdit, begun: Collection[str] = (), needless: Mapping[str, str] | None = None
+    ) -> Outline:
         """The plan after an edit.
 
         Args:
             begun: Tasks that have begun.
+            needless: Parts that were called off, each with the `first_of` that was decided without it.
 
         Raises:
             EditRefused: It may not be edited so.
@@ -137,6 +149,7 @@ class Outline:
             del parts[name]
             return Outline(parts, self.workers, self.model)
         parts[name] = self._written(edit)
+        _refuse_needless(name, parts[name], needless or {})
         return Outline(_in_order(parts, name), self.workers, self.model)
 
     def replayed(self, edits: Iterable[PlanEdit]) -> Outline:
@@ -151,6 +164,22 @@ class Outline:
         for edit in edits:
             outline = outline.edited(edit)
         return Outline(outline.parts, self.workers, self.model)
+
+    def needless(self, won: Mapping[str, str]) -> dict[str, str]:
+        """Parts that nothing needs any more, each with the `first_of` that was decided without it.
+
+        Args:
+            won: Of each `first_of` that was decided, the part that was first.
+        """
+        users: dict[str, list[str]] = {}
+        for name, part in self.parts.items():
+            for need in part.needs:
+                users.setdefault(need, []).append(name)
+        off, found = needless(self.parts, users, won), dict[str, str]()
+        for name in reversed(self.parts):
+            if name in off:
+                found[name] = next(found.get(user, user) for user in users[name])
+        return found
 
     def _refuse_name(self, name: str) -> None:
         if name in self.parts:
@@ -228,6 +257,23 @@ class Outline:
                 raise EditRefused("unfit", name, why, f"Name something that gives {wanted}.")
 
 
+def _refuse_needless(name: str, part: Part, needless: Mapping[str, str]) -> None:
+    """Refuse to touch what was called off, or to wait for it: it will never have a result.
+
+    Raises:
+        EditRefused: It was.
+    """
+    if name in needless:
+        why = f"was called off: {needless[name]!r} was decided without it"
+        raise EditRefused("needless", name, why, f"Add a task that waits for {needless[name]!r} instead.")
+    for need in part.needs:
+        if need in needless:
+            why = f"would wait for {need!r}, which was called off: {needless[need]!r} was decided without it"
+            raise EditRefused(
+                "needless", name, why, f"Let it wait for {needless[need]!r}, which has a result."
+            )
+
+
 def _refuse_unsayable(edit: PlanEdit) -> None:
     for said in (edit.text or "", edit.reason, *edit.checks):
         try:
@@ -261,7 +307,7 @@ _OUTLINE = TypeAdapter(Outline)
 
 
 def recorded_edits(journal: Journal, run: str, prefix: str = "") -> Iterable[PlanEdit]:
-    """What people changed of a run's plan, in order."""
+    """What people changed of a plan, in order; `prefix` is that of its tasks, "" for the outermost."""
     for row in journal.rows(run, kinds=(PLAN_EDIT,), task=prefix):
         body: dict[str, Any] = row.body if isinstance(row.body, dict) else {}
         yield PlanEdit.model_validate(body.get("edit"))
@@ -276,32 +322,68 @@ def record_edit(journal: Journal, run: str, edit: PlanEdit, person: str, prefix:
     journal.append(PLAN_EDIT, body, run=run, task=prefix, key=edit.task)
 
 
-def recorded_outline(journal: Journal, run: str) -> Outline | None:
-    """The plan of a run as it stands on record, edits included; None where it has none of a program."""
-    body = next((row.body for row in journal.rows(run, kinds=(OUTLINE,), task="")), None)
+def owner_of(prefix: str) -> str:
+    """The task that the plan under a prefix belongs to; "" for the outermost."""
+    return prefix[:-1].rpartition("/")[0]
+
+
+def recorded_outline(journal: Journal, run: str, prefix: str = "") -> Outline | None:
+    """A plan as it stands on record, edits included; None where it is none of a program."""
+    body = next((row.body for row in journal.rows(run, kinds=(OUTLINE,), task=prefix)), None)
     if body is None:
         return None
-    return _OUTLINE.validate_python(body).replayed(recorded_edits(journal, run))
+    return _OUTLINE.validate_python(body).replayed(recorded_edits(journal, run, prefix))
 
 
-def begun_tasks(journal: Journal, run: str) -> dict[str, str]:
-    """How the tasks of the outermost plan that have begun stand, as their last events tell."""
-    return {row.task: row.kind for row in journal.rows(run, kinds=("event",)) if "/" not in row.task}
+def begun_tasks(journal: Journal, run: str, prefix: str = "") -> frozenset[str]:
+    """Names of the tasks of a plan that have begun."""
+    tasks = {row.task for row in journal.rows(run, kinds=("event",)) if row.task.startswith(prefix)}
+    names = (task.removeprefix(prefix) for task in tasks)
+    return frozenset(name for name in names if "/" not in name)
 
 
-def edit_recorded(journal: Journal, run: str, edit: PlanEdit, person: str) -> Outline:
-    """Edit the plan of a run that stands still, in its journal.
+def needless_parts(journal: Journal, run: str, outline: Outline, prefix: str = "") -> dict[str, str]:
+    """Parts of a plan that were called off before they had a result; see `Outline.needless`."""
+    won: dict[str, str] = {}
+    for row in journal.rows(run, kinds=(SYNC,), task=prefix):
+        if isinstance(row.body, dict) and "join" in row.body:
+            won[str(row.body["join"])] = str(row.body["won"])
+    found = outline.needless(won) if won else {}
+    return {name: join for name, join in found.items() if not _is_confirmed(journal, run, f"{prefix}{name}")}
+
+
+def _is_confirmed(journal: Journal, run: str, task: str) -> bool:
+    for row in journal.rows(run, kinds=("envelope",), task=task):
+        body = row.body.get("body") if isinstance(row.body, dict) else None
+        if isinstance(body, dict) and body.get("kind") == "confirm":
+            return True
+    return False
+
+
+def edit_as_recorded(journal: Journal, run: str, edit: PlanEdit, prefix: str = "") -> Outline:
+    """A plan with an edit, held against what the journal knows of it; nothing is written.
 
     Raises:
-        EditRefused: It may not be edited so, or has no plan.
+        EditRefused: It may not be edited so, or is not on record.
     """
-    outline = recorded_outline(journal, run)
+    outline = recorded_outline(journal, run, prefix)
     if outline is None:
         why = "belongs to a run whose plan is not on record"
         raise EditRefused("unknown", edit.task, why, "Only plans that a program wrote can be edited.")
-    edited = outline.edited(edit, begun_tasks(journal, run).keys())
-    record_edit(journal, run, edit, person)
-    return edited
+    needless = needless_parts(journal, run, outline, prefix)
+    return outline.edited(edit, begun_tasks(journal, run, prefix), needless)
+
+
+def refuse_if_ended(journal: Journal, run: str, task: str) -> None:
+    """Refuse to edit the plan of a run that nobody goes on with.
+
+    Raises:
+        EditRefused: It has ended.
+    """
+    status = next((info.status for info in journal.runs() if info.run == run), "")
+    if status in ENDED_FOR_GOOD:
+        why = f"is of a run that has ended ({status}): nothing reads its plan any more"
+        raise EditRefused("over", task, why, "Change the plan in its program, and begin a new run.")
 
 
 def parsed_edit(body: Mapping[str, Any]) -> PlanEdit:

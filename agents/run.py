@@ -8,7 +8,7 @@ Does not cover: several processes at one run (the journal's lock refuses the sec
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -33,6 +33,7 @@ from .managing.board import CONFIRMED, NOT_BEGUN, Board
 from .managing.crew import Crew, Within
 from .managing.drive import RECORDED
 from .managing.driving import Driver
+from .managing.editing import Overtaken, adoption, edit_below, take_over_edits
 from .managing.ending import (
     ENDED,
     RESUMABLE,
@@ -55,10 +56,13 @@ from .plan_edits import (
     Outline,
     PlanEdit,
     begun_tasks,
+    needless_parts,
+    owner_of,
     record_edit,
     recorded_edits,
 )
 from .planning.doubts import READINGS, GoalNotUnderstood, doubts, reading_warmth
+from .plans_below import outline_of
 from .reasoning.trace import TraceDiverged
 
 if TYPE_CHECKING:
@@ -161,11 +165,13 @@ class Run:
         for row in journal.rows(self.run, kinds=RECORDED):
             if row.task.startswith(prefix):
                 self._recorded.setdefault(row.task, []).append(row)
+        self._overtaken = Overtaken(journal, self.run, prefix, self._recorded)
         self.board = board = Board(parts, journal, self.run, self.call_off, prefix)
         jobs = board.jobs
         if talk is not None:
             self._refuse_overdrawn(jobs)
-            await talk.adopt([Child(f"{self.run}.{prefix}{job.id}", self._promised(job)) for job in jobs])
+            await talk.adopt(self._children(jobs))
+            self.crew.within.routes[self.crew.within.parent].below = self
         self._show_plan(jobs)
         try:
             await board.through(partial(self._see, board))
@@ -189,6 +195,10 @@ class Run:
         promised = sum((self._money_promised(job) for job in jobs), Decimal(0))
         if left is not None and promised > left:
             raise MoneyOverdrawn(self.crew.within.parent, promised, left)
+
+    def _children(self, jobs: Sequence[Job]) -> list[Child]:
+        prefix = f"{self.run}.{self.crew.within.prefix}"
+        return [Child(f"{prefix}{job.id}", self._promised(job)) for job in jobs]
 
     def _money_promised(self, job: Job) -> Decimal:
         name = f"{self.crew.within.prefix}{job.id}"
@@ -220,8 +230,8 @@ class Run:
         recorded = next((row.body for row in rows), None)
         if recorded is None:
             journal.append(PLAN_HASH, self._written.hash, run=self.run, task=prefix)
-            if not prefix:
-                journal.append(OUTLINE, self._outline(self._written).as_json(), run=self.run)
+            journal.append(OUTLINE, self._outline(self._written).as_json(), run=self.run, task=prefix)
+            take_over_edits(journal, self.run, self._written, prefix)
         self.plan = plan = self._as_recorded(self._written)
         for job in plan.parts:
             if isinstance(job, Job):
@@ -249,39 +259,73 @@ class Run:
         model = not isinstance(self.mind.model, NoModel)
         return plan.outline([worker.name for worker in self.crew.workers], model=model)
 
-    def outline(self) -> Outline | None:
-        """The plan as it stands, in words; None where there is none of a program."""
+    def outline(self, of: str = "") -> Outline | None:
+        """The plan as it stands, in words, or that of a task; None where it is none of a program.
+
+        Raises:
+            EditRefused: The task has none.
+        """
+        if of:
+            return outline_of(self.mind.journal, self.run, of)
         return None if self.plan is None else self._outline(self.plan)
+
+    def takes_edits(self, prefix: str) -> bool:
+        """See `Editable.takes_edits`."""
+        return prefix == self.crew.within.prefix and self.board is not None and not self.board.ending
 
     def edit(self, edit: PlanEdit, person: str) -> None:
         """Change the plan as a person wants it; on record before it counts.
 
         Raises:
-            EditRefused: The task has begun, the run is over, or no plan would be left.
+            EditRefused: The task has begun, the run is over, no plan would be left, or there is none.
             PlanChanged: The run was begun with another plan.
         """
+        if self.cancelled or self.over or (self.board is not None and self.board.ending):
+            raise EditRefused("over", edit.task, "is of a run that is over", "Begin a new run.")
+        journal, prefix = self.mind.journal, self.crew.within.prefix
+        if edit.of != owner_of(prefix):
+            edit_below(self.crew, edit, person)
+            return
         if self.plan is None or self._written is None:
             why = "is of a run whose tasks were read out of its goal"
             raise EditRefused("unfit", edit.task, why, "Only plans that a program wrote can be edited.")
-        if self.cancelled or self.over or (self.board is not None and self.board.ending):
-            raise EditRefused("over", edit.task, "is of a run that is over", "Begin a new run.")
-        begun = {*self.drivers, *(name for name in self._recorded if self._recorded[name])}
+        begun = {*self.drivers, *(task.removeprefix(prefix) for task, rows in self._recorded.items() if rows)}
         if self.board is None:  # the journal was not read yet
             self.plan = self._as_recorded(self._written)
-            begun.update(begun_tasks(self.mind.journal, self.run))
-        outline = self._outline(self.plan).edited(edit, begun)
+            begun.update(begun_tasks(journal, self.run))
+        before = self._outline(self.plan)
+        outline = before.edited(edit, begun, needless_parts(journal, self.run, before, prefix))
         plan = self.plan.edited(edit, outline)
-        for job in plan.parts:
-            if isinstance(job, Job) and job.id == edit.task:
-                try:
-                    self.crew.lanes.able(job)
-                except NothingToWorkWith as error:
-                    raise EditRefused("unfit", job.id, f"finds nobody: {error}", "Name another.") from error
-        record_edit(self.mind.journal, self.run, edit, person)
+        adopt = self._fitting(plan, edit.task, begun)
+        record_edit(journal, self.run, edit, person, prefix)
         self.plan = plan
+        adopt()
         if self.board is not None:
             self.board.replace(plan.parts, edit.task)
             self._show_plan(self.board.jobs)
+
+    def _fitting(self, plan: Plan, edited: str, begun: Collection[str]) -> Callable[[], None]:
+        """Hold an edited plan against agents and budgets.
+
+        Returns:
+            Tells the task above, if there is one, of its subtasks.
+
+        Raises:
+            EditRefused: Nobody can do the task, or more is promised than there is.
+        """
+        jobs = [part for part in plan.parts if isinstance(part, Job)]
+        above = self.crew.within.routes.get(self.crew.within.parent)
+        try:
+            for job in jobs:
+                if job.id == edited:
+                    self.crew.lanes.able(job)
+            if above is not None:
+                self._refuse_overdrawn([job for job in jobs if job.id not in begun])
+        except NothingToWorkWith as error:
+            raise EditRefused("unfit", edited, f"finds nobody: {error}", "Name another.") from error
+        except MoneyOverdrawn as error:
+            raise EditRefused("unfit", edited, f"is promised too much: {error}", "Drop another.") from error
+        return adoption(above, self._children(jobs), edited)
 
     async def _read_goal(self) -> list[Job]:
         """Read tasks out of the goal, or take the plan that is in the journal."""
@@ -331,6 +375,8 @@ class Run:
                     return NOT_BEGUN
                 driver = self.driving(self.crew, board, job, self.drivers, recorded)
                 self.drivers[job.id] = driver
+                if recorded:
+                    self._overtaken.reopen(driver, board)
                 if job.id in board.needless:
                     driver.offer(Cancel(reason="another was first"))
             return await driver.to_the_end()

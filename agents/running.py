@@ -25,6 +25,7 @@ from .events import Ended, Event
 from .letters import Letter, Letterbox
 from .people import Reply, Request
 from .plan_edits import Outline, PlanEdit
+from .plans_below import plans_below
 from .reasoning.search import SearchRefused
 from .reasoning.trace import TraceDiverged
 
@@ -146,8 +147,25 @@ class Running:
         """The plan as it stands, in words; None where the tasks were read out of a goal."""
         return self._run.outline()
 
+    @property
+    def plans_below(self) -> dict[str, str]:
+        """How the plans of managers below stand, by the task that each belongs to; see `PlanBelow.stands`."""
+        known = plans_below(self._run.mind.journal, self.id)
+        return {task: plan.stands for task, plan in known.items()}
+
+    def plan_of(self, task: str) -> Outline | None:
+        """The plan of the manager that a task was given to, as it stands; None where it is none of a program.
+
+        Raises:
+            EditRefused: The task has none.
+        """
+        return self._run.outline(task)
+
     def edit(self, edit: PlanEdit, person: str = "person") -> None:
-        """Add a task to the plan, drop one that has not begun, or change it.
+        """Add a task to a plan, drop one that has not begun, or change it.
+
+        A plan below the outermost is meant where `edit.of` names the task that it belongs to. If that was
+        confirmed already, it is re-opened, and goes on with the plan that it had.
 
         Raises:
             EditRefused: It has begun, the run is over, or the edit would leave a cycle or an input without

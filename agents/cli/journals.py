@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -21,14 +21,15 @@ from ...tools.browser.view import clip
 from ..events import Event, Said
 from ..manager import RUNS, UnknownRun
 from ..managing.ending import ENDED
-from ..observability.values import edit_words
-from ..plan_edits import PLAN_EDIT
+from ..observability.edits import KINDS as EDITS
+from ..observability.edits import Edited
+from ..plan_edits import ENDED_FOR_GOOD, owner_of
 from ..reasoning.trace import EVENT
 from .board import Board
 from .edge import DONE, SettingsError, describe_error
 from .lines import line_of
 
-FINISHED = ("confirmed", "unverified", "failed", "cancelled")
+FINISHED = ENDED_FOR_GOOD
 """What `Journal.set_status` says of runs that cannot be gone on with."""
 
 KINDS = (
@@ -36,7 +37,7 @@ KINDS = (
     "plan",
     "plan_hash",
     "outline",
-    "plan_edit",
+    *EDITS,
     "letter",
     "sync",
     "children",
@@ -66,6 +67,7 @@ KINDS = (
     "tree",
     "tree_cut",
     "thought",
+    "cut_off",
     "prompt",
     "ended",
     "seal",
@@ -73,7 +75,7 @@ KINDS = (
 """Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""
 
 
-TOLD = ("plan", "decision", "intent", "outcome", "lesson", PLAN_EDIT)
+TOLD = ("plan", "decision", "intent", "outcome", "lesson", *EDITS)
 """Kinds of rows that `journal show` prints beside messages, unless it is asked for others."""
 
 
@@ -306,6 +308,7 @@ def show_lines(found: Found, rows: Iterator[Row] | Sequence[Row], *, every: bool
     board = Board(info.goal)
     titles: dict[str, str] = {}
     steps = 0
+    acts = set[str]()
     for row in rows:
         envelope = _envelope(row) if row.kind == "envelope" else None
         steps += row.kind == EVENT
@@ -317,10 +320,32 @@ def show_lines(found: Found, rows: Iterator[Row] | Sequence[Row], *, every: bool
         elif row.kind == ENDED and isinstance(row.body, dict):
             yield from _ended_lines(row.body)
         elif every or row.kind in TOLD:
-            clock = time.strftime("%H:%M:%S", time.localtime(row.at))
-            yield f"{clock}  {row.task:<10} {row.kind:<8} {clip(brief(row), 160)}".rstrip()
+            yield _line(row, row.kind, brief(row))
+        elif row.kind == "event" and (act := _person_act(row)) is not None:
+            mark = json.dumps([row.task, act["upstream"], act["generation"]]) if act.get("upstream") else ""
+            if not mark or mark not in acts:  # a task is told of the same re-opening again where in doubt
+                yield _line(row, str(act["kind"]), f"{act['person']}: {act.get('reason') or ''}".rstrip(": "))
+            acts.add(mark)
     if steps and not every:
         yield f"thought {steps} steps; they are shown by: punchlist journal tree {found.named}"
+
+
+def _line(row: Row, kind: str, told: str) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(row.at))
+    about = owner_of(row.task) if row.kind in EDITS else row.task
+    return f"{clock}  {about:<10} {kind:<8} {clip(told, 160)}".rstrip()
+
+
+def _person_act(row: Row) -> dict[str, Any] | None:
+    """What a person, or the runtime for one, did about a task; None where an event is something else."""
+    event = row.body.get("event") if isinstance(row.body, dict) else None
+    if not isinstance(event, dict) or event.get("kind") != "person" or not isinstance(event.get("act"), dict):
+        return None
+    return {
+        "kind": "act",
+        **cast("dict[str, Any]", event["act"]),
+        "person": event.get("person") or "somebody",
+    }
 
 
 def _ended_lines(body: dict[str, Any]) -> Iterator[str]:
@@ -334,8 +359,8 @@ def brief(row: Row) -> str:
     """The body of a row in a line."""
     body = row.body
     if isinstance(body, dict):
-        if row.kind == PLAN_EDIT:
-            return edit_words(body)
+        if row.kind in EDITS:
+            return Edited.of_row(row).words()
         if row.kind == "intent":
             return f"{body.get('tool')} {json.dumps(body.get('args'), ensure_ascii=False)}"
         if row.kind == "decision":

@@ -150,7 +150,8 @@ def _add_plan(commands: Any) -> None:
     about = "see the plan of a run, and add, drop or change tasks that have not begun"
     example = (
         "punchlist plan run.db\n  punchlist plan run.db drop label --reason 'not needed'\n"
-        "  punchlist plan run.db add wrap --text 'Wrap the mugs.' --after count --like label"
+        "  punchlist plan run.db add wrap --text 'Wrap the mugs.' --after count --like label\n"
+        "  punchlist plan run.db add dust --of shelf --like sort --text 'Dust the top.'"
     )
     parser = command(commands, "plan", about, example, "people:plan")
     _add_which(parser)
@@ -158,6 +159,9 @@ def _add_plan(commands: Any) -> None:
         "edit", nargs="?", choices=("add", "drop", "change"), metavar="EDIT", help="add, drop, change"
     )
     parser.add_argument("task", nargs="?", metavar="TASK", help="its name in the plan")
+    parser.add_argument(
+        "--of", default="", metavar="TASK", help="the plan of the manager that this task was given to"
+    )
     parser.add_argument("--text", metavar="TEXT", help="what is to be done")
     parser.add_argument(
         "--input",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Collection, Mapping
 from getpass import getuser
 from shlex import quote
 from typing import Any, cast
@@ -14,16 +15,18 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from ...protocols.errors import RunLocked
+from ...protocols.journal import Journal
 from ..letters import Letter, letter_to, send
 from ..people import Desk, Reply, Request, RequestWithdrawn, waiting
 from ..plan_edits import (
-    Outline,
+    Part,
     PlanEdit,
     begun_tasks,
-    edit_recorded,
+    needless_parts,
     parsed_edit,
     recorded_outline,
 )
+from ..plans_below import PlanBelow, edit_recorded, plan_below, plans_below
 from .edge import DONE, SettingsError
 from .journals import Found, find_run
 
@@ -88,11 +91,7 @@ def plan(options: argparse.Namespace) -> int:
     found = find_run(options.file, options.which)
     if options.edit is None:
         with found.open() as journal:
-            outline = recorded_outline(journal, found.info.run)
-            begun = begun_tasks(journal, found.info.run)
-        if outline is None:
-            raise SettingsError(f"{found.named!r} holds no plan of a program: its tasks come from its goal.")
-        _show_plan(outline, begun, as_json=options.json)
+            print(_planned(found, journal, options.of, as_json=options.json))
         return DONE
     if options.task is None:
         raise SettingsError(f"Which task? punchlist plan {quote(found.named)} {options.edit} TASK ...")
@@ -103,13 +102,16 @@ def plan(options: argparse.Namespace) -> int:
             edit_recorded(journal, found.info.run, edit, person)
     done = {"add": "added", "drop": "dropped", "change": "changed"}[edit.edit]
     told = edit.model_dump(mode="json", exclude_defaults=True) | {"person": person}
-    text = f"Task {edit.task!r} is {done}, recorded as {person}'s." + ("" if sent else " Resume the run now.")
+    where = f" in the plan of {edit.of!r}" if edit.of else ""
+    then = "" if sent else " Resume the run now."
+    text = f"Task {edit.task!r} is {done}{where}, recorded as {person}'s.{then}"
     print(json.dumps(told) if options.json else text)
     return DONE
 
 
 def _edit(options: argparse.Namespace) -> PlanEdit:
     body: dict[str, Any] = {"edit": options.edit, "task": options.task, "reason": options.reason}
+    body["of"] = options.of
     given = {"text": options.text, "worker": options.worker, "like": options.like}
     body |= {name: value for name, value in given.items() if value is not None}
     if options.input is not None:
@@ -164,17 +166,45 @@ def _show(requests: list[Request], path: str, *, as_json: bool) -> None:
         print("Nothing waits for a person.")
 
 
-def _show_plan(outline: Outline, begun: dict[str, str], *, as_json: bool) -> None:
+def _planned(found: Found, journal: Journal, of: str, *, as_json: bool) -> str:
+    """A plan of a run as text, with how its tasks stand, and which plans there are below it.
+
+    Raises:
+        EditRefused: The task has none.
+        SettingsError: It is none of a program.
+    """
+    run = found.info.run
+    prefix = plan_below(journal, run, of).prefix if of else ""
+    outline, below = recorded_outline(journal, run, prefix), plans_below(journal, run)
+    if outline is None:
+        others = f" Managers below have plans: {', '.join(below)}." if below else ""
+        raise SettingsError(
+            f"{found.named!r} holds no plan of a program: its tasks come from its goal.{others}"
+        )
+    begun, off = begun_tasks(journal, run, prefix), needless_parts(journal, run, outline, prefix)
     if as_json:
-        print(json.dumps({**outline.as_json(), "begun": sorted(begun)}, ensure_ascii=False))
-        return
-    for name, part in outline.parts.items():
-        said = part.join or part.text or "(said by a function of its inputs)"
-        gets = [f"{key} from {source}" for key, source in part.inputs.items()]
-        waits = [f"after {', '.join(part.after)}"] if part.after else []
-        who = [f"by {part.worker}"] if part.worker else []
-        stands = "join" if part.join else "begun" if name in begun else "open"
-        print(f"{stands:<6} {name}: " + "; ".join([said, *gets, *waits, *who]))
+        told = {"of": of, **outline.as_json(), "begun": sorted(begun), "needless": off}
+        return json.dumps(told | {"plans_below": _stands(below)}, ensure_ascii=False)
+    lines = [_part_line(name, part, begun, off) for name, part in outline.parts.items()]
+    for task, plan in below.items():
+        if plan.prefix != prefix and task.startswith(prefix) and task.removeprefix(prefix) in outline.parts:
+            see = f"punchlist plan {found.named} --of {task}"
+            lines.append(f"Task {task!r} has a plan of its own ({plan.stands}): {see}")
+    return "\n".join(lines) or "The plan has no task."
+
+
+def _stands(below: dict[str, PlanBelow]) -> dict[str, str]:
+    return {task: plan.stands for task, plan in below.items()}
+
+
+def _part_line(name: str, part: Part, begun: Collection[str], off: Mapping[str, str]) -> str:
+    said = part.join or part.text or "(said by a function of its inputs)"
+    gets = [f"{key} from {source}" for key, source in part.inputs.items()]
+    waits = [f"{'of' if part.join else 'after'} {', '.join(part.after)}"] if part.after else []
+    who = [f"by {part.worker}"] if part.worker else []
+    called_off = [f"called off, {off[name]} was decided without it"] if name in off else []
+    stands = "off" if name in off else "join" if part.join else "begun" if name in begun else "open"
+    return f"{stands:<6} {name}: " + "; ".join([said, *gets, *waits, *who, *called_off])
 
 
 def _value(text: str) -> JsonValue:

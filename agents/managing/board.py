@@ -260,12 +260,7 @@ class Board:
             self._end(join.id, NOT_BEGUN)
 
     def _without(self) -> frozenset[str]:
-        needless = set[str]()
-        for name in reversed(self.parts):  # users come later than what they use
-            users = self._users.get(name, ())
-            if users and all(user in needless or self._won.get(user, name) != name for user in users):
-                needless.add(name)
-        return frozenset(needless)
+        return needless(self.parts, self._users, self._won)
 
     # --- locks ------------------------------------------------------------------------
 
@@ -322,6 +317,24 @@ class Board:
                 self._held[str(body["lock"])] = str(body["by"])
             else:
                 self._held.pop(str(body.get("lock")), None)
+
+
+def needless(
+    parts: Mapping[str, object], users: Mapping[str, Sequence[str]], won: Mapping[str, str]
+) -> frozenset[str]:
+    """Parts that nothing needs any more, since each `first_of` that would use them has another result.
+
+    Args:
+        parts: By name, users behind what they use.
+        users: Of each part, what waits for it.
+        won: Of each `first_of` that was decided, the part that was first.
+    """
+    found = set[str]()
+    for name in reversed(list(parts)):
+        waiting = users.get(name, ())
+        if waiting and all(user in found or won.get(user, name) != name for user in waiting):
+            found.add(name)
+    return frozenset(found)
 
 
 def _nothing_to_call_off(job: str, reason: str) -> None:

@@ -8,18 +8,25 @@ from typing import Any, Protocol
 
 from ...protocols.journal import Journal
 from ...protocols.records import replace
-from ...protocols.tasks import Event, Limits, ManagerTask, Patience, Reopen
+from ...protocols.tasks import Child, Event, Limits, ManagerTask, Patience, Reopen
 from ...tools.permissions import Policy
 from ..agent import Agent
 from ..events import Event as Shown
 from ..mind import Mind
 from ..people import Desk
+from ..plan_edits import PlanEdit
 from .lanes import Lanes
 from .lessons import Lessons
 
 
 class Driven(Protocol):
-    """A task of a run, as others can reach it."""
+    """A task of a run, as others can reach it.
+
+    Attributes:
+        below: The run of a manager that is at it, the last one; None where nobody is who has workers.
+    """
+
+    below: Editable | None
 
     @property
     def id(self) -> str:
@@ -45,6 +52,35 @@ class Driven(Protocol):
 
     async def reopen(self, act: Reopen, person: str = ...) -> None:
         """Begin a new generation of it. Raises as `act` does."""
+        ...
+
+    def again(self, act: Reopen, person: str = ...) -> None:
+        """`reopen`, for who cannot wait."""
+        ...
+
+    def adopt(self, children: tuple[Child, ...]) -> None:
+        """Note the subtasks of its attempt."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of the run that it is of is left to be done."""
+        ...
+
+
+class Editable(Protocol):
+    """A run of a manager that works for another one, as edits of its plan reach it."""
+
+    def takes_edits(self, prefix: str) -> bool:
+        """Whether it is at the plan whose tasks have this prefix, and something of it is still to be done."""
+        ...
+
+    def edit(self, edit: PlanEdit, person: str) -> None:
+        """Change its plan.
+
+        Raises:
+            EditRefused: It may not be edited so.
+        """
         ...
 
 

@@ -108,6 +108,11 @@ class Drive:
             self.workers[name], _ = advance(self.worker(name), load_event(body["event"]))
 
 
+def children_told(children: Iterable[Child]) -> JsonValue:
+    """Subtasks as they are recorded."""
+    return _CHILDREN.dump_python(tuple(children), mode="json")
+
+
 def with_person(state: ManagerTask) -> bool:
     """Whether a person does the task."""
     return state.status == "waiting" and state.waiting_for == "person"

@@ -13,8 +13,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import JsonValue
-
 from ...protocols.errors import JournalError, ProtocolViolation
 from ...protocols.journal_bodies import Body
 from ...protocols.messages import (
@@ -24,7 +22,6 @@ from ...protocols.messages import (
     Envelope,
     Progress,
 )
-from ...protocols.outcome import Cost
 from ...protocols.states import advance, draft, dump_event, wake, with_children
 from ...protocols.tasks import (
     TERMINAL,
@@ -46,15 +43,14 @@ from ...protocols.tasks import (
     WorkerLost,
 )
 from ..agent import AgentLost
-from ..budget import Part, used
 from ..events import Said, Stood
 from ..jobs import Job
 from ..people import NobodyThere
 from . import performing
 from .board import CONFIRMED, WAITING, Board
 from .consulting import Consulting
-from .crew import Crew
-from .drive import Drive, ended_well, what_broke, with_person
+from .crew import Crew, Editable
+from .drive import Drive, children_told, ended_well, what_broke, with_person
 from .line import Line
 from .ordering import Ordering
 from .verifying import VerifierBroke, is_by_programs, verified
@@ -86,6 +82,7 @@ class Driver:
         self._owed: Decide | None = None
         self._stale = False  # what the task was given is done again
         self._active = False
+        self.below: Editable | None = None  # the run of a manager that works at it
         self.lane, within = crew.lanes.of(job), crew.within
         self.id = f"{within.prefix}{job.id}"
         work = job.make(board.results)
@@ -100,11 +97,7 @@ class Driver:
         self.drive = Drive(self.id, lane, job, work, state, patience=crew.patience)
         self.drive.rebuild(recorded, self.lane, crew.journal.path)
         within.routes[state.task] = self
-        self.mind = crew.mind
-        if job.tokens is not None or job.money is not None:
-            cost = used(crew.journal, crew.run, self.id) if recorded else Cost()
-            part = Part(tokens=job.tokens, money=job.money, cost=cost, whole=crew.mind.budget)
-            self.mind = replace(crew.mind, budget=part)
+        self.mind = performing.mind_for(crew, self.id, job, begun=bool(recorded))
         self._ordering = Ordering(self.drive, self.mind.budget, self.lane)
         board.at_the_end(self._let_go)
 
@@ -114,12 +107,17 @@ class Driver:
         return self.drive.state
 
     @property
+    def over(self) -> bool:
+        """Whether nothing of the run that it is of is left to be done."""
+        return self.board.ending
+
+    @property
     def _people(self) -> Consulting:
         return Consulting(self.crew.desk, self.drive, self.offer, self.mind.budget)
 
     def _let_go(self) -> None:
         """Refer to nothing that refers to it, so that its memory is free with its run, without a search."""
-        self.peers, self.crew = dict[str, Driver](), self.crew.alone()
+        self.peers, self.crew, self.below = dict[str, Driver](), self.crew.alone(), None
 
     async def to_the_end(self) -> str:
         """Drive the task; gives the status that it ended in, or `waiting` where it needs a person."""
@@ -179,7 +177,13 @@ class Driver:
             self.act(act, person)
 
     async def reopen(self, act: Reopen, person: str = RUNTIME) -> None:
+        """See `again`."""
+        self.again(act, person)
+
+    def again(self, act: Reopen, person: str = RUNTIME, *, seen: bool = True) -> None:
         """Begin a new generation, of a task that has ended or is at work; its consumers are told.
+
+        Where it was not `seen` through by this process, somebody is just about to.
 
         Raises:
             ProtocolViolation: It may not be re-opened.
@@ -191,11 +195,11 @@ class Driver:
             self.act(act, person)
             return
         effects = self._apply(PersonAct(person=person, now=time.time(), act=act))
-        if self.state.status not in TERMINAL:
+        if seen and self.state.status not in TERMINAL:
             self.board.reopen(self.job.id)  # whoever sees it through takes up the decision it owes
         for effect in effects:
             if isinstance(effect, Supersede):
-                await self._supersede(effect)
+                self._supersede(effect)
 
     def _settle(self) -> str:
         """Keep the result of a task that was confirmed; returns how it ended."""
@@ -322,7 +326,7 @@ class Driver:
             elif isinstance(effect, Decide):
                 await self._decide(effect)
             elif isinstance(effect, Supersede):
-                await self._supersede(effect)
+                self._supersede(effect)
 
     def _schedule(self, effect: Schedule, worker: str = "") -> None:
         """Set the timer of a worker, or of the manager, in place of the one before."""
@@ -359,13 +363,13 @@ class Driver:
         elif envelope.recipient in drive.workers or crew.is_here(envelope.recipient):
             await self._feed_worker(envelope.recipient, envelope)
 
-    async def _supersede(self, effect: Supersede) -> None:
+    def _supersede(self, effect: Supersede) -> None:
         """Tell every task that consumed this one's result that it is being done again."""
         why = f"{self.job.id} is done again"
         body = Reopen(reason=why, upstream=effect.task, generation=effect.generation)
         for name in self.board.consumers(self.job.id):
             if name in self.peers:
-                await self.peers[name].reopen(body)
+                self.peers[name].again(body)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str = "") -> asyncio.Task[None]:
         drive = self.drive
@@ -479,11 +483,7 @@ class Driver:
         if not children and (self.state.status in TERMINAL or self.state.report is not None):
             return
         state = with_children(self.state, children)
-        told: list[JsonValue] = [
-            {"task": each.task, "budget": each.budget, "generation": each.generation, "ended": each.ended}
-            for each in children
-        ]
-        self._note("children", {"children": told})
+        self._note("children", {"children": children_told(children)})
         self.drive.state = state
 
     # --- verification -------------------------------------------------------------------

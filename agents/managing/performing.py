@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import JsonValue
 
 from ...protocols.messages import Decline, Failed, Report
+from ...protocols.outcome import Cost
 from ...protocols.tasks import StartWork
 from ...tools.errors import BrowserMissing, SiteUnreachable, ToolError
 from .. import roles
 from ..acting.attempt import Assignment, Declined, EffectUnknown, StepFailed, Talk, WatchStopped
 from ..agent import Agent
-from ..budget import BudgetExhausted, Part
+from ..budget import BudgetExhausted, Part, used
 from ..checking.lookup import CannotTell
 from ..events import Learned, Recalled
+from ..jobs import Job
 from ..mind import Mind, Truncated
 from ..steps import TASK, THINK, Stage, Step
 from .crew import Crew
@@ -39,6 +42,15 @@ LARGEST_REPORT = 8_000_000
 """Bytes of a report as JSON; the journal, the verifier and the tasks behind it have to carry all of it."""
 
 TOO_LARGE = f"report at most {LARGEST_REPORT}: put it into a file, and report where it is and its sha256"
+
+
+def mind_for(crew: Crew, task: str, job: Job, *, begun: bool) -> Mind:
+    """The crew's mind, with the share of its budget that a job may use, less what it has used already."""
+    if job.tokens is None and job.money is None:
+        return crew.mind
+    cost = used(crew.journal, crew.run, task) if begun else Cost()
+    part = Part(tokens=job.tokens, money=job.money, cost=cost, whole=crew.mind.budget)
+    return dataclasses.replace(crew.mind, budget=part)
 
 
 # --- before ---------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from pydantic import JsonValue
 from ...protocols.journal import Journal, Row, RunInfo
 from ...protocols.outcome import Cost, PunchItem
 from ..budget import used
-from .values import edit_words, listed, number, one_line, table, text, whole
+from .edits import KINDS, Edited
+from .values import listed, number, one_line, table, text, whole
 
 PERSONAL = ("person", "worker_lost", "verifier_lost")
 """Events that are no messages and stand in the timeline all the same."""
@@ -222,7 +223,7 @@ class Record:
     messages: list[Spoken] = field(default_factory=list[Spoken])
     alarms: list[Raised] = field(default_factory=list[Raised])
     notes: list[str] = field(default_factory=list[str])
-    edits: list[str] = field(default_factory=list[str])
+    edits: list[Edited] = field(default_factory=list[Edited])
     others: Counter[str] = field(default_factory=Counter[str])
     rows: int = 0
     sittings: int = 0
@@ -262,11 +263,11 @@ class Record:
         elif row.kind == "ended":
             self.ended = body
         elif row.kind == "lesson":
-            lesson, check = text(body.get("lesson")), text(body.get("check"))
-            if lesson:
+            check = text(body.get("check"))
+            if lesson := text(body.get("lesson")):
                 self._task(row.task).lessons.append(f"{lesson} (taught by: {check})" if check else lesson)
-        elif row.kind == "plan_edit":
-            self.edits.append(edit_words(body))
+        elif row.kind in KINDS:
+            self.edits.append(Edited.of_row(row))
         elif row.kind == "breakdown" or row.kind in LOST:
             self.notes.append(f"{row.task or 'the run'}: {row.kind}: {text(row.body)}")
         else:
@@ -319,14 +320,13 @@ class Record:
 
     def _happened(self, row: Row, event: dict[str, JsonValue]) -> None:
         """An event that is no message of the protocol but belongs beside them."""
-        kind = text(event.get("kind"))
-        if kind not in PERSONAL:
+        if (kind := text(event.get("kind"))) not in PERSONAL:
             return
         act = table(event.get("act")) if kind == "person" else event
         who = text(event.get("person")) or text(event.get("worker")) or text(event.get("verifier"))
-        said = text(act.get("kind")) or kind
-        spoken = Spoken(row.seq, row.at, said, who or "person", "manager", row.task, row.attempt, act)
-        self.messages.append(replace(spoken, by_person=kind == "person"))
+        kind = text(act.get("kind")) or kind
+        spoken = Spoken(row.seq, row.at, kind, who or "person", "manager", row.task, row.attempt, act)
+        self.messages.append(replace(spoken, by_person=event.get("kind") == "person"))
         self._task(row.task)
 
     def _approval(self, row: Row, body: dict[str, JsonValue]) -> bool:

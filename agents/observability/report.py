@@ -27,6 +27,7 @@ from ..reasoning.forest import Forest, traces_of, usage
 from ..reasoning.picture import cost_line, draw, end_line
 from ..reasoning.trace import Trace
 from .attempts import deed_row, task_parts, task_table
+from .edits import edits_table
 from .markup import badge, block, counted, dim, facts, fold, grid, listing, paragraph, seconds, section, tone
 from .record import ModelCall, Record, Spoken, read_run, reasons_of
 from .swimlanes import timeline
@@ -46,6 +47,11 @@ MOST_REASONS = 20
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """The page's content security policy: nothing runs, nothing is fetched."""
+
+EDITS = (
+    "What people added, dropped or changed while the run went on. What a redo took over stands there again."
+)
+"""Said above the edits of plans."""
 
 Say = Callable[[str], None]
 """Takes a sentence about what is left out."""
@@ -126,6 +132,7 @@ def page(record: Record, traces: Sequence[Trace] = (), source: Path | str = "") 
     parts = (
         ("alarms", "Alarms", _alarms(record, say), "What the watch saw, with its evidence."),
         ("punch", "Punch list", _punch_list(record, say), ""),
+        ("edits", "Edits of the plan", edits_table(record.edits, record.info.began), EDITS),
         (
             "messages",
             "Messages",
@@ -138,7 +145,6 @@ def page(record: Record, traces: Sequence[Trace] = (), source: Path | str = "") 
         ("thoughts", "Thoughts", _trees(traces, say), "Searches for answers, the best path first."),
         ("lessons", "Lessons", _lessons(record), ""),
         ("costs", "Where the tokens went", _costs(record), ""),
-        ("edits", "Edits of the plan", listing(record.edits), "What people added, dropped or changed."),
         ("notes", "What broke down", listing(record.notes), ""),
         ("settings", "Settings", _settings(record), ""),
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
+from ..plan_edits import EDIT_LEFT_OUT, PLAN_EDIT
 from ..reasoning.boxes import clean
 from .markup import bar, block, counted, facts, fold, listing, paragraph
 from .record import Record, Spoken, ended_as, told_of
-from .values import listed, one_line, table, text
+from .values import listed, one_line, table, text, whole
 
 MOST_MESSAGES = 1000
 """Messages that are shown; notes of progress and accepts go first, then what lies in the middle."""
@@ -21,7 +22,7 @@ MOST_LANES = 8
 ROUTINE = ("accept", "progress")
 """Kinds that say only that things go on."""
 
-WRONG = ("redo", "failed", "decline", "cancel", "worker_lost", "verifier_lost")
+WRONG = ("redo", "failed", "decline", "cancel", "worker_lost", "verifier_lost", EDIT_LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,15 @@ def _ranks(spoken: Spoken) -> tuple[tuple[str, int], ...]:
 
 def timeline(record: Record, left_out: Callable[[str], None]) -> str:
     """The lanes with a row for each message, oldest first."""
-    shown, missing = _chosen(record.messages)
+    messages = _told(record)
+    shown, missing = _chosen(messages)
     if missing:
-        total = len(record.messages)
+        total = len(messages)
         left_out(
             f"{missing:,} of {total:,} messages of the timeline: accepts, notes of progress and copies "
             "first, then those in the middle"
         )
-    lanes = Lanes.of(record.messages)
+    lanes = Lanes.of(messages)
     if not lanes.names:
         return ""
     heads = "".join(f"<span>{clean(name)}</span>" for name in lanes.names)
@@ -96,6 +98,29 @@ def timeline(record: Record, left_out: Callable[[str], None]) -> str:
         f'<div class="heads"><span class="at">seconds</span><span class="ln">{heads}</span>'
         f'<span class="what">message</span></div>{rows}</div>'
     )
+
+
+def _told(record: Record) -> list[Spoken]:
+    """The messages with edits of plans in between, said to the manager whose plan it is."""
+    told, at_it, heard = list[Spoken](), dict[str, str](), set[tuple[str, str, int]]()
+    edits = [
+        Spoken(
+            each.seq, each.at, EDIT_LEFT_OUT if each.left_out else PLAN_EDIT, each.person, "", each.of, 0,
+            {**each.edit, "said": each.words()}, again=bool(each.before), by_person=True,
+        )
+        for each in record.edits
+    ]  # fmt: skip
+    for spoken in sorted([*record.messages, *edits], key=lambda each: each.seq):
+        if spoken.kind in ("assign", "redo"):
+            at_it[spoken.task] = spoken.recipient
+        elif not spoken.recipient:
+            spoken = replace(spoken, recipient=at_it.get(spoken.task, "manager"))
+        elif spoken.kind == "reopen":
+            what = (spoken.task, text(spoken.body.get("upstream")), whole(spoken.body.get("generation")))
+            spoken = replace(spoken, again=bool(what[1]) and what in heard)
+            heard.add(what)
+        told.append(spoken)
+    return told
 
 
 def _chosen(messages: Sequence[Spoken]) -> tuple[list[Spoken], int]:
@@ -156,8 +181,10 @@ def gist(spoken: Spoken) -> str:
             told = _verdict(spoken)
         case "confirm":
             told = f"minted by the runtime for attempt {body.get('attempt')}"
-        case "cancel":
+        case "cancel" | "reopen":
             told = text(body.get("reason"))
+        case "plan_edit" | "plan_edit_left_out":
+            told = text(body.get("said"))
         case _:
             said = {name: value for name, value in body.items() if name not in ("kind", "now", "worker")}
             told = one_line({name: value for name, value in said.items() if value not in (None, "", [])})
@@ -193,7 +220,7 @@ def contents(spoken: Spoken) -> str:
         case "cancel":
             return facts({"ended as": ended_as(body), "reason": body.get("reason")})
         case _:
-            return facts({name: value for name, value in body.items() if name != "kind"})
+            return facts({name: value for name, value in body.items() if name not in ("kind", "said")})
 
 
 def _criteria(body: dict[str, JsonValue]) -> str:

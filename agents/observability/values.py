@@ -65,18 +65,3 @@ def one_line(value: object, longest: int = 160) -> str:
         words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     words = " ".join(words[: longest * 4].split())
     return words if len(words) <= longest else f"{words[: longest - 1]}…"
-
-
-def edit_words(body: Mapping[str, JsonValue]) -> str:
-    """An edit of a plan, as it is recorded, in words: who did what, and why."""
-    edit = table(body.get("edit"))
-    done = {"add": "added", "drop": "dropped", "change": "changed"}.get(text(edit.get("edit")), "edited")
-    parts = [f"{text(body.get('person')) or 'somebody'} {done} {text(edit.get('task'))!r}"]
-    parts += [text(edit.get("text"))] if edit.get("text") else []
-    inputs = table(edit.get("inputs"))
-    parts += [f"{name} from {source}" for name, source in inputs.items()]
-    after = [text(each) for each in listed(edit.get("after"))]
-    parts += [f"after {', '.join(after)}"] if after else []
-    parts += [f"by {text(edit.get('worker'))}"] if edit.get("worker") else []
-    reason = f" ({text(edit.get('reason'))})" if edit.get("reason") else ""
-    return "; ".join(parts) + reason

@@ -189,6 +189,51 @@ async def test_a_plan_is_seen_and_edited(door):
     assert "has begun" in begun.json()["error"] and "edit:" in malformed.json()["error"]
 
 
+async def test_the_plan_of_a_manager_below_is_seen_and_edited(tmp_path):
+    gate = asyncio.Event()
+
+    async def waits(brief):
+        await gate.wait()
+        return brief.goal
+
+    def inner(order):
+        plan = Plan()
+        plan.task("sort", "sort", spec=[Check("it is there", bool)])
+        return plan
+
+    def outer():
+        plan = Plan()
+        plan.task("shelf", "shelf", spec=[Check("it is there", bool)])
+        return plan
+
+    def make():
+        boss = Manager(None, [FunctionWorker("hand", waits)]).as_worker("boss", inner)
+        return Manager(None, [boss], journal=tmp_path / "run.db")
+
+    made = Door(make, {"shop": outer})
+    transport = httpx.ASGITransport(app=made)
+    dust = {"edit": "add", "task": "dust", "text": "dust", "like": "sort", "of": "shelf"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        run = (await client.post("/runs", json={"plan": "shop"})).json()["run"]
+        async with asyncio.timeout(5):
+            while not (seen := (await client.get(f"/runs/{run}/plan")).json())["plans_below"]:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        done = await client.post(f"/runs/{run}/plan", json=dust)
+        below = await client.get(f"/runs/{run}/plan?of=shelf")
+        nobody = await client.get(f"/runs/{run}/plan?of=cellar")
+        unknown = await client.post(f"/runs/{run}/plan", json=dust | {"of": "cellar"})
+        gate.set()
+        await asyncio.wait_for(client.get(f"/runs/{run}/events"), 5)
+        outcome = (await client.get(f"/runs/{run}")).json()["outcome"]
+    await made.close()
+
+    assert (list(seen["parts"]), seen["plans_below"]) == (["shelf"], {"shelf": "open"})
+    assert done.json() == below.json() and list(done.json()["parts"]) == ["sort", "dust"]
+    assert [each.status_code for each in (done, nobody, unknown)] == [200, 404, 404]
+    assert "Tasks that have one: shelf" in unknown.json()["error"]
+    assert outcome["result"]["shelf"] == {"sort": "sort", "dust": "dust"}
+
+
 async def test_where_no_route_leads_the_answer_is_json(door):
     nowhere, wrong = await door.get("/nothing"), await door.delete("/runs")
 

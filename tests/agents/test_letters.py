@@ -192,5 +192,6 @@ async def test_edits_are_told_by_journal_show_and_the_report_and_a_second_answer
     said = capsys.readouterr()
     assert (wrong, again) == (2, 2) and "Nothing was asked under 'nothing'" in said.err
     assert 'has answered it already, with "green"' in said.err
-    assert "ada changed 'dry'; air <it> (damp)" in said.out
-    assert "ada changed &#x27;dry&#x27;; air &lt;it&gt; (damp)" in path.with_suffix(".html").read_text()
+    assert "ada changed 'dry' in the plan: air <it> (damp)" in said.out
+    html = path.with_suffix(".html").read_text()
+    assert "ada changed &#x27;dry&#x27; in the plan: air &lt;it&gt; (damp)" in html

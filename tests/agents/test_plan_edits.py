@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from punchlist.agents import Manager, Plan, PlanEdit
 from punchlist.agents.budget import BudgetExhausted
 from punchlist.agents.plan import PlanChanged
-from punchlist.agents.plan_edits import EditRefused, edit_recorded, recorded_outline
+from punchlist.agents.plan_edits import EditRefused, recorded_outline
+from punchlist.agents.plans_below import edit_recorded
 from punchlist.protocols import Confirmed, Failed, Unverified
 from punchlist.protocols.journal import Journal
 
