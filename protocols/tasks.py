@@ -106,8 +106,8 @@ class Reopen(Frozen):
     """An ended task is to be done again as a new generation, or something that it consumed is.
 
     Attributes:
-        upstream: Task that was re-opened and whose artifact this task consumed; "" when this
-            task itself is the first.
+        upstream: Task that was re-opened and whose artifact this task consumed, or a plan, `RUN.TASK/TRIAL/`,
+            that was edited below this task; "" when this task itself is the first.
         generation: The upstream task's new generation.
     """
 

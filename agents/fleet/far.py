@@ -41,11 +41,11 @@ class FarJournal(Journal):
     """The part of a journal that an agent needs. It is written where the manager is, and nowhere else.
 
     Args:
-        path: Of the journal, for messages.
+        named: Where it is, for messages.
     """
 
-    def __init__(self, link: Link, path: Path) -> None:
-        self._link, self.path, self.named = link, path, str(path)
+    def __init__(self, link: Link, named: str) -> None:
+        self._link, self.path, self.named = link, Path(named), named
 
     def append(
         self,

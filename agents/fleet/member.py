@@ -13,7 +13,6 @@ import platform
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...tools.permissions import Policy, Rule
@@ -43,7 +42,7 @@ class Orders:
         limits: Whether the budget, or one that it is a share of, limits anything of models, and money.
         rules: Of the policy.
         person: The policy has somebody to ask.
-        journal: Its path, for messages.
+        journal: Where it is, for messages.
     """
 
     order: Assignment
@@ -54,7 +53,7 @@ class Orders:
     limits: tuple[bool, bool]
     rules: tuple[Rule, ...]
     person: bool
-    journal: Path
+    journal: str
 
 
 @dataclass(frozen=True)

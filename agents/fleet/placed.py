@@ -350,7 +350,7 @@ def _orders(order: Assignment, mind: Mind, policy: Policy) -> Orders:
         (mind.budget.limited, mind.budget.limits_money),
         policy.rules,
         policy.person is not None,
-        mind.journal.path,
+        mind.journal.named,
     )
 
 
