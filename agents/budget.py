@@ -13,12 +13,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ..core_model.pricing import Bound, Price
 from ..protocols.messages import new_id
 from ..protocols.outcome import Cost
+from ..protocols.records import replace
 from .spending import NOTHING, SITTING, answer_cost, tool_costs_of, used
 
 __all__ = [
@@ -174,7 +175,11 @@ class Budget:
         money: Decimal = NOTHING,
     ) -> None:
         """Add to what is used."""
-        self.cost = self.cost + Cost(tokens, model_calls, tool_calls, steps, redos, money=money)
+        was = self.cost
+        self.cost = Cost(
+            was.tokens + tokens, was.model_calls + model_calls, was.tool_calls + tool_calls, was.steps + steps,
+            was.redos + redos, was.seconds, was.money + money if money else was.money,
+        )  # fmt: skip
 
     def check(self, *, model_calls: int = 0, money: Decimal = NOTHING) -> None:
         """Refuse to go on when a limit is reached, or would be exceeded by so much more.
@@ -357,7 +362,8 @@ class Budget:
 
     def total(self) -> Cost:
         """What is used, with the seconds so far."""
-        return replace(self.cost, seconds=round(self.cost.seconds + time.monotonic() - self.began, 3))
+        seconds = round(self.cost.seconds + time.monotonic() - self.began, 3)
+        return replace(self.cost, seconds=seconds)
 
 
 @dataclass

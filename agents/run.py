@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, JsonValue
 
 from ..core_model.errors import CoreModelError
+from ..protocols import records
 from ..protocols.journal import Row
 from ..protocols.messages import Cancel
 from ..protocols.outcome import Confirmed, Failed, Unverified
@@ -128,7 +129,7 @@ class Run:
         punch = tuple(
             item for driver in self.drivers.values() for item in punch_items(driver.job.title, driver.state)
         )
-        outcome = replace(outcome, punch_list=punch, cost=self.mind.budget.total(), run=self.run)
+        outcome = records.replace(outcome, punch_list=punch, cost=self.mind.budget.total(), run=self.run)
         status = {Confirmed: "confirmed", Unverified: "unverified", Failed: "failed"}[type(outcome)]
         paused = isinstance(error, RESUMABLE) or bool(self.crew.desk.open)
         status = "cancelled" if self.cancelled and not isinstance(outcome, Confirmed) else status

@@ -72,7 +72,7 @@ class Span:
 
 def words(text: str) -> list[str]:
     """The folded words and punctuation marks of `text`, in order."""
-    return [match.group().lower() for match in _TOKEN.finditer(text)]
+    return [word.lower() for word in _TOKEN.findall(text)]
 
 
 def fold(text: str) -> str:
@@ -108,14 +108,14 @@ def locate(copy: str, source: str, after: int = 0) -> Span | None:
 
 def places(copy: str, source: str) -> list[Span]:
     """Every place where a text stands as whole words, apart from case and spacing, in order."""
-    wanted, found = words(copy), list(_TOKEN.finditer(source))
-    said, count = [match.group().lower() for match in found], len(wanted)
-    runs = [
-        (found[i].start(), found[i + count - 1].end())
-        for i, word in enumerate(said)
-        if wanted and word == wanted[0] and said[i : i + count] == wanted
-    ]
-    return [Span(source[start:end], start, end) for start, end in runs]
+    wanted, said = words(copy), words(source)
+    count = len(wanted)
+    runs = [i for i in range(len(said) - count + 1) if wanted and said[i : i + count] == wanted]
+    if not runs:
+        return []
+    found = list(_TOKEN.finditer(source))
+    ends = [(found[i].start(), found[i + count - 1].end()) for i in runs]
+    return [Span(source[start:end], start, end) for start, end in ends]
 
 
 def count_of(text: str) -> int | None:
