@@ -177,8 +177,8 @@ class Budget:
         """Add to what is used."""
         was = self.cost
         self.cost = Cost(
-            was.tokens + tokens, was.model_calls + model_calls, was.tool_calls + tool_calls, was.steps + steps,
-            was.redos + redos, was.seconds, was.money + money if money else was.money,
+            was.tokens + tokens, was.model_calls + model_calls, was.tool_calls + tool_calls,
+            was.steps + steps, was.redos + redos, was.seconds, was.money + money if money else was.money,
         )  # fmt: skip
 
     def check(self, *, model_calls: int = 0, money: Decimal = NOTHING) -> None:
