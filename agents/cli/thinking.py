@@ -25,8 +25,10 @@ from ..reasoning.picture import cost_line
 from ..reasoning.problem import Task
 from ..reasoning.search import INTERRUPTED, Result
 from ..reasoning.strategy import Strategy, strategy_named, think
+from ..reasoning.tasks import NOT_JUDGED
 from ..reasoning.thinking import Thinking
 from ..reasoning.trace import TraceEvent
+from ..reasoning.tree import Score
 from . import edge
 from .edge import SettingsError
 from .games import game_of, game_question, game_strategy
@@ -297,10 +299,15 @@ class Ending:
     seconds: float
 
     @property
+    def score(self) -> Score | None:
+        """What somebody thinks of the answer; None where nobody was asked."""
+        score = self.result.best.score
+        return None if score == NOT_JUDGED else score
+
+    @property
     def vouched(self) -> bool:
         """Whether somebody other than the model says how good the answer is."""
-        score = self.result.best.score
-        return score is not None and score.kind != "model"
+        return self.score is not None and self.score.kind != "model"
 
     @property
     def outcome(self) -> str:
@@ -324,12 +331,12 @@ class Ending:
 
     def as_json(self) -> dict[str, Any]:
         """The one object that `--json` prints."""
-        best = self.result.best
+        score = self.score
         return {
             "outcome": self.outcome,
             "answer": self.result.answer,
-            "value": None if best.score is None else best.score.value,
-            "kind": None if best.score is None else best.score.kind,
+            "value": None if score is None else score.value,
+            "kind": None if score is None else score.kind,
             "stop_reason": self.result.stop_reason,
             "question": self.settings.question,
             "strategy": self.settings.strategy,
@@ -342,17 +349,17 @@ class Ending:
     def lines(self) -> list[str]:
         """The same for a person."""
         result, file = self.result, shlex.quote(str(self.journal))
-        best = result.best
+        best, score = result.best, self.score
         if result.answer is None:
             thought = "" if best.thought is None else f" The best thought: {one_line(best.thought.text)}"
             rows = [f"No answer.{thought}"]
         else:
             rows = [one_line(line) for line in result.answer.splitlines() if line.strip()] or ["(empty)"]
         rows.append("")
-        if best.score is not None:
+        if score is not None:
             whose = {"model": "the model itself says", "oracle": "an oracle says"}
-            who = whose.get(best.score.kind, f"the {best.score.kind} says")
-            rows.append(f"{self.outcome}: value {best.score.value:.2f}, {who}; stopped: {result.stop_reason}")
+            who = whose.get(score.kind, f"the {score.kind} says")
+            rows.append(f"{self.outcome}: value {score.value:.2f}, {who}; stopped: {result.stop_reason}")
         else:
             rows.append(f"{self.outcome}: nobody judged it; stopped: {result.stop_reason}")
         rows.append(f"{self.settings.strategy}: {cost_line(result.usage)}, {self.seconds:.1f} s")

@@ -80,6 +80,16 @@ def test_an_answer_that_nobody_else_judged_is_unverified(think):
     assert "nobody judged it" in out or "the model itself says" in out
 
 
+def test_an_answer_that_nobody_was_asked_about_has_no_value(think):
+    told = json.loads(
+        think("What is 3 + 4?", "--strategy", "cot", "--json", model=ScriptedModel(["answer: 7"]))[1]
+    )
+    _, out, _ = think("What is 3 + 4?", "--strategy", "cot", "--quiet", model=ScriptedModel(["answer: 7"]))
+
+    assert (told["outcome"], told["answer"], told["value"], told["kind"]) == ("unverified", "7", None, None)
+    assert "unverified: nobody judged it" in out
+
+
 def test_an_answer_that_the_tool_refuses_is_unverified(think):
     code, out, _ = think("--game24", "1 4", "--json")
 
@@ -142,6 +152,7 @@ def test_punchlist_resume_goes_on_with_thinking_too(think, capsys):
         (["q", "--strategy", "dance"], "There is no strategy 'dance'. Choose among direct"),
         (["q", "--game24", "1 2"], "leave it out"),
         (["--game24", "1 x"], "whole numbers from 1 to"),
+        (["--game24", "00999 1"], "whole numbers from 1 to"),
         (["--game24", "7"], "has 1 numbers"),
         (["--game24", "1 2", "--strategy", "socratic"], "plays --game24. Choose among tree-of-thoughts"),
         (["q", "--picture", "a.png"], "neither in .svg nor in .html"),
