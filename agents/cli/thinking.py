@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from ...core_model.errors import CoreModelError
 from ...core_model.pricing import amount
 from ...protocols.journal import Journal
 from ...protocols.messages import new_id
@@ -176,9 +177,11 @@ def _perform(
             result = asyncio.run(_follow(settings, strategy, model, path, pondered, front))
         except asyncio.CancelledError:
             result = None
+        except CoreModelError:
+            _tell_resumable(path)
+            raise
     if result is None:  # a second signal broke it off
-        told = f"It can go on: punchlist think --resume {shlex.quote(str(path))}"
-        print(told, file=sys.stderr, flush=True)
+        _tell_resumable(path)
         raise KeyboardInterrupt
     ending = Ending(settings, path, result, pondered.seconds)
     run = _note_end(path, ending)
@@ -189,6 +192,11 @@ def _perform(
     if options.picture:
         _save_picture(path, run, Path(options.picture), settings.question)
     return ending.code
+
+
+def _tell_resumable(path: Path) -> None:
+    told = f"It can go on: punchlist think --resume {shlex.quote(str(path))}"
+    print(told, file=sys.stderr, flush=True)
 
 
 class Front(Protocol):

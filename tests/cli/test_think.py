@@ -14,6 +14,7 @@ from punchlist.agents.cli.edge import DONE, FAILED, INTERRUPTED, UNVERIFIED, USA
 from punchlist.agents.cli.thought_view import Pondered, picture
 from punchlist.agents.reasoning.strategy import STRATEGIES
 from punchlist.agents.testing import ScriptedModel, question_text
+from punchlist.core_model.errors import RemoteError
 from punchlist.protocols.journal import Journal
 
 MOVES = {"24: 1 4 6": "6 * 4 = 24", "24: 1 24": "24 * 1 = 24"}
@@ -123,6 +124,21 @@ def test_a_second_ctrl_c_breaks_off_and_loses_nothing(think):
 
     assert code == INTERRUPTED and "punchlist think --resume j.db" in err
     assert think("--resume", "j.db")[0] == DONE
+
+
+def test_a_model_that_fails_on_the_way_leaves_a_run_that_goes_on(think):
+    class Gone(Player):
+        async def generate(self, messages, **options):
+            if len(self.asked) == 2:
+                raise RemoteError("http://127.0.0.1:8000", "ConnectError", "Start the server.")
+            return await super().generate(messages, **options)
+
+    code, _, err = think("--game24", "6 4 1", "--quiet", "--journal", "run.db", model=Gone())
+    again, out, _ = think("--resume", "run.db", "--quiet")
+
+    assert code == USAGE and "ConnectError" in err
+    assert "go on: punchlist think --resume run.db" in err
+    assert again == DONE and "= 24" in out
 
 
 def test_resume_takes_a_larger_limit_and_asks_nothing_twice(think):
