@@ -254,14 +254,6 @@ async def test_a_state_found_again_less_deep_is_gone_on_with():
     assert (result.answer, result.best.texts()) == ("!", ["d", "x", "y", "!"])
 
 
-@pytest.mark.parametrize("search", [BestOfN(2, depth=3), SelfConsistency(2, depth=3)], ids=named)
-async def test_walks_that_the_depth_cuts_off_are_closed_with_that_reason(search):
-    result = await grown(search, Sum(aim=10))
-
-    assert (result.answer, result.stop_reason) == (None, "complete")
-    assert [node.why for node in result.tree if node.status == "pruned"] == ["depth 3 is the limit"] * 2
-
-
 async def test_an_answer_that_was_found_already_is_pruned_with_the_reason():
     result = await grown(
         DepthFirst(),
