@@ -85,6 +85,7 @@ class Worker(Agent):
 
     Raises:
         UnknownStrategy: There is none of that name.
+        NoStrategy: The object is none.
         ValueError: It was given two browsers.
     """
 

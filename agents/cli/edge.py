@@ -54,7 +54,7 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
     from ..mind import NoAnswer, Truncated
     from ..plan_edits import PlanError
     from ..reasoning.search import SearchRefused
-    from ..reasoning.strategy import UnknownStrategy
+    from ..reasoning.strategy import NoStrategy, UnknownStrategy
     from ..reasoning.trace import TraceDiverged
 
     return (
@@ -73,6 +73,7 @@ def _on_purpose() -> tuple[type[BaseException], ...]:
         Truncated,
         SearchRefused,
         UnknownStrategy,
+        NoStrategy,
         TraceDiverged,
         NothingToWorkWith,
         StepFailed,

@@ -61,13 +61,18 @@ def game_of(text: str) -> NumberGame:
         SettingsError: They are none, too many or too large.
     """
     words = text.replace(",", " ").split()
-    if not all(word.isascii() and word.isdigit() and 1 <= int(word[:4]) <= LARGEST for word in words):
+    if not all(_in_a_game(word) for word in words):
         raise SettingsError(
             f"--game24 is {text!r}. Give whole numbers from 1 to {LARGEST}, like --game24 '4 6 8 3'."
         )
     if not 2 <= len(words) <= MOST_NUMBERS:
         raise SettingsError(f"--game24 has {len(words)} numbers. Give 2 to {MOST_NUMBERS}, usually 4.")
     return NumberGame(make_state(int(word) for word in words))
+
+
+def _in_a_game(word: str) -> bool:
+    digits = word.lstrip("0")
+    return digits.isascii() and digits.isdigit() and len(digits) <= 4 and int(digits) <= LARGEST
 
 
 def game_question(game: NumberGame) -> str:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from ...core_model.errors import CoreModelError
 from ...core_model.pricing import amount
 from ...protocols.journal import Journal
 from ...protocols.messages import new_id
@@ -25,8 +26,10 @@ from ..reasoning.picture import cost_line
 from ..reasoning.problem import Task
 from ..reasoning.search import INTERRUPTED, Result
 from ..reasoning.strategy import Strategy, strategy_named, think
+from ..reasoning.tasks import NOT_JUDGED
 from ..reasoning.thinking import Thinking
 from ..reasoning.trace import TraceEvent
+from ..reasoning.tree import Score
 from . import edge
 from .edge import SettingsError
 from .games import game_of, game_question, game_strategy
@@ -174,9 +177,11 @@ def _perform(
             result = asyncio.run(_follow(settings, strategy, model, path, pondered, front))
         except asyncio.CancelledError:
             result = None
+        except CoreModelError:
+            _tell_resumable(path)
+            raise
     if result is None:  # a second signal broke it off
-        told = f"It can go on: punchlist think --resume {shlex.quote(str(path))}"
-        print(told, file=sys.stderr, flush=True)
+        _tell_resumable(path)
         raise KeyboardInterrupt
     ending = Ending(settings, path, result, pondered.seconds)
     run = _note_end(path, ending)
@@ -187,6 +192,11 @@ def _perform(
     if options.picture:
         _save_picture(path, run, Path(options.picture), settings.question)
     return ending.code
+
+
+def _tell_resumable(path: Path) -> None:
+    told = f"It can go on: punchlist think --resume {shlex.quote(str(path))}"
+    print(told, file=sys.stderr, flush=True)
 
 
 class Front(Protocol):
@@ -297,10 +307,15 @@ class Ending:
     seconds: float
 
     @property
+    def score(self) -> Score | None:
+        """What somebody thinks of the answer; None where nobody was asked."""
+        score = self.result.best.score
+        return None if score == NOT_JUDGED else score
+
+    @property
     def vouched(self) -> bool:
         """Whether somebody other than the model says how good the answer is."""
-        score = self.result.best.score
-        return score is not None and score.kind != "model"
+        return self.score is not None and self.score.kind != "model"
 
     @property
     def outcome(self) -> str:
@@ -324,12 +339,12 @@ class Ending:
 
     def as_json(self) -> dict[str, Any]:
         """The one object that `--json` prints."""
-        best = self.result.best
+        score = self.score
         return {
             "outcome": self.outcome,
             "answer": self.result.answer,
-            "value": None if best.score is None else best.score.value,
-            "kind": None if best.score is None else best.score.kind,
+            "value": None if score is None else score.value,
+            "kind": None if score is None else score.kind,
             "stop_reason": self.result.stop_reason,
             "question": self.settings.question,
             "strategy": self.settings.strategy,
@@ -342,17 +357,17 @@ class Ending:
     def lines(self) -> list[str]:
         """The same for a person."""
         result, file = self.result, shlex.quote(str(self.journal))
-        best = result.best
+        best, score = result.best, self.score
         if result.answer is None:
             thought = "" if best.thought is None else f" The best thought: {one_line(best.thought.text)}"
             rows = [f"No answer.{thought}"]
         else:
             rows = [one_line(line) for line in result.answer.splitlines() if line.strip()] or ["(empty)"]
         rows.append("")
-        if best.score is not None:
+        if score is not None:
             whose = {"model": "the model itself says", "oracle": "an oracle says"}
-            who = whose.get(best.score.kind, f"the {best.score.kind} says")
-            rows.append(f"{self.outcome}: value {best.score.value:.2f}, {who}; stopped: {result.stop_reason}")
+            who = whose.get(score.kind, f"the {score.kind} says")
+            rows.append(f"{self.outcome}: value {score.value:.2f}, {who}; stopped: {result.stop_reason}")
         else:
             rows.append(f"{self.outcome}: nobody judged it; stopped: {result.stop_reason}")
         rows.append(f"{self.settings.strategy}: {cost_line(result.usage)}, {self.seconds:.1f} s")

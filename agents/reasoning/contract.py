@@ -132,6 +132,18 @@ def read_score(score: Score) -> Score:
     )
 
 
+def in_range(score: Score) -> Score:
+    """A score as it counts: of 0..1, and 0 where its value is not finite; it says what was made of it."""
+    if not math.isfinite(score.value):
+        return replace(score, value=0.0, detail=f"{score.value} counts as 0. {score.detail}".strip())
+    if not 0.0 <= score.value <= 1.0:
+        value = min(1.0, max(0.0, score.value))
+        return replace(
+            score, value=value, detail=f"{score.value:g} is outside of 0..1. {score.detail}".strip()
+        )
+    return score
+
+
 def number(value: Any) -> float:
     """A number of any library as a plain one; not-a-number where it is none."""
     if isinstance(value, str | bytes | None):

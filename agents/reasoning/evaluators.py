@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from .contract import applied, end_of, key_of, proposed_by, read_score, scored_by
+from .contract import applied, end_of, in_range, key_of, proposed_by, read_score, scored_by
 from .problem import Evaluator, Problem, Proposer, Rejected
 from .thinking import CallFailed, Choice, Prompt, Request, Thinking
 from .tree import Kind, Node, Score, Thought, state_text
@@ -199,16 +199,14 @@ class Rollout:
                 ends[id(walker)] = step(self.problem, head, thoughts)
         final = [ends[id(walker)] for walker in every if ends[id(walker)].terminal is not None]
         told = await scored_by(self.judge, final, thinking) if final else []
-        values = {id(node): score.value for node, score in zip(final, told, strict=True)}
+        scores = dict(zip(map(id, final), told, strict=True))
         return [
-            Score(
-                sum(values.get(id(ends[id(walker)]), 0.0) for walker in mine) / self.samples,
-                self.kind,
-                self.samples,
-                "rollouts",
-            )
-            for mine in walkers
+            self._mean([scores.get(id(ends[id(walker)]), Score(0.0)) for walker in mine]) for mine in walkers
         ]
+
+    def _mean(self, scores: Sequence[Score]) -> Score:
+        total = sum(in_range(score).value for score in scores)
+        return Score(total / self.samples, self.kind, self.samples, f"rollouts{_odd_among(scores)}")
 
 
 @dataclass(frozen=True)
@@ -255,11 +253,13 @@ class Lookahead:
             seen_ahead = iter(ahead)
             for node, family in zip(going, families, strict=True):
                 mine = [next(seen_ahead) for _ in family]
-                best = max(mine, key=lambda score: score.value, default=None)
+                best = max(map(in_range, mine), key=lambda score: score.value, default=None)
                 scores[id(node)] = (
                     Score(0.0, self.kind, 0, "it leads nowhere")
                     if best is None
-                    else replace(best, samples=len(mine), detail=f"the best of {len(mine)} ahead")
+                    else replace(
+                        best, samples=len(mine), detail=f"the best of {len(mine)} ahead{_odd_among(mine)}"
+                    )
                 )
         return [scores[id(node)] for node in nodes]
 
@@ -307,6 +307,12 @@ class Ensemble:
 def _check_some(what: str, count: int) -> None:
     if count < 1:
         raise ValueError(f"{what} is {count!r}. Choose at least 1.")
+
+
+def _odd_among(scores: Sequence[Score]) -> str:
+    """A note of how many were no value in 0..1, for a score that is made of them."""
+    odd = sum(in_range(score) is not score for score in scores)
+    return f", {odd} of them no value in 0..1" if odd else ""
 
 
 def _share(yes: float, no: float) -> float:

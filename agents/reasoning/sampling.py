@@ -115,7 +115,10 @@ async def walk_and_judge(growth: Growth, samples: int, depth: int) -> str:
             await growth.score([node for node in growth.tree if node.terminal is not None])
         raise
     await growth.score(ends)
-    return SOLVED if growth.solved(ends) else COMPLETE if ends else NO_THOUGHTS
+    cut = [node for node in growth.tree if node.status == "open" and node is not growth.tree.root]
+    for node in cut:
+        growth.close(node, "pruned", f"depth {node.depth} is the limit")
+    return SOLVED if growth.solved(ends) else COMPLETE if ends or cut else NO_THOUGHTS
 
 
 async def walk(growth: Growth, samples: int, depth: int) -> list[Node]:

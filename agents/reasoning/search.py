@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from .contract import (
     applied,
     check_least,
     end_of,
+    in_range,
     key_of,
     proposed_by,
     scored_by,
@@ -22,7 +22,7 @@ from .contract import (
 from .problem import Evaluator, Problem, Proposer, Rejected
 from .thinking import Interrupted, Thinking, stop_reason
 from .trace import Trace
-from .tree import Node, Score, Thought, Tree, state_text
+from .tree import Node, Thought, Tree, state_text
 
 __all__ = [
     "COMPLETE",
@@ -264,7 +264,7 @@ class Growth:
             return
         scores = await scored_by(self.evaluator, todo, self.thinking)
         for node, score in zip(todo, scores, strict=True):
-            node.score = _in_range(score)
+            node.score = in_range(score)
             self.thinking.tell(
                 "scored",
                 node.id,
@@ -327,14 +327,3 @@ async def to_the_end(growth: Growth, work: Any) -> Result:
     except (BudgetExhausted, Interrupted) as error:
         reason = stop_reason(error)
     return growth.result(reason)
-
-
-def _in_range(score: Score) -> Score:
-    if not math.isfinite(score.value):
-        return replace(score, value=0.0, detail=f"{score.value} counts as 0. {score.detail}".strip())
-    if not 0.0 <= score.value <= 1.0:
-        value = min(1.0, max(0.0, score.value))
-        return replace(
-            score, value=value, detail=f"{score.value:g} is outside of 0..1. {score.detail}".strip()
-        )
-    return score

@@ -122,7 +122,8 @@ class SelfRefine:
                 why = f"{children[0].value:.3f} does not improve on {best.value:.3f}"
                 growth.close(children[0], "pruned", why)
                 failed.append(str(said["feedback"]))
-        return SOLVED if growth.solved([best]) else COMPLETE
+        ended = children[0].state.stopped
+        return SOLVED if growth.solved([best]) else ended if halted(ended) else COMPLETE
 
     def _better(self, revision: Node, best: Node) -> bool:
         if revision.terminal is None:

@@ -49,6 +49,20 @@ class UnknownStrategy(ValueError):
         super().__init__(f"There is no strategy {name!r}. Choose among {', '.join(STRATEGIES)}.")
 
 
+class NoStrategy(TypeError):
+    """What was given as a strategy is none."""
+
+    def __init__(self, given: object) -> None:
+        self.given = given
+        if isinstance(given, type):
+            remedy = f"Give an object of the class: {given.__name__}(...)."
+        elif hasattr(given, "run"):
+            remedy = f"A search goes into one: TreeOfThoughts(search={type(given).__name__}(...))."
+        else:
+            remedy = f"Name one of {', '.join(STRATEGIES)}, or give an object such as TreeOfThoughts(...)."
+        super().__init__(f"{given!r} is no strategy. {remedy}")
+
+
 STRATEGIES = {
     "direct": ("chain_of_thought", "Direct"),
     "chain-of-thought": ("chain_of_thought", "ChainOfThought"),
@@ -77,8 +91,11 @@ def strategy_named(named: str | Strategy, tools: Sequence[AnyTool] = ()) -> Stra
 
     Raises:
         UnknownStrategy: There is none of that name.
+        NoStrategy: The object is none.
     """
     if not isinstance(named, str):
+        if isinstance(named, type) or not hasattr(named, "solve"):
+            raise NoStrategy(named)
         return named
     name = SHORT.get(named, named)
     if name not in STRATEGIES:
@@ -137,7 +154,7 @@ async def think(
         thinking: Called with the door before anything is asked, so that it can be stopped (`Thinking.stop`).
 
     Raises:
-        UnknownStrategy, JournalError, TraceDiverged, CoreModelError.
+        UnknownStrategy, NoStrategy, JournalError, TraceDiverged, CoreModelError.
     """
     if isinstance(task, str):
         task = Task(task)

@@ -14,6 +14,7 @@ from punchlist.agents.cli.edge import DONE, FAILED, INTERRUPTED, UNVERIFIED, USA
 from punchlist.agents.cli.thought_view import Pondered, picture
 from punchlist.agents.reasoning.strategy import STRATEGIES
 from punchlist.agents.testing import ScriptedModel, question_text
+from punchlist.core_model.errors import RemoteError
 from punchlist.protocols.journal import Journal
 
 MOVES = {"24: 1 4 6": "6 * 4 = 24", "24: 1 24": "24 * 1 = 24"}
@@ -80,6 +81,16 @@ def test_an_answer_that_nobody_else_judged_is_unverified(think):
     assert "nobody judged it" in out or "the model itself says" in out
 
 
+def test_an_answer_that_nobody_was_asked_about_has_no_value(think):
+    told = json.loads(
+        think("What is 3 + 4?", "--strategy", "cot", "--json", model=ScriptedModel(["answer: 7"]))[1]
+    )
+    _, out, _ = think("What is 3 + 4?", "--strategy", "cot", "--quiet", model=ScriptedModel(["answer: 7"]))
+
+    assert (told["outcome"], told["answer"], told["value"], told["kind"]) == ("unverified", "7", None, None)
+    assert "unverified: nobody judged it" in out
+
+
 def test_an_answer_that_the_tool_refuses_is_unverified(think):
     code, out, _ = think("--game24", "1 4", "--json")
 
@@ -115,6 +126,21 @@ def test_a_second_ctrl_c_breaks_off_and_loses_nothing(think):
     assert think("--resume", "j.db")[0] == DONE
 
 
+def test_a_model_that_fails_on_the_way_leaves_a_run_that_goes_on(think):
+    class Gone(Player):
+        async def generate(self, messages, **options):
+            if len(self.asked) == 2:
+                raise RemoteError("http://127.0.0.1:8000", "ConnectError", "Start the server.")
+            return await super().generate(messages, **options)
+
+    code, _, err = think("--game24", "6 4 1", "--quiet", "--journal", "run.db", model=Gone())
+    again, out, _ = think("--resume", "run.db", "--quiet")
+
+    assert code == USAGE and "ConnectError" in err
+    assert "go on: punchlist think --resume run.db" in err
+    assert again == DONE and "= 24" in out
+
+
 def test_resume_takes_a_larger_limit_and_asks_nothing_twice(think):
     think("--game24", "6 4 1", "--calls", "30", "--journal", "j.db", "--quiet")
     model = Player()
@@ -142,6 +168,7 @@ def test_punchlist_resume_goes_on_with_thinking_too(think, capsys):
         (["q", "--strategy", "dance"], "There is no strategy 'dance'. Choose among direct"),
         (["q", "--game24", "1 2"], "leave it out"),
         (["--game24", "1 x"], "whole numbers from 1 to"),
+        (["--game24", "00999 1"], "whole numbers from 1 to"),
         (["--game24", "7"], "has 1 numbers"),
         (["--game24", "1 2", "--strategy", "socratic"], "plays --game24. Choose among tree-of-thoughts"),
         (["q", "--picture", "a.png"], "neither in .svg nor in .html"),

@@ -247,6 +247,26 @@ async def test_a_check_that_returns_no_finite_number_stands_in_a_journal(value, 
         assert result.tree.nodes[1].score.detail == f"{value} counts as 0."
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+async def test_one_odd_value_among_many_counts_as_0_and_leaves_the_others(value):
+    class Odd:
+        kind = "model"
+
+        async def score(self, nodes, thinking):
+            return [Score(value if node.state[-1] == 1 else 0.6) for node in nodes]
+
+    problem, start = Sum(most=2), leaf((3,))
+    ahead = Lookahead(problem, problem.proposer, Odd())
+    onward = Rollout(problem, problem.sampler, Odd(), samples=12)
+
+    (best,) = await ahead.score([start], Thinking(SeededModel()))
+    (mean,) = await onward.score([start], Thinking(SeededModel()))
+
+    assert (best.value, best.detail) == (0.6, "the best of 3 ahead, 1 of them no value in 0..1")
+    odd = int(mean.detail.split()[1])
+    assert 0 < odd < 12 and mean.value == pytest.approx(0.6 * (12 - odd) / 12)
+
+
 async def test_only_final_states_are_checked_where_open_ones_have_a_value():
     problem, checked = Sum(aim=3), []
 

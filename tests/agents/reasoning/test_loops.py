@@ -134,6 +134,16 @@ async def test_what_is_good_enough_is_not_touched():
     assert result.solved and len(model.asked) == 1
 
 
+async def test_a_limit_that_ends_the_last_revision_is_why_it_stopped():
+    model = ScriptedModel(["10", feedback("more")])
+
+    result = await think(
+        Task("?", check=LOW), model, SelfRefine(rounds=1, actor=Direct()), budget=Budget(model_calls=2)
+    )
+
+    assert (result.answer, result.stop_reason) == ("10", "budget.model_calls")
+
+
 def test_another_way_to_accept_is_refused():
     with pytest.raises(SearchRefused, match="improves"):
         SelfRefine(**{"accept": "always"})

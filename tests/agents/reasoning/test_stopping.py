@@ -15,6 +15,7 @@ from punchlist.agents.reasoning import (
     DepthFirst,
     FromTool,
     Prompt,
+    SelfConsistency,
     SelfConsistent,
     Task,
     Thinking,
@@ -292,3 +293,11 @@ async def until(reached):
 
 def assert_no_task_left():
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("search", [BestOfN(2, depth=3), SelfConsistency(2, depth=3)], ids=named)
+async def test_walks_that_the_depth_cuts_off_are_closed_with_that_reason(search):
+    result = await grown(search, Sum(aim=10))
+
+    assert (result.answer, result.stop_reason) == (None, "complete")
+    assert [node.why for node in result.tree if node.status == "pruned"] == ["depth 3 is the limit"] * 2

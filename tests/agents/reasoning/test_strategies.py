@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from punchlist.agents import Worker
 from punchlist.agents.budget import Budget
 from punchlist.agents.reasoning import (
     Beam,
@@ -24,7 +25,7 @@ from punchlist.agents.reasoning import (
 )
 from punchlist.agents.reasoning.chain_of_thought import normal_answer
 from punchlist.agents.reasoning.search import SearchRefused
-from punchlist.agents.reasoning.strategy import SHORT, STRATEGIES, UnknownStrategy
+from punchlist.agents.reasoning.strategy import SHORT, STRATEGIES, NoStrategy, UnknownStrategy
 from punchlist.agents.reasoning.tasks import chain_grammar, read_chain
 from punchlist.agents.testing import ScriptedModel
 from punchlist.core_model import load_model
@@ -97,6 +98,20 @@ def test_an_unknown_name_is_refused_with_those_there_are():
 def lookup(name: str) -> str:
     """Look a name up."""
     return name
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (Beam(), r"TreeOfThoughts\(search=Beam"),
+        (ChainOfThought, r"ChainOfThought\(\.\.\.\)"),
+        (7, "socratic"),
+    ],
+)
+def test_what_is_no_strategy_is_refused_with_what_would_be_one(given, says):
+    for take in (strategy_named, lambda given: Worker("thinker", ScriptedModel([]), strategy=given)):
+        with pytest.raises(NoStrategy, match=says):
+            take(given)
 
 
 async def test_a_direct_answer_keeps_to_the_grammar_of_the_task(embedded):
