@@ -1,6 +1,8 @@
 """The manager: takes a goal, plans it, hands tasks to workers, has them verified, and says how it ended.
 
-outcome = Manager(model, workers=[shop]).run_sync("Order 2 green mugs for Ada Lovelace.")
+outcome = Manager(model, workers=[shop]).run_sync(
+    "Order 2 green mugs for Ada Lovelace, express, deliver on 3 May."
+)
 match outcome:
     case Confirmed(result, evidence): ...
     case Unverified(last, reasons): ...

@@ -65,7 +65,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(commands: Any) -> None:
-    example = 'punchlist run --demo\n  punchlist run "Order 3 red pens for Ada Lovelace." --site http://127.0.0.1:8000'
+    goal = "Order 2 green mugs for Ada Lovelace, express, deliver on 3 May."
+    example = f'punchlist run --demo\n  punchlist run "{goal}" --site http://127.0.0.1:8000'
     parser = command(commands, "run", "get a goal done on a web site, verified", example, "running:run")
     parser.add_argument("goal", nargs="?", help="what is to be done, in a sentence or two")
     parser.add_argument(
