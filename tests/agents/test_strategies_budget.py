@@ -1,4 +1,4 @@
-"""What the run's budget says holds in a strategy too: a call of a tool is paid once, and time ends a search."""
+"""The budget holds in a strategy too: a call of a tool is paid once, and time ends a search."""
 
 import asyncio
 import json
