@@ -98,6 +98,7 @@ class Running:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+        await self._leave()  # a task that is cancelled before its first step does not do so itself
 
     # --- what a person may do -----------------------------------------------------------
 
@@ -236,6 +237,11 @@ class Running:
         except OUR_ERRORS as error:
             return Failed(error, cost=self._run.mind.budget.total(), run=self._run.run)
         finally:
-            self._letters.close()
-            if self._close is not None:
-                await self._close()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """Let go of the journal, once."""
+        self._letters.close()
+        close, self._close = self._close, None
+        if close is not None:
+            await close()
