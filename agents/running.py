@@ -74,6 +74,11 @@ class Running:
         return self._run.mind.journal.named
 
     @property
+    def left(self) -> bool:
+        """Whether this process's part in the run is over: its journal is closed here."""
+        return self._close is None
+
+    @property
     def requests(self) -> tuple[Request, ...]:
         """What waits for a person."""
         return tuple(self._run.crew.desk.open.values())
