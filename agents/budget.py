@@ -352,6 +352,10 @@ class Budget:
         """Seconds until the run's time is used up; None where it has no limit."""
         return None if self.seconds is None else max(0.0, self.seconds - self.total().seconds)
 
+    def late(self) -> BudgetExhausted:
+        """What says that the run's time is used up."""
+        return BudgetExhausted("seconds", self.seconds or 0.0)
+
     def is_used_up(self) -> bool:
         """Whether a limit is reached."""
         try:
@@ -457,6 +461,10 @@ class Part(Budget):
     def left(self) -> float | None:
         """Seconds until the time of the whole is used up."""
         return self.whole.left()
+
+    def late(self) -> BudgetExhausted:
+        """What says that the time of the whole is used up."""
+        return self.whole.late()
 
     def is_above(self, error: BudgetExhausted) -> bool:
         """Whether the limit that is reached is not that of this share, but of what it is a share of."""

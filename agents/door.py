@@ -349,7 +349,8 @@ class Door:
 
 def _planned(run: _Followed, of: str) -> Response:
     """A plan of a run, and how those below it stand."""
-    if run.outcome is not None and of:
+    over = run.outcome is not None or run.running.left  # the outcome may not have come out yet
+    if over and of:
         raise Refused(409, "The run has ended: plans of managers below are in its journal (punchlist plan).")
     try:
         outline = run.running.plan_of(of) if of else run.running.plan
@@ -357,7 +358,7 @@ def _planned(run: _Followed, of: str) -> Response:
         raise Refused(404, str(error)) from error
     if outline is None:
         raise Refused(404, "The run has no plan of a program: its tasks were read out of its goal.")
-    below = {} if run.outcome is not None else run.running.plans_below
+    below = {} if over else run.running.plans_below
     return JSONResponse({"of": of, **outline.as_json(), "plans_below": below})
 
 

@@ -309,7 +309,7 @@ class Manager:
         attended: bool,
     ) -> Running:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        costs = dict(_costs(self.workers))
+        costs = _highest(_costs(self.workers))
         budget = Budget(
             self.tokens, self.model_calls, self.steps, self.seconds, used(journal, run),
             money=self.money, tool_costs=costs,
@@ -395,6 +395,14 @@ def _costs(workers: Sequence[Agent]) -> Iterator[tuple[str, Decimal]]:
         yield from ((item.name, item.cost) for item in worker.functions if item.cost)
         if isinstance(worker, ManagingWorker):
             yield from _costs(worker.manager.workers)
+
+
+def _highest(costs: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """Costs by the name of the tool; the highest, where tools of one name cost differently."""
+    found: dict[str, Decimal] = {}
+    for name, cost in costs:
+        found[name] = max(cost, found.get(name, cost))
+    return found
 
 
 def _readable(goal: str) -> str:

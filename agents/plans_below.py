@@ -147,9 +147,10 @@ def _stands(journal: Journal, run: str, task: str, begun: Row) -> Stands:
                     generation + 1,
                 )
             continue
-        said, of = _table(body.get("body")).get("kind"), int(body.get("generation") or 1)
-        if body.get("task") != f"{run}.{task}" or of < generation:
-            continue  # to a subtask, or of a generation that is called off
+        told, of = _table(body.get("body")), int(body.get("generation") or 1)
+        said, lost = told.get("kind"), told.get("error") == "WorkerLost"
+        if body.get("task") != f"{run}.{task}" or of < generation or lost:
+            continue  # to a subtask, of a generation called off, or the next attempt has this plan too
         generation = of
         if row.seq > begun.seq:
             stands = _after(stands, str(said))

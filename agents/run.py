@@ -117,6 +117,7 @@ class Run:
         self.cancelled, self.over = "", False
         self._recorded: dict[str, list[Row]] = {}
         self.board: Board | None = None
+        self._overtaken: Overtaken | None = None
 
     # --- the whole --------------------------------------------------------------------
 
@@ -166,13 +167,13 @@ class Run:
         for row in journal.rows(self.run, kinds=RECORDED):
             if row.task.startswith(prefix):
                 self._recorded.setdefault(row.task, []).append(row)
-        self._overtaken = Overtaken(journal, self.run, prefix, self._recorded)
         self.board = board = Board(parts, journal, self.run, self.call_off, prefix)
         jobs = board.jobs
         if talk is not None:
             self._refuse_overdrawn(jobs)
             await talk.adopt(self._children(jobs))
             self.crew.within.routes[self.crew.within.parent].below = self
+        self._overtaken = Overtaken(journal, self.run, prefix, self._recorded)
         self._show_plan(jobs)
         try:
             await board.through(partial(self._see, board))
@@ -286,6 +287,7 @@ class Run:
         journal, prefix = self.mind.journal, self.crew.within.prefix
         if edit.of != owner_of(prefix):
             edit_below(self.crew, edit, person)
+            self.hear()
             return
         if self.plan is None or self._written is None:
             why = "is of a run whose tasks were read out of its goal"
@@ -304,6 +306,14 @@ class Run:
         if self.board is not None:
             self.board.replace(plan.parts, edit.task)
             self._show_plan(self.board.jobs)
+
+    def hear(self) -> None:
+        """See `Editable.hear`."""
+        if self._overtaken is not None:
+            self._overtaken.hear()
+        for driver in self.drivers.values():
+            if driver.below is not None:
+                driver.below.hear()
 
     def _fitting(self, plan: Plan, edited: str, begun: Collection[str]) -> Callable[[], None]:
         """Hold an edited plan against agents and budgets.
@@ -376,7 +386,7 @@ class Run:
                     return NOT_BEGUN
                 driver = self.driving(self.crew, board, job, self.drivers, recorded)
                 self.drivers[job.id] = driver
-                if recorded:
+                if recorded and self._overtaken is not None:
                     self._overtaken.reopen(driver, board)
                 if job.id in board.needless:
                     driver.offer(Cancel(reason="another was first"))

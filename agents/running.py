@@ -74,6 +74,11 @@ class Running:
         return self._run.mind.journal.named
 
     @property
+    def left(self) -> bool:
+        """Whether this process's part in the run is over: its journal is closed here."""
+        return self._close is None
+
+    @property
     def requests(self) -> tuple[Request, ...]:
         """What waits for a person."""
         return tuple(self._run.crew.desk.open.values())
@@ -98,6 +103,7 @@ class Running:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+        await self._leave()  # a task that is cancelled before its first step does not do so itself
 
     # --- what a person may do -----------------------------------------------------------
 
@@ -236,6 +242,11 @@ class Running:
         except OUR_ERRORS as error:
             return Failed(error, cost=self._run.mind.budget.total(), run=self._run.run)
         finally:
-            self._letters.close()
-            if self._close is not None:
-                await self._close()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """Let go of the journal, once."""
+        self._letters.close()
+        close, self._close = self._close, None
+        if close is not None:
+            await close()

@@ -40,6 +40,8 @@ def used(journal: Journal, run: str, task: str | None = None) -> Cost:
 
 def answer_cost(answer: Mapping[str, JsonValue]) -> Cost:
     """What an answer on the record of a search cost; calls of tools cost no tokens."""
+    if answer.get("counted") is True:  # given back for a call that another answer was counted for
+        return Cost()
     if "name" in answer:
         return Cost(tool_calls=1, steps=_whole(answer.get("steps")), money=_money(answer))
     tokens = _whole(answer.get("read")) + _whole(answer.get("tokens"))

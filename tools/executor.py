@@ -17,6 +17,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from .errors import OutcomeUnknown, ToolError, ToolTimeout, UnknownTool
 from .permissions import Call, Policy
+from .threads import give_way
 from .tool import AnyTool, Recovery
 
 Status = Literal["ok", "error", "unknown"]
@@ -192,6 +193,7 @@ class Executor:
             Whatever `begin` and the journal raise (the run must stop; for a process that lost its run to
             another one, before the call). Errors of the tool are in the result.
         """
+        await give_way()
         begun = perf_counter()
         name = tool if isinstance(tool, str) else tool.name
         try:

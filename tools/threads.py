@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -45,6 +46,8 @@ class _Hand:
 MOST_IDLE = 16
 """Threads that wait for the next call."""
 
+os.register_at_fork(after_in_child=_Hand.idle.clear)  # a forked process has none of these threads
+
 
 QUICK = 50e-6
 """Seconds that the last call of a function took, at most, for its next one to be waited for in place."""
@@ -55,6 +58,30 @@ IN_PLACE = 200e-6
 Sleeping until a thread wakes the loop through its pipe costs twice as much as a function that only looks
 something up, with all that is scheduled around it.
 """
+
+
+TURN = 1e-3
+"""Seconds after which whoever makes one call in place after another lets others have a turn."""
+
+
+class _Turn(threading.local):
+    """When the others of this thread's event loop had their last turn for sure."""
+
+    at = 0.0
+
+
+_turn = _Turn()
+
+
+async def give_way() -> None:
+    """Let others have a turn now and then (`TURN`), also who wants to cancel; for before a call is begun.
+
+    Calls that are waited for in place would otherwise keep the event loop for as long as one follows another.
+    """
+    now = time.perf_counter()
+    if now - _turn.at > TURN:
+        await asyncio.sleep(0)
+        _turn.at = time.perf_counter()
 
 
 class Pace:

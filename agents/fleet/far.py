@@ -149,8 +149,8 @@ class FarBudget(Budget):
         super().check(**amounts)
 
     def left(self) -> float | None:
-        """See `Budget.left`."""
-        return super().left() if self.link is None else self.link.call("budget.left")
+        """See `Budget.left`; where the run has no limit of time nobody is asked."""
+        return super().left() if self.link is None or self.seconds is None else self.link.call("budget.left")
 
     def room(self) -> int | None:
         """See `Budget.room`."""

@@ -184,6 +184,7 @@ class Member:
     async def _work(self, link: Link, orders: Orders) -> None:
         """One attempt, to its last word."""
         working = asyncio.ensure_future(self._perform(link, orders))
+        working.add_done_callback(_heard)
         try:
             while not (await asyncio.wait([working], timeout=LOOK))[0]:
                 if not link.look():
@@ -218,6 +219,12 @@ class Member:
             link.last(END, None, Raised.of(error), state)
         else:
             link.last(END, working.result(), None, state)
+
+
+def _heard(working: asyncio.Future[Any]) -> None:
+    """What an attempt that was called off ends with is nobody's any more; asyncio would report it as lost."""
+    if not working.cancelled():
+        working.exception()
 
 
 def _cancel(at_work: _AtWork) -> None:

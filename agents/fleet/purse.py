@@ -16,7 +16,6 @@ from ..budget import Budget, Held, Part, Promise
 from ..spending import CUT_OFF, NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from decimal import Decimal
 
     from ...core_model.pricing import Bound, Price
@@ -26,15 +25,15 @@ if TYPE_CHECKING:
 
 
 def snapshot(budget: Budget) -> Budget:
-    """A budget as it travels: its limits and what is used, without what is promised here."""
+    """A budget as it travels: its limits and what is used, without what is promised here.
+
+    Time, and what tools cost, are those of the whole run.
+    """
     made = Budget(**{each.name: getattr(budget, each.name) for each in fields(Budget)})
-    return replace(made, cost=budget.total(), held=Held(), tool_costs=_tool_costs(budget))
-
-
-def _tool_costs(budget: Budget) -> Mapping[str, Decimal]:
-    while isinstance(budget, Part):
-        budget = budget.whole
-    return budget.tool_costs
+    run = budget
+    while isinstance(run, Part):
+        run = run.whole
+    return replace(made, cost=budget.total(), held=Held(), seconds=run.seconds, tool_costs=run.tool_costs)
 
 
 class Purse:

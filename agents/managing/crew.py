@@ -83,6 +83,10 @@ class Editable(Protocol):
         """
         ...
 
+    def hear(self) -> None:
+        """An edit below was put on record: tasks that are still to be rebuilt find it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Within:

@@ -93,8 +93,7 @@ class Driver:
             crew.run, f"{crew.run}.{self.id}", work.spec.describe(), name=within.name, owner=within.owner,
             parent=within.parent, limits=limits,
         )  # fmt: skip
-        lane = f"{within.prefix}{job.lane}"
-        self.drive = Drive(self.id, lane, job, work, state, patience=crew.patience)
+        self.drive = Drive(self.id, f"{within.prefix}{job.lane}", job, work, state, patience=crew.patience)
         self.drive.rebuild(recorded, self.lane, crew.journal.path)
         within.routes[state.task] = self
         self.mind = performing.mind_for(crew, self.id, job, begun=bool(recorded))
@@ -249,9 +248,11 @@ class Driver:
         try:
             while not booking.done():
                 hearing = asyncio.ensure_future(self.drive.inbox.get())
-                await asyncio.wait({booking, hearing}, return_when=asyncio.FIRST_COMPLETED)
-                if not hearing.done():
+                try:
+                    await asyncio.wait({booking, hearing}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
                     hearing.cancel()
+                if not hearing.done():
                     continue
                 await self._take(hearing.result())
                 if self.drive.fault is not None:

@@ -63,22 +63,28 @@ def edit_below(crew: Crew, edit: PlanEdit, person: str) -> None:
 
 
 def _to_reopen(crew: Crew, plan: PlanBelow, edited: str) -> tuple[Driven, Reopen] | None:
-    """The lowest task above an edit whose run goes on, and how it is re-opened; None where it was not begun.
+    """The lowest task above an edit whose run goes on, and how it is re-opened; None where none has to be.
+
+    Of a run that was resumed, tasks below one that is still at work come again, and find the edit then; tasks
+    below one that was done before come only if that is re-opened.
 
     Raises:
         EditRefused: Nothing can be re-opened.
     """
-    task, prefix = plan.task, plan.prefix
+    task, prefix, missing = plan.task, plan.prefix, False
     while task:
         driver = crew.within.routes.get(f"{crew.run}.{task}")
-        if driver is None:
-            return None  # resumed, and not at it yet: it finds the edit when it is
-        if not driver.over:
+        if driver is not None and not driver.over:
             break
+        missing = driver is None
         prefix = task.rpartition("/")[0] + "/"
         task = owner_of(prefix)
     else:
+        if missing:
+            return None
         raise EditRefused("over", edited, "is of a run that is over", "Begin a new run.")
+    if missing and driver.state.status not in TERMINAL and driver.state.report is None:
+        return None
     act = reopened_below(crew.run, driver, prefix)
     if act is None:
         why = f"would be done for {task!r}, which ended {driver.state.status}"
@@ -157,14 +163,16 @@ class Overtaken:
     def __init__(
         self, journal: Journal, run: str, prefix: str, recorded: Mapping[str, Sequence[Row]]
     ) -> None:
-        self._run = run
-        self._edits = [
-            (row.seq, row.task)
-            for row in journal.rows(run, kinds=(PLAN_EDIT,))
-            if row.task.startswith(prefix) and row.task != prefix
-        ]
-        self._plans = plans_below(journal, run) if self._edits else {}
+        self._journal, self._run, self._prefix = journal, run, prefix
         self._since = {task: _last_begun(rows) for task, rows in recorded.items()}
+        self.hear()
+
+    def hear(self) -> None:
+        """Look which plans were edited, also those that were since the run was resumed."""
+        rows = self._journal.rows(self._run, kinds=(PLAN_EDIT,))
+        below = [row for row in rows if row.task.startswith(self._prefix) and row.task != self._prefix]
+        self._edits = [(row.seq, row.task) for row in below]
+        self._plans = plans_below(self._journal, self._run) if below else {}
 
     def reopen(self, driver: Driver, board: Board) -> None:
         """Re-open a task that has just been rebuilt, where something above says that it has to be."""

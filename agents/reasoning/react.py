@@ -30,6 +30,7 @@ from .problem import Rejected, Task
 from .search import COMPLETE, SOLVED, Growth, Result, SearchRefused, check_least, to_the_end
 from .tasks import Ends, fitting, prompt_of, shortened
 from .thinking import CallFailed, Thinking
+from .trace import ANSWER
 from .tree import Node, Terminal, Thought
 
 if TYPE_CHECKING:
@@ -241,8 +242,10 @@ class _Episode:
 
         given: dict[str, JsonValue] = {"step": node.id, "given": arguments}
         cost = next((item.cost for item in self.executor.tools if item.name == tool), NOTHING)
+        counted = self._is_counted(key, tool, arguments, thinking)
         try:
-            made = cast("dict[str, Any]", await thinking.call(tool, given, act, steps=1, money=cost))
+            called = thinking.call(tool, given, act, steps=1, money=cost, counted=counted)
+            made = cast("dict[str, Any]", await called)
         except CallFailed as error:
             return f"error: {error.error}", False
         if not made["ok"]:
@@ -264,6 +267,22 @@ class _Episode:
         times = 1 + sum(step.call == call for step in steps)
         mark = hashlib.sha256(call.encode("utf-8", "replace")).hexdigest()[:16]
         return f"{trace.run or 'run'}/{trace.task.partition('#')[0] or 'task'}#react/0/{mark}.{times}"
+
+    def _is_counted(self, key: str, tool: str, arguments: dict[str, JsonValue], thinking: Thinking) -> bool:
+        """Whether a call was made, and counted with its answer, in another trial or attempt.
+
+        One whose outcome is on record and whose answer is not, since a kill came in between, is not yet.
+        """
+        trace, place = thinking.trace, key.rpartition(".")[2]
+        if trace.journal is None or "#react/0/" not in key or trace.journal.settled(key) is None:
+            return False
+        told = 0
+        for row in trace.journal.rows(trace.run, kinds=(ANSWER,)):
+            body: dict[str, Any] = row.body if isinstance(row.body, dict) else {}
+            mine = row.task.partition("#")[0] == trace.task.partition("#")[0] and body.get("name") == tool
+            same = mine and body["given"].get("given") == arguments
+            told += int(same and not body.get("counted"))
+        return told >= int(place)
 
     async def extract(self, state: Trajectory, thinking: Thinking, said: str = "") -> str | None:
         """The answer out of what there is; None where the model has none in the task's form.

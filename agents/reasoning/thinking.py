@@ -192,6 +192,7 @@ class Thinking:
         *,
         steps: int = 0,
         money: Decimal = NOTHING,
+        counted: bool = False,
     ) -> JsonValue:
         """What a function or tool of the user returns, as JSON, recorded like an answer of the model.
 
@@ -200,6 +201,7 @@ class Thinking:
         Args:
             steps: What it counts against `Budget.steps`.
             money: What it costs.
+            counted: It was made and counted before, and is only given back: it counts as nothing.
 
         Raises:
             CallFailed: It raised; what it raised is on record too.
@@ -213,13 +215,14 @@ class Thinking:
         if answer is None:
             if self._remembers or self._shared.stopping.is_set():
                 raise self._halted(Interrupted())
+            money, steps = (NOTHING, 0) if counted else (money, steps)
             await self._pay(money, steps)
             answer = await tried(act) | {"name": name, "given": given, "scope": self.scope}
             answer |= {"steps": steps} if steps else {}
             answer |= {"money": str(money)} if money else {}
+            self._keep(key, answer | ({"counted": True} if counted else {}))
             if money or steps:
-                self.budget.spend(money=-money, steps=-steps)  # they are counted with the answer
-            self._keep(key, answer)
+                self.budget.spend(money=-money, steps=-steps)  # they were counted with the answer
         self._count(key, answer)
         if "error" in answer:
             raise CallFailed(name, str(answer["error"]))
@@ -346,16 +349,15 @@ class Thinking:
         """Do all at once; stop them all when one fails, the search is stopped, or its time is over."""
         if not works:
             return
-        seconds = self.budget.seconds
-        left = None if seconds is None else max(0.0, seconds - self.budget.total().seconds)
+        left = self.budget.left()
         group = asyncio.ensure_future(self._patiently(works))
         stop = asyncio.ensure_future(self._shared.stopping.wait())
         try:
             await asyncio.wait({group, stop}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if group.done():
                 return group.result()
-            if seconds is not None and not self._shared.stopping.is_set():
-                raise self._halted(BudgetExhausted("seconds", seconds))
+            if left is not None and not self._shared.stopping.is_set():
+                raise self._halted(self.budget.late())
             raise self._halted(Interrupted())
         finally:
             stop.cancel()

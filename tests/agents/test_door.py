@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from punchlist.agents import FunctionWorker, Manager, Plan
-from punchlist.agents.door import Door
+from punchlist.agents.door import Door, _Followed
 from punchlist.protocols import Check
 
 JSON = {"content-type": "application/json"}
@@ -232,6 +232,30 @@ async def test_the_plan_of_a_manager_below_is_seen_and_edited(tmp_path):
     assert [each.status_code for each in (done, nobody, unknown)] == [200, 404, 404]
     assert "Tasks that have one: shelf" in unknown.json()["error"]
     assert outcome["result"]["shelf"] == {"sort": "sort", "dust": "dust"}
+
+
+async def test_a_plan_is_seen_while_the_outcome_of_its_run_is_on_its_way_out(door, monkeypatch):
+    gate, kept = asyncio.Event(), _Followed._keep
+
+    async def slowly(run, event):
+        await gate.wait()
+        await kept(run, event)
+
+    monkeypatch.setattr(_Followed, "_keep", slowly)
+    run = await begin(door)
+    told = await waiting(door, run)
+    await door.post(f"/runs/{run}/requests/{told['requests'][0]['id']}", json={"value": "blue"})
+    async with asyncio.timeout(5):
+        while set((await door.get(f"/runs/{run}")).json()["tasks"].values()) != {"confirmed"}:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+    plan, below = await door.get(f"/runs/{run}/plan"), await door.get(f"/runs/{run}/plan?of=buy")
+
+    gate.set()
+    assert (plan.status_code, list(plan.json()["parts"])) == (200, ["buy", "paint"])
+    assert below.status_code == 409 and "has ended" in below.json()["error"]
 
 
 async def test_where_no_route_leads_the_answer_is_json(door):

@@ -123,3 +123,13 @@ async def _staged(journal, drivers):
 def count() -> str:
     """What is there."""
     return "3"
+
+
+async def test_a_run_that_is_stopped_before_its_first_step_lets_go_of_its_journal(tmp_path):
+    path, workers = tmp_path / "run.db", [worker()]
+    running = Manager(None, workers, journal=path).start(a_plan(FINE))
+
+    await running.stop()
+
+    again = await Manager(None, workers).go_on(path, plan=a_plan(FINE)).outcome()
+    assert isinstance(again, Confirmed) and again.run == running.id

@@ -304,6 +304,32 @@ async def test_a_call_that_does_not_fit_is_not_made_and_the_run_goes_on_with_mor
     )  # what was sent is not paid twice
 
 
+@pytest.mark.parametrize("costs", [("0.10", "0.50"), ("0.50", "0.10")])
+async def test_of_tools_of_one_name_the_dearest_says_what_a_call_may_cost(tmp_path, costs):
+    made = []
+
+    def posting(cost):
+        @tool(name="post", effect="write", recovery="keyed", cost=cost)
+        def post(text: str, idempotency_key: str) -> str:
+            """Send a parcel."""
+            made.append(Decimal(cost))
+            return text
+
+        return post
+
+    async def sends_one(brief):
+        return await brief.call("post", text=brief.goal)
+
+    workers = [worker(cost, sends_one, tools=[posting(cost)]) for cost in costs]
+    plan = Plan()
+    for number, cost in enumerate(costs):
+        plan.task(f"t{number}", cost, spec=[FINE], worker=cost)
+
+    outcome = await Manager(None, workers, journal=tmp_path / "run.db", money="0.50").run(plan)
+
+    assert isinstance(outcome, Unverified) and sum(made) <= outcome.cost.money <= Decimal("0.50")
+
+
 async def test_a_task_has_a_share_and_what_is_below_it_may_not_be_promised_more(tmp_path):
     inner = Manager(None, [worker("inner", sends, tools=[post])])
 
