@@ -1,4 +1,4 @@
-"""What becomes of a run whose worker gets nowhere: each alarm is on record with its evidence, and is followed."""
+"""What becomes of a run whose worker gets nowhere: each alarm is on record with evidence, and is followed."""
 
 from punchlist.agents.watch import ALARM, LADDER
 from punchlist.protocols import Confirmed, Unverified
