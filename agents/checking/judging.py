@@ -58,8 +58,8 @@ class DoesNotFit(Exception):
             f"it does not fit into the model's context of {context} tokens; use a model with a longer one, "
             "or report less"
             if context
-            else "there is no model to judge it; give the manager one, Manager(load_model(), ...), or the task "
-            "a spec that programs check"
+            else "there is no model to judge it; give the manager one, Manager(load_model(), ...), or the "
+            "task a spec that programs check"
         )
 
 
