@@ -41,7 +41,7 @@ from ..protocols.errors import JournalError, ProtocolViolation
 from .events import Ended, event_as_json, plain
 from .people import RequestWithdrawn
 from .plan_edits import EditRefused, parsed_edit
-from .running import Running, UnknownTask
+from .running import Running, RunOver, UnknownTask
 
 if TYPE_CHECKING:
     from .manager import Manager
@@ -237,6 +237,10 @@ class Door:
                 return await answer(request)
             except Refused as refused:
                 return JSONResponse({"error": refused.why}, status_code=refused.status)
+            except RunOver as error:
+                return JSONResponse({"error": str(error)}, status_code=409)
+            except JournalError as error:
+                return JSONResponse({"error": str(error)}, status_code=503)
 
         return answered
 

@@ -73,6 +73,10 @@ class Job:
     money: Decimal | None = None
 
 
+JoinKind = Literal["gather", "first_of", "barrier"]
+"""How jobs meet, see `Join`."""
+
+
 @dataclass(frozen=True)
 class Join:
     """A point where jobs meet.
@@ -85,5 +89,5 @@ class Join:
     """
 
     id: str
-    what: Literal["gather", "first_of", "barrier"]
+    what: JoinKind
     of: tuple[str, ...]

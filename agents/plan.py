@@ -26,7 +26,7 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from ..core_model.pricing import amount
 from ..protocols.messages import canonical_json
 from ..protocols.spec import Check, Criterion, Judge, Schema, Spec
-from .jobs import Job, Join, Results, Work
+from .jobs import Job, Join, JoinKind, Results, Work
 from .plan_edits import Outline, Part, PlanEdit, PlanError
 from .steps import TASK, Stage, Step
 
@@ -167,8 +167,7 @@ class Plan:
         """
         self._refuse_name(name)
         given, after = dict(inputs or {}), list(after)
-        for node in (*given.values(), *after):
-            self._refuse_stranger(name, node)
+        self._refuse_strangers(name, (*given.values(), *after))
         _refuse_types(name, given, takes or {})
         if not callable(text):
             _refuse_words(name, text)
@@ -188,7 +187,7 @@ class Plan:
         Raises:
             PlanError: See `task`.
         """
-        return self._join(Join(name, "gather", tuple(node.id for node in nodes)), nodes)
+        return self._join(name, "gather", nodes)
 
     def first_of(self, name: str, *nodes: Node) -> Node:
         """What is confirmed with the first of these, whose result it has; the others are called off, and what
@@ -197,13 +196,12 @@ class Plan:
         Raises:
             PlanError: See `task`; or they have different models.
         """
+        self._refuse_strangers(name, nodes)
         models = {node.output for node in nodes}
         if len(models) > 1:
             told = ", ".join(sorted("any JSON" if each is None else each.__name__ for each in models))
             raise PlanError(name, f"would have one of several models ({told})", "Give them one `output`.")
-        return self._join(
-            Join(name, "first_of", tuple(node.id for node in nodes)), nodes, next(iter(models), None)
-        )
+        return self._join(name, "first_of", nodes, next(iter(models), None))
 
     def barrier(self, name: str, *nodes: Node) -> Node:
         """What is confirmed when all of these are; for `after`, since it has no result.
@@ -211,7 +209,7 @@ class Plan:
         Raises:
             PlanError: See `task`.
         """
-        return self._join(Join(name, "barrier", tuple(node.id for node in nodes)), nodes)
+        return self._join(name, "barrier", nodes)
 
     def read(self, name: str, result: JsonValue) -> Any:
         """The result of a task or join as its model types it."""
@@ -277,13 +275,14 @@ class Plan:
         """sha256 (hex) of `describe`: a run is resumed with the plan that it was begun with."""
         return hashlib.sha256(canonical_json(self.describe()).encode("ascii")).hexdigest()
 
-    def _join(self, join: Join, nodes: Sequence[Node], output: type[BaseModel] | None = None) -> Node:
-        self._refuse_name(join.id)
+    def _join(
+        self, name: str, what: JoinKind, nodes: Sequence[Node], output: type[BaseModel] | None = None
+    ) -> Node:
+        self._refuse_name(name)
         if not nodes:
-            raise PlanError(join.id, "joins nothing", "Name at least one task.")
-        for node in nodes:
-            self._refuse_stranger(join.id, node)
-        return self._add(join, output)
+            raise PlanError(name, "joins nothing", "Name at least one task.")
+        self._refuse_strangers(name, nodes)
+        return self._add(Join(name, what, tuple(node.id for node in nodes)), output)
 
     def _add_task(self, told: _Told) -> Node:
         node = self._add(told.job(), told.output)
@@ -301,10 +300,14 @@ class Plan:
         if not name or not all(char.isalnum() or char in "_-" for char in name):
             raise PlanError(name, "has no usable name", "Use letters, digits, '_' and '-'.")
 
-    def _refuse_stranger(self, name: str, node: Node) -> None:
-        if node.plan is not self or self._nodes.get(node.id) != node:
-            why = f"waits for {node.id!r}, which is of another plan"
-            raise PlanError(name, why, "Add it to this plan first; so no cycle can come about.")
+    def _refuse_strangers(self, name: str, nodes: Iterable[object]) -> None:
+        for node in nodes:
+            if not isinstance(node, Node):
+                why = f"waits for {node!r}, which is no task or join"
+                raise PlanError(name, why, "Give what plan.task(...) returned, or plan.node(NAME).")
+            if node.plan is not self or self._nodes.get(node.id) != node:
+                why = f"waits for {node.id!r}, which is of another plan"
+                raise PlanError(name, why, "Add it to this plan first; so no cycle can come about.")
 
 
 def _stated(name: str, text: Text, output: type[BaseModel] | None, spec: Sequence[Criterion]) -> Spec:

@@ -45,6 +45,17 @@ class UnknownTask(LookupError):
         super().__init__(f"No task {task!r} has begun. There are: {', '.join(known) or 'none yet'}.")
 
 
+class RunOver(LookupError):
+    """This process's part in a run has ended: nothing in it can be answered or acted on any more."""
+
+    def __init__(self, run: str, journal: str) -> None:
+        self.run = run
+        super().__init__(
+            f"Run {run!r} has ended here. What it waits for is answered with `punchlist answer {journal}`, "
+            "and a manager's resume() goes on with it; a run of Manager(..., patient=True) waits for replies."
+        )
+
+
 class Running:
     """One run while a process is at it. Made by `Manager.start` and `Manager.go_on`.
 
@@ -113,7 +124,10 @@ class Running:
         Raises:
             KeyError: Nothing of this id was asked.
             RequestWithdrawn: It is not asked any more: the task has ended.
+            RunOver: The run has ended for now, and this is what it waits for.
         """
+        if request in self._run.crew.desk.open:
+            self._refuse_over()
         self._run.crew.desk.reply(request, Reply(value, person))
 
     def pause(self, task: str = "", person: str = "person") -> None:
@@ -122,6 +136,7 @@ class Running:
         Raises:
             UnknownTask: No task of this name has begun.
             ProtocolViolation: This one cannot be paused as it stands.
+            RunOver: The run has ended.
         """
         self._act(Pause(), task, person)
 
@@ -131,6 +146,7 @@ class Running:
 
     def cancel(self, reason: str, task: str = "", person: str = "person") -> None:
         """Stop a task for good, or the whole run; what is confirmed stays. Raises as `pause` does."""
+        self._refuse_over()
         if not task:
             self._run.cancelled = f"{person}: {reason}"
         self._act(Cancel(reason=reason), task, person)
@@ -144,7 +160,7 @@ class Running:
 
         Raises:
             UnknownTask: No task of this name has begun.
-            ProtocolViolation: It has not ended.
+            ProtocolViolation: It has not ended, or the whole run has.
         """
         await self._driver(task).reopen(Reopen(reason=reason), person)
 
@@ -179,7 +195,12 @@ class Running:
         """
         self._run.edit(edit, person)
 
+    def _refuse_over(self) -> None:
+        if self._task.done():
+            raise RunOver(self.id, self.journal)
+
     def _act(self, act: Any, task: str, person: str) -> None:
+        self._refuse_over()
         if task:
             self._driver(task).act(act, person)
             return

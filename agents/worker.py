@@ -58,9 +58,6 @@ MOST_REPEATS = 4
 LOOKING = ("read", "find", "scroll", "wait")
 """Actions that are not meant to change anything."""
 
-NUDGE = "that was done before and led no further ; do something else"
-"""What a model is told that the watch caught."""
-
 NO_ANSWER = ("crashed", "unreachable", "timeout")
 """Codes of an action after which nobody knows what the site made of it."""
 
@@ -262,9 +259,9 @@ class Worker(Agent):
             history.append(Done(roles.describe(action, view), result, claims.serves(action, view, step)))
             changed = None if action.verb in LOOKING else result != "no effect"
             seen = Sighting(roles.describe(action, view), view.text(), changed, step.line())
-            if await attempt.watched(seen):
+            if (note := await attempt.watched(seen)) is not None:
                 tried[mark] = max(tried[mark], 2)  # it is not offered here again
-                history.append(Done("watch", NUDGE))
+                history.append(note)
             self._tell(mind, order, step, roles.describe(action, view), result)
         raise StepStuck(step.line(), "too many actions")
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ..mind import Mind
     from ..people import Desk
 
+NUDGE = "that was done before and led no further ; do something else"
+"""What a model is told that the watch caught."""
+
 
 class StepFailed(Exception):
     """A worker says that a step cannot be done. Becomes the task's feedback."""
@@ -178,8 +181,8 @@ class Attempt:
     seen_tokens: int = 0
     cart: View | None = None
 
-    async def watched(self, sighting: Sighting) -> bool:
-        """Show an action to the watch and follow its advice; whether the model is to be told of it.
+    async def watched(self, sighting: Sighting) -> Done | None:
+        """Show an action to the watch and follow its advice; what the model is to be told of it, if anything.
 
         Raises:
             StepStuck: This attempt gets nowhere.
@@ -189,20 +192,19 @@ class Attempt:
         sighting, self.seen_tokens = replace(sighting, tokens=used - self.seen_tokens), used
         alarm = None if self.order.watch is None else self.order.watch.see(sighting)
         if alarm is None:
-            return False
+            return None
         order = self.order
         self.mind.journal.append(ALARM, alarm.body(), run=order.run, task=order.task, attempt=order.attempt)
         said = alarm.evidence[0]
         self.mind.show(Alarmed(order.task, alarm.kind, said, alarm.advice))
         if alarm.advice == "nudge":
-            return True
+            return Done("watch", NUDGE)
         if alarm.advice == "stop":
             raise WatchStopped(sighting.step, alarm.kind, said)
         if alarm.advice == "escalate" and order.talk is not None and order.attended:
             told = await order.talk.ask(f"{sighting.step}: {said}. Go on? Say how, or null to try anew.")
             if isinstance(told, str) and told.strip():
-                self.done.append(Done("a person", told))
-                return True
+                return Done("a person", told)
         raise StepStuck(sighting.step, alarm.kind, said)
 
     def key(self) -> str:

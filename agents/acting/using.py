@@ -20,7 +20,7 @@ from ..events import Acted
 from ..steps import Done, Step
 from ..tool_use import Call, ask_use, card_of, read_use, refusal, typed
 from ..watch import Sighting
-from .attempt import Attempt, EffectUnknown, StepFailed, StepStuck
+from .attempt import NUDGE, Attempt, EffectUnknown, StepFailed, StepStuck
 
 MOST_CALLS = 5
 """Calls, made or refused, after which a job counts as stuck."""
@@ -51,6 +51,7 @@ class _Using:
         self._worker, self._tools, self._attempt = worker, tools, attempt
         self._step: Step = attempt.order.steps[0]
         self._cards = [card_of(item.name, item.description, item.schema) for item in tools.values()]
+        self._before = self._last = "nothing yet"
 
     async def run(self) -> Report:
         attempt, order, task = self._attempt, self._attempt.order, self._step.text
@@ -97,10 +98,13 @@ class _Using:
             self._note(call.args, made)
 
     async def _watched(self, call: Call, *, changed: bool | None) -> None:
-        """Show a call to the watch; the state before it is what was returned before."""
-        before = self._attempt.done[-2].result if len(self._attempt.done) > 1 else "nothing yet"
-        action = _action(call.tool, call.arguments)
-        await self._attempt.watched(Sighting(action, before, changed, self._step.text))
+        """Show a call to the watch; the state before it is what the call before returned."""
+        attempt, action = self._attempt, _action(call.tool, call.arguments)
+        note = await attempt.watched(Sighting(action, self._before, changed, self._step.text))
+        if note == Done("watch", NUDGE):
+            note = Done("watch", f"error: {NUDGE}")  # no words for an answer to be made of
+        if note is not None:
+            attempt.done.append(note)
 
     async def _make(self, call: Call) -> None:
         attempt, item = self._attempt, self._tools[call.tool]
@@ -129,6 +133,7 @@ class _Using:
     def _tell(self, action: str, shown: str) -> None:
         attempt = self._attempt
         attempt.done.append(Done(action, shown))
+        self._before, self._last = self._last, shown
         attempt.mind.show(
             Acted(self._worker, attempt.order.task, self._step.text, action, shown, attempt.order.attempt)
         )

@@ -46,13 +46,20 @@ CONTROL = "control"
 
 
 class DoesNotFit(Exception):
-    """The report alone, or its first line of evidence, is longer than the model's context."""
+    """The report alone, or its first line of evidence, is longer than the model's context.
+
+    Args:
+        context: Tokens; 0 where there is no model at all.
+    """
 
     def __init__(self, context: int) -> None:
         self.context = context
         super().__init__(
             f"it does not fit into the model's context of {context} tokens; use a model with a longer one, "
             "or report less"
+            if context
+            else "there is no model to judge it; give the manager one, Manager(load_model(), ...), or the "
+            "task a spec that programs check"
         )
 
 

@@ -32,7 +32,12 @@ def main(
     from .parser import build_parser
 
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    options, strange = parser.parse_known_args(arguments)
+    if strange:
+        told = " ".join(strange)
+        parser.error(
+            f"{told!r} means nothing here; `{getattr(options, 'called', 'punchlist')} --help` says what does"
+        )
     options.open_model = open_model
     if not options.command:
         parser.print_help()

@@ -24,7 +24,7 @@ def command(commands: Any, name: str, about: str, example: str, handler: str) ->
         epilog=f"example:\n  {example}",
         formatter_class=Formatter,
     )
-    parser.set_defaults(handler=handler)
+    parser.set_defaults(handler=handler, called=parser.prog)
     return parser
 
 

@@ -120,6 +120,23 @@ async def test_a_run_is_cancelled_and_keeps_what_is_confirmed(door):
     assert again.status_code == 409 and "has ended" in again.json()["error"]
 
 
+async def test_a_reply_to_a_run_that_ended_for_now_says_where_it_is_taken(tmp_path):
+    made = Door(
+        lambda: Manager(None, [FunctionWorker("worker", asks)], journal=tmp_path / "run.db"),
+        {"painting": a_plan},
+    )
+    transport = httpx.ASGITransport(app=made)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        run = (await client.post("/runs", json={"plan": "painting"})).json()["run"]
+        await asyncio.wait_for(client.get(f"/runs/{run}/events"), 5)
+        [request] = (await client.get(f"/runs/{run}")).json()["requests"]
+
+        said = await client.post(f"/runs/{run}/requests/{request['id']}", json={"value": "blue"})
+    await made.close()
+
+    assert said.status_code == 409 and f"punchlist answer {tmp_path / 'run.db'}" in said.json()["error"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "given", "status", "says"),
     [

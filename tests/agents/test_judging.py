@@ -5,15 +5,17 @@ from dataclasses import replace
 
 import pytest
 
+from punchlist.agents import FunctionWorker, Manager, Plan
 from punchlist.agents.budget import Budget
 from punchlist.agents.checking.anomalies import MOST, ask_anomalies, read_anomalies
 from punchlist.agents.checking.judging import CONTROL, Judging, arranged
 from punchlist.agents.mind import Mind
+from punchlist.agents.people import Reply
 from punchlist.agents.testing import ScriptedModel, WorstCaseModel
 from punchlist.agents.verifier import Verifier
 from punchlist.core_model.capabilities import Capabilities
 from punchlist.core_model.grammar import Grammar
-from punchlist.protocols import Check, Evidence, Judge, Spec, passes
+from punchlist.protocols import Check, Confirmed, Evidence, Judge, Spec, passes
 from punchlist.protocols.journal import Journal
 from punchlist.protocols.messages import Verify, quote_occurs
 from punchlist.protocols.spec import RESULT, Exhibit, open_questions
@@ -186,6 +188,26 @@ async def test_below_a_probability_a_person_is_asked(verify):
 
     assert finding.outcome == "cannot_check" and finding.why.endswith("a person has to say")
     assert open_questions(Spec([judge]), verdict) == (judge,)
+
+
+@pytest.mark.parametrize(("bar", "asked"), [(0.0, 0), (0.95, 1)])
+async def test_in_a_run_a_person_decides_what_the_judge_is_not_sure_enough_of(tmp_path, bar, asked):
+    requests = []
+
+    def person(request):
+        requests.append(request)
+        return Reply(True, "ada")
+
+    plan = Plan()
+    plan.task("it", "it", spec=[Judge("is it right?", name="j", ask_person_below=bar)])
+    model = Believing(lambda question: ("pass", 0.9))
+    workers = [FunctionWorker("worker", lambda brief: {"answer": "12"})]
+
+    outcome = await Manager(model, workers, journal=tmp_path / "plan.db", person=person).run(plan)
+
+    assert isinstance(outcome, Confirmed) and len(requests) == asked
+    [finding] = outcome.confirm.verdict.findings
+    assert finding.by == ("ada" if asked else "")
 
 
 async def test_where_it_is_sure_or_an_answer_could_not_help_nobody_is_asked(verify):

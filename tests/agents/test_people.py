@@ -309,6 +309,21 @@ async def test_what_is_not_there_cannot_be_acted_on(manager, held):
     await running.outcome()
 
 
+async def test_an_act_that_the_task_overtook_is_recorded_as_refused(manager, held, tmp_path):
+    work, begun, _ = held
+    running = manager(work).start(one_task())
+    await begun.wait()
+
+    running.cancel("enough", "it", "ada")
+    running.pause("it", "grace")  # legal as it stands: the cancel is taken up in its turn
+    await asyncio.wait_for(running.outcome(), 5)
+
+    with Journal.open(tmp_path / "run.db", readonly=True) as journal:
+        [refused] = [row.body for row in journal.rows(running.id, kinds=("refused",))]
+    assert refused["event"]["person"] == "grace" and "pause" in refused["why"]
+    assert running.tasks == {"it": "cancelled"}
+
+
 def test_what_nobody_answers_says_how_to_answer_it():
     from punchlist.agents.people import Request
 

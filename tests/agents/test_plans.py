@@ -226,6 +226,10 @@ def test_a_plan_is_refused_while_it_is_written():
         lambda: plan.task("x", "x", inputs={"n": stranger}, spec=[FINE]),
         lambda: plan.task("x", "x", inputs={"n": count}, takes={"n": Price}, spec=[FINE]),
         lambda: plan.task("x", "x", takes={"n": Count}, spec=[FINE]),
+        lambda: plan.task("x", "x", after=["x"], spec=[FINE]),
+        lambda: plan.task("x", "x", inputs={"n": "count"}, spec=[FINE]),
+        lambda: plan.gather("x", [count]),
+        lambda: plan.first_of("x", "count"),
         lambda: plan.task("x", " ", spec=[FINE]),
         lambda: plan.task("x", "\ud800", spec=[FINE]),
         lambda: plan.task("x", "x", spec=[FINE, FINE]),
@@ -236,6 +240,15 @@ def test_a_plan_is_refused_while_it_is_written():
     ):
         with pytest.raises(PlanError):
             wrong()
+
+
+async def test_what_only_a_model_could_judge_says_that_there_is_none(carry_out):
+    plan = Plan()
+    plan.task("it", "it", attempts=1)
+
+    outcome = await carry_out(plan)
+
+    assert isinstance(outcome, Unverified) and "Manager(load_model(), ...)" in outcome.reasons[0]
 
 
 def test_an_empty_plan_is_refused(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from punchlist.agents import Manager, Plan
 from punchlist.agents.people import Desk, NobodyThere, Reply, Request, RequestWithdrawn, waiting
+from punchlist.agents.running import RunOver
 from punchlist.protocols import Confirmed, Failed
 from punchlist.protocols.journal import Journal
 from punchlist.tools import preset, tool
@@ -113,3 +114,18 @@ async def test_nor_does_one_who_is_asked_to_approve(manager):
     outcome = await asyncio.wait_for(last(manager(work, tools=[send], policy=policy).stream(one_task())), 5)
 
     assert not isinstance(outcome, Confirmed)
+
+
+async def test_a_run_that_has_ended_for_now_takes_neither_replies_nor_acts(manager):
+    running = manager(asks).start(one_task())
+    await asyncio.wait_for(running.outcome(), 5)
+    [request] = running.requests
+
+    for act in (
+        lambda: running.reply(request.id, "blue"),
+        lambda: running.pause("it"),
+        lambda: running.cancel("enough"),
+        lambda: running.take_over("it"),
+    ):
+        with pytest.raises(RunOver, match="punchlist answer"):
+            act()

@@ -70,6 +70,18 @@ def test_the_version_is_that_of_the_package(capsys):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "help_of"),
+    [(["journal", "report", "r.db", "--out", "r.html"], "journal report"), (["tasks", "all"], "tasks")],
+)
+def test_what_a_command_does_not_take_leads_to_the_help_of_that_command(arguments, help_of, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == USAGE
+    assert f"`punchlist {help_of} --help`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["dance"],

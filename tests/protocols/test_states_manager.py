@@ -2,7 +2,7 @@
 
 import pytest
 
-from punchlist.protocols.errors import BudgetOverdrawn
+from punchlist.protocols.errors import BudgetOverdrawn, ProtocolViolation
 from punchlist.protocols.messages import (
     Assign,
     Confirm,
@@ -91,6 +91,30 @@ def test_messages_that_arrive_twice_change_nothing_the_second_time() -> None:
     pair.tell(verdict)
 
     assert pair.manager == once
+
+
+@pytest.mark.parametrize("of", [{"task": "another"}, {"run": "another"}, {"sender": "x"}, {"attempt": 2}])
+def test_a_report_for_another_task_or_by_another_worker_is_refused(of: dict[str, object]) -> None:
+    pair = Pair()
+    pair.assign()
+    before, report = pair.manager, draft(pair.worker, Report(result="a green mug"), 2.0)
+
+    with pytest.raises(ProtocolViolation):
+        pair.tell(report.model_copy(update=of))
+
+    assert pair.manager == before
+
+
+def test_of_two_reports_of_one_attempt_the_first_counts() -> None:
+    pair = Pair()
+    pair.assign()
+    first = draft(pair.worker, Report(result="a green mug"), 2.0)
+    pair.tell(first)
+
+    pair.tell(first.model_copy(update={"id": new_id(), "body": Report(result="a blue mug")}))
+
+    assert pair.manager.report is not None and pair.manager.report.result == "a green mug"
+    assert pair.manager.status == "verifying"
 
 
 def test_silence_is_met_with_repetition_and_then_with_a_new_attempt() -> None:
