@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from ..protocols.journal import Journal, Row
 from ..protocols.outcome import Cost
+from ..tools.executor import UNMADE
 
 SITTING = "sitting"
 """Kind of the journal's row with which a process begins its part of a run."""
@@ -69,6 +70,8 @@ def _cost_of(row: Row, costs: Mapping[str, Decimal]) -> Cost:
     if row.kind == "intent" or (row.kind == "intent_again" and body.get("recovery") == "pure"):
         # Another class is sent again as the same call, with one effect.
         return Cost(tool_calls=1, steps=1, money=costs.get(str(body.get("tool")), NOTHING))
+    if row.kind == "outcome" and isinstance(told := body.get("result"), dict) and told.get(UNMADE) is True:
+        return Cost(tool_calls=-1, steps=-1, money=-costs.get(str(told.get("tool")), NOTHING))
     if row.kind == "look":
         return Cost(tool_calls=1, money=costs.get(str(body.get("tool")), NOTHING))
     event = body.get("event") if row.kind == "event" else None

@@ -311,7 +311,8 @@ def _address(url: str) -> tuple[str, dict[str, Any]]:
 
 
 def _place(host: str, port: str) -> str:
-    return f"{f'[{host}]' if ':' in host else quote(host, safe='')}{':' if port else ''}{port}"
+    shown = quote(host, safe=":")
+    return f"{f'[{shown}]' if ':' in host else shown}{':' if port else ''}{port}"
 
 
 @contextmanager

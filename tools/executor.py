@@ -26,6 +26,10 @@ AGAIN = ".again"
 """Stands in the keys of calls that a redo makes although they are recorded as done."""
 
 
+UNMADE = "unmade"
+"""Stands in the record of what the world said of a call that was not made again: it counts as nothing."""
+
+
 class Recorded(Protocol):
     """What a journal knows of one call; `status` is None while no outcome is recorded."""
 
@@ -177,8 +181,10 @@ class Executor:
                 break
             number, tried = number + 1, f"{key}{AGAIN}{number}"
             if found is not None and self._journal.call(tried) is None:
-                await self._begin(tool, tool.as_json(arguments), tried)
-                return self._record(ToolResult(tried, tool.name, True, found.value, seconds=_since(begun)))
+                self._intend(tool, tool.as_json(arguments), tried, again=False)
+                told = ToolResult(tried, tool.name, True, found.value, seconds=_since(begun))
+                self._journal.outcome(tried, {**told.as_json(), UNMADE: True})
+                return told
         return await self.call(tool, args, key=tried)
 
     async def call(self, tool: str | AnyTool, args: Mapping[str, Any], *, key: str) -> ToolResult:

@@ -143,7 +143,9 @@ class Tool(Generic[P, R]):
                 async with asyncio.timeout(self.timeout):
                     await future
         except TimeoutError:
-            raise ToolTimeout(self.name, self.timeout) from None
+            late = not future.done() or future.cancelled()
+            if late:  # else its outcome came just then, or while the loop was held up
+                raise ToolTimeout(self.name, self.timeout) from None
         value, error = future.result()
         return value if error is None else self._refused(error)
 

@@ -188,7 +188,7 @@ def _planned(found: Found, journal: Journal, of: str, *, as_json: bool) -> str:
     lines = [_part_line(name, part, begun, off) for name, part in outline.parts.items()]
     for task, plan in below.items():
         if plan.prefix != prefix and task.startswith(prefix) and task.removeprefix(prefix) in outline.parts:
-            see = f"punchlist plan {found.named} --of {task}"
+            see = f"punchlist plan {quote(found.named)} --of {quote(task)}"
             lines.append(f"Task {task!r} has a plan of its own ({plan.stands}): {see}")
     return "\n".join(lines) or "The plan has no task."
 

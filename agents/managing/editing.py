@@ -176,7 +176,7 @@ class Overtaken:
 
     def reopen(self, driver: Driver, board: Board) -> None:
         """Re-open a task that has just been rebuilt, where something above says that it has to be."""
-        act = self._edited(driver) or self._consumes_anew(driver, board)
+        act = self._consumes_anew(driver, board) or self._edited(driver)
         if act is None:
             return
         driver.again(act, seen=False)

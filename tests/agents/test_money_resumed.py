@@ -9,7 +9,7 @@ import pytest
 from punchlist.agents import Manager, Plan, Worker
 from punchlist.agents.budget import used
 from punchlist.agents.testing import ScriptedModel
-from punchlist.protocols import Confirmed, Unverified
+from punchlist.protocols import Check, Confirmed, Unverified
 from punchlist.protocols.journal import Journal
 from punchlist.tools import Found, tool
 
@@ -127,3 +127,26 @@ async def test_a_worker_that_takes_up_a_call_pays_for_it_once(tmp_path, recovery
 
     assert isinstance(outcome, Confirmed) and len(post.calls) == calls
     assert outcome.cost.money == recorded(path).money == PRICE
+
+
+async def test_what_the_world_says_of_a_call_in_a_redo_is_not_paid_as_another(tmp_path):
+    sent, path = [], tmp_path / "run.db"
+
+    @tool(recovery="queryable", cost=PRICE, outcome_of=lambda text: Found("lost"))
+    def send(text: str) -> str:
+        """Send a parcel."""
+        sent.append(text)
+        return f"sent {text}"
+
+    async def tries(brief):
+        return [await sends(brief), brief.attempt]
+
+    goal = Plan()
+    goal.task("send", "send", spec=[Check("at the third time", lambda result: result[1] == 3)])
+    workers = [worker("worker", tries, tools=[send])]
+
+    outcome = await Manager(None, workers, journal=path, money=PRICE).run(goal)
+
+    assert isinstance(outcome, Confirmed) and outcome.result["send"] == ["lost", 3] and sent == ["mugs"]
+    assert outcome.cost.money == recorded(path).money == PRICE
+    assert outcome.cost.tool_calls == recorded(path).tool_calls == outcome.cost.steps == 1

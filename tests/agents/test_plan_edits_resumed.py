@@ -4,8 +4,11 @@ import asyncio
 
 import pytest
 
+from punchlist.agents import Manager, Plan
+from punchlist.agents.managing.driving import Driver
 from punchlist.protocols import Confirmed
 
+from .doubles import FINE, worker
 from .test_plan_edits_below import Shelf, dust, stands
 
 
@@ -62,3 +65,44 @@ async def test_a_manager_whose_work_was_interrupted_still_takes_edits_of_its_pla
     outcome = await shelf.end(again)
     assert stands_before == {"shelf": "open"} and set(outcome.result["shelf"]) == {"sort", "stack", "dust"}
     assert shelf.done == dict.fromkeys(("sort", "stack", "dust", "price", "door"), 1)
+
+
+async def test_what_is_given_anew_is_planned_anew_also_where_its_plan_was_edited(path, monkeypatch):
+    """The process is gone between the re-opening of `count` and that of `shelf`, which was given it."""
+
+    class Counted(Shelf):
+        counts = 0
+
+        async def count(self, brief):
+            self.counts += 1
+            return self.counts
+
+        def inner(self, order):
+            plan = Plan()
+            plan.task("sort", f"sort {order.inputs['n']}", spec=[FINE])
+            plan.task("stack", "stack", spec=[FINE])
+            return plan
+
+        def plan(self):
+            plan = Plan("shop")
+            count = plan.task("count", "count", worker="counter", spec=[FINE])
+            plan.task("shelf", "shelf", inputs={"n": count}, worker="boss", spec=[FINE])
+            plan.task("door", "door", worker="porter", spec=[FINE])
+            return plan
+
+        def manager(self, **given):
+            made = super().manager(**given)
+            return Manager(None, [*made.workers, worker("counter", self.count)], journal=given.get("journal"))
+
+    shelf = Counted(path, "door")
+    running = shelf.start()
+    await stands(running, "shelf", "confirmed")
+    with monkeypatch.context() as gone:
+        gone.setattr(Driver, "_supersede", lambda driver, effect: None)
+        await running.reopen("count", "it was wrong", "ada")
+        await running.stop()
+    shelf.edit_offline(running.id, dust())
+
+    outcome = await shelf.end(shelf.go_on())
+
+    assert outcome.result["shelf"] == {"sort": "sort 2", "stack": "stack", "dust": "dust"}

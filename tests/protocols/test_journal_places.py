@@ -377,6 +377,7 @@ def test_the_address_that_is_shown_leads_to_the_same_journal_and_needs_no_passwo
         ("postgres://h1,h2:7/db?password=x", "postgresql://h1,h2:7/db"),
         ("postgresql://a%40b:x@/d%2Fb?host=/var/run/pg", "postgresql://a%40b@%2Fvar%2Frun%2Fpg/d%2Fb"),
         ("postgresql:///db?host=%40hidden&port=7", "postgresql://%40hidden:7/db"),
+        ("postgresql://[fe80::1%25eth0]:7/db", "postgresql://[fe80::1%25eth0]:7/db"),
         ("postgresql:///?service=mine", "postgresql:///?service=mine"),
     ],
 )  # fmt: skip

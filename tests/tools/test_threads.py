@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import threading
 
 from punchlist.tools import Executor, preset, threads, tool
 
@@ -32,6 +33,27 @@ async def test_who_makes_one_quick_call_after_another_can_be_cancelled(monkeypat
     await asyncio.wait([looking])
 
     assert looking.cancelled() and len(made) < 2000
+
+
+async def test_what_a_tool_returned_while_the_loop_was_held_up_is_not_late():
+    told = threading.Event()
+
+    @tool(timeout=0.01)
+    def ship() -> str:
+        """Ship it."""
+        told.set()
+        return "shipped"
+
+    def hold_up():
+        assert told.wait(5)
+        while loop.time() < begun + 0.05:
+            pass
+
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    loop.call_soon(hold_up)
+
+    assert await ship.run({}) == "shipped"
 
 
 def test_a_forked_process_has_threads_of_its_own():
