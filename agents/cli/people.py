@@ -96,9 +96,10 @@ def act(options: argparse.Namespace) -> int:
     told = {"task": options.task, "reason": options.reason}
     letter = letter_to(found.info.run, person, options.act, **told)
     if not _sent(found, letter):
+        how = f"`punchlist resume {quote(found.named)}`, or resume it from its program"
         raise SettingsError(
             f"No process is at run {found.info.run!r} ({found.status()}). Acts are for runs that go on: "
-            f"`punchlist resume {quote(found.named)}`, or resume it from its program."
+            f"{how if found.unfinished else 'this one has ended'}."
         )
     about = options.task or "the whole run"
     text = f"Done as {person}'s: {options.act} {about}."
