@@ -39,7 +39,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..protocols.errors import JournalError, ProtocolViolation
 from .events import Ended, event_as_json, plain
-from .people import RequestWithdrawn
+from .people import RequestWithdrawn, UnfitReply
 from .plan_edits import EditRefused, parsed_edit
 from .running import Running, RunOver, UnknownTask
 
@@ -301,6 +301,8 @@ class Door:
             run.running.reply(name, body["value"], _words(body, "person") or "person")
         except RequestWithdrawn as error:
             raise Refused(409, str(error)) from error
+        except UnfitReply as error:
+            raise Refused(422, str(error)) from error
         except KeyError as error:
             known = ", ".join(each.id for each in run.running.requests) or "nothing"
             raise Refused(404, f"Nothing was asked under {name!r}. Waiting: {known}.") from error

@@ -48,6 +48,36 @@ class Request:
     schema: dict[str, JsonValue] | None = None
     body: JsonValue = None
 
+    def check(self, value: JsonValue) -> None:
+        """Refuse a reply that cannot be one; of a schema its outermost type is looked at.
+
+        Raises:
+            UnfitReply: It is of another type than was asked for.
+        """
+        wanted = (self.schema or {}).get("type")
+        if isinstance(wanted, str) and wanted in _TYPES and not _is_a(value, wanted):
+            raise UnfitReply(self, value)
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "boolean": bool, "string": str, "integer": int, "number": (int, float), "object": dict, "array": list,
+    "null": type(None),
+}  # fmt: skip
+
+
+def _is_a(value: JsonValue, name: str) -> bool:
+    return isinstance(value, _TYPES[name]) and (name == "boolean" or not isinstance(value, bool))
+
+
+class UnfitReply(ValueError):
+    """A reply is of another type than was asked for. Nothing was recorded."""
+
+    def __init__(self, request: Request, value: JsonValue) -> None:
+        self.request, self.value = request.id, value
+        wanted = json.dumps(request.schema)
+        example = "; say true or false" if request.schema == {"type": "boolean"} else ""
+        super().__init__(f"{value!r} is no answer to {request.text!r}: a reply fits {wanted}{example}.")
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -101,6 +131,8 @@ def approving(policy: Policy, desk: Desk) -> Policy:
         body: JsonValue = {"tool": call.tool, "effect": call.effect, "arguments": dict(call.arguments)}
         task = call.key.partition("/")[2].rpartition("/")[0].rpartition("/")[0]
         request = Request(f"approve.{call.key}", "approve", task, text, {"type": "boolean"}, body)
+        if desk.approved_before(request):
+            return True
         asked = policy.person
         if asked is None:
             return (await desk.ask(request)).value is True
@@ -129,11 +161,11 @@ class Desk:
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self.open: dict[str, Request] = {}
-        self._replies = {
-            row.key: Reply(body["value"], str(body["person"]))
-            for row in journal.rows(run, kinds=(REPLY,))
-            if isinstance(body := row.body, dict)
-        }
+        replies = [
+            (row.key, body) for row in journal.rows(run, kinds=(REPLY,)) if isinstance(body := row.body, dict)
+        ]
+        self._replies = {key: Reply(body["value"], str(body["person"])) for key, body in replies}
+        self._carried = {str(body["of"]) for _, body in replies if "of" in body}
         self._pending, self._withdrawn = _standing(journal, run)
 
     @property
@@ -169,6 +201,36 @@ class Desk:
                 return self._replies[request.id]
             told = await _said(person, request)
             return self.reply(request.id, told if isinstance(told, Reply) else Reply(told))
+
+    def approved_before(self, request: Request) -> bool:
+        """Whether the same call was approved in an earlier attempt that did not come to make it.
+
+        Then the approval counts for this one, on record, and for no other.
+        """
+        if request.id in self._replies:
+            return False
+        attempt = request.id.rpartition("/")[0]
+        rows = self._journal.rows(self._run, kinds=(REQUEST,), task=request.task)
+        same = [
+            row.key
+            for row in rows
+            if isinstance(row.body, dict)
+            and row.body["subject"] == "approve"
+            and row.body["body"] == request.body
+        ]
+        made = {f"approve.{call.key}" for call in self._journal.calls(self._run, request.task)}
+        for name in same:
+            reply = self._replies.get(name)
+            if reply is None or reply.value is not True or name in made | self._carried:
+                continue
+            if name.rpartition("/")[0] != attempt:
+                self._carried.add(name)
+                body: JsonValue = {**asdict(request), "of": name}
+                self._journal.append(REQUEST, body, run=self._run, task=request.task, key=request.id)
+                self._journal.append(REPLY, {**asdict(reply), "of": name}, run=self._run, key=request.id)
+                self._replies[request.id] = reply
+                return True
+        return False
 
     def close(self, task: str) -> None:
         """A task has ended: what was asked in it, or below it, waits for nobody any more, on record."""

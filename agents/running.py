@@ -125,9 +125,11 @@ class Running:
             KeyError: Nothing of this id was asked.
             RequestWithdrawn: It is not asked any more: the task has ended.
             RunOver: The run has ended for now, and this is what it waits for.
+            UnfitReply: It is of another type than was asked for.
         """
-        if request in self._run.crew.desk.open:
+        if (asked := self._run.crew.desk.open.get(request)) is not None:
             self._refuse_over()
+            asked.check(value)
         self._run.crew.desk.reply(request, Reply(value, person))
 
     def pause(self, task: str = "", person: str = "person") -> None:

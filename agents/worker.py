@@ -192,8 +192,8 @@ class Worker(Agent):
         if self.browser is None:
             return []
 
-        async def browse(lane: str, action: str) -> dict[str, Any]:
-            """Act in the browser."""
+        async def browse(lane: str, action: str, what: str = "") -> dict[str, Any]:
+            """Act in the browser; `what` says of the action's number what it is, to whoever is asked."""
             session = self._sessions[lane]
             latest = self._latest[lane]
             chosen = parse_action(action, latest)
@@ -277,7 +277,8 @@ class Worker(Agent):
     async def _act(self, attempt: Attempt, action: Action, view: View) -> str:
         """One action through the executor; returns the line for the history."""
         order, key = attempt.order, attempt.key()
-        arguments = {"lane": order.lane, "action": action.line()}
+        told = roles.describe(action, view)
+        arguments = {"lane": order.lane, "action": action.line(), "what": told}
         made = await attempt.executor.call(DOORS.get(action.verb, "browser"), arguments, key=key)
         if not made.ok:
             # Where it may have taken effect and cannot be undone, there is no second press in this attempt.
@@ -292,9 +293,7 @@ class Worker(Agent):
             await self.drop(order.lane)
             raise StepFailed("browse", f"{result.code}: {result.message or 'the page did not answer'}")
         line = result.line()
-        attempt.evidence.append(
-            Evidence(id=key, tool="browser", summary=f"{roles.describe(action, view)} -> {line}")
-        )
+        attempt.evidence.append(Evidence(id=key, tool="browser", summary=f"{told} -> {line}"))
         element = view.elements.get(action.target) if action.target is not None else None
         if (
             element is not None

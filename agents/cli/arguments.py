@@ -60,6 +60,17 @@ def positive(text: str) -> float:
     return number
 
 
+def add_autonomy(parser: argparse.ArgumentParser, default: str | None = "unattended") -> None:
+    """`--autonomy`."""
+    from ...tools.permissions import PRESETS
+
+    told = "as recorded" if default is None else default
+    parser.add_argument(
+        "--autonomy", choices=tuple(PRESETS), metavar="PRESET", default=default,
+        help=f"what a person is asked about: {', '.join(PRESETS)} (default: {told}); see tools/README.md",
+    )  # fmt: skip
+
+
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """`--tokens`, `--seconds`, `--money` and `--price`."""
     parser.add_argument("--tokens", type=whole, metavar="N", help="stop after so many model tokens")

@@ -57,7 +57,7 @@ def _serve_site(options: argparse.Namespace, key: str | None) -> int:
     memory = None if options.memory == "none" else str(Path(options.memory).expanduser().absolute())
     settings = Settings(
         options.site, options.model, options.workers, memory, tokens=options.tokens, seconds=options.seconds,
-        money=options.money, price=options.price,
+        money=options.money, price=options.price, autonomy=options.autonomy,
     )  # fmt: skip
     model = open_model(options.open_model, settings.model, quiet=False, price=settings.price)
     with memory_in(memory) as kept:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ..evals.registry import Kind, abouts, taken
-from .arguments import MODEL, Formatter, add_budget, command, natural, port, positive, whole
+from .arguments import MODEL, Formatter, add_autonomy, add_budget, command, natural, port, positive, whole
 from .journal_parser import add_import, add_verify
 from .reporting_parser import add_report
 from .thinking_parser import add_export, add_strategy, add_think, add_tree, add_tuning
@@ -96,6 +96,7 @@ def _add_run(commands: Any) -> None:
         metavar="N",
         help="attempts of a task beyond the first (default 2)",
     )
+    add_autonomy(parser)
     add_budget(parser)
     _add_output(parser)
 
@@ -112,6 +113,7 @@ def _add_resume(commands: Any) -> None:
     parser.add_argument("--run", dest="which", metavar="RUN", help="which run of it (default: the last)")
     parser.add_argument("--site", metavar="URL", help="where the site is now (default: as recorded)")
     parser.add_argument("--model", metavar="M", help="another model (default: as recorded)")
+    add_autonomy(parser, default=None)
     add_budget(parser)
     _add_output(parser)
 
@@ -391,4 +393,5 @@ def _add_door(commands: Any) -> None:
         "--key", metavar="KEY",
         help="what clients must send, needed beyond loopback; better in the environment, PUNCHLIST_DOOR_KEY",
     )  # fmt: skip
+    add_autonomy(parser)
     add_budget(parser)

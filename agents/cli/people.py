@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from ...protocols.errors import RunLocked
 from ...protocols.journal import Journal
 from ..letters import Letter, letter_to, send
-from ..people import Desk, Reply, Request, RequestWithdrawn, waiting
+from ..people import Desk, Reply, Request, RequestWithdrawn, UnfitReply, waiting
 from ..plan_edits import (
     Part,
     PlanEdit,
@@ -41,7 +41,7 @@ def answer(options: argparse.Namespace) -> int:
     if options.value is None:
         command = f"punchlist answer {quote(found.named)} {options.request} VALUE"
         raise SettingsError(f"What is the answer? {command} (JSON or text).")
-    value, person = _value(options.value), options.person or getuser()
+    value, person = _fitting(found, options.request, options.value), options.person or getuser()
     letter = letter_to(found.info.run, person, "reply", request=options.request, value=value)
     if _sent(found, letter):
         reply, then = Reply(value, person), "The run goes on."
@@ -54,6 +54,26 @@ def answer(options: argparse.Namespace) -> int:
     told = f"Recorded as {reply.person}'s: {json.dumps(reply.value, ensure_ascii=False)}. {then}"
     print(json.dumps({"request": options.request, "value": reply.value}) if options.json else told)
     return DONE
+
+
+def _fitting(found: Found, request: str, text: str) -> JsonValue:
+    """What was written as the reply that was asked for: a number where a text is wanted is its digits.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    with found.open() as journal:
+        asked = next((each for each in waiting(journal, found.info.run) if each.id == request), None)
+    value = _value(text)
+    if asked is None:
+        return value
+    if (asked.schema or {}).get("type") == "string" and not isinstance(value, str):
+        value = text
+    try:
+        asked.check(value)
+    except UnfitReply as error:
+        raise SettingsError(str(error)) from error
+    return value
 
 
 def _replied(found: Found, request: str, reply: Reply) -> Reply:
@@ -76,9 +96,10 @@ def act(options: argparse.Namespace) -> int:
     told = {"task": options.task, "reason": options.reason}
     letter = letter_to(found.info.run, person, options.act, **told)
     if not _sent(found, letter):
+        how = f"`punchlist resume {quote(found.named)}`, or resume it from its program"
         raise SettingsError(
             f"No process is at run {found.info.run!r} ({found.status()}). Acts are for runs that go on: "
-            f"`punchlist resume {quote(found.named)}`, or resume it from its program."
+            f"{how if found.unfinished else 'this one has ended'}."
         )
     about = options.task or "the whole run"
     text = f"Done as {person}'s: {options.act} {about}."

@@ -31,6 +31,7 @@ class Ending:
         error: That error.
         judged: What the example shop's own database says, for the demo.
         resumable: The journal says that the run can be gone on with.
+        asks: It waits for somebody's answer before that.
     """
 
     board: Board
@@ -39,6 +40,7 @@ class Ending:
     error: Exception | None = None
     judged: dict[str, Any] | None = None
     resumable: bool = False
+    asks: bool = False
 
     @property
     def code(self) -> int:
@@ -166,6 +168,8 @@ class Ending:
     def _next(self) -> list[str]:
         path = shlex.quote(str(self.journal))
         commands = [f"punchlist journal report {path}", f"punchlist journal show {path}"]
+        if self.asks:
+            commands.append(f"punchlist answer {path}")
         return [*commands, f"punchlist resume {path}"] if self.resumable else commands
 
 

@@ -17,8 +17,10 @@ from ...protocols.errors import JournalError
 from ...protocols.journal import Journal
 from ...protocols.outcome import Confirmed
 from ...tools.browser.locate import find_browser
+from ...tools.permissions import preset
 from ..events import Ended, Event
 from ..manager import Manager
+from ..people import waiting
 from ..reasoning.strategy import strategy_named
 from .board import Board
 from .edge import SettingsError, describe_error
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 CLOSING_SECONDS = 15.0
 """How long browser and model may take to end before the process goes on without them."""
 
-OF_A_SITTING = ("site", "model", "tokens", "seconds", "money", "price")
+OF_A_SITTING = ("site", "model", "tokens", "seconds", "money", "price", "autonomy")
 """Settings that a run may be resumed with other values of."""
 
 BEAT = 0.2
@@ -65,6 +67,7 @@ class Settings:
     strategy: str | None = None
     money: str | None = None
     price: str | None = None
+    autonomy: str = "unattended"
 
     @classmethod
     def recorded(cls, found: Found) -> Settings:
@@ -88,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     memory = None if options.memory == "none" else str(Path(options.memory).expanduser().absolute())
     settings = Settings(
         options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds,
-        strategy=options.strategy, money=options.money, price=options.price,
+        strategy=options.strategy, money=options.money, price=options.price, autonomy=options.autonomy,
     )  # fmt: skip
     if settings.strategy is not None:
         strategy_named(settings.strategy)  # refuses an unknown one before anything is started
@@ -155,11 +158,11 @@ def _perform(
         events = manager.stream(goal) if found is None else manager.resume(place, found.info.run)
         with _front(options, board, found) as front:
             outcome, error = asyncio.run(_follow(events, manager, model, front))
-    board.run, resumable = _note_end(place, board.run, outcome)
+    board.run, resumable, asks = _note_end(place, board.run, outcome)
     judged = shop.judged() if shop is not None and isinstance(outcome, Confirmed) else None
     if shop is not None:
         shop.finished = isinstance(outcome, Confirmed)
-    ending = Ending(board, named, outcome, error, judged, resumable)
+    ending = Ending(board, named, outcome, error, judged, resumable, asks)
     print(json.dumps(ending.as_json()) if machine else "\n".join(["", *ending.lines()]), flush=True)
     if options.picture:
         _save_picture(board, Path(options.picture))
@@ -243,7 +246,7 @@ def manager_of(
     return Manager(
         model, workers, memory=memory, journal=path, patient=patient, redos=settings.redos,
         tokens=settings.tokens, seconds=settings.seconds, money=settings.money,
-        strategy=settings.strategy, extra={"command": asdict(settings)},
+        strategy=settings.strategy, policy=preset(settings.autonomy), extra={"command": asdict(settings)},
     )  # fmt: skip
 
 
@@ -343,15 +346,20 @@ async def _close(manager: Manager, model: Model) -> None:
             await model.aclose()
 
 
-def _note_end(place: str, run: str, outcome: Outcome | None) -> tuple[str, bool]:
-    """The run's id, and whether it can be gone on with; one without an outcome is marked as paused."""
+def _note_end(place: str, run: str, outcome: Outcome | None) -> tuple[str, bool, bool]:
+    """The run's id, whether it can be gone on with, and whether it waits for an answer.
+
+    One without an outcome is marked as paused.
+    """
     try:
         found = find_run(place, run or None)
         if outcome is None and found.unfinished:
             with found.open_to_write() as journal:
                 journal.set_status(found.info.run, "paused")
+        with found.open() as journal:
+            asks = found.unfinished and bool(waiting(journal, found.info.run))
     except LookupError:
-        return run, False  # it ended before it was recorded
+        return run, False, False  # it ended before it was recorded
     except JournalError:
-        return run, outcome is None  # the disk is full or the file is gone: the report says so already
-    return found.info.run, found.unfinished
+        return run, outcome is None, False  # the disk is full or the file is gone: the report says so already
+    return found.info.run, found.unfinished, asks

@@ -177,6 +177,15 @@ async def test_a_confirmed_run_has_no_letters_left(running, path):
     assert isinstance(outcome, Confirmed) and not box_of(path).exists()
 
 
+async def test_an_act_on_a_run_that_is_over_says_so(running, path, capsys):
+    running.reply(running.requests[0].id, "blue")
+    await asyncio.wait_for(running.outcome(), 5)
+
+    code = await command("act", path, "pause")
+
+    assert code == 2 and "this one has ended" in capsys.readouterr().err
+
+
 async def test_edits_are_told_by_journal_show_and_the_report_and_a_second_answer_is_refused(
     running, path, capsys
 ):
