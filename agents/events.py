@@ -125,13 +125,36 @@ class Alarmed:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A person is asked something; who replies is told what `request` names. See `people.Request`."""
+
+    task: str
+    request: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run is over."""
 
     outcome: Confirmed[object] | Unverified | Failed
 
 
-Event = Planned | Said | Stood | Looked | Acted | Thought | Searched | Recalled | Learned | Alarmed | Ended
+Event = (
+    Planned
+    | Said
+    | Stood
+    | Looked
+    | Acted
+    | Thought
+    | Searched
+    | Recalled
+    | Learned
+    | Alarmed
+    | Asked
+    | Ended
+)
 
 
 def event_as_json(event: Event) -> dict[str, Any]:

@@ -30,12 +30,12 @@ from ..protocols.spec import Criterion
 from ..tools.permissions import Policy, preset
 from .agent import Agent
 from .budget import SITTING, Budget, used
-from .events import Ended, Event
+from .events import Asked, Ended, Event
 from .hierarchy import ManagingWorker, Planner
 from .jobs import Job
 from .managing.modelless import NoModel
 from .mind import Mind
-from .people import Desk, Person, approving
+from .people import Desk, Person, Request, approving
 from .plan import Plan
 from .priced import refuse_unpriced
 from .reasoning.strategy import Strategy, strategy_named
@@ -320,7 +320,11 @@ class Manager:
             sitting["tool_costs"] = told
         journal.append(SITTING, sitting, run=run)
         mind = Mind(self.model, budget, journal, run, queue.put_nowait, self.strategy)
-        desk = Desk(journal, run, self.person, patient=self.patient)
+
+        def asked(request: Request) -> None:
+            queue.put_nowait(Asked(request.task, request.id, request.subject, request.text))
+
+        desk = Desk(journal, run, self.person, patient=self.patient, told=asked)
         work = Run(
             run, goal, self.workers, mind, approving(self.policy, desk), memory=self.memory, expect=expect,
             spec=spec, redos=redos, attended=attended, desk=desk, show=queue.put_nowait,

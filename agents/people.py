@@ -152,12 +152,20 @@ class Desk:
     Args:
         person: Who is asked; None: what is not on record waits for somebody who answers through `reply`.
         patient: Wait for `reply` where there is no person; otherwise `NobodyThere` is raised at once.
+        told: Hears of each request that is open, once.
     """
 
     def __init__(
-        self, journal: Journal, run: str, person: Person | None = None, *, patient: bool = False
+        self,
+        journal: Journal,
+        run: str,
+        person: Person | None = None,
+        *,
+        patient: bool = False,
+        told: Callable[[Request], None] | None = None,
     ) -> None:
         self._journal, self._run, self.person, self.patient = journal, run, person, patient
+        self._told = told
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self.open: dict[str, Request] = {}
@@ -189,6 +197,8 @@ class Desk:
             self._journal.append(REQUEST, body, run=self._run, task=request.task, key=request.id)
             self._pending[request.id] = request
             self._withdrawn.pop(request.id, None)
+        if request.id not in self.open and self._told is not None:
+            self._told(request)
         self.open[request.id] = request
         person = person or self.person
         if person is None:

@@ -71,6 +71,15 @@ def add_autonomy(parser: argparse.ArgumentParser, default: str | None = "unatten
     )  # fmt: skip
 
 
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """`--wait`."""
+    parser.add_argument(
+        "--wait", action="store_true",
+        help="where a person is asked, wait for `punchlist answer` from another terminal; without it the run "
+        "ends for now",
+    )  # fmt: skip
+
+
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """`--tokens`, `--seconds`, `--money` and `--price`."""
     parser.add_argument("--tokens", type=whole, metavar="N", help="stop after so many model tokens")

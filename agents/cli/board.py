@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from ...tools.browser.view import View, clip
 from ..events import (
     Acted,
     Alarmed,
+    Asked,
     Ended,
     Event,
     Learned,
@@ -64,7 +66,7 @@ class Moment:
     Attributes:
         at: Seconds since 1970.
         task: Id of the task within its run, or "".
-        kind: Kind of the message, or `plan`, `act`, `recall`, `learn`, `end`.
+        kind: Kind of the message, or `plan`, `act`, `recall`, `learn`, `waits`, `end`.
         text: What a person reads.
         good: True where something was confirmed or passed, False where it failed, else None.
     """
@@ -100,7 +102,12 @@ class TaskLine:
 
 @dataclass
 class Board:
-    """Takes events; everything else reads it."""
+    """Takes events; everything else reads it.
+
+    Attributes:
+        journal: Where the run is recorded, for who is to answer; "" is not told.
+        waiting: What to type to see and answer what a task asks, by the task; until it goes on.
+    """
 
     goal: str
     run: str = ""
@@ -119,6 +126,8 @@ class Board:
     recalled: list[str] = field(default_factory=list[str])
     learned: list[str] = field(default_factory=list[str])
     outcome: str = ""
+    journal: str = ""
+    waiting: dict[str, str] = field(default_factory=dict[str, str])
     _thoughts: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
 
     def take(self, event: Event, at: float | None = None) -> list[Moment]:
@@ -127,6 +136,8 @@ class Board:
         Args:
             at: When it happened, seconds since 1970; None: now. A message carries its own time.
         """
+        if isinstance(event, Acted | Stood | Thought):
+            self.waiting.pop(event.task, None)
         made = self._moments(event, time.time() if at is None else at)
         self.timeline.extend(made)
         return made
@@ -171,6 +182,11 @@ class Board:
                 return [Moment(at, name, "learn", f"lesson kept: {text}", good=True)]
             case Alarmed(task=name, text=text, advice=advice):
                 return [Moment(at, name, "watch", f"{text}: {advice}", good=False)]
+            case Asked(task=name, request=request, text=text):
+                self.waiting[name] = f"punchlist answer {shlex.quote(self.journal or 'FILE')}"
+                return [
+                    Moment(at, name, "waits", f"{text} {self.waiting[name]} {shlex.quote(request)} REPLY")
+                ]
             case Ended(outcome=outcome):
                 self.outcome = type(outcome).__name__.lower()
                 return [Moment(at, "", "end", self.outcome, good=self.outcome == "confirmed")]

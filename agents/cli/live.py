@@ -175,8 +175,11 @@ def _footer(board: Board, elapsed: float) -> Table:
         count(board.steps, "step"),
         count(board.redos, "redo"),
     ]
+    asked = next(iter(board.waiting.values()), "")
     row.add_row(
-        Text("  " + " · ".join(parts), "bright_black"),
+        Text(f"  waits for you: {asked}", "bold yellow")
+        if asked
+        else Text("  " + " · ".join(parts), "bright_black"),
         Text("Ctrl-C stops", "bright_black"),
         "",
     )

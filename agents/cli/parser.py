@@ -6,7 +6,18 @@ import argparse
 from typing import Any
 
 from ..evals.registry import Kind, abouts, taken
-from .arguments import MODEL, Formatter, add_autonomy, add_budget, command, natural, port, positive, whole
+from .arguments import (
+    MODEL,
+    Formatter,
+    add_autonomy,
+    add_budget,
+    add_wait,
+    command,
+    natural,
+    port,
+    positive,
+    whole,
+)
 from .journal_parser import add_import, add_verify
 from .reporting_parser import add_report
 from .thinking_parser import add_export, add_strategy, add_think, add_tree, add_tuning
@@ -97,6 +108,7 @@ def _add_run(commands: Any) -> None:
         help="attempts of a task beyond the first (default 2)",
     )
     add_autonomy(parser)
+    add_wait(parser)
     add_budget(parser)
     _add_output(parser)
 
@@ -114,6 +126,7 @@ def _add_resume(commands: Any) -> None:
     parser.add_argument("--site", metavar="URL", help="where the site is now (default: as recorded)")
     parser.add_argument("--model", metavar="M", help="another model (default: as recorded)")
     add_autonomy(parser, default=None)
+    add_wait(parser)
     add_budget(parser)
     _add_output(parser)
 

@@ -152,9 +152,9 @@ def _perform(
     place, named = (found.place, found.named) if found is not None else _journal(options.journal)
     if shop is not None:
         shop.finished = False
-    board = Board(goal)
+    board = Board(goal, journal=named)
     with memory_in(settings.memory) as memory:
-        manager = manager_of(place, settings, model, memory)
+        manager = manager_of(place, settings, model, memory, patient=options.wait)
         events = manager.stream(goal) if found is None else manager.resume(place, found.info.run)
         with _front(options, board, found) as front:
             outcome, error = asyncio.run(_follow(events, manager, model, front))

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from punchlist.agents import Manager, Plan
+from punchlist.agents.events import Asked
 from punchlist.agents.people import Desk, NobodyThere, Reply, Request, RequestWithdrawn, waiting
 from punchlist.agents.running import RunOver
 from punchlist.protocols import Confirmed, Failed
@@ -55,6 +56,18 @@ async def test_what_a_task_asked_that_has_ended_is_withdrawn_and_takes_no_reply(
         with pytest.raises(RequestWithdrawn, match="task 'it' has ended"):
             Desk(journal, running.id).reply(request, Reply("blue"))
         assert waiting(journal, running.id) == [] and kinds == ["request", "withdrawn"]
+
+
+async def test_whoever_watches_is_told_once_what_is_asked(manager):
+    running = manager(asks, patient=True).start(one_task())
+    told = []
+
+    async for event in running:
+        if isinstance(event, Asked):
+            told.append(event)
+            running.reply(event.request, "blue")
+
+    assert [(event.task, event.subject, event.text) for event in told] == [("it", "answer", "Which colour?")]
 
 
 async def test_what_is_asked_again_after_it_was_withdrawn_waits_again(tmp_path):
