@@ -6,7 +6,7 @@ import pytest
 
 from punchlist.agents.cli.board import Board
 from punchlist.agents.cli.lines import JsonLines, PlainLines
-from punchlist.agents.events import Acted, Ended, Event, Planned, Recalled, Said, Stood, Thought
+from punchlist.agents.events import Acted, Asked, Ended, Event, Planned, Recalled, Said, Stood, Thought
 from punchlist.protocols.messages import (
     Accept,
     Answer,
