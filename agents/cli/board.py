@@ -184,9 +184,8 @@ class Board:
                 return [Moment(at, name, "watch", f"{text}: {advice}", good=False)]
             case Asked(task=name, request=request, text=text):
                 self.waiting[name] = f"punchlist answer {shlex.quote(self.journal or 'FILE')}"
-                return [
-                    Moment(at, name, "waits", f"{text} {self.waiting[name]} {shlex.quote(request)} REPLY")
-                ]
+                answer = f"{self.waiting[name]} {shlex.quote(request)} REPLY"
+                return [Moment(at, name, "waits", text), Moment(at, name, "waits", answer)]
             case Ended(outcome=outcome):
                 self.outcome = type(outcome).__name__.lower()
                 return [Moment(at, "", "end", self.outcome, good=self.outcome == "confirmed")]

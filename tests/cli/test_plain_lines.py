@@ -122,10 +122,10 @@ def test_a_question_and_its_answer_are_told_in_their_words(body, words):
 def test_who_is_asked_reads_what_and_what_to_type_until_the_task_goes_on():
     board = Board("goal", journal="my run.db")
 
-    [moment] = board.take(Asked("1.ticket", "approve.r/1.ticket/1/4", "approve", "May it be sent?"))
+    asked, how = board.take(Asked("1.ticket", "approve.r/1.ticket/1/4", "approve", "May it be sent?"))
 
     answer = "punchlist answer 'my run.db'"
-    assert moment.text == f"May it be sent? {answer} approve.r/1.ticket/1/4 REPLY"
+    assert (asked.text, how.text) == ("May it be sent?", f"{answer} approve.r/1.ticket/1/4 REPLY")
     assert board.waiting == {"1.ticket": answer}
     board.take(Acted("worker-1", "1.cart", "add", "click", "ok"))
     assert board.waiting == {"1.ticket": answer}
