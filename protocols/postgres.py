@@ -324,7 +324,11 @@ def _typed_errors(named: str) -> Generator[None]:
         raise JournalFull(named, _said(error)) from error
     except (causes.ReadOnlySqlTransaction, causes.InsufficientPrivilege) as error:
         raise JournalReadonly(named, _said(error)) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        causes.IdleInTransactionSessionTimeout,  # this process hung in a write, and was cut off
+    ) as error:
         raise JournalUnavailable(named, _said(error)) from error
     except psycopg.Error as error:
         raise JournalError(

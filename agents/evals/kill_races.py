@@ -48,6 +48,12 @@ USUAL, QUICK = 200, 3
 KILLED = 0.25
 """Share of the trials in which the disturbed process is killed, not stopped."""
 
+BROKE = "broke"
+"""Outcome of a process that ended without one; its errors are on the terminal."""
+
+CLOSING = 5.0
+"""Seconds for a process to be gone that has said its last word."""
+
 SHORTEST_STOP, LONGEST_STOP = 0.5, 3.0
 """Leases that a stop lasts."""
 
@@ -120,11 +126,14 @@ class Racer:
                 os.kill(self.child.pid, number)
 
     def end(self) -> dict[str, Any] | None:
-        """What it says at its end; None where it was killed."""
+        """What it says at its end; None where it was killed. One that ends otherwise broke."""
         told = hear(self.line, LONGEST)
-        if told is None and self.child.is_alive():
-            raise EvalError("A process did not end; its errors are above.")
-        return told
+        if told is not None:
+            return told
+        self.child.join(CLOSING)
+        if self.child.exitcode == -signal.SIGKILL:
+            return None
+        return {"outcome": BROKE, "late": 0, "put_out": 0, "seconds": LONGEST}
 
     def close(self) -> None:
         """Leave nothing of it."""
@@ -164,7 +173,7 @@ def _row(
     outcomes = tuple(end["outcome"] for end in told)
     found = [judged(folder, Ended(end["outcome"], (), 0, end["seconds"]), url) for end in told]
     lost, doubled, unknown = ({name for each in found for name in each[number]} for number in range(3))
-    if len(set(outcomes)) != 1:
+    if len(set(outcomes)) != 1 or BROKE in outcomes:
         lost = set(TOOLS.values())
     return RaceRow(
         disturbed=disturbed,

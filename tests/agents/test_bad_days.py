@@ -290,13 +290,14 @@ async def pour(source, sink):
 @pytest.mark.parametrize("requests", [1, 8, 20])
 async def test_a_site_that_drops_connections_in_the_middle_pauses_the_run(tmp_path, requests):
     model, path, wanted = string_match_model(), tmp_path / "run.db", demo_goal()
+    before = descendants(os.getpid())
     with Site(DEMO_SEED, flaws=()) as site:
         async with Door(site, requests) as door, asyncio.timeout(120):
             async with Browser(allow=[door.url]) as browser:
                 manager = Manager(model, [Worker("one", model, [browser])], journal=path)
 
                 outcome = await manager.run(wanted.text)
-                paused, door.left, children = status(path), 10_000, descendants(os.getpid())
+                paused, door.left, children = status(path), 10_000, descendants(os.getpid()) - before
                 *_, ended = [event async for event in manager.resume(path)]
             left = await leftovers(children)
 

@@ -268,6 +268,21 @@ def test_a_process_that_hung_writes_nothing_after_its_run_was_taken_over(postgre
     assert bodies(url) == [{"by": "hung"}, {"by": "next"}, {"by": "next"}]
 
 
+def test_a_process_that_hung_in_a_write_is_cut_off_and_told_to_resume(postgres: Any) -> None:
+    from punchlist.protocols.postgres import PostgresStore
+
+    url = postgres.url()
+    with Journal(PostgresStore.open(url, lease=0.2), None) as hung, Journal.open(url) as other:
+        hung.append("event", 1, run="run")
+
+        with pytest.raises(JournalUnavailable, match="resume"), hung._store.together("run"):  # pyright: ignore
+            _until_free(other)
+            hung.append("event", 2, run="run")
+        other.append("event", 3, run="run")
+
+    assert bodies(url) == [1, 3]
+
+
 async def test_a_tool_is_not_called_by_a_process_that_lost_its_run(postgres: Any) -> None:
     from punchlist.protocols.postgres import PostgresStore
 
