@@ -1,13 +1,14 @@
 """`punchlist eval miniwob`: short tasks on pages that nobody here wrote, in the project's own browser.
 
-The pages are MiniWoB++'s, of the PyPI package `miniwob` (`pages.py` says how to install it), served on a loopback
-address which is all that the browser can reach. An episode is one task drawn by one seed: the policy gets the
-goal and the view, acts with the browser's verbs, and the page says what it came to. Only the page's whole reward
-counts, before its decay over time; its time limit is out of the way. Goal and score are kept out of the view,
-and what happens after a page is done does not count (`driver.js`).
+The pages are MiniWoB++'s, of the PyPI package `miniwob` (`pages.py` says how to install it), served on a
+loopback address, which is all that the browser can reach. An episode is one task drawn by one seed: the
+policy gets the goal and the view, acts with the browser's verbs, and the page says what it came to. Only the
+page's whole reward counts, before its decay over time; its time limit is out of the way. Goal and score are
+kept out of the view, and what happens after a page is done does not count (`driver.js`).
 
-Without `--only` the tasks are the 39 that are developed on; `--only a,b` (or `--tasks`) runs any by name. Seeds
-are 10000 and on, `--limit` of each task (25); `--seeds A-B` takes others. Seeds 0-999 are for development.
+Without `--only` the tasks are the 39 that are developed on; `--only a,b` (or `--tasks`) runs any by name.
+Seeds are 10000 and on, `--limit` of each task (25); `--seeds A-B` takes others. Seeds 0-999 are for
+development.
 
     success             share of episodes with the whole reward within 20 actions, by the model
     success_10_steps    the same within 10 actions
@@ -20,13 +21,13 @@ are 10000 and on, `--limit` of each task (25); `--seeds A-B` takes others. Seeds
                         scripted experts that see the view and emit the verbs, over the tasks that have one
     task_<task>, string_match_task_<task>, expert_task_<task>
                         `success`, baseline and ceiling of one task
-    restarts_equal      share of tasks where a seed that is begun in place shows the same as a page loaded anew,
-                        goal and view; the others are loaded anew for each seed
+    restarts_equal      share of tasks where a seed that is begun in place shows the same goal and view as on
+                        a page loaded anew; the other tasks are loaded anew for each seed
 
 `episodes` were run by the model. Means over its episodes: `steps_per_episode`, `redos_per_episode` (actions
-without effect that it was told of), `calls_per_episode` and `tokens_per_episode` (of the model), `malformed_answers`
-(that were no action); `median_seconds` of an episode. `expert_seconds` is the median of an expert's, and
-`expert_episodes_per_second` what it makes in a second, one at a time.
+without effect that it was told of), `calls_per_episode` and `tokens_per_episode` (of the model),
+`malformed_answers` (that were no action); `median_seconds` of an episode. `expert_seconds` is the median of
+an expert's episode, and `expert_episodes_per_second` what one browser makes in a second.
 
 `--model expert` and `--model string-match` put these policies in the model's place.
 """
@@ -36,7 +37,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,7 +133,7 @@ def _mark(folder: Path, tasks: Sequence[str]) -> str:
 
 
 @asynccontextmanager
-async def _stages(measuring: Measuring, folder: Path) -> AsyncIterator[list[Stage]]:
+async def _stages(measuring: Measuring, folder: Path) -> AsyncGenerator[list[Stage]]:
     """As many browsers, each with a server of its own, as there are episodes at once."""
     pages = [Pages(folder) for _ in range(measuring.options.parallel)]
     stages = [Stage(each) for each in pages]
@@ -174,7 +175,7 @@ class Walk:
         return rate("restarts_equal", (bool(row["same"]) for row in rows))
 
     async def walk(self, name: str, which: str, *, redo: bool) -> list[EpisodeRow]:
-        """One pass: every task that the policy can do, by every seed; those in the ledger are not run again."""
+        """One pass: every task that the policy can do, by every seed, but for what the ledger has."""
         tasks = [task for task in self.tasks if which != EXPERT or task in EXPERTS]
         keys = [f"{name}:{task}:{seed}" for task in tasks for seed in self.seeds]
         measuring = self._measuring

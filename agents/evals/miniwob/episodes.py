@@ -1,4 +1,4 @@
-"""One episode: look, choose, act, until the page says what it came to, the policy ends it, or 20 actions are out."""
+"""One episode: look, choose, act, until the page ends it, the policy does, or 20 actions are out."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class EpisodeRow(BaseModel):
     Attributes:
         raw: The page's reward without its decay over time; None where the page gave none.
         steps: Actions that were taken in the browser.
-        ended: By the page; by the policy (`done`, `cannot`); as the actions were out; as the page's process was
-            gone; or as it did not begin.
+        ended: By the page; by the policy (`done`, `cannot`); as the actions were out (`steps`); as the page's
+            process was gone (`crashed`); or as it did not begin (`stuck`).
         failed: Actions by the code of their result, those that went well left out.
         redos: Times that the policy was told of an action that had no effect.
         seconds: From the first look to the end.

@@ -1,7 +1,7 @@
 """Scripted experts for the tasks that are developed on: goal and view in, action verbs out, nothing else.
 
-They see the text that a model sees, and say what a model can say. What they reach is the ceiling that a policy
-can be measured against, and their actions are labels to train on. One function serves a family of tasks.
+They see the text that a model sees, and say what a model can say. What they reach is the ceiling that a
+policy can be measured against, and their actions are labels to train on. One function serves a family.
 
 Does not cover: any other task; an expert that does not find what it looks for gives up.
 """
@@ -56,7 +56,7 @@ def choose_named(goal: str, view: View) -> Moves:
 
 
 def type_quoted(goal: str, view: View) -> Moves:
-    """Type what the goal quotes into every field in order, the last one again where fields are left; submit."""
+    """Type what the goal quotes into the fields in order, the last again where fields are left; submit."""
     words = quoted(goal)
     if not words:
         raise NotSeen

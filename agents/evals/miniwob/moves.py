@@ -1,4 +1,4 @@
-"""What scripted experts are made of: a generator of actions, and how to find things in a view by their words."""
+"""What scripted experts are made of: a generator of actions, and ways to find things in a view."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable
 from ....tools.browser import Action, Element, View
 
 Moves = Generator[Action, View, None]
-"""Actions, one after another; what is sent back is the view after each. It ends when nothing is left to do."""
+"""Actions, one after another; sent back is the view after each. It ends when nothing is left to do."""
 
 Expert = Callable[[str, View], Moves]
 """Begins with the goal and the first view."""

@@ -1,9 +1,9 @@
 """The pages of MiniWoB++ and the server that hands them out on a loopback address, with a driver put in.
 
-The pages are those of the PyPI package `miniwob` (MIT licence); none of them is part of this package. A page is
-served as UTF-8, with two things put into its head: the driver (`driver.js`), which runs its episodes and posts
-what became of them, and a style that keeps the goal, the score display and the trace of clicks out of sight
-without moving anything.
+The pages are those of the PyPI package `miniwob` (MIT licence); none of them is part of this package. A page
+is served as UTF-8, with two things put into its head: the driver (`driver.js`), which runs its episodes and
+posts what became of them, and a style that keeps the goal, the score display and the trace of clicks out of
+sight without moving anything.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ TASKS = tuple(
     """
     buy-ticket choose-date choose-date-easy choose-date-medium choose-date-nodelay click-checkboxes
     click-checkboxes-large click-checkboxes-transfer click-collapsible click-collapsible-2
-    click-collapsible-2-nodelay click-collapsible-nodelay click-dialog click-dialog-2 click-option click-test-2
-    click-test-transfer enter-date enter-password enter-text enter-text-2 enter-text-dynamic enter-time
+    click-collapsible-2-nodelay click-collapsible-nodelay click-dialog click-dialog-2 click-option
+    click-test-2 click-test-transfer enter-date enter-password enter-text enter-text-2 enter-text-dynamic
+    enter-time
     focus-text focus-text-2 identify-shape login-user login-user-popup multi-layouts multi-orderings
     navigate-tree odd-or-even read-table read-table-2 search-engine text-transform unicode-test
     use-autocomplete use-autocomplete-nodelay

@@ -1,7 +1,7 @@
 """Who acts in an episode: string matching, a scripted expert, or a model in the role of a worker.
 
-A policy sees a view and, where redo is on, what came of its last action. Where redo is off it is told nothing:
-what it does rests on the pages alone.
+A policy sees a view and, where redo is on, what came of its last action. Where redo is off it is told
+nothing: what it does rests on the pages alone.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ FILLING = re.compile(r"\b(enter|type|write|fill)\b", re.IGNORECASE)
 
 
 def step_of(goal: str) -> Step:
-    """A goal as the one step of a worker's plan; what may be typed is what it quotes, or its telling words."""
+    """A goal as the one step of a worker's plan; typed may be what it quotes, or else its telling words."""
     verb = "choose" if CHOOSING.search(goal) else "fill" if FILLING.search(goal) else "do"
     words = [word.strip(".,") for word in goal.split()[1:]]
     telling = [word for word in words if any(char.isdigit() or char.isupper() for char in word)]

@@ -1,9 +1,9 @@
 """Episodes on a page, one after another: a seed begins one, the page says what it came to.
 
-Everything goes through the project's own browser with its fence on, to the loopback server and nowhere else. A
-seed is begun by going to the page's address with the seed behind it, which a page that is loaded does in place;
-`Stage.begin(..., fresh=True)` loads the page anew. What a person would see when an episode is over (its score)
-is not looked at: a page tells it to the server.
+Everything goes through the project's own browser with its fence on, to the loopback server and nowhere else.
+A seed is begun by going to the page's address with the seed behind it, which a page that is loaded does in
+place; `Stage.begin(..., fresh=True)` loads the page anew. The score is not read off the page: the page tells
+it to the server.
 """
 
 from __future__ import annotations
