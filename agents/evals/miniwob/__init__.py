@@ -47,7 +47,7 @@ from ..ledger import Row
 from ..models import STRING_MATCH, model_mark, open_model
 from .episodes import FEWER_STEPS, MOST_STEPS, EpisodeRow, play
 from .experts import EXPERTS
-from .pages import SMOKE, TASKS, Pages, find_pages
+from .pages import SMOKE, TASKS, Pages, find_page, find_pages
 from .policies import Asked, Begin, ModelPolicy, Scripted, StringMatch
 from .stage import Stage
 
@@ -79,7 +79,7 @@ async def _measure(measuring: Measuring) -> Figures:
     options = measuring.options
     folder = find_pages(options.data)
     tasks = _tasks(measuring, folder)
-    seeds = _seeds(measuring)
+    seeds = seeds_of(measuring)
     model = EXPERT if options.model == EXPERT else model_mark(options.model)
     measuring.settings |= {
         "model": model,
@@ -95,20 +95,28 @@ async def _measure(measuring: Measuring) -> Figures:
         full = await walk.walk("full", main, redo=True)
         figures |= _figures(full)
         if options.compare:
-            return figures | await _compared(walk, main, full)
+            figures |= await _compared(walk, main, full)
+            return figures | await _told_nothing(walk, main)
     measuring.skipped["expert_ceiling"] = measuring.skipped["string_match_baseline"] = "left out as asked"
     return figures | {"success_no_redo": None, "string_match_baseline": None, "expert_ceiling": None}
 
 
 def _tasks(measuring: Measuring, folder: Path) -> tuple[str, ...]:
-    """The tasks by name, each once."""
+    """The tasks by name, each once.
+
+    Raises:
+        OptionRefused: None is named.
+    """
     given = measuring.options.only
     if given is None:
         return SMOKE if measuring.options.quick else TASKS
-    return tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+    names = tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+    if not names:
+        raise OptionRefused(measuring.entry.name, "only", f"{given!r} names no task")
+    return names
 
 
-def _seeds(measuring: Measuring) -> range:
+def seeds_of(measuring: Measuring) -> range:
     """The seeds of each task.
 
     Raises:
@@ -124,11 +132,14 @@ def _seeds(measuring: Measuring) -> range:
 
 
 def _mark(folder: Path, tasks: Sequence[str]) -> str:
-    """Twelve hexadecimal digits that tell versions of the pages apart."""
+    """Twelve hexadecimal digits that tell versions of the pages apart.
+
+    Raises:
+        UnknownTask: A task has no page.
+    """
     digest = hashlib.sha256((folder / "core" / "core.js").read_bytes())
     for task in tasks:
-        page = folder / "miniwob" / f"{task}.html"
-        digest.update(page.read_bytes() if page.is_file() else b"")
+        digest.update(find_page(folder, task).read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -153,7 +164,7 @@ class Walk:
         self, measuring: Measuring, stages: list[Stage], tasks: Sequence[str], seeds: Sequence[int]
     ) -> None:
         self.tasks, self.seeds = tasks, seeds
-        self._measuring, self._free = measuring, list(stages)
+        self.measuring, self._free = measuring, list(stages)
         self._fresh: set[str] = set()
 
     async def prove_restarts(self) -> Figures:
@@ -168,7 +179,7 @@ class Walk:
                 self._free.append(stage)
 
         keys = [f"restart:{task}" for task in self.tasks]
-        rows = await self._measuring.each(
+        rows = await self.measuring.each(
             keys, one, lambda row: "the same" if row["same"] else "not the same", sharded=False
         )
         self._fresh = {str(row["task"]) for row in rows if not row["same"]}
@@ -178,7 +189,7 @@ class Walk:
         """One pass: every task that the policy can do, by every seed, but for what the ledger has."""
         tasks = [task for task in self.tasks if which != EXPERT or task in EXPERTS]
         keys = [f"{name}:{task}:{seed}" for task in tasks for seed in self.seeds]
-        measuring = self._measuring
+        measuring = self.measuring
         missing = [key for key in measuring.shard(keys) if key not in measuring.ledger().rows]
         scripted = which in (EXPERT, STRING_MATCH)
         model = open_model(which) if missing and not scripted else None
@@ -237,18 +248,24 @@ async def _compared(walk: Walk, main: str, full: list[EpisodeRow]) -> Figures:
     figures["expert_seconds"] = median([row.seconds for row in expert])
     spent = sum(row.seconds for row in expert)
     figures["expert_episodes_per_second"] = len(expert) / spent if spent else None
-    told_nothing = await walk.walk("expert no redo", EXPERT, redo=False)
-    figures |= _rates("expert_no_redo", told_nothing, _success)
     plain = await again("string match", STRING_MATCH, redo=True)
     figures |= _rates("string_match_baseline", plain, _success)
     figures |= _rates("string_match_10_steps", plain, _within)
     figures |= _by_task("string_match_task_", plain)
-    alone = told_nothing if main == EXPERT else await walk.walk("no redo", main, redo=False)
-    figures |= _rates("success_no_redo", alone, _success)
     reached = mean([row.success for row in full if row.task in EXPERTS])
     ceiling = mean([row.success for row in expert])
     figures["success_of_ceiling"] = reached / ceiling if reached is not None and ceiling else None
     return figures
+
+
+async def _told_nothing(walk: Walk, main: str) -> Figures:
+    """The passes without redo; a quick measurement leaves them out."""
+    if walk.measuring.options.quick:
+        walk.measuring.skipped |= dict.fromkeys(("success_no_redo", "expert_no_redo"), "left out by --quick")
+        return {"success_no_redo": None, "expert_no_redo": None}
+    expert = await walk.walk("expert no redo", EXPERT, redo=False)
+    alone = expert if main == EXPERT else await walk.walk("no redo", main, redo=False)
+    return _rates("expert_no_redo", expert, _success) | _rates("success_no_redo", alone, _success)
 
 
 def _figures(rows: list[EpisodeRow]) -> Figures:

@@ -30,7 +30,7 @@ class EpisodeRow(BaseModel):
             process was gone (`crashed`); or as it did not begin (`stuck`).
         failed: Actions by the code of their result, those that went well left out.
         redos: Times that the policy was told of an action that had no effect.
-        seconds: From the first look to the end.
+        seconds: To the end from the beginning, loading the page included where it is loaded.
         calls, tokens, malformed: Of the model.
     """
 

@@ -96,6 +96,18 @@ def find_pages(data: Path | None = None) -> Path:
     return data
 
 
+def find_page(folder: Path, task: str) -> Path:
+    """The page of a task.
+
+    Raises:
+        UnknownTask: There is none.
+    """
+    page = folder / "miniwob" / f"{task}.html"
+    if not task.replace("-", "").replace("_", "").isalnum() or not page.is_file():
+        raise UnknownTask(task, folder)
+    return page
+
+
 class Pages:
     """Serves the pages of `folder`; what their drivers post goes to `hear`, on the loop that opened it.
 
@@ -119,10 +131,7 @@ class Pages:
         Raises:
             UnknownTask: There is none.
         """
-        plain = task.replace("-", "").replace("_", "").isalnum()
-        if not plain or not (self.folder / "miniwob" / f"{task}.html").is_file():
-            raise UnknownTask(task, self.folder)
-        return f"{self.url}/miniwob/{task}.html"
+        return f"{self.url}/miniwob/{find_page(self.folder, task).name}"
 
     def read(self, path: str) -> tuple[str, bytes] | None:
         """Content type and body of what is at `path`; None when there is nothing."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ....tools.browser import Action, ActionResult, Element, MalformedAction, View
@@ -27,8 +27,10 @@ MOST_TOKENS = 120
 MOST_AGAIN = 2
 """Times that an expert does again what had no effect."""
 
-NOT_DONE = frozenset({"no_effect", "stale_ref", "covered", "not_visible", "value_differs", "timeout"})
-"""Codes of results by which an action is to be done again, without asking anybody."""
+NOT_DONE = frozenset(
+    "no_effect stale_ref covered not_visible disabled not_editable bad_option value_differs timeout".split()
+)
+"""Codes of results by which an action is not done and something is to be redone, without asking anybody."""
 
 
 class Policy(Protocol):
@@ -185,6 +187,7 @@ class ModelPolicy:
             self._spent.setdefault(view.text(), set()).add(action.line())
 
     async def _say(self, view: View) -> Action:
+        from ....core_model.errors import MalformedOutput
         from ....core_model.sampling import Sampling
 
         spent = self._spent.get(view.text(), set())
@@ -195,19 +198,18 @@ class ModelPolicy:
         ]
         for _ in range(MOST_AGAIN):
             sampling = Sampling(max_tokens=MOST_TOKENS)
-            made = await self._model.generate(messages, sampling=sampling, grammar=question.compiled())
             self._asked.calls += 1
+            try:
+                made = await self._model.generate(messages, sampling=sampling, grammar=question.compiled())
+            except MalformedOutput:  # a server that was asked again already
+                self._asked.malformed += 1
+                break
             self._asked.tokens += made.prompt_tokens + made.output_tokens
             said = made.text.strip()
             try:
-                return _spelled(roles.read_act(said, view, self._step))
-            except MalformedAction as error:  # a model that does not decode under the grammar
+                return roles.read_act(said if made.stop_reason == "stop" else "", view, self._step)
+            except MalformedAction as error:  # a model that does not decode under the grammar, or was cut
                 self._asked.malformed += 1
                 messages = [*messages, {"role": "assistant", "content": said},
                             {"role": "user", "content": f"not an action: {error.why}"}]  # fmt: skip
         return Action("cannot", None, "what the model said is no action")
-
-
-def _spelled(action: Action) -> Action:
-    """An action whose text is what a person would type: without the blanks that folding sets around marks."""
-    return replace(action, text=action.text.strip())
