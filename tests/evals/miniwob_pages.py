@@ -106,6 +106,16 @@ var genProblem = () => {
 )
 """Shows something that outlives an episode, so that a restart in place is not a page loaded anew."""
 
+LEAVES = (
+    """
+var genProblem = () => {
+  document.getElementById("query").textContent = "Press nothing.";
+  document.getElementById("press").onclick = () => document.body.append("litter");
+};""",
+    "<button id=press>GO</button>",
+)
+"""Leaves something behind when it is acted on."""
+
 ENDLESS = (
     """
 let count = 0;
@@ -127,7 +137,7 @@ NEVER = ("var genProblem = () => { WOB_TASK_READY = false; };", "")
 
 PAGES = {
     "press-named": PRESS, "click-test-2": PRESS, "deaf-button": DEAF, "half-reward": HALF,
-    "keeps-count": KEEPS, "never-ends": ENDLESS, "never-ready": NEVER,
+    "keeps-count": KEEPS, "leaves-litter": LEAVES, "never-ends": ENDLESS, "never-ready": NEVER,
 }  # fmt: skip
 
 

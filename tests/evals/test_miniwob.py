@@ -75,6 +75,7 @@ async def test_the_view_shows_neither_goal_nor_score_nor_seed(theatre: Stage) ->
 async def test_a_seed_in_place_shows_what_a_page_loaded_anew_shows(theatre: Stage) -> None:
     assert await miniwob.restarts_equal(theatre, "press-named")
     assert not await miniwob.restarts_equal(theatre, "keeps-count")
+    assert not await miniwob.restarts_equal(theatre, "leaves-litter")
 
 
 async def test_seeds_draw_different_problems(theatre: Stage) -> None:

@@ -11,7 +11,7 @@ from punchlist.agents.cli.parser import build_parser
 from punchlist.agents.evals import miniwob
 from punchlist.agents.evals.harness import MEASUREMENTS, EvalOptions, Measuring, OptionRefused, execute
 from punchlist.agents.evals.miniwob import pages
-from punchlist.agents.evals.miniwob.experts import EXPERTS
+from punchlist.agents.evals.miniwob.experts import EXPERTS, advise
 from punchlist.agents.evals.miniwob.moves import labels
 from punchlist.agents.evals.miniwob.pages import TASKS, PagesMissing, Told, find_pages, with_driver
 from punchlist.agents.evals.miniwob.policies import Policy, Scripted, StringMatch, step_of
@@ -82,6 +82,19 @@ def test_an_expert_is_done_when_its_script_is() -> None:
     one = view((Element(1, "button", "ONE"),))
 
     assert lines_of(policy, one, one) == ["click 1", "done"]
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [(("", "off"), "click 1"), (("off", "on"), "click 2"), (("on", "off"), "click 3")],
+    ids=["nothing ticked", "the wrong one ticked", "all is right"],
+)
+def test_an_expert_that_begins_in_the_middle_goes_on_from_what_the_view_shows(
+    values: tuple[str, str], advice: str
+) -> None:
+    boxes = view(*((Element(place, "checkbox", f"B{place}", values[place - 1]),) for place in (1, 2)), SEND)
+
+    assert advise("click-checkboxes", "Select B1 and click Submit.", boxes).line() == advice
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,11 @@
 They see the text that a model sees, and say what a model can say. What they reach is the ceiling that a
 policy can be measured against, and their actions are labels to train on. One function serves a family.
 
+An expert goes on from what the view shows: what a field holds already is not typed again, what is ticked and
+should not be is unticked. So one that is begun in the middle of an episode says what to do there (`advise`),
+except where the view does not show what was done: which folders of a tree are open, which page of results is
+shown, which of two buttons was pressed last.
+
 Does not cover: any other task; an expert that does not find what it looks for gives up.
 """
 
@@ -20,6 +25,7 @@ from .moves import (
     NotSeen,
     click,
     first,
+    holds,
     labels,
     named,
     quoted,
@@ -48,6 +54,9 @@ def choose_named(goal: str, view: View) -> Moves:
     """Tick what the goal lists, then submit."""
     found = re.search(r"Select (.*) and click Submit", goal)
     wanted = [] if found is None or found[1] == "nothing" else found[1].split(", ")
+    for item in things(view, "checkbox"):
+        if item.value == "on" and item.name not in wanted:
+            view = yield click(named(view, item.name, "checkbox"))
     for name in wanted:
         item = named(view, name, "checkbox", "radio")
         if item.value != "on":
@@ -65,8 +74,9 @@ def type_quoted(goal: str, view: View) -> Moves:
     elif "lower case" in goal:
         words = [words[0].lower()]
     for place in range(len(things(view, *FIELDS))):
-        field = first(things(view, *FIELDS)[place:])
-        view = yield typed(field, words[min(place, len(words) - 1)])
+        field, word = first(things(view, *FIELDS)[place:]), words[min(place, len(words) - 1)]
+        if not holds(field, word):
+            view = yield typed(field, word)
     yield click(sender(view))
 
 
@@ -78,9 +88,9 @@ def log_in(goal: str, view: View) -> Moves:
             view = yield click(popup)
             continue
         name, secret = first(things(view, "textbox")), first(things(view, "password"))
-        if name.value != user:
+        if not holds(name, user):
             view = yield typed(name, user)
-        elif not secret.value:
+        elif not holds(secret, password):
             view = yield typed(secret, password)
         else:
             view = yield click(sender(view))
@@ -102,15 +112,21 @@ def focus(goal: str, view: View) -> Moves:
 def enter_date(goal: str, view: View) -> Moves:
     """Type the date as fields of dates take it, then submit."""
     month, day, year = _numbers_of(goal, r"(\d+)/(\d+)/(\d+)")
-    view = yield typed(first(things(view, "date", "textbox")), f"{year:04}-{month:02}-{day:02}")
-    yield click(sender(view))
+    yield from _fill(view, f"{year:04}-{month:02}-{day:02}")
 
 
 def enter_time(goal: str, view: View) -> Moves:
     """Type the time of a day of 24 hours, then submit."""
     hour, minute = _numbers_of(goal, r"(\d+):(\d+)")
     hour = hour % 12 + (12 if " PM" in goal else 0)
-    view = yield typed(first(things(view, *FIELDS)), f"{hour:02}:{minute:02}")
+    yield from _fill(view, f"{hour:02}:{minute:02}")
+
+
+def _fill(view: View, text: str) -> Moves:
+    """Type into the first field what it does not hold yet, then submit."""
+    field = first(things(view, *FIELDS))
+    if not holds(field, text):
+        view = yield typed(field, text)
     yield click(sender(view))
 
 
@@ -124,23 +140,27 @@ def _numbers_of(goal: str, pattern: str) -> tuple[int, ...]:
 def pick_date(goal: str, view: View) -> Moves:
     """Open the calendar, turn back to the month, click the day, submit."""
     month, day, year = _numbers_of(goal, r"(\d+)/(\d+)/(\d+)")
-    view = yield click(first(things(view, *FIELDS)))
     for _ in range(MOST_PAGES):
-        shown = _month_shown(view)
-        if shown == (year, month):
-            view = yield click(named(view, str(day), "link"))
+        field, shown = first(things(view, *FIELDS)), _month_shown(view)
+        if holds(field, f"{month:02}/{day:02}/{year}"):
             yield click(sender(view))
             return
-        view = yield click(named(view, "Next" if shown < (year, month) else "Prev"))
+        if shown is None:
+            view = yield click(field)
+        elif shown == (year, month):
+            view = yield click(named(view, str(day), "link"))
+        else:
+            view = yield click(named(view, "Next" if shown < (year, month) else "Prev"))
     raise NotSeen
 
 
-def _month_shown(view: View) -> tuple[int, int]:
+def _month_shown(view: View) -> tuple[int, int] | None:
+    """Year and month of the open calendar; None while it is closed."""
     for text in texts(view):
         found = re.fullmatch(r"(\w+) (\d{4})", text)
         if found and found[1] in MONTHS:
             return int(found[2]), MONTHS.index(found[1]) + 1
-    raise NotSeen
+    return None
 
 
 def book_ticket(goal: str, view: View) -> Moves:
@@ -168,19 +188,31 @@ def _parts(view: View) -> Iterator[str | Element]:
 
 def expand_and_submit(goal: str, view: View) -> Moves:
     """Open the section, then press the button."""
-    view = yield click(first(things(view, "tab", *PRESSED)))
+    if not texts(view):
+        view = yield click(first(things(view, "tab", *PRESSED)))
     yield click(named(view, "Submit", "button"))
 
 
 def find_link(goal: str, view: View) -> Moves:
     """Open one section after another until the link is there."""
     name = quoted(goal)[0]
-    for place in range(len(things(view, "tab"))):
+    for _ in range(MOST_PAGES):
         if found := _links(view, name):
             yield click(found[0])
             return
-        view = yield click(first(things(view, "tab")[place:]))
-    yield click(first(_links(view, name)))
+        view = yield click(first(things(view, "tab")[_last_open(view) + 1 :]))
+    raise NotSeen
+
+
+def _last_open(view: View) -> int:
+    """The last section that shows something below its head, from 0; -1 where none does."""
+    last, place = -1, -1
+    for part in _parts(view):
+        if isinstance(part, Element) and part.role == "tab":
+            place += 1
+        else:
+            last = place
+    return last
 
 
 def _links(view: View, name: str) -> list[Element]:
@@ -228,14 +260,19 @@ def copy_cell(goal: str, view: View) -> Moves:
     """Type the cell beside the one that the goal names, then submit."""
     found = re.search(r"value of (.+) into", goal)
     wanted = found[1] if found else ""
-    view = yield typed(first(things(view, *FIELDS)), _cell(view, wanted))
-    yield click(sender(view))
+    yield from _fill(view, _cell(view, wanted))
 
 
 def copy_cells(goal: str, view: View) -> Moves:
     """Type into each field the cell beside its label, then submit."""
-    for number, label in labels(view).items():
-        view = yield Action("type", number, _cell(view, label))
+    yield from _fill_all(view, {number: _cell(view, label) for number, label in labels(view).items()})
+
+
+def _fill_all(view: View, values: dict[int, str]) -> Moves:
+    """Type into each field, by its number, what it does not hold yet, then submit."""
+    for number, text in values.items():
+        if not holds(view.elements[number], text):
+            view = yield Action("type", number, text)
     yield click(sender(view))
 
 
@@ -249,8 +286,7 @@ def _cell(view: View, label: str) -> str:
 
 def copy_text(goal: str, view: View) -> Moves:
     """Type the text of the page as one word, then submit."""
-    view = yield typed(first(things(view, *FIELDS)), "".join(texts(view)).replace(" ", ""))
-    yield click(sender(view))
+    yield from _fill(view, "".join(texts(view)).replace(" ", ""))
 
 
 def search_films(goal: str, view: View) -> Moves:
@@ -259,19 +295,22 @@ def search_films(goal: str, view: View) -> Moves:
     if found is None:
         raise NotSeen
     values = {"genre": found[1], "director": found[2], "year": found[3], "date": found[3]}
-    for number, label in labels(view).items():
-        fitting = [value for word, value in values.items() if word in label]
-        if not fitting:
-            raise NotSeen
-        view = yield Action("type", number, fitting[0])
-    yield click(sender(view))
+    fitting = {
+        number: [value for word, value in values.items() if word in label]
+        for number, label in labels(view).items()
+    }
+    if not all(fitting.values()):
+        raise NotSeen
+    yield from _fill_all(view, {number: found[0] for number, found in fitting.items()})
 
 
 def search_results(goal: str, view: View) -> Moves:
     """Search, turn to the page of the result that is counted, click it there."""
     wanted = _numbers_of(goal, r"(\d+)(?:st|nd|rd|th) search result")[0]
-    view = yield typed(first(things(view, *FIELDS)), quoted(goal)[0])
-    view = yield click(sender(view))
+    if not holds(first(things(view, *FIELDS)), quoted(goal)[0]):
+        view = yield typed(first(things(view, *FIELDS)), quoted(goal)[0])
+    if not things(view, "link"):
+        view = yield click(sender(view))
     before = 0
     for page in range(2, MOST_PAGES):
         results = [item for item in things(view, "link") if not _turns(item)]
@@ -290,19 +329,24 @@ def _turns(item: Element) -> bool:
 def complete(goal: str, view: View) -> Moves:
     """Type how the item starts, wait for the suggestions, click the one that ends right, submit."""
     starts, *ends = quoted(goal)
-    view = yield typed(first(things(view, *FIELDS)), starts)
-    for _ in range(3):
-        offered = [item for item in things(view, "other", "option", "menuitem") if _fits(item, starts, ends)]
-        if offered:
-            view = yield click(offered[0])
+    for _ in range(MOST_PAGES):
+        field = first(things(view, *FIELDS))
+        offered = things(view, "other", "option", "menuitem")
+        fitting = [item for item in offered if _fits(item.name, starts, ends)]
+        if fitting:
+            view = yield click(fitting[0])
+        elif field.value != starts and _fits(field.value or "", starts, ends):
             yield click(sender(view))
             return
-        view = yield Action("wait")
+        elif field.value != starts:
+            view = yield typed(field, starts)
+        else:
+            view = yield Action("wait")
     raise NotSeen
 
 
-def _fits(item: Element, starts: str, ends: list[str]) -> bool:
-    return item.name.startswith(starts) and all(item.name.endswith(end) for end in ends)
+def _fits(text: str, starts: str, ends: list[str]) -> bool:
+    return text.startswith(starts) and all(text.endswith(end) for end in ends)
 
 
 SHAPES = {
@@ -348,3 +392,16 @@ FAMILIES: dict[Expert, str] = {
 
 EXPERTS: dict[str, Expert] = {task: expert for expert, tasks in FAMILIES.items() for task in tasks.split()}
 """The expert of each task."""
+
+
+def advise(task: str, goal: str, view: View) -> Action:
+    """What the expert of a task does in this view, knowing nothing of what went before.
+
+    Raises:
+        KeyError: The task has no expert.
+        NotSeen: It does not find what it looks for.
+    """
+    try:
+        return next(EXPERTS[task](goal, view))
+    except (IndexError, ValueError) as error:  # the goal is worded otherwise than it looks for
+        raise NotSeen from error

@@ -63,6 +63,11 @@ def typed(item: Element, text: str) -> Action:
     return Action("type", item.number, text)
 
 
+def holds(field: Element, text: str) -> bool:
+    """Whether a field holds this text; of a password can only be told that it holds something."""
+    return bool(field.value) if field.role == "password" else field.value == text
+
+
 def sender(view: View) -> Element:
     """The last thing that sends a form.
 
