@@ -116,6 +116,17 @@ var genProblem = () => {
 )
 """Leaves something behind when it is acted on."""
 
+ASKS = (
+    """
+var genProblem = () => {
+  document.getElementById("query").textContent = 'Click on the "GO" button.';
+  const press = document.getElementById("press");
+  press.onclick = () => { if (confirm("Sure?")) core.endEpisode(1, true); };
+};""",
+    "<button id=press>GO</button>",
+)
+"""Opens a dialog."""
+
 ENDLESS = (
     """
 let count = 0;
@@ -136,8 +147,9 @@ NEVER = ("var genProblem = () => { WOB_TASK_READY = false; };", "")
 """Is never ready."""
 
 PAGES = {
-    "press-named": PRESS, "click-test-2": PRESS, "deaf-button": DEAF, "half-reward": HALF,
-    "keeps-count": KEEPS, "leaves-litter": LEAVES, "never-ends": ENDLESS, "never-ready": NEVER,
+    "press-named": PRESS, "click-test-2": PRESS, "deaf-button": DEAF, "half-reward": HALF, "asks-back": ASKS,
+    "keeps-count": KEEPS, "leaves-litter": LEAVES, "never-ends": ENDLESS,
+    "never-ready": NEVER,
 }  # fmt: skip
 
 

@@ -138,6 +138,20 @@ async def test_a_page_that_begins_no_episode_is_an_episode_that_is_stuck(
         await theatre.begin("never-ready", 2)
 
 
+async def test_a_dialog_that_an_episode_left_open_does_not_hold_up_the_next(
+    theatre: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "RESTART_SECONDS", 0.2)
+    session, _ = await theatre.begin("asks-back", 1)
+    await session.view()
+    left = await session.act(Action("click", 1))
+
+    row = await play(theatre, "asks-back", 2, StringMatch, redo=True)
+
+    assert left.effect.dialog is not None
+    assert (row.success, row.steps) == (True, 2)
+
+
 async def test_a_task_that_has_no_page_is_named(theatre: Stage) -> None:
     for task in ("no-such-task", "../core/core"):
         with pytest.raises(UnknownTask, match="There is no task"):

@@ -26,8 +26,9 @@ development.
 
 `episodes` were run by the model. Means over its episodes: `steps_per_episode`, `redos_per_episode` (actions
 without effect that it was told of), `calls_per_episode` and `tokens_per_episode` (of the model),
-`malformed_answers` (that were no action); `median_seconds` of an episode. `expert_seconds` is the median of
-an expert's episode, and `expert_episodes_per_second` what one browser makes in a second.
+`malformed_answers` (that were no action); `median_seconds` of an episode. Of an expert's episodes
+`expert_steps_per_episode` and `expert_seconds` (the median), and `expert_episodes_per_second`, what one
+browser makes in a second.
 
 `--model expert` and `--model string-match` put these policies in the model's place.
 """
@@ -45,7 +46,7 @@ from typing import TYPE_CHECKING
 from ..harness import Figures, Measuring, OptionRefused, mean, median, rate
 from ..ledger import Row
 from ..models import STRING_MATCH, model_mark, open_model
-from .episodes import FEWER_STEPS, MOST_STEPS, EpisodeRow, play
+from .episodes import BROKEN, FEWER_STEPS, MOST_STEPS, EpisodeRow, play
 from .experts import EXPERTS
 from .moves import FIELDS, click, things, typed
 from .pages import SMOKE, TASKS, Pages, find_page, find_pages
@@ -221,7 +222,10 @@ class Walk:
 
 
 async def restarts_equal(stage: Stage, task: str, seeds: Sequence[int] = PROOF_SEEDS) -> bool:
-    """Whether each seed shows the same, goal and view, on a page loaded anew and on one that was used."""
+    """Whether each seed shows the same, goal and view, on a page loaded anew and on one that was used.
+
+    A page that cannot be begun or read is not equal.
+    """
 
     async def shown(seed: int, fresh: bool) -> tuple[str, str]:
         session, goal = await stage.begin(task, seed, fresh=fresh)
@@ -233,7 +237,10 @@ async def restarts_equal(stage: Stage, task: str, seeds: Sequence[int] = PROOF_S
             await session.act(typed(item, "x") if item.role in FIELDS else click(item))
         return await shown(seed, False)
 
-    return all([await shown(seed, True) == await used(seed) for seed in seeds])
+    try:
+        return all([await shown(seed, True) == await used(seed) for seed in seeds])
+    except BROKEN:
+        return False
 
 
 def _beginner(which: str, model: Model | None, asked: Asked) -> Begin:
@@ -255,6 +262,7 @@ async def _compared(walk: Walk, main: str, full: list[EpisodeRow]) -> Figures:
     figures = _rates("expert_ceiling", expert, _success) | _rates("expert_10_steps", expert, _within)
     figures |= _rates("expert_any_reward", expert, _partial)
     figures |= _by_task("expert_task_", expert)
+    figures["expert_steps_per_episode"] = mean([row.steps for row in expert])
     figures["expert_seconds"] = median([row.seconds for row in expert])
     spent = sum(row.seconds for row in expert)
     figures["expert_episodes_per_second"] = len(expert) / spent if spent else None

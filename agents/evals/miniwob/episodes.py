@@ -17,6 +17,9 @@ MOST_STEPS = 20
 FEWER_STEPS = 10
 """Actions within which the shorter rate counts."""
 
+BROKEN = (EpisodeStuck, SiteUnreachable, BrowserCrashed, PageUnreadable)
+"""What a page or its browser can do to an episode; it then counts as one without reward."""
+
 End = Literal["page", "done", "cannot", "steps", "crashed", "stuck"]
 
 
@@ -107,10 +110,8 @@ async def play(
     began = time.monotonic()
     try:
         ended = await _act(stage, task, seed, begin, taken, redo, fresh)
-    except (EpisodeStuck, SiteUnreachable):
-        ended = "stuck"
-    except (BrowserCrashed, PageUnreadable):
-        ended = "crashed"
+    except BROKEN as error:
+        ended = "stuck" if isinstance(error, EpisodeStuck | SiteUnreachable) else "crashed"
     told = stage.ended
     asked = asked or Asked()
     return EpisodeRow(

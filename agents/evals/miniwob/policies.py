@@ -63,6 +63,8 @@ class StringMatch:
 
     async def choose(self, view: View, last: ActionResult | None) -> Action:
         """See `Policy`."""
+        if view.dialog is not None:
+            return Action("dialog", None, "accept")
         for item in things(view):
             if item.role not in FIELDS and not self._sends(item) and self._names(item):
                 self._pressed.add((item.role, item.name))

@@ -9,12 +9,15 @@ it to the server.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from ....tools.browser import Browser, BrowserSession
 from ..ledger import EvalError
 from .pages import Pages, Told
 
 START_SECONDS = 15.0
+RESTART_SECONDS = 3.0
+"""How long a page in use may take to begin an episode, which a dialog holds up; then it is loaded anew."""
 LANE = "miniwob"
 
 
@@ -69,21 +72,26 @@ class Stage:
             EpisodeStuck: The page begins none.
             BrowserMissing, BrowserCrashed, SiteUnreachable: As `Browser.open`.
         """
-        address = self._pages.address(task)
+        address = f"{self._pages.address(task)}#{seed}"
         self._seed, self._ended = seed, None
         self._begun.clear()
         session = self._session
-        if session is None or session.crashed or fresh or task != self._task:
-            session = self._session = await self._browser.open(LANE, url=f"{address}#{seed}")
-        else:
-            await session.load(f"{address}#{seed}")
+        if session is not None and not (session.crashed or fresh) and task == self._task:
+            await session.load(address)
+            if await self._begins(RESTART_SECONDS):
+                return session, self._goal
+        session = self._session = await self._browser.open(LANE, url=address)
         self._task = task
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                await self._begun.wait()
-        except TimeoutError as error:
-            raise EpisodeStuck(task, seed) from error
+        if not await self._begins(START_SECONDS):
+            raise EpisodeStuck(task, seed)
         return session, self._goal
+
+    async def _begins(self, seconds: float) -> bool:
+        """Whether the page says in time that the episode has begun."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._begun.wait()
+        return self._begun.is_set()
 
     def _hear(self, said: Told) -> None:
         if said.seed != self._seed:
