@@ -52,8 +52,9 @@ class PagesMissing(EvalError):
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"The pages of MiniWoB++ are not there: {why}. Install them with: "
-            f"pip install --no-deps miniwob=={VERSION}   (or the extra punchlist[miniwob]), "
+            f"The pages of MiniWoB++ are not there: {why}. "
+            f"Install them with `pip install --no-deps miniwob=={VERSION}` "
+            "(or with the extra punchlist[miniwob], which brings what they do not need), "
             "or name their folder with --data."
         )
 
