@@ -54,6 +54,7 @@ def options_of(options: argparse.Namespace) -> EvalOptions:
         repeats=options.repeats,
         report=_path(options.report),
         peers=_path(options.peers),
+        seeds=options.seeds,
     )
 
 

@@ -274,6 +274,7 @@ _MEASURING: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("repeats", "turns of each part", {"type": whole, "metavar": "N"}),
     ("report", "folder to write a report into", {"metavar": "DIR"}),
     ("peers", "folder of virtual environments of other frameworks", {"metavar": "DIR"}),
+    ("seeds", "which draws of each part, e.g. 10000-10024", {"metavar": "A-B"}),
     ("json", "print one JSON object", {"action": "store_true"}),
 )
 """Options of eval and bench: name, help, what argparse is told. Help leaves out what a kind never takes."""
@@ -291,7 +292,8 @@ def _add_figures(commands: Any) -> None:
         parser.add_argument("name", metavar="NAME", nargs="?", help="which one; left out, they are listed")
         for name, says, told in _MEASURING:
             useful = name.removeprefix("no-") in taken(kind)
-            parser.add_argument(f"--{name}", help=says if useful else argparse.SUPPRESS, **told)
+            flags = [f"--{name}", *(["--tasks"] if name == "only" else [])]
+            parser.add_argument(*flags, help=says if useful else argparse.SUPPRESS, **told)
 
 
 def _add_journal(commands: Any) -> None:

@@ -97,6 +97,7 @@ class EvalOptions:
         repeats: Turns of each part; None is the measurement's own.
         report: Folder to write a report into; None writes none.
         peers: Folder of virtual environments of other frameworks; None compares with none.
+        seeds: "10000-10024", the seeds of each part; None is the measurement's own.
         say: Takes each line of progress.
     """
 
@@ -118,6 +119,7 @@ class EvalOptions:
     repeats: int | None = None
     report: Path | None = None
     peers: Path | None = None
+    seeds: str | None = None
     say: Callable[[str], None] = _to_stderr
 
 

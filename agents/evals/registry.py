@@ -123,6 +123,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "miniwob",
+        "short tasks on MiniWoB++'s pages in a real browser (--tasks A,B --seeds 10000-10024)",
+        "miniwob",
+        LEDGER | {"model", "limit", "shard", "parallel", "compare", "data", "only", "seeds"},
+    ),
+    Measurement(
+        "eval",
         "json_schema",
         "JSON schemas that grammars enforce, by a test suite (--data FOLDER)",
         "json_schema",

@@ -1,0 +1,217 @@
+"""Who acts in an episode: string matching, a scripted expert, or a model in the role of a worker.
+
+A policy sees a view and, where redo is on, what came of its last action. Where redo is off it is told
+nothing: what it does rests on the pages alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ....tools.browser import Action, ActionResult, Element, MalformedAction, View
+from ... import roles
+from ...acting import claims
+from ...steps import Done, Step
+from .moves import FIELDS, Expert, Moves, NotSeen, click, quoted, things, typed
+
+if TYPE_CHECKING:
+    from ....core_model.chat_template import Message
+    from ....core_model.generation import Model
+
+MOST_TOKENS = 120
+"""Of one answer of a model."""
+
+MOST_AGAIN = 2
+"""Times that an expert does again what had no effect."""
+
+NOT_DONE = frozenset(
+    "no_effect stale_ref covered not_visible disabled not_editable bad_option value_differs timeout".split()
+)
+"""Codes of results by which an action is not done and something is to be redone, without asking anybody."""
+
+
+class Policy(Protocol):
+    """Chooses the actions of one episode."""
+
+    async def choose(self, view: View, last: ActionResult | None) -> Action:
+        """The next action; `done` or `cannot` end the episode.
+
+        Args:
+            view: The page.
+            last: What came of the action before; None at first, and where redo is off.
+        """
+        ...
+
+
+Begin = Callable[[str, str], Policy]
+"""A policy for an episode, of the task's name and the goal."""
+
+
+# --- string matching ------------------------------------------------------------------------------------
+
+
+class StringMatch:
+    """Click what the goal names, type what it quotes into the fields in order, press the last button."""
+
+    def __init__(self, task: str, goal: str) -> None:
+        self._goal, self._texts = goal, quoted(goal)
+        self._typed = 0
+        self._pressed: set[tuple[str, str]] = set()
+
+    async def choose(self, view: View, last: ActionResult | None) -> Action:
+        """See `Policy`."""
+        if view.dialog is not None:
+            return Action("dialog", None, "accept")
+        for item in things(view):
+            if item.role not in FIELDS and not self._sends(item) and self._names(item):
+                self._pressed.add((item.role, item.name))
+                return click(item)
+        fields = things(view, *FIELDS)
+        if self._typed < min(len(fields), len(self._texts)):
+            self._typed += 1
+            return typed(fields[self._typed - 1], self._texts[self._typed - 1])
+        for item in reversed(things(view, "button", "other")):
+            if self._sends(item) and (item.role, item.name) not in self._pressed:
+                self._pressed.add((item.role, item.name))
+                return click(item)
+        return Action("done")
+
+    def _names(self, item: Element) -> bool:
+        """Whether the goal has this thing's name, as whole words, and it was not pressed yet."""
+        if not item.name or (item.role, item.name) in self._pressed or item.value == "on":
+            return False
+        return re.search(rf"(?<!\w){re.escape(item.name)}(?!\w)", self._goal) is not None
+
+    def _sends(self, item: Element) -> bool:
+        return item.name.lower() in ("submit", "search", "login", "ok", "go!")
+
+
+# --- scripted experts -----------------------------------------------------------------------------------
+
+
+class Scripted:
+    """An expert's generator; an action that had no effect is done again where the page is still the same."""
+
+    def __init__(self, expert: Expert, goal: str) -> None:
+        self._expert, self._goal = expert, goal
+        self._moves: Moves | None = None
+        self._latest: tuple[str, Action] | None = None
+        self._again = 0
+
+    async def choose(self, view: View, last: ActionResult | None) -> Action:
+        """See `Policy`."""
+        failed = last is not None and last.code in NOT_DONE
+        if (
+            failed
+            and self._latest is not None
+            and self._latest[0] == view.text()
+            and self._again < MOST_AGAIN
+        ):
+            self._again += 1
+            return self._latest[1]
+        self._again = 0
+        try:
+            action = self._next(view)
+        except StopIteration:
+            return Action("done")
+        except (NotSeen, IndexError, ValueError):
+            return Action("cannot", None, "what the script looks for is not on the page")
+        self._latest = view.text(), action
+        return action
+
+    def _next(self, view: View) -> Action:
+        if self._moves is None:
+            self._moves = self._expert(self._goal, view)
+            return next(self._moves)
+        return self._moves.send(view)
+
+
+# --- a model --------------------------------------------------------------------------------------------
+
+CHOOSING = re.compile(r"\b(select|choose|mark|check|tick)\b", re.IGNORECASE)
+FILLING = re.compile(r"\b(enter|type|write|fill)\b", re.IGNORECASE)
+
+
+def step_of(goal: str) -> Step:
+    """A goal as the one step of a worker's plan; typed may be what it quotes, or else its telling words."""
+    verb = "choose" if CHOOSING.search(goal) else "fill" if FILLING.search(goal) else "do"
+    words = [word.strip(".,") for word in goal.split()[1:]]
+    telling = [word for word in words if any(char.isdigit() or char.isupper() for char in word)]
+    return Step(verb, goal, tuple(quoted(goal) or telling))
+
+
+@dataclass
+class Asked:
+    """What a model cost in an episode, and how often it said what is no action."""
+
+    calls: int = 0
+    tokens: int = 0
+    malformed: int = 0
+
+
+class ModelPolicy:
+    """A model that is asked as a worker asks it on a page: page, what was done, the goal as the step.
+
+    Where redo is on, it is told what had no effect, that is not offered again on the same page, and a `done`
+    right behind it is refused once. Where it is off, every action reads as if it had gone well.
+    """
+
+    def __init__(self, model: Model, goal: str, asked: Asked) -> None:
+        self._model, self._step, self._asked = model, step_of(goal), asked
+        self._history: list[Done] = []
+        self._latest: tuple[View, Action] | None = None
+        self._spent: dict[str, set[str]] = {}
+        self._refused = False
+
+    async def choose(self, view: View, last: ActionResult | None) -> Action:
+        """See `Policy`."""
+        self._remember(last)
+        action = await self._say(view)
+        failed = last is not None and last.code in NOT_DONE
+        if action.verb == "done" and failed and not self._refused:
+            self._refused = True
+            self._history.append(Done("done", "refused: the last action had no effect"))
+            action = await self._say(view)
+        self._latest = view, action
+        return action
+
+    def _remember(self, last: ActionResult | None) -> None:
+        if self._latest is None:
+            return
+        view, action = self._latest
+        served = claims.serves(action, view, self._step)
+        line = "ok" if last is None else last.line()
+        self._history.append(Done(roles.describe(action, view), line, served))
+        if last is not None and last.code in NOT_DONE:
+            self._spent.setdefault(view.text(), set()).add(action.line())
+
+    async def _say(self, view: View) -> Action:
+        from ....core_model.errors import MalformedOutput
+        from ....core_model.sampling import Sampling
+
+        spent = self._spent.get(view.text(), set())
+        question = roles.ask_act(view, self._history, self._step, spent)
+        messages: list[Message] = [
+            {"role": "system", "content": question.system()},
+            {"role": "user", "content": question.text},
+        ]
+        for _ in range(MOST_AGAIN):
+            sampling = Sampling(max_tokens=MOST_TOKENS)
+            self._asked.calls += 1
+            try:
+                made = await self._model.generate(messages, sampling=sampling, grammar=question.compiled())
+            except MalformedOutput:  # a server that was asked again already
+                self._asked.malformed += 1
+                break
+            self._asked.tokens += made.prompt_tokens + made.output_tokens
+            said = made.text.strip()
+            try:
+                return roles.read_act(said if made.stop_reason == "stop" else "", view, self._step)
+            except MalformedAction as error:  # a model that does not decode under the grammar, or was cut
+                self._asked.malformed += 1
+                messages = [*messages, {"role": "assistant", "content": said},
+                            {"role": "user", "content": f"not an action: {error.why}"}]  # fmt: skip
+        return Action("cannot", None, "what the model said is no action")

@@ -1,0 +1,107 @@
+"""Episodes on a page, one after another: a seed begins one, the page says what it came to.
+
+Everything goes through the project's own browser with its fence on, to the loopback server and nowhere else.
+A seed is begun by going to the page's address with the seed behind it, which a page that is loaded does in
+place; `Stage.begin(..., fresh=True)` loads the page anew. The score is not read off the page: the page tells
+it to the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from ....tools.browser import Browser, BrowserSession
+from ..ledger import EvalError
+from .pages import Pages, Told
+
+START_SECONDS = 15.0
+RESTART_SECONDS = 3.0
+"""How long a page in use may take to begin an episode, which a dialog holds up; then it is loaded anew."""
+LANE = "miniwob"
+
+
+class EpisodeStuck(EvalError):
+    """A page did not begin an episode in time."""
+
+    def __init__(self, task: str, seed: int) -> None:
+        self.task, self.seed = task, seed
+        super().__init__(
+            f"The page of {task!r} began no episode of seed {seed} within {START_SECONDS:.0f} s. "
+            "Look at the page in a browser: it may not be made with MiniWoB's core.js."
+        )
+
+
+class Stage:
+    """A browser at the pages' server, and what the page of the moment said.
+
+    Args:
+        pages: The server.
+        budget: Characters of a view.
+    """
+
+    def __init__(self, pages: Pages, budget: int = 4000) -> None:
+        self._pages = pages
+        self._browser = Browser(allow=[pages.url], budget=budget)
+        self._session: BrowserSession | None = None
+        self._task = ""
+        self._seed = -1
+        self._begun = asyncio.Event()
+        self._goal = ""
+        self._ended: Told | None = None
+        pages.hear = self._hear
+
+    @property
+    def ended(self) -> Told | None:
+        """How the episode ended; None while it goes on."""
+        return self._ended
+
+    async def begin(self, task: str, seed: int, *, fresh: bool = False) -> tuple[BrowserSession, str]:
+        """Begin an episode.
+
+        Args:
+            task: Name of the page.
+            seed: What the page draws its problem with.
+            fresh: Load the page anew also where it is loaded already.
+
+        Returns:
+            The session that has the page, and the goal.
+
+        Raises:
+            UnknownTask: There is no such page.
+            EpisodeStuck: The page begins none.
+            BrowserMissing, BrowserCrashed, SiteUnreachable: As `Browser.open`.
+        """
+        address = f"{self._pages.address(task)}#{seed}"
+        self._seed, self._ended = seed, None
+        self._begun.clear()
+        session = self._session
+        if session is not None and not (session.crashed or fresh) and task == self._task:
+            await session.load(address)
+            if await self._begins(RESTART_SECONDS):
+                return session, self._goal
+        session = self._session = await self._browser.open(LANE, url=address)
+        self._task = task
+        if not await self._begins(START_SECONDS):
+            raise EpisodeStuck(task, seed)
+        return session, self._goal
+
+    async def _begins(self, seconds: float) -> bool:
+        """Whether the page says in time that the episode has begun."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._begun.wait()
+        return self._begun.is_set()
+
+    def _hear(self, said: Told) -> None:
+        if said.seed != self._seed:
+            return  # of an episode that was left
+        if said.goal is not None:
+            self._goal = said.goal
+            self._begun.set()
+        elif self._ended is None:
+            self._ended = said
+
+    async def close(self) -> None:
+        """End the browser."""
+        await self._browser.close()
