@@ -123,6 +123,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "fence",
+        "ways out of the browser's fence, with and without it, and what a browser does by itself",
+        "fence",
+        LEDGER | {"limit", "shard"},
+    ),
+    Measurement(
+        "eval",
         "json_schema",
         "JSON schemas that grammars enforce, by a test suite (--data FOLDER)",
         "json_schema",

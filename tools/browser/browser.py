@@ -20,7 +20,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Error, Playwright, StorageState, async_playwright
 
 from ..errors import BrowserCrashed, BrowserMissing
-from .fence import Blocked, Fence
+from .fence import Blocked, Fence, Resolve
 from .locate import find_browser
 from .session import BrowserSession
 from .tab import Tab
@@ -50,6 +50,7 @@ class Browser:
         executable: The Chromium to drive; found on this machine when None.
         headless: False shows its window (needs a full Chromium and a display).
         budget: Characters of a view's text.
+        resolve: Finds the addresses of names; the system's way when None.
 
     Raises:
         ValueError: An entry of `allow` is no http(s) address.
@@ -61,10 +62,11 @@ class Browser:
         executable: str | Path | None = None,
         headless: bool = True,
         budget: int = 4000,
+        resolve: Resolve | None = None,
     ) -> None:
         self.allow = tuple(allow)
         self.budget = budget
-        self._fence = Fence(self.allow)
+        self._fence = Fence(self.allow, resolve)
         self._executable = executable
         self._headless = headless
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -164,7 +166,7 @@ class Browser:
             self._chromium = await self._playwright.chromium.launch(
                 executable_path=executable,
                 headless=self._headless,
-                proxy={"server": proxy},
+                proxy={"server": proxy, "bypass": "<-loopback>"},  # loopback goes through the proxy, too
                 args=[*FLAGS, self._mark],
                 timeout=START_TIMEOUT * 1000,
             )
