@@ -80,6 +80,7 @@ class BrowserSession:
         """
         async with self._lock:
             self._drop_closed_tabs()
+            await self._arrive(Action("wait"), ())  # a page may lead somewhere after the action was over
             self._latest = await self._look(self._tab, budget or self._budget, self._latest)
             return self._latest.view
 
@@ -240,7 +241,8 @@ class BrowserSession:
         commits = tab.commits
         before, done, failure = await self._attempt(tab, action, approved)
         switched = await self._follow(tab)
-        failure = failure or await self._arrive(action, approved)
+        if (led := await self._arrive(action, approved)) is not None:
+            failure, switched = failure or led, False
         seen, moved = _compare(before, await self._peek(), action.verb)
         effect = Effect(
             url_changed=self.url != address,
