@@ -16,7 +16,7 @@ import contextlib
 from collections.abc import Collection
 from functools import cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..errors import ToolDenied
 from ..permissions import Call, Policy
@@ -24,6 +24,8 @@ from .observer import ContextLost, Debugger
 from .origins import Origin, origin_of
 
 Gate = Literal["password_form", "payment_form", "upload", "new_origin", "confirm"]
+GATES: tuple[Gate, ...] = get_args(Gate)
+NEW_ORIGIN: Gate = "new_origin"
 WORLD = "punchlist-gates"
 WORDS: dict[Gate, str] = {
     "password_form": "this submits a form with a password",
@@ -93,6 +95,19 @@ class Gatekeeper:
                 raise GateClosed(gate) from error
             asked = True
         return asked
+
+
+def gates_in(text: str) -> tuple[Gate, ...]:
+    """The gates that a text names, between spaces; other words are none."""
+    words = text.split()
+    return tuple(gate for gate in GATES if words.count(gate))
+
+
+def lets_pass(policy: Policy, gate: Gate) -> bool:
+    """Whether a policy allows a gate without asking anybody, wherever and whatever it is about."""
+    call = Call("browser", "irreversible", {"gate": gate})
+    rule = next((rule for rule in policy.rules if rule.matches(call)), None)
+    return rule is not None and rule.verdict == "allow"
 
 
 async def gates_at(cdp: Debugger, point: dict[str, float] | None) -> tuple[set[Gate], str]:

@@ -301,8 +301,8 @@ class BrowserSession:
         """Stay where the page led only if that is allowed, and approved where it is new; else go back."""
         tab, failure = self._tab, None
         url = tab.page.url
-        if tab.dialog is not None or tab.crashed:
-            return None
+        if tab.dialog is not None or tab.crashed or url.startswith("chrome-error:"):
+            return None  # an error page shows what did not answer
         if not self._fence.allows(url):
             failure = _outside(self._vault.mask(url))
         elif self._keeper.is_new(url):
