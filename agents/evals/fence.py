@@ -14,6 +14,10 @@ forbidden server of the way's own counts connections and datagrams.
     unfenced_<way>      connections and datagrams of one way without a fence
     elsewhere           connections of the fenced browser to anything but the fence, and datagrams, by its log
     lookups             names that the fenced browser tried to find by itself, by its log
+    texts               ways to hide or show a word; `texts_wrong` of them a view does not treat as designed
+    texts_<way>         1 where the view shows the word, 0 where it does not
+    secrets             places where a typed secret could be read; in `secrets_readable` of them it can
+    secrets_<place>     1 where it can be read
     idle_requests       what the fence was asked by a browser that was left alone for `idle_seconds`
     idle_seconds        how long that was
 """
@@ -35,11 +39,13 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Error, async_playwright
 from pydantic import BaseModel, ConfigDict
 
-from ...tools.browser import Browser
+from ...tools.browser import Browser, Secret
 from ...tools.browser.fence import resolve_name
 from ...tools.browser.locate import find_browser
 from ...tools.browser.session import BrowserSession
 from ...tools.errors import OriginBlocked, SiteUnreachable
+from ...tools.permissions import preset
+from . import fence_tables
 from .fence_sites import LOCAL, AllowedSite, Answer, ForbiddenSite
 from .fence_ways import QUICK, WAYS, Way
 from .harness import Figures, Measuring
@@ -54,6 +60,7 @@ SOON = 0.3
 IDLE, IDLE_QUICK = 60.0, 5.0
 """Seconds for which a browser is left alone."""
 
+TABLES = ("texts", "secrets")
 CONNECTS, SENT = "TCP_CONNECT_ATTEMPT", "UDP_BYTES_SENT"
 """Events of a network log that mean traffic. Chromium also connects a datagram socket to look whether this
 machine has a route, and sends nothing (`UDP_CONNECT`)."""
@@ -94,6 +101,15 @@ class WatchRow(BaseModel):
     lookups: int
 
 
+class TableRow(BaseModel):
+    """What of a text or a secret can be read where: name of the way or place -> whether."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: str
+    readable: dict[str, bool]
+
+
 def measure(measuring: Measuring) -> Figures:
     """The figures of `eval fence`."""
     return asyncio.run(_measure(measuring))
@@ -108,18 +124,41 @@ async def _measure(measuring: Measuring) -> Figures:
 
         async def one(key: str) -> Row:
             if key == "alone":
-                return (await ground.watch(idle)).model_dump(mode="json")
-            return (await ground.walk(known[key])).model_dump(mode="json")
+                made: BaseModel = await ground.watch(idle)
+            elif key in TABLES:
+                made = await ground.table(key)
+            else:
+                made = await ground.walk(known[key])
+            return made.model_dump(mode="json")
 
-        found = await measuring.each([*names, "alone"], one, _tell)
-    rows = [WayRow.model_validate(row) for row in found if "way" in row]
-    watched = [WatchRow.model_validate(row) for row in found if "way" not in row]
-    figures = _figures(rows)
-    return figures | (watched[0].model_dump() if watched else dict.fromkeys(WatchRow.model_fields))
+        found = await measuring.each([*names, *TABLES, "alone"], one, _tell)
+    figures = _figures([WayRow.model_validate(row) for row in found if "way" in row])
+    for row in found:
+        if "table" in row:
+            figures |= _table(TableRow.model_validate(row))
+        elif "way" not in row:
+            figures |= WatchRow.model_validate(row).model_dump()
+    return figures
+
+
+def _table(row: TableRow) -> Figures:
+    figures: Figures = {f"{row.table}_{name}": int(read) for name, read in row.readable.items()}
+    figures[row.table] = len(row.readable)
+    if row.table == "secrets":
+        return figures | {"secrets_readable": sum(row.readable.values())}
+    wrong = sum(row.readable[text.name] is not text.shown for text in fence_tables.TEXTS)
+    return figures | {"texts_wrong": wrong}
 
 
 def _tell(row: Row) -> str:
-    return WayRow.model_validate(row).tell() if "way" in row else str(row)
+    if "way" in row:
+        return WayRow.model_validate(row).tell()
+    if "table" in row:
+        read = TableRow.model_validate(row).readable
+        return (
+            f"{sum(read.values())} of {len(read)} readable: {', '.join(name for name in read if read[name])}"
+        )
+    return str(row)
 
 
 def _figures(rows: Sequence[WayRow]) -> Figures:
@@ -148,7 +187,13 @@ async def proving_ground(*, control: bool) -> AsyncGenerator[ProvingGround]:
         logged = Path(folder) / "browser"
         logged.write_text(f'#!/bin/sh\nexec "{find_browser()}" --log-net-log="{log}" "$@"\n')
         logged.chmod(0o755)
-        fenced = Browser([site.url, *names], executable=logged, resolve=Names().resolve)
+        fenced = Browser(
+            [site.url, *names],
+            executable=logged,
+            resolve=Names().resolve,
+            secrets={fence_tables.SECRET_NAME: Secret(site.url, ask=lambda: fence_tables.SECRET)},
+            policy=preset("unattended"),
+        )
         plain = await async_playwright().start() if control else None
         try:
             bare = (
@@ -203,6 +248,23 @@ class ProvingGround:
             return WayRow(way=way.name, hits=hits, refused=refused, unfenced=unfenced)
         finally:
             await forbidden.close()
+
+    async def table(self, name: str) -> TableRow:
+        """One of `TABLES`: what of hidden and shown words, or of a secret that was typed, can be read."""
+        session = await self._fenced.open(name)
+        readable: dict[str, bool] = {}
+        if name == "texts":
+            for text in fence_tables.TEXTS:
+                self._site.pages[f"/texts/{text.name}"] = text.page()
+                await session.load(f"{self._site.url}/texts/{text.name}")
+                readable[text.name] = await fence_tables.read_text(session)
+        else:
+            self._site.pages["/secrets"] = fence_tables.SECRETS_PAGE
+            self._site.pages["/secrets/in"] = fence_tables.INSIDE_PAGE
+            await session.load(f"{self._site.url}/secrets")
+            readable = await fence_tables.secret_places(session)
+        await session.close()
+        return TableRow(table=name, readable=readable)
 
     async def watch(self, seconds: float) -> WatchRow:
         """Leave a browser of its own alone, then read what the one that walked the ways did by its log."""
@@ -271,7 +333,7 @@ def _filled(answer: Answer, texts: Mapping[str, str]) -> Answer:
 
 
 def read_log(path: Path) -> tuple[int, int]:
-    """Connections to anything but the fence and datagrams sent, and lookups of names, of a Chromium network log.
+    """Connections to anything but the fence and datagrams sent, and lookups of names, by Chromium's log.
 
     The fence is where most connections went. A log whose end is missing is read as far as it goes.
     """
