@@ -102,7 +102,7 @@ async def secret_places(session: BrowserSession) -> dict[str, bool]:
     seen["dialog"] = await session.view()
     await session.act(Action("dialog", None, "dismiss"))
     seen["storage"] = await session.storage_state()
-    seen["sent"] = await _press(session, view, "Log in")
+    seen["sent"] = await _press(session, await session.view(), "Log in")
     inside = await session.view()
     seen |= {"address": inside.url, "path": inside.path, "session_address": session.url, "inside": inside}
     seen["session"] = session
