@@ -29,16 +29,18 @@ def asked() -> str:
     return PASSWORD
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def vault_browser(site, monkeypatch):
-    monkeypatch.setenv("LOGIN_PW", PASSWORD)
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def vault_browser(site):
     site.pages["/login"] = LOGIN
     site.pages["/in"] = lambda request: f"<title>In</title><p>at {request.path}</p><input value='{PASSWORD}'>"
     secrets = {
-        "login_pw": Secret(site.url, env="LOGIN_PW"),
+        "login_pw": Secret(site.url, env="VAULT_PW"),
         "elsewhere": Secret("https://bank.test", ask=asked),
     }
-    async with Browser([site.url], secrets=secrets, policy=preset("unattended")) as browser:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAULT_PW", PASSWORD)
+        browser = Browser([site.url], secrets=secrets, policy=preset("unattended"))
+    async with browser:
         yield browser
 
 
