@@ -20,8 +20,11 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Error, Playwright, StorageState, async_playwright
 
 from ..errors import BrowserCrashed, BrowserMissing
-from .fence import Blocked, Fence
+from ..permissions import Policy
+from .fence import Blocked, Fence, Resolve
+from .gates import Gatekeeper
 from .locate import find_browser
+from .secrets import Secret, Vault
 from .session import BrowserSession
 from .tab import Tab
 
@@ -50,9 +53,13 @@ class Browser:
         executable: The Chromium to drive; found on this machine when None.
         headless: False shows its window (needs a full Chromium and a display).
         budget: Characters of a view's text.
+        resolve: Finds the addresses of names; the system's way when None.
+        secrets: What `type N secret:NAME` may name.
+        policy: Decides actions that have to be approved (see `gates`); None approves none of them.
 
     Raises:
         ValueError: An entry of `allow` is no http(s) address.
+        SecretUnusable: A secret has no usable value.
     """
 
     def __init__(
@@ -61,10 +68,15 @@ class Browser:
         executable: str | Path | None = None,
         headless: bool = True,
         budget: int = 4000,
+        resolve: Resolve | None = None,
+        secrets: Mapping[str, Secret] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.allow = tuple(allow)
         self.budget = budget
-        self._fence = Fence(self.allow)
+        self._vault = Vault(secrets)
+        self._policy = policy
+        self._fence = Fence(self.allow, resolve)
         self._executable = executable
         self._headless = headless
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,7 +121,8 @@ class Browser:
             tab = await Tab.attach(await context.new_page(), self._fence)
         except Error as error:
             raise BrowserCrashed from error
-        session = BrowserSession(context, tab, self._fence, self.budget)
+        keeper = Gatekeeper(self._policy)
+        session = BrowserSession(context, tab, self._fence, self.budget, self._vault, keeper)
         self._lanes[lane] = session
         if url is not None:
             await session.load(url)
@@ -164,7 +177,7 @@ class Browser:
             self._chromium = await self._playwright.chromium.launch(
                 executable_path=executable,
                 headless=self._headless,
-                proxy={"server": proxy},
+                proxy={"server": proxy, "bypass": "<-loopback>"},  # loopback goes through the proxy, too
                 args=[*FLAGS, self._mark],
                 timeout=START_TIMEOUT * 1000,
             )

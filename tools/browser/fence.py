@@ -1,12 +1,13 @@
 """The browser's fence: an in-process forward proxy that reaches only the origins a run names.
 
 Covers: every connection the browser makes, so also redirects, `fetch`, images, WebSockets and frames, which
-request interception inside the browser does not. Deny by default; an origin is an exact (scheme, host, port);
-names are resolved here, and a name never leads to a link-local address (where clouds keep their keys).
-Attempts that were refused are recorded.
+request interception inside the browser does not. Deny by default; an origin is an exact (scheme, host, port).
+Names are resolved here, once for each connection, and what is connected to is the address that was looked at:
+a name never leads to an address that is not public, unless that address is listed itself. Attempts that were
+refused are recorded.
 
-Does not cover: what an allowed site does on its own server, a private address behind an allowed name, and
-WebRTC (switched off where the browser starts).
+Does not cover: what an allowed site does on its own server, and UDP, which goes through no proxy (WebRTC and
+QUIC are switched off where the browser starts).
 """
 
 from __future__ import annotations
@@ -15,55 +16,42 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from time import time
 from urllib.parse import urlsplit
 
-PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+from .origins import PORTS, Origin, host_of, may_reach, origin_of
+
+__all__ = ["Blocked", "Fence", "Origin", "Resolve", "origin_of"]
+
 UNREACHABLE_HEADER = "x-punchlist-unreachable"
-HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-authorization", b"proxy-connection"})
+HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-authorization", b"proxy-connection", b"proxy-authenticate"}
+)
 HEAD_LIMIT = 64 * 1024
 HEAD_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 8.0
 BLOCKED_KEPT = 1000
 
 
-@dataclass(frozen=True)
-class Origin:
-    """An exact origin; `ws` and `wss` count as `http` and `https`."""
-
-    scheme: str
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        default = PORTS.get(self.scheme) == self.port
-        return f"{self.scheme}://{host}" + ("" if default else f":{self.port}")
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Finds the IP addresses of a host and port; raises OSError where there is none."""
 
 
 @dataclass(frozen=True)
 class Blocked:
-    """One attempt that the fence refused."""
+    """One attempt that the fence refused.
+
+    Attributes:
+        at: Seconds since the epoch.
+        address: The address that an allowed name led to, where that is why it was refused.
+    """
 
     origin: Origin
     method: str
     at: float
-
-
-def origin_of(url: str) -> Origin:
-    """The origin of an http(s) or ws(s) address.
-
-    Raises:
-        ValueError: Another scheme, no host, or a port that is no number.
-    """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in PORTS or not parts.hostname or "\\" in url:
-        raise ValueError(f"{url!r} is not an http or https address")
-    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-    return Origin(scheme, parts.hostname.rstrip("."), parts.port or PORTS[scheme])
+    address: str = ""
 
 
 class Fence:
@@ -71,12 +59,14 @@ class Fence:
 
     Args:
         allow: Addresses whose origins may be reached; paths in them mean nothing. Empty: nothing.
+        resolve: How names are found; the system's way when None.
 
     Raises:
         ValueError: An entry of `allow` is no http(s) address.
     """
 
-    def __init__(self, allow: Iterable[str] = ()) -> None:
+    def __init__(self, allow: Iterable[str] = (), resolve: Resolve | None = None) -> None:
+        self._resolve = resolve or resolve_name
         self.allowed = frozenset(origin_of(url) for url in allow)
         self.blocked: deque[Blocked] = deque(maxlen=BLOCKED_KEPT)
         self.refusals = 0
@@ -138,7 +128,7 @@ class Fence:
         tunnel = method == "CONNECT"
         if tunnel:
             host, _, port = target.rpartition(":")
-            candidates = {Origin(scheme, host.strip("[]").lower(), int(port)) for scheme in ("http", "https")}
+            candidates = {Origin(scheme, host_of(host), int(port)) for scheme in ("http", "https")}
         else:
             candidates = {origin_of(target)}
         if not candidates & self.allowed:
@@ -146,33 +136,49 @@ class Fence:
             return await _refuse(writer, lines)
         origin = next(iter(candidates & self.allowed))
         try:
-            up_reader, up_writer = await asyncio.wait_for(_connect(origin), CONNECT_TIMEOUT)
+            up_reader, up_writer = await asyncio.wait_for(self._connect(origin, method), CONNECT_TIMEOUT)
         except (OSError, TimeoutError):
             return await _unreachable(writer, origin)
         if tunnel:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            down = _pump(up_reader, writer)
         else:
             up_writer.write(_forwarded(method, target, version, lines[1:]))
-        await _pump_both(reader, writer, up_reader, up_writer)
+            down = _pump_answer(up_reader, writer)
+        await _until_one_ends(reader, up_writer, down)
 
-    def _record(self, origin: Origin, method: str) -> None:
+    async def _connect(
+        self, origin: Origin, method: str
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the first address of `origin` that may be reached and answers.
+
+        Raises:
+            OSError: There is none.
+        """
+        failure = OSError(f"{origin} has no address that may be reached")
+        for address in await self._resolve(origin.host, origin.port):
+            if not may_reach(address, origin, self.allowed):
+                self._record(origin, method, address)
+                continue
+            try:
+                return await asyncio.open_connection(address, origin.port, limit=HEAD_LIMIT)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def _record(self, origin: Origin, method: str, address: str = "") -> None:
         self.refusals += 1
-        self.blocked.append(Blocked(origin, method, time()))
+        self.blocked.append(Blocked(origin, method, time(), address))
 
 
-async def _connect(origin: Origin) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to the first address of `origin` that answers; link-local ones only when listed as such."""
-    found = await asyncio.get_running_loop().getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-    failure = OSError(f"{origin} has no address that may be reached")
-    for *_, address in found:
-        host = str(address[0])
-        if ip_address(host.partition("%")[0]).is_link_local and host != origin.host:
-            continue
-        try:
-            return await asyncio.open_connection(host, origin.port)
-        except OSError as error:
-            failure = error
-    raise failure
+async def resolve_name(host: str, port: int) -> Sequence[str]:
+    """The addresses of `host`, in the system's order.
+
+    Raises:
+        OSError: It has none.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
 
 
 def _as_named(candidates: set[Origin]) -> Origin:
@@ -211,21 +217,38 @@ async def _unreachable(writer: asyncio.StreamWriter, origin: Origin) -> None:
     await writer.drain()
 
 
-async def _pump_both(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    up_reader: asyncio.StreamReader,
-    up_writer: asyncio.StreamWriter,
+async def _until_one_ends(
+    reader: asyncio.StreamReader, up_writer: asyncio.StreamWriter, down: Coroutine[None, None, None]
 ) -> None:
-    """Copy both ways until the site ends the connection or the browser goes away."""
+    """Copy both ways until the site has answered or ends the connection, or the browser goes away."""
     upward = asyncio.ensure_future(_pump(reader, up_writer))
+    downward = asyncio.ensure_future(down)
     try:
-        await _pump(up_reader, writer)
+        await asyncio.wait({upward, downward}, return_when=asyncio.FIRST_COMPLETED)
+        if not reader.at_eof():  # the site hears no more, and may still be answering
+            await downward
     finally:
         upward.cancel()
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await upward
+        downward.cancel()
+        await asyncio.gather(upward, downward, return_exceptions=True)
         up_writer.close()
+
+
+async def _pump_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy one answer, which ends the connection: the browser would send the next request for any site on it.
+
+    Interim answers are left out: of them browsers use early hints, to connect elsewhere.
+    """
+    while True:
+        lines = (await reader.readuntil(b"\r\n\r\n"))[:-4].split(b"\r\n")
+        status = lines[0].split(b" ")[1:2]
+        if not lines[0].startswith(b"HTTP/1.") or status == [b"101"]:
+            return
+        if not status or not status[0].startswith(b"1"):
+            break
+    kept = [line for line in lines if _name(line) not in HOP_BY_HOP]
+    writer.write(b"\r\n".join([*kept, b"Connection: close"]) + b"\r\n\r\n")
+    await _pump(reader, writer)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

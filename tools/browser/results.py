@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -13,7 +14,8 @@ from .view import Dialog, View, clip
 
 Code = Literal[
     "ok", "no_effect", "stale_ref", "covered", "not_visible", "disabled", "not_editable", "bad_option",
-    "value_differs", "blocked_origin", "dialog_open", "timeout", "unreachable", "crashed",
+    "value_differs", "blocked_origin", "needs_approval", "secret_refused", "dialog_open", "timeout",
+    "unreachable", "crashed",
 ]  # fmt: skip
 """`ok`: done, and something changed. `no_effect`: done, and nothing changed. Others: not done, or not so."""
 
@@ -21,6 +23,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 MESSAGE_LIMIT = 160
 HINT_LIMIT = 60
+SECRET = re.compile(r"secret:([A-Za-z][\w-]*)\s*")
 MASK = "••••••"
 
 
@@ -68,7 +71,7 @@ class ActionResult:
 
     def line(self) -> str:
         """One short line for a model's history."""
-        if self.effect.dialog is not None:
+        if self.effect.dialog is not None and self.code != "needs_approval":
             return f"dialog {self.effect.dialog.kind}: {clip(self.effect.dialog.message)}"
         if self.code == "no_effect":
             return "no effect"
@@ -92,10 +95,11 @@ def evidence(
     Covers: text typed into a password field of `view`, and every string of `secrets` wherever it occurs.
     Does not cover: a secret that the page shows in another spelling.
     """
+    named = secret_name(action.text) is not None
     element = view.elements.get(action.target) if view is not None and action.target is not None else None
     typed = action.text
     hidden = [secret for secret in secrets if secret]
-    if element is not None and element.role == "password" and action.verb == "type":
+    if element is not None and element.role == "password" and action.verb == "type" and not named:
         hidden.append(typed)
         typed = MASK
     described: dict[str, Json] = {"verb": action.verb, "target": action.target, "text": typed}
@@ -104,6 +108,12 @@ def evidence(
     body: dict[str, Json] = {"action": described, "result": to_jsonable_python(asdict(result))}
     masked = _masked(body, sorted(hidden, key=len, reverse=True))
     return masked if isinstance(masked, dict) else {}
+
+
+def secret_name(text: str) -> str | None:
+    """The name in `secret:NAME`; None where a text names no secret."""
+    found = SECRET.fullmatch(text)
+    return None if found is None else found[1]
 
 
 def _masked(value: Json, secrets: list[str]) -> Json:

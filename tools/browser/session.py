@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
+from collections.abc import Collection
 from time import perf_counter
 from typing import Any
 from urllib.parse import urljoin
@@ -19,8 +20,11 @@ from playwright.async_api import BrowserContext, Error, Page
 from ..errors import BrowserCrashed, OriginBlocked, PageUnreadable, SiteUnreachable
 from .actions import Action
 from .fence import Fence
+from .gates import Gate, GateClosed, Gatekeeper
 from .observer import ContextLost, Seen, number, path_of
 from .results import MESSAGE_LIMIT, ActionResult, Code, Effect, refused
+from .secrets import Vault
+from .shots import masked_screenshot
 from .tab import DialogOpened, Tab, TooSlow
 from .verbs import Done, Look, Refused, Verbs, load
 from .view import View, clip
@@ -35,7 +39,16 @@ NEEDS_CHANGE = ("click", "press", "scroll", "back", "wait")
 class BrowserSession:
     """One browser context with its current tab. Made by `Browser.open`."""
 
-    def __init__(self, context: BrowserContext, tab: Tab, fence: Fence, budget: int) -> None:
+    def __init__(
+        self,
+        context: BrowserContext,
+        tab: Tab,
+        fence: Fence,
+        budget: int,
+        vault: Vault,
+        keeper: Gatekeeper,
+    ) -> None:
+        self._vault, self._keeper = vault, keeper
         self._context = context
         self._tabs = [tab]
         self._fence = fence
@@ -46,8 +59,8 @@ class BrowserSession:
 
     @property
     def url(self) -> str:
-        """The current tab's address."""
-        return self._tab.page.url
+        """The current tab's address, without secrets."""
+        return self._vault.mask(self._tab.page.url)
 
     @property
     def crashed(self) -> bool:
@@ -67,14 +80,30 @@ class BrowserSession:
         """
         async with self._lock:
             self._drop_closed_tabs()
+            await self._arrive(Action("wait"), ())  # a page may lead somewhere after the action was over
             self._latest = await self._look(self._tab, budget or self._budget, self._latest)
             return self._latest.view
 
-    async def act(self, action: Action) -> ActionResult:
+    async def gates(self, action: Action) -> tuple[Gate, ...]:
+        """What has to be approved before the action is done; empty where nothing, or it cannot be done."""
+        async with self._lock:
+            with contextlib.suppress(
+                Refused, DialogOpened, TooSlow, ContextLost, BrowserCrashed, PageUnreadable
+            ):
+                return tuple(sorted(await self._verbs(self._tab, ()).gates(action)))
+            return ()
+
+    async def act(self, action: Action, approved: Collection[Gate] = ()) -> ActionResult:
         """Carry out one action on the page of the latest view, wait until it is quiet, and say what changed.
 
         `done` and `cannot` end a task and touch nothing.
+
+        Args:
+            approved: Gates that the caller's own policy lets pass; the browser's decides all others.
         """
+        return self._vault.mask_result(await self._act(action, approved))
+
+    async def _act(self, action: Action, approved: Collection[Gate]) -> ActionResult:
         async with self._lock:
             if action.verb in TASK_ENDS:
                 return ActionResult(True, "ok")
@@ -85,7 +114,7 @@ class BrowserSession:
             if self._tab.dialog is not None and action.verb != "dialog":
                 return refused("dialog_open", "answer the dialog first", _since(begun))
             try:
-                return await self._perform(action, begun)
+                return await self._perform(action, begun, approved)
             except BrowserCrashed:
                 return refused("crashed", "the browser is gone", _since(begun))
 
@@ -129,7 +158,7 @@ class BrowserSession:
             await self._load(self._tab, url)
 
     async def storage_state(self) -> dict[str, Any]:
-        """Cookies and local storage, as `Browser.open` takes them.
+        """Cookies and local storage, as `Browser.open` takes them; entries that hold a secret are left out.
 
         Raises:
             BrowserCrashed: The browser is gone.
@@ -138,18 +167,18 @@ class BrowserSession:
             state: dict[str, Any] = json.loads(json.dumps(await self._context.storage_state()))
         except Error as error:
             raise BrowserCrashed from error
-        return state
+        return self._vault.without_secrets(state)
 
     async def screenshot(self) -> bytes:
-        """The current tab's visible part as PNG.
+        """The current tab's visible part as PNG, with what shows a secret painted over.
 
         Raises:
             BrowserCrashed: The browser is gone.
-            PageUnreadable: A dialog is open, or the page does not draw in time.
+            PageUnreadable: A dialog is open, or the page does not draw in time or does not hold still.
         """
         async with self._lock:
             try:
-                return await self._tab.race(self._tab.page.screenshot(), 5.0)
+                return await self._tab.race(masked_screenshot(self._tab.page, self._vault), 5.0)
             except (DialogOpened, TooSlow, ContextLost) as error:
                 raise PageUnreadable(self.url, "it cannot be drawn now") from error
 
@@ -179,33 +208,41 @@ class BrowserSession:
         except DialogOpened:
             return
         except TooSlow as error:
-            raise SiteUnreachable(url, "no answer in time") from error
+            raise SiteUnreachable(self._vault.mask(url), "no answer in time") from error
         except (Refused, ContextLost) as error:
             if isinstance(error, Refused) and error.code == "blocked_origin":
-                raise OriginBlocked(tab.blocked or url, self._fence.names()) from error
-            raise SiteUnreachable(url, str(error) or "the page went away") from error
+                raise OriginBlocked(self._vault.mask(tab.blocked or url), self._fence.names()) from error
+            why = self._vault.mask(str(error)) or "the page went away"
+            raise SiteUnreachable(self._vault.mask(url), why) from error
+        self._keeper.arrive(tab.page.url)
 
     async def _look(self, tab: Tab, budget: int, before: Look | None) -> Look:
         for _ in range(3):
             try:
-                seen = await tab.race(tab.observer.view())
+                seen = self._vault.mask_seen(await tab.race(tab.observer.view()))
                 return Look(*number(seen, budget), seen)
             except DialogOpened:
                 seen = before.seen if before is not None else None
-                url = tab.page.url
+                url = self._vault.mask(tab.page.url)
                 title = clip(seen.title) if seen is not None and seen.url == url else ""
-                return Look(View(url, path_of(url), title, (), tab.describe_dialog()), {}, seen)
+                return Look(
+                    View(url, path_of(url), title, (), self._vault.mask_dialog(tab.describe_dialog())),
+                    {},
+                    seen,
+                )
             except (ContextLost, TooSlow):
                 with contextlib.suppress(DialogOpened, TooSlow):
                     await tab.settle()
         raise PageUnreadable(tab.page.url, "it gave no answer")
 
-    async def _perform(self, action: Action, begun: float) -> ActionResult:
-        tab, address = self._tab, self._tab.page.url
+    async def _perform(self, action: Action, begun: float, approved: Collection[Gate]) -> ActionResult:
+        tab, address = self._tab, self.url
         tab.begin()
         commits = tab.commits
-        before, done, failure = await self._attempt(tab, action)
+        before, done, failure = await self._attempt(tab, action, approved)
         switched = await self._follow(tab)
+        if (led := await self._arrive(action, approved)) is not None:
+            failure, switched = failure or led, False
         seen, moved = _compare(before, await self._peek(), action.verb)
         effect = Effect(
             url_changed=self.url != address,
@@ -213,27 +250,28 @@ class BrowserSession:
             new=seen.new,
             gone=seen.gone,
             value_after=done.value,
-            dialog=self._tab.describe_dialog(),
+            dialog=self._vault.mask_dialog(self._tab.describe_dialog()),
             new_tab=switched,
             ms=_since(begun),
         )
-        failure = failure or _network_failure(tab)
+        failure = failure or self._network_failure(tab)
         changed = moved or done.moved or switched or effect.dom_changed or effect.url_changed
         if failure is None and action.verb in NEEDS_CHANGE and not changed and effect.dialog is None:
             refused_origin = tab.refused
             failure = ("no_effect", "nothing changed") if refused_origin is None else _outside(refused_origin)
         if failure is not None:
-            return ActionResult(False, failure[0], clip(failure[1], MESSAGE_LIMIT), effect)
+            return ActionResult(False, failure[0], clip(self._vault.mask(failure[1]), MESSAGE_LIMIT), effect)
         return ActionResult(True, "ok", "", effect, done.text)
 
-    async def _attempt(self, tab: Tab, action: Action) -> tuple[Seen | None, Done, Failure | None]:
+    async def _attempt(
+        self, tab: Tab, action: Action, approved: Collection[Gate]
+    ) -> tuple[Seen | None, Done, Failure | None]:
         """Do it: the page just before, what the verb left behind, and why it failed."""
         before = self._latest.seen
         try:
             if tab.dialog is None and action.verb != "wait":
-                before = await tab.race(tab.observer.peek())
-            verbs = Verbs(tab, self._latest, self._fence, self._budget)
-            return before, await verbs.do(action), None
+                before = self._vault.mask_seen(await tab.race(tab.observer.peek()))
+            return before, await self._verbs(tab, approved).do(action), None
         except DialogOpened:
             return before, Done(), None
         except Refused as error:
@@ -256,10 +294,43 @@ class BrowserSession:
         if self._drop_closed_tabs():
             return True
         if tab.page.url.startswith("chrome-error:"):
-            with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
-                await tab.race(tab.page.go_back(wait_until="commit", timeout=1500), 2.0)
-                await tab.settle()
+            await self._return(tab)
         return False
+
+    async def _arrive(self, action: Action, approved: Collection[Gate]) -> Failure | None:
+        """Stay where the page led only if that is allowed, and approved where it is new; else go back."""
+        tab, failure = self._tab, None
+        url = tab.page.url
+        if tab.dialog is not None or tab.crashed or url.startswith("chrome-error:"):
+            return None  # an error page shows what did not answer
+        if not self._fence.allows(url):
+            failure = _outside(self._vault.mask(url))
+        elif self._keeper.is_new(url):
+            try:
+                await self._keeper.require(("new_origin",), approved, action.line(), self._vault.mask(url))
+            except GateClosed as error:
+                failure = ("needs_approval", str(error))
+        if failure is None:
+            self._keeper.arrive(url)
+        elif len(self._tabs) > 1 and tab.commits <= 1:
+            self._tabs.pop()
+            await _close(tab)
+        else:
+            await self._return(tab)
+        return failure
+
+    async def _return(self, tab: Tab) -> None:
+        with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
+            await tab.race(tab.page.go_back(wait_until="commit", timeout=1500), 2.0)
+            await tab.settle()
+
+    def _verbs(self, tab: Tab, approved: Collection[Gate]) -> Verbs:
+        return Verbs(tab, self._latest, self._fence, self._budget, self._vault, self._keeper, approved)
+
+    def _network_failure(self, tab: Tab) -> Failure | None:
+        if tab.blocked is not None:
+            return _outside(self._vault.mask(tab.blocked))
+        return None if tab.unreachable is None else ("unreachable", tab.unreachable)
 
     async def _enter(self, page: Page, opener: Tab) -> bool:
         """Make `page` the current tab; one that was refused by the fence is closed instead."""
@@ -281,7 +352,7 @@ class BrowserSession:
         """The page after an action; None while a dialog keeps it from being read."""
         for _ in range(2):
             try:
-                return await self._tab.race(self._tab.observer.peek())
+                return self._vault.mask_seen(await self._tab.race(self._tab.observer.peek()))
             except (DialogOpened, PageUnreadable):
                 return None
             except (ContextLost, TooSlow):
@@ -302,14 +373,6 @@ def _since(begun: float) -> float:
 
 def _outside(address: str) -> Failure:
     return "blocked_origin", f"{clip(address, 80)} is outside the allowed sites"
-
-
-def _network_failure(tab: Tab) -> Failure | None:
-    if tab.blocked is not None:
-        return _outside(tab.blocked)
-    if tab.unreachable is not None:
-        return "unreachable", tab.unreachable
-    return None
 
 
 def _compare(before: Seen | None, after: Seen | None, verb: str) -> tuple[Effect, bool]:

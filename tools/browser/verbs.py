@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,12 +14,17 @@ from playwright.async_api import Error, Page
 from .actions import Action
 from .dates import resolve_date
 from .fence import Fence
+from .gates import Gate, GateClosed, Gatekeeper, gates_at
 from .observer import ContextLost, Seen, SeenElement
-from .results import Code
+from .results import MASK, Code, secret_name
+from .secrets import SecretRefused, Vault
 from .tab import NAVIGATION_TIMEOUT, Tab, TooSlow
 from .view import View, clip
 
 READ_LIMIT = 2000
+APPROVAL_LOOKS = 3
+"""Times that a page may become another one while somebody is asked about it."""
+
 WAIT_CAP = 2.0
 NATIVE_FIELDS = frozenset({"time", "month", "week", "datetime-local", "range", "color"})
 MESSAGES: dict[str, str] = {
@@ -96,9 +101,23 @@ async def _go(page: Page, url: str) -> str:
 
 
 class Verbs:
-    """Carries out one action on `tab`, chosen from `look`."""
+    """Carries out one action on `tab`, chosen from `look`.
 
-    def __init__(self, tab: Tab, look: Look, fence: Fence, budget: int) -> None:
+    Args:
+        approved: Gates that the caller's own policy lets pass.
+    """
+
+    def __init__(
+        self,
+        tab: Tab,
+        look: Look,
+        fence: Fence,
+        budget: int,
+        vault: Vault,
+        keeper: Gatekeeper,
+        approved: Collection[Gate] = (),
+    ) -> None:
+        self._vault, self._keeper, self._approved = vault, keeper, approved
         self._tab = tab
         self._look = look
         self._fence = fence
@@ -108,7 +127,7 @@ class Verbs:
         """Do it and wait until the page is quiet.
 
         Raises:
-            Refused: It could not be done, or its value did not stay.
+            Refused: It could not be done, it was not approved, or its value did not stay.
             DialogOpened, BrowserCrashed, TooSlow, ContextLost: As `Tab.race`.
         """
         doing: dict[str, Callable[[Action], Awaitable[Done]]] = {
@@ -116,12 +135,55 @@ class Verbs:
             "scroll": self._scroll, "back": self._back, "goto": self._goto, "find": self._find,
             "read": self._read, "wait": self._wait, "dialog": self._answer,
         }  # fmt: skip
+        await self._pass_gates(action)
         return await doing[action.verb](action)
+
+    async def gates(self, action: Action) -> set[Gate]:
+        """The gates that the action would have to pass on the page as it is now.
+
+        Raises:
+            Refused: It could not be done in any case.
+            DialogOpened, BrowserCrashed, TooSlow, ContextLost: As `Tab.race`.
+        """
+        if action.verb == "dialog":
+            kind = self._tab.dialog.type if self._tab.dialog is not None else ""
+            return {"confirm"} if action.text == "accept" and kind in ("confirm", "beforeunload") else set()
+        if action.verb == "goto":
+            url = urljoin(self._tab.page.url, action.text.strip())
+            return {"new_origin"} if self._fence.allows(url) and self._keeper.is_new(url) else set()
+        if action.verb == "type":
+            element = self._look.view.elements.get(action.target or 0)
+            return {"upload"} if element is not None and element.role == "file" else set()
+        if action.verb != "click" and (action.verb, action.text) != ("press", "Enter"):
+            return set()
+        point = await self._point(action) if action.verb == "click" else None
+        found, leads = await self._tab.race(gates_at(self._tab.cdp, point))
+        if leads and self._fence.allows(leads) and self._keeper.is_new(leads):
+            found.add("new_origin")
+        return found
+
+    async def _pass_gates(self, action: Action) -> None:
+        """Have the action approved; where that took asking, the page is looked at once more."""
+        passed = set(self._approved)
+        for _ in range(APPROVAL_LOOKS):
+            gates = await self.gates(action)
+            line, url = self._vault.mask(action.line()), self._vault.mask(self._tab.page.url)
+            try:
+                if not await self._keeper.require(sorted(gates), passed, line, url):
+                    return
+            except GateClosed as error:
+                raise Refused("needs_approval", str(error)) from error
+            passed |= gates
+        raise Refused("stale_ref", "the page changed while approval was asked for")
+
+    async def _point(self, action: Action) -> dict[str, float]:
+        point: dict[str, float] = await self._ask("point", self._index(action))
+        self._check(action, point)
+        return point
 
     async def _click(self, action: Action) -> Done:
         index = self._index(action)
-        point = await self._ask("point", index)
-        self._check(action, point)
+        point = await self._point(action)
         await self._tab.race(self._tab.page.mouse.click(point["x"], point["y"]))
         await self._tab.settle()
         return Done(await self._value(index))
@@ -133,6 +195,8 @@ class Verbs:
         kind = str(facts["kind"])
         if kind == "file":
             raise Refused("not_editable", "files cannot be chosen in this run")
+        if (name := secret_name(text)) is not None:
+            return await self._type_secret(index, kind, name)
         if kind == "date":
             text = _day(text, str(facts["min"]), str(facts["lang"]))
         if kind == "date" or kind in NATIVE_FIELDS:
@@ -147,6 +211,21 @@ class Verbs:
         if holds is False:
             raise Refused("value_differs", f"the field holds {value!r}", value)
         return Done(value)
+
+    async def _type_secret(self, index: int, kind: str, name: str) -> Done:
+        """Put a secret's value into the very field that was looked at; a page can move the caret."""
+        if kind in ("textarea", "div", "date") or kind in NATIVE_FIELDS:
+            raise Refused("not_editable", "a secret goes into a one-line field")
+        seen = self._look.seen
+        try:
+            value = self._vault.value(name, self._tab.page.url, seen.url if seen is not None else "")
+        except SecretRefused as error:
+            raise Refused("secret_refused", str(error)) from error
+        held = await self._ask("fill", {"index": index, "text": value})
+        await self._tab.settle()
+        if held != value:
+            raise Refused("value_differs", f"the field does not hold secret {name!r}", MASK)
+        return Done(MASK)
 
     async def _keys(self, text: str) -> None:
         """Insert `text` at the caret, its last character as a real key press, so that pages that listen for
@@ -226,7 +305,7 @@ class Verbs:
         index = None if action.target is None else self._index(action)
         found = await self._ask("whole", index)
         self._check(action, found)
-        return Done(text=str(found["text"])[:READ_LIMIT])
+        return Done(text=self._vault.mask(str(found["text"]))[:READ_LIMIT])
 
     async def _wait(self, action: Action) -> Done:
         changes = self._look.seen.changes if self._look.seen is not None else 0
@@ -262,7 +341,7 @@ class Verbs:
     async def _value(self, index: int) -> str | None:
         """What the field holds; None when it is gone or is no field, or its document is gone."""
         value = await self._ask_if_there("value", index)
-        return None if value is None else str(value)
+        return None if value is None else self._vault.mask(str(value))
 
     def _check(self, action: Action, answer: dict[str, Any]) -> None:
         """Raise what the observer refused, in words that name the element."""
@@ -273,7 +352,8 @@ class Verbs:
         named = f"{element.role} {clip(element.name, 40)!r}" if element else "it"
         if code == "covered":
             number = {index: shown for shown, index in self._look.indexes.items()}.get(int(answer["index"]))
-            by = f"[{number}] {answer['text']!r}" if number else repr(answer["text"])
+            cover = self._vault.mask_cut(str(answer["text"]))
+            by = f"[{number}] {cover!r}" if number else repr(cover)
             raise Refused(code, f"{named} is covered by {by}")
         raise Refused(code, MESSAGES.get(code, "{}").format(named))
 

@@ -12,6 +12,7 @@ from punchlist.tools.browser.browser import Browser
 from punchlist.tools.browser.results import ActionResult
 from punchlist.tools.browser.session import BrowserSession
 from punchlist.tools.browser.view import View
+from punchlist.tools.permissions import preset
 
 from .site import Site
 
@@ -50,7 +51,7 @@ def site() -> Iterator[Site]:
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser(site: Site) -> AsyncIterator[Browser]:
-    async with Browser(allow=[site.url]) as browser:
+    async with Browser(allow=[site.url], policy=preset("unattended")) as browser:
         yield browser
 
 

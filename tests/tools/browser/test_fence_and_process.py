@@ -16,6 +16,7 @@ import pytest
 
 from punchlist.tools.browser.browser import Browser
 from punchlist.tools.browser.fence import Fence, Origin, origin_of
+from punchlist.tools.browser.origins import may_reach
 from punchlist.tools.errors import BrowserCrashed, BrowserMissing, OriginBlocked, SiteUnreachable
 
 from .site import Site, redirect
@@ -124,10 +125,116 @@ async def test_a_websocket_to_an_allowed_site_is_tunnelled(show, site):
         ("http://evil.test\\@shop.test/", False),
         ("file://shop.test/x", False),
         ("shop.test", False),
+        ("http:shop.test", True),
+        ("http:\\\\shop.test\\@evil.test", True),
+        ("ht\ntp://shop.\ttest/", True),
+        ("http://user:word@shop.test/", True),
+        ("http://%73hop.test/", True),
+        ("http://\uff53\uff48\uff4f\uff50\u3002test/", True),
+        ("http://shop.test..", False),
+        ("http://shop.test:0/", False),
+        ("http://shop.test:080/", True),
+        ("http://shop.test:99999/", False),
+        ("http://sh\u00f6p.test/", False),
+        ("http://shop.test%2eevil.test/", False),
+        ("http://[::1]/", False),
+        ("http://", False),
     ],
 )
 async def test_an_origin_is_exact(url, allowed):
     assert Fence(["http://shop.test/ignored"]).allows(url) is allowed
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:80/x", "http://127.1", "http://2130706433", "http://0x7f000001", "http://0177.0.0.1",
+        "http://0x7F.1", "http://127.0.0.1.", "http://\u2460\u2461\u2466.0.0.1", "ws://127.0.0.1",
+    ],
+)  # fmt: skip
+async def test_every_spelling_of_an_address_is_one_origin(url):
+    assert origin_of(url) == Origin("http", "127.0.0.1", 80)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://256.0.0.1", "http://1.2.3.4.5", "http://09.0.0.1", "http://[::1%25lo]"]
+)
+async def test_an_address_that_no_browser_takes_is_none(url):
+    with pytest.raises(ValueError, match="not an http or https address"):
+        origin_of(url)
+
+
+async def test_an_international_name_is_the_one_that_a_browser_goes_to():
+    assert origin_of("http://stra\u00dfe.test").host == "xn--strae-oqa.test"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "168.63.129.16",
+        "192.0.0.192", "100.100.100.200", "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "::",
+        "fe80::1%eth0", "fd00:ec2::254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::", "::127.0.0.1", "ff02::1",
+    ],
+)  # fmt: skip
+async def test_a_name_leads_to_no_address_that_is_not_public_unless_it_is_listed(address):
+    name, bare = origin_of("http://shop.test:8080"), address.partition("%")[0]
+    listed = origin_of(f"http://[{bare}]:8080" if ":" in bare else f"http://{bare}:8080")
+    elsewhere = Origin(listed.scheme, listed.host, 80)
+
+    assert not may_reach(address, name, {name, elsewhere})
+    assert may_reach(address, name, {name, listed}) and may_reach(address, listed, {listed})
+    assert may_reach("8.8.8.8", name, {name}) and may_reach("2606:4700::1111", name, {name})
+
+
+async def test_localhost_means_loopback_and_nothing_else():
+    local = origin_of("http://localhost:8080")
+
+    assert may_reach("127.0.0.1", local, {local}) and may_reach("::1", local, {local})
+    assert not may_reach("10.0.0.1", local, {local})
+
+
+async def test_a_connection_carries_one_answer_whatever_the_site_says_of_it():
+    """A browser would send the next request, for any other site, on a connection that stays open."""
+    asked = []
+
+    async def serve(reader, writer):
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        early = b"HTTP/1.1 103 Early\r\nLink: <http://evil.test>; rel=preconnect\r\n\r\n"
+        head = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n"
+        writer.write(early + head + b"Content-Length: 2\r\n\r\nhi")
+        await writer.drain()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    fence = Fence([f"http://127.0.0.1:{port}"])
+    proxy = int((await fence.start()).rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy)
+
+    writer.write(f"GET http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = await asyncio.wait_for(reader.readuntil(b"hi"), 5)
+    writer.close()
+    await fence.close()
+    server.close()
+
+    assert answer == b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
+    assert b"Connection: close" in asked[0]
+
+
+async def test_a_tunnel_leads_to_the_listed_port_only():
+    fence = Fence(["https://shop.test"])
+    proxy = int((await fence.start()).rpartition(":")[2])
+    answers = []
+
+    for target in ("shop.test:22", "127.0.0.1:443", "shop.test.evil.test:443", "SHOP.test.:8443"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy)
+        writer.write(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
+        answers.append((await asyncio.wait_for(reader.readline(), 5)).split()[1])
+        writer.close()
+    await fence.close()
+
+    assert answers == [b"403"] * 4
+    assert [each.origin.port for each in fence.blocked] == [22, 443, 443, 8443]
 
 
 async def test_an_empty_list_allows_nothing_and_a_bad_entry_is_an_error():
