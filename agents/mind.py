@@ -110,7 +110,7 @@ class Mind:
         self.budget.check()
         warmth = min(warmest, WARMER * (attempt - 1)) if attempt > 1 else 0.0
         if self.strategy is not None:
-            about = Task(question.text, question.system(), question.compiled())
+            about = Task(_text(question, self.model), question.system(), question.compiled())
             found = await self._think(self.strategy, about, question.role, task, attempt, warmth)
             return self._legal(question, found)
         return await self._one(question, _sampling(warmth, attempt), task, attempt)
@@ -123,7 +123,7 @@ class Mind:
             MalformedOutput: A server gave no answer that fits the grammar; what it gave is counted.
             Whatever else ends the call, cancelling included; what it came to is counted (see `cut_off`).
         """
-        grammar, messages = question.compiled(), _messages(question)
+        grammar, messages = question.compiled(), _messages(question, self.model)
         async with self._promised(messages, grammar, sampling.max_tokens) as most:
             sampling = sampling if most == sampling.max_tokens else replace(sampling, max_tokens=most)
             try:
@@ -247,7 +247,7 @@ class Mind:
         self.budget.check()
         if not self.model.capabilities.score:
             return await self._vote(question, options, task, attempt, seed)
-        messages = _messages(question)
+        messages = _messages(question, self.model)
         async with self._promised(messages, None, 1):
             try:
                 scores = await self.model.score(messages, options)
@@ -256,7 +256,7 @@ class Mind:
                 raise
             best = scores.index(max(scores))
             confidence = normalise(scores)[best]
-            prompt = self.model.count_tokens(question.text)
+            prompt = self.model.count_tokens(messages[-1]["content"])
             self._count(question.role, options[best], prompt, 0, 0.0, confidence, task, attempt)
         return options[best], confidence
 
@@ -383,5 +383,22 @@ def _sampling(warmth: float, seed: int) -> Sampling:
     return Sampling(temperature=warmth, seed=seed, max_tokens=ANSWER_TOKENS)
 
 
-def _messages(question: Question) -> list[Message]:
-    return [{"role": "system", "content": question.system()}, {"role": "user", "content": question.text}]
+def _messages(question: Question, model: Model) -> list[Message]:
+    text = _text(question, model)
+    return [{"role": "system", "content": question.system()}, {"role": "user", "content": text}]
+
+
+def _text(question: Question, model: Model) -> str:
+    """The user text as this model takes it: what was trained on the roles knows data unmarked."""
+    return question.fenced() if question.data and is_instructed(model) else question.text
+
+
+def is_instructed(model: Model) -> bool:
+    """Whether a model reads instructions. The chat template of those trained on the roles leaves them out."""
+    from ..core_model.model import LocalModel
+    from ..core_model.remote import RemoteModel
+
+    if isinstance(model, LocalModel):
+        template = model.tokenizer.chat_template
+        return template is None or "system" in template
+    return isinstance(model, RemoteModel)

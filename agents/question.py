@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
+
+from ..tools.browser.untrusted import fence_text
 
 if TYPE_CHECKING:
     from ..core_model.grammar import Grammar
@@ -15,15 +17,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Question:
-    """One question to a model: the instructions' file, the user text, and the grammar of the answer."""
+    """One question to a model: the instructions' file, the user text, and the grammar of the answer.
+
+    Attributes:
+        data: The part of `text` that was read from a page or a tool, word for word; "" where there is none.
+    """
 
     role: str
     text: str
     grammar: str
+    data: str = field(default="", kw_only=True)
 
     def compiled(self) -> Grammar:
         """The grammar as a model takes it."""
         return _compiled(self.grammar)
+
+    def fenced(self) -> str:
+        """The user text, for models that were not trained on it: with its data between marks."""
+        return self.text.replace(self.data, fence_text(self.data), 1) if self.data else self.text
 
     def system(self) -> str:
         """The instructions of this role, for models that were not trained on it."""

@@ -205,7 +205,8 @@ def ask_act(
 ) -> Question:
     """Ask for the next action on `view`; typed text is copied from the step, an answer from the page."""
     text = f"{page_text(view, step)}\n{act_query(history, told_here(view, step))}"
-    return Question("act", text, act_grammar(view, history, step, spent))
+    read = text.rsplit("\n", 2)[0]  # all but the step and the last line; what was done names things of pages
+    return Question("act", text, act_grammar(view, history, step, spent), data=read)
 
 
 def told_here(view: View, step: Step) -> Step:
@@ -336,7 +337,9 @@ JUDGEMENTS = ("pass", "fail", "cannot check")
 
 def ask_judge(page: str, criterion: str) -> Question:
     """Ask whether a page shows that a criterion holds."""
-    return Question("judge", f"{page.lower()}\ncriterion : {fold(criterion)}\nverdict:", choices(JUDGEMENTS))
+    page = page.lower()
+    text = f"{page}\ncriterion : {fold(criterion)}\nverdict:"
+    return Question("judge", text, choices(JUDGEMENTS), data=page)
 
 
 # --- reflect: what failed -> what to remember -----------------------------------------------------------

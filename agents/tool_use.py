@@ -123,14 +123,15 @@ def read_card(line: str) -> ToolCard:
 def ask_use(tools: Sequence[ToolCard], done: Sequence[Done], task: str) -> Question:
     """Ask for the next tool call for `task`, or the answer out of the results so far."""
     cards, calls, spans = _callable(tuple(tools), task)
-    rows = [*cards, *(f"did : {item.line()}" for item in done[-3:]), f"task : {fold(task)}", "do:"]
+    read = "\n".join(f"did : {item.line()}" for item in done[-3:])
+    rows = [*cards, *([read] if read else []), f"task : {fold(task)}", "do:"]
     rules = list(calls)
     results = [text for item in done[-3:] if (text := fold(item.result)) and not text.startswith(FAILED)]
     if results:
         rules.append('"answer" SPAN')
         spans += span_terminal(results)
     rules.append('"cannot"')
-    return Question("use", "\n".join(rows), f"start: {' | '.join(rules)}\n{spans}")
+    return Question("use", "\n".join(rows), f"start: {' | '.join(rules)}\n{spans}", data=read)
 
 
 @lru_cache(maxsize=256)

@@ -20,11 +20,12 @@ from ..protocols.messages import Evidence, Report
 from ..protocols.records import replace
 from ..protocols.spec import Schema
 from ..tools.browser.actions import Action, MalformedAction, parse_action
+from ..tools.browser.gates import NEW_ORIGIN, Gate, gates_in, lets_pass
 from ..tools.browser.results import ActionResult, evidence
 from ..tools.browser.view import View
 from ..tools.executor import Executor
 from ..tools.permissions import Policy
-from ..tools.tool import AnyTool, Tool, tool
+from ..tools.tool import AnyTool, EffectClass, Recovery, Tool, tool
 from . import roles
 from .acting import claims, rows
 from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck
@@ -154,7 +155,7 @@ class Worker(Agent):
         uses = order.stage.name == "use" or (order.stage.name == TASK and bool(self.functions))
         if order.stage.name == THINK or (order.stage.name == TASK and not uses) or (uses and acts):
             return await self._think(order, mind)
-        tools = [*self._door(order), *self.functions]
+        tools = [*self._door(order, policy), *self.functions]
         attempt = Attempt(order, mind, Executor(policy, mind.journal, tools, mind.budget.begin))
         if uses:
             return await use_tools(self.name, self.functions, attempt)
@@ -183,7 +184,7 @@ class Worker(Agent):
             result["number"] = attempt.answer
         return Report(result=result, evidence=tuple(attempt.evidence))
 
-    def _door(self, order: Assignment) -> list[AnyTool]:
+    def _door(self, order: Assignment, policy: Policy) -> list[AnyTool]:
         """The browser as tools of this attempt, so that every action is permitted and journalled.
 
         Three doors: to press something; to fill something in, which changes the page and nothing behind it,
@@ -191,19 +192,27 @@ class Worker(Agent):
         """
         if self.browser is None:
             return []
+        effect: EffectClass = "irreversible" if order.irreversible else "write"
+        return [
+            self._browsing("browser", effect, "unsafe", _unasked(policy)),
+            self._browsing("browser_fill", "write", "pure"),
+            self._browsing("browser_look", "read", "pure"),
+        ]
 
-        async def browse(lane: str, action: str, what: str = "") -> dict[str, Any]:
-            """Act in the browser; `what` says of the action's number what it is, to whoever is asked."""
+    def _browsing(
+        self, name: str, effect: EffectClass, recovery: Recovery, passes: Sequence[Gate] = ()
+    ) -> AnyTool:
+        """One door to the browser; `passes` are gates that need no approval of their own here."""
+
+        async def browse(lane: str, action: str, what: str = "", gate: str = "") -> dict[str, Any]:
+            """Act in the browser, through the gates that the call names; `what` names what is acted on."""
             session = self._sessions[lane]
             latest = self._latest[lane]
             chosen = parse_action(action, latest)
-            return evidence(chosen, await session.act(chosen), latest)
+            made = await session.act(chosen, (*gates_in(gate), *passes))
+            return evidence(chosen, made, latest)
 
-        effect = "irreversible" if order.irreversible else "write"
-        door = tool(name="browser", effect=effect, recovery="unsafe", timeout=60)(browse)
-        fill = tool(name="browser_fill", effect="write", recovery="pure", timeout=60)(browse)
-        calm = tool(name="browser_look", effect="read", recovery="pure", timeout=60)(browse)
-        return [door, fill, calm]
+        return tool(name=name, effect=effect, recovery=recovery, timeout=60)(browse)
 
     async def _do(self, attempt: Attempt, step: Step) -> None:
         """The loop of one step: look, ask, act."""
@@ -279,8 +288,15 @@ class Worker(Agent):
         order, key = attempt.order, attempt.key()
         told = roles.describe(action, view)
         arguments = {"lane": order.lane, "action": action.line(), "what": told}
-        made = await attempt.executor.call(DOORS.get(action.verb, "browser"), arguments, key=key)
+        door: str | AnyTool = DOORS.get(action.verb, "browser")
+        gates = () if attempt.session is None else await attempt.session.gates(action)
+        if gates:
+            arguments["gate"] = " ".join(gates)
+            door = self._browsing("browser", "irreversible", "unsafe", _unasked(attempt.mind.policy))
+        made = await attempt.executor.call(door, arguments, key=key)
         if not made.ok:
+            if gates and made.code == "ToolDenied":
+                return f"needs_approval: {made.error}"
             # Where it may have taken effect and cannot be undone, there is no second press in this attempt.
             unanswered = made.code in ("BrowserCrashed", "SiteUnreachable")
             if unanswered or (made.unknown and order.irreversible):
@@ -320,6 +336,11 @@ class Worker(Agent):
         key = f"{order.run}/{order.task}/{order.attempt}"
         acted = order.stage.name != THINK and bool(self.functions)
         return thought_report(found, key, how, acted=acted, typed=shape is not None)
+
+
+def _unasked(policy: Policy | None) -> tuple[Gate, ...]:
+    """Gates to which a page's script may lead unforeseen, and which the policy allows without asking."""
+    return (NEW_ORIGIN,) if policy is not None and lets_pass(policy, NEW_ORIGIN) else ()
 
 
 def _shape(order: Assignment) -> dict[str, Any] | None:

@@ -41,7 +41,8 @@ def ask_anomalies(result: JsonValue, evidence: Sequence[str]) -> Question:
         raise ValueError("Neither report nor evidence has a word: there is nothing that could look wrong.")
     odd = " | ".join(' "\\n" '.join(["odd"] * count) for count in range(1, MOST + 1))
     grammar = f'start: "{NONE}" | {odd}\nodd: "odd" SPAN\n{span_terminal(sources)}'
-    return Question("anomalies", "\n".join([*shown(result, evidence), "odd:"]), grammar)
+    read = "\n".join(shown(result, evidence))
+    return Question("anomalies", f"{read}\nodd:", grammar, data=read)
 
 
 def read_anomalies(answer: str, result: JsonValue, evidence: Sequence[Evidence]) -> tuple[list[Anomaly], int]:

@@ -102,7 +102,8 @@ def ask_verify(criteria: Sequence[str], result: JsonValue, evidence: Sequence[st
     lines = ' "\\n" '.join(f'"{number} " verdict' for number in range(1, len(criteria) + 1))
     grammar = f'start: {lines}\nverdict: "pass" | "cannot check"{failing}\n'
     grammar += span_terminal(_sources(result, evidence)) if failing else ""
-    return Question("verify", "\n".join([*rows, "found:"]), grammar)
+    read = "\n".join(shown(result, evidence))
+    return Question("verify", "\n".join([*rows, "found:"]), grammar, data=read)
 
 
 def shown(result: JsonValue, evidence: Sequence[str]) -> list[str]:

@@ -127,6 +127,9 @@ MEASUREMENTS = (
         "short tasks on MiniWoB++'s pages in a real browser (--tasks A,B --seeds 10000-10024)",
         "miniwob",
         LEDGER | {"model", "limit", "shard", "parallel", "compare", "data", "only", "seeds"},
+    ),
+    Measurement(
+        "eval",
         "fence",
         "ways out of the browser's fence, with and without it, and what a browser does by itself",
         "fence",

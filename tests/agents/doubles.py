@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,7 +127,10 @@ class Tab:
     async def close(self) -> None:
         self.path = "/"
 
-    async def act(self, action: Action) -> ActionResult:
+    async def gates(self, action: Action) -> tuple[str, ...]:
+        return ()
+
+    async def act(self, action: Action, approved: Iterable[str] = ()) -> ActionResult:
         before = self._draw()
         if action.verb in ("done", "cannot", "wait", "back", "scroll", "press"):
             return refused("no_effect")

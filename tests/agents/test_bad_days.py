@@ -235,7 +235,7 @@ class SilentShop(PaperShop):
             tab.act = self.silence
         return tab
 
-    async def silence(self, action):
+    async def silence(self, action, approved=()):
         return refused("unreachable", f"{URL}/basket does not answer")
 
 

@@ -175,7 +175,7 @@ class SlowTab(Tab):
         empty = self.path == "/orders" and not self.visit.orders
         return replace(view, lines=(*view.lines, ("you have no orders yet",))) if empty else view
 
-    async def act(self, action):
+    async def act(self, action, approved=()):
         element = self._draw().elements.get(action.target or 0)
         if element is not None and element.name == "place order" and self.shop.unanswered:
             self.shop.unanswered = False
