@@ -36,6 +36,20 @@
   const unlabel = (text) => clean(text).replace(/[\s:*]+$/, "");
   const humanise = (text) => clean((text || "").replace(/[-_]+/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2")).slice(0, 30);
   const styleOf = (el) => getComputedStyle(el);
+  // A shadow root that its page keeps closed is handed in by the debugger (`open`); pages cannot see that.
+  const opened = new WeakMap();
+  const asked = new WeakMap();
+  const shadowOf = (el) => el.shadowRoot || opened.get(el) || null;
+  const HOSTS = new Set(["article", "aside", "blockquote", "div", "footer", "header", "main", "nav", "p", "section", "span"]);
+  // Whether `el` looks as if it had a closed shadow root: a custom element, or a box that nothing in it explains.
+  const mayHost = (el, box) => {
+    if (el.shadowRoot || opened.has(el) || (asked.get(el) || 0) > 1) return false;
+    if (el.localName.includes("-")) return el.matches(":defined");
+    if (!HOSTS.has(el.localName) || box.height < 1 || asked.has(el)) return false;
+    if (el.firstElementChild) return getComputedStyle(el.firstElementChild).display === "";
+    if (/\S/.test(el.textContent)) return false;
+    return !el.computedStyleMap || String(el.computedStyleMap().get("height")) === "auto";
+  };
   const isControl = (el) => ["input", "select", "textarea", "button"].includes(el.localName);
 
   // ---- what changes: every document and shadow root that was seen is watched -------------------------------
@@ -79,7 +93,7 @@
   // ---- names and values ------------------------------------------------------------------------------------
   const contentText = (el, withControls) => {
     let text = "";
-    const root = el.localName === "slot" ? el.assignedNodes({ flatten: true }) : (el.shadowRoot || el).childNodes;
+    const root = el.localName === "slot" ? el.assignedNodes({ flatten: true }) : (shadowOf(el) || el).childNodes;
     for (const node of root) {
       if (node.nodeType === 3) text += node.nodeValue;
       if (node.nodeType !== 1 || SKIP.has(node.localName) || (!withControls && isControl(node))) continue;
@@ -179,6 +193,9 @@
     return label || null;
   };
 
+  // Frames that share the origin but have closed shadow roots: an observer in their own world can open those.
+  const apart = new WeakSet();
+
   // ---- the walk: from a document to lines of parts ------------------------------------------------------------
   class Reader {
     constructor() {
@@ -190,6 +207,8 @@
       this.runNode = null;
       this.rows = 0;        // depth of open rows
       this.printed = new Set();
+      this.frames = [];     // frames that have to be read by an observer of their own
+      this.hosts = [];      // elements that may have a closed shadow root
     }
     addText(text, node) {
       if (!this.run.trim()) this.runNode = node;
@@ -274,6 +293,7 @@
       const style = styleOf(el);
       const box = el.getBoundingClientRect();
       const hard = context.inert ? null : hardRole(el);
+      if (mayHost(el, box)) this.hosts.push(el);
       if (isGone(el, style, box, context.scrolled)) {
         const styled = hard !== null && tag === "input" && ["checkbox", "radio", "file"].includes(hard);
         if (styled && clickTarget(el)) this.addThing(el, hard);
@@ -309,11 +329,20 @@
     visitFrame(el, context) {
       let inner = null;
       try { inner = el.contentDocument; } catch { inner = null; }
-      if (!inner || !inner.body) return;
+      if (!inner || apart.has(el)) return this.leaveFrame(el);
+      if (!inner.body) return;
       watch(inner);
       this.flush();
       this.visit(inner.body, { ...context, scrolled: { x: 0, y: 0 } });
       this.flush();
+    }
+    // The place of a frame of another origin; its lines are put there outside.
+    leaveFrame(el) {
+      if (!shows(el)) return;
+      this.flush();
+      this.starts.push(el);
+      this.frames.push({ el, line: this.lines.length });
+      this.lines.push([]);
     }
     visitInside(el, style, visible, context) {
       const tag = el.localName;
@@ -341,8 +370,9 @@
       else if (style.display !== "inline") this.addText(" ", el);
     }
     visitChildren(el, context) {
-      if (el.shadowRoot) watch(el.shadowRoot);
-      let children = (el.shadowRoot || el).childNodes;
+      const shadow = shadowOf(el);
+      if (shadow) watch(shadow);
+      let children = (shadow || el).childNodes;
       if (el.localName === "slot") {
         const assigned = el.assignedNodes({ flatten: true });
         if (assigned.length) children = assigned;

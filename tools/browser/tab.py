@@ -44,7 +44,7 @@ class Tab:
     def __init__(self, page: Page, cdp: CDPSession, fence: Fence) -> None:
         self.page = page
         self.cdp = cast("Debugger", cdp)
-        self.observer = Observer(self.cdp)
+        self.observer = Observer(self.cdp, page)
         self.dialog: PageDialog | None = None
         self.popup: Page | None = None
         self.crashed = False
