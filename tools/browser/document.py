@@ -148,8 +148,14 @@ class Document:
         element = await self._call("frame", [{"value": mark}], by_value=False)
         if "objectId" not in element:
             return ""
-        described = await self._send("DOM.describeNode", {"objectId": element["objectId"]})
-        return str(described["node"].get("frameId", ""))
+        return str((await self._describe(element["objectId"])).get("frameId", ""))
+
+    async def node_ids(self) -> list[int]:
+        """The browser's ids of the elements that the latest view numbers, in order."""
+        try:
+            return [int((await self._describe(handle))["backendNodeId"]) for handle in await self._elements("numbered")]
+        finally:
+            await self._send("Runtime.releaseObjectGroup", {"objectGroup": GROUP})
 
     def forget(self) -> None:
         """The page navigated: the next reading installs the observer anew."""
@@ -173,20 +179,24 @@ class Document:
     async def _open_roots(self) -> bool:
         """Hand the observer the closed shadow roots of its candidates; whether there was one."""
         found = False
-        candidates = await self._call("hosts", [], by_value=False)
         try:
-            listed = await self._send(
-                "Runtime.getProperties", {"objectId": candidates["objectId"], "ownProperties": True}
-            )
-            for entry in listed["result"]:
-                if entry["name"].isdecimal():
-                    found = await self._open_root(entry["value"]["objectId"]) or found
+            for host in await self._elements("hosts"):
+                found = await self._open_root(host) or found
         finally:
             await self._send("Runtime.releaseObjectGroup", {"objectGroup": GROUP})
         return found
 
+    async def _elements(self, method: str) -> list[str]:
+        """Handles of the elements that `method` of the observer lists."""
+        array = await self._call(method, [], by_value=False)
+        listed = await self._send("Runtime.getProperties", {"objectId": array["objectId"], "ownProperties": True})
+        return [str(entry["value"]["objectId"]) for entry in listed["result"] if entry["name"].isdecimal()]
+
+    async def _describe(self, handle: str) -> dict[str, Any]:
+        return dict((await self._send("DOM.describeNode", {"objectId": handle}))["node"])
+
     async def _open_root(self, host: str) -> bool:
-        node = (await self._send("DOM.describeNode", {"objectId": host}))["node"]
+        node = await self._describe(host)
         closed = [root for root in node.get("shadowRoots", ()) if root.get("shadowRootType") == "closed"]
         if not closed:
             return False

@@ -108,6 +108,13 @@ class Observer:
             answer["text"] = "\n".join([answer["text"], *(found["text"] for found in texts if found and "text" in found)])
         return answer
 
+    async def node_ids(self) -> list[int]:
+        """The browser's ids of the elements that the latest view numbers, frames included, in no order."""
+        found = await self._document.node_ids()
+        for frame in self._frames.values():
+            found += await frame.node_ids()
+        return found
+
     def forget(self) -> None:
         """The page navigated: the next reading installs the observer anew."""
         self._document.forget()

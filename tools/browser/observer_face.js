@@ -124,6 +124,7 @@
       hosts.forEach((el) => asked.set(el, (asked.get(el) || 0) + 1));
       return hosts;
     },
+    numbered() { return nodes; },
     open(host, root) { opened.set(host, root); },
     // `host` has a closed root that belongs to the world of another frame: that frame is read apart from now on.
     part(host) {
