@@ -46,6 +46,8 @@ class Seen(BaseModel):
 
     Attributes:
         first: The line that views begin with.
+        unread_above, unread_below: The page is too long to be read whole, and goes on there.
+        onscreen: First and last line that the window shows some of, where that was asked; -1 without any.
         hosts: Elements that may have a closed shadow root and were not asked yet.
         frames: (line, id) of frames that have an observer of their own; their lines are empty.
     """
@@ -59,6 +61,9 @@ class Seen(BaseModel):
     changes: int
     first: int
     lines: tuple[SeenLine, ...]
+    unread_above: bool = False
+    unread_below: bool = False
+    onscreen: tuple[int, int] | None = None
     hosts: int = 0
     frames: tuple[tuple[int, int], ...] = ()
 
@@ -119,18 +124,22 @@ class Document:
         self._context = context
         self._object: str | None = None
 
-    async def read(self, method: str) -> Seen:
-        """Read the document with `view` or `peek`, closed shadow roots included.
+    async def read(self, look: dict[str, bool] | None = None) -> Seen:
+        """Read the document, closed shadow roots included.
+
+        Args:
+            look: What the view is to have beside the usual (`ViewStyle.look`); None: as the latest view was,
+                whose numbers stay valid.
 
         Raises:
             ContextLost: It navigated again and again, or the frame is gone.
             PageUnreadable: It keeps the observer from reading it.
         """
-        seen = await self._read(method)
+        seen = await self._read(look)
         for _ in range(ROUNDS):
             if not seen.hosts or not await self._open_roots():
                 break
-            seen = await self._read(method)
+            seen = await self._read(look)
         return seen
 
     async def ask(self, method: str, argument: Any = None) -> Any:
@@ -161,14 +170,15 @@ class Document:
         """The page navigated: the next reading installs the observer anew."""
         self._object = None
 
-    async def _read(self, method: str) -> Seen:
+    async def _read(self, look: dict[str, bool] | None) -> Seen:
+        method, given = ("peek", []) if look is None else ("view", [{"value": look}])
         for attempt in (1, 2, 3):
             if self._object is None:
                 await self._install()
             if self._object is None:
                 continue
             try:
-                return _SEEN.validate_json(str((await self._call(method, [])).get("value", "null")))
+                return _SEEN.validate_json(str((await self._call(method, given)).get("value", "null")))
             except ContextLost:
                 if attempt == 3:
                     raise

@@ -7,6 +7,8 @@
   "use strict";
   const listenersOf = typeof getEventListeners === "function" ? getEventListeners : () => ({});
   const MOUSE = ["click", "mousedown", "mouseup", "pointerdown", "pointerup", "dblclick"];
+  const DRAWN = new Set(["canvas", "video", "audio"]);
+  const SHAPES = new Set(["circle", "ellipse", "line", "path", "polygon", "polyline", "rect", "g", "svg", "text", "use"]);
   const SKIP = new Set(["script", "style", "noscript", "template", "head", "title", "desc", "datalist", "object",
     "embed", "audio", "video", "canvas", "option", "optgroup", "progress", "meter", "rp", "defs"]);
   const HARD = "a[href],area[href],button,input:not([type=hidden]),select,textarea,summary,[contenteditable='']," +
@@ -25,6 +27,11 @@
   const ROWS = new Set(["tr", "li", "article"]);
   const ROW_PARTS = 14;
   const ROW_CHARACTERS = 420;
+  const LIMIT = 12000;          // elements that one reading visits; of a longer page, what is near its beginning
+  const REACH = 3000;           // nodes read before that place, and twice as many after it
+  const RUN_CHARACTERS = 8000;  // of a text run that are looked at
+  const SENT_CHARACTERS = 400;  // of a text or name that are handed out; a view prints fewer
+  const VALUE_CHARACTERS = 5000;
   const BULLETS = "••••••";
   const SEPARATOR = /^[\s\p{P}|>]*$/u;
   const ROW_SEPARATOR = /^[\s|·•\/›».,;:]*$/;
@@ -91,18 +98,23 @@
   };
 
   // ---- names and values ------------------------------------------------------------------------------------
-  const contentText = (el, withControls) => {
+  const contentText = (el, withControls, left = { nodes: REACH, characters: RUN_CHARACTERS }) => {
     let text = "";
     const root = el.localName === "slot" ? el.assignedNodes({ flatten: true }) : (shadowOf(el) || el).childNodes;
     for (const node of root) {
-      if (node.nodeType === 3) text += node.nodeValue;
+      if ((left.nodes -= 1) < 0 || left.characters < 0) break;
+      if (node.nodeType === 3) {
+        left.characters -= node.nodeValue.length;
+        text += node.nodeValue.slice(0, RUN_CHARACTERS);
+      }
       if (node.nodeType !== 1 || SKIP.has(node.localName) || (!withControls && isControl(node))) continue;
       if (node.localName === "br") { text += " "; continue; }
       if (node.localName === "img") { text += ` ${node.alt || ""} `; continue; }
       const style = styleOf(node);
       if (style.display === "none" || style.visibility !== "visible") continue;
       const apart = style.display !== "inline";
-      text += apart ? ` ${contentText(node, withControls)} ` : contentText(node, withControls);
+      const inner = contentText(node, withControls, left);
+      text += apart ? ` ${inner} ` : inner;
     }
     return text;
   };
@@ -111,6 +123,32 @@
     const picture = el.querySelector("svg title, [aria-label], [title]");
     return picture && (picture.localName === "title" ? picture.textContent :
       picture.getAttribute("aria-label") || picture.getAttribute("title"));
+  };
+  // What a reader asked for beside the usual: `hints` (how a thing without text looks), `shared` (a number for each
+  // of the boxes that share one listener), `onscreen` (which lines are inside the window).
+  let look = { hints: false, shared: false, onscreen: false };
+  const PALETTE = {
+    black: [0, 0, 0], white: [255, 255, 255], gray: [128, 128, 128], silver: [200, 200, 200], red: [230, 20, 20],
+    green: [20, 140, 20], lime: [60, 240, 60], blue: [20, 20, 230], yellow: [250, 240, 20], orange: [255, 150, 10],
+    purple: [128, 10, 128], magenta: [250, 20, 250], pink: [255, 180, 195], brown: [140, 75, 30], cyan: [20, 240, 240],
+    teal: [10, 128, 128], navy: [5, 5, 110],
+  };
+  const colourName = (css) => {
+    const [red, green, blue, alpha] = (css.match(/[\d.]+/g) || []).map(Number);
+    if (blue === undefined || alpha === 0 || !css.startsWith("rgb")) return "";
+    const far = ([r, g, b]) => (r - red) ** 2 + (g - green) ** 2 + (b - blue) ** 2;
+    return Object.keys(PALETTE).reduce((best, name) => (far(PALETTE[name]) < far(PALETTE[best]) ? name : best));
+  };
+  // Shape, colour, place in a table and size of a thing that says nothing.
+  const appearance = (el) => {
+    const style = styleOf(el);
+    const drawn = el.namespaceURI === "http://www.w3.org/2000/svg";
+    const picture = style.backgroundImage === "none" ? "" : style.backgroundImage.includes("gradient") ? "gradient" : "picture";
+    const colour = drawn ? colourName(style.fill) : colourName(style.backgroundColor) || picture;
+    const cell = el.localName === "td" || el.localName === "th" ? `row ${el.parentElement.rowIndex + 1} column ${el.cellIndex + 1}` : "";
+    const box = el.getBoundingClientRect();
+    const shape = drawn && SHAPES.has(el.localName) ? el.localName : "";
+    return [shape, colour, cell, `${Math.round(box.width)}x${Math.round(box.height)}`].filter(Boolean).join(" ");
   };
   let names = new Map();
   const nameOf = (el, role) => {
@@ -139,8 +177,9 @@
     }
     if (role === "textbox" || role === "searchbox") return { name: firstOf(el.getAttribute("aria-placeholder"), el.title, hint), from: "hint" };
     const classHint = humanise(typeof el.className === "string" ? el.className.split(" ")[0] : "");
-    const text = firstOf(contentText(el, true), el.alt, pictureName(el), el.title, el.textContent, hint, classHint);
-    return { name: text, from: "text" };
+    const text = firstOf(contentText(el, true), el.alt, pictureName(el), el.title, el.textContent);
+    if (text) return { name: text, from: "text" };
+    return { name: clean(`${firstOf(hint, classHint)} ${look.hints ? appearance(el) : ""}`), from: "look" };
   };
   const onOff = (on) => (on ? "on" : "off");
   const optionText = (option) => clean(option.label || option.text);
@@ -153,6 +192,10 @@
     if (role === "password") return el.value ? BULLETS : "";
     if (!FIELDS.has(role)) return null;
     return "value" in el ? (typeof el.value === "string" ? whole(el.value) : el.value) : clean(contentText(el, true));
+  };
+  const shortValue = (el, role) => {
+    const value = valueOf(el, role);
+    return typeof value === "string" ? whole(value.slice(0, VALUE_CHARACTERS)) : value;
   };
   const isDisabled = (el) => el.matches(":disabled") || el.closest("[aria-disabled=true]") !== null;
 
@@ -180,13 +223,25 @@
     const focusable = el.hasAttribute("tabindex") && el.tabIndex >= 0;
     const heard = listens(el);
     if (!pointed && !heard && !focusable) return null;
-    if (el.querySelector(HARD) !== null) return null;
-    const inside = el.querySelectorAll("*");
-    if (inside.length > 60) return null;
+    const shadow = shadowOf(el);
+    if (el.querySelector(HARD) !== null || (shadow && shadow.querySelector(HARD) !== null)) return null;
+    const inside = el.getElementsByTagName("*");
+    if (inside.length > 2000) return null;
     for (const one of inside) if (listens(one) || (!pointed && styleOf(one).cursor === "pointer")) return null;
-    if (!pointed && (el.textContent || "").length > 120) return null;
+    if (heard && look.shared && isShared(inside)) return "shared";
+    if (inside.length > 60 || (!pointed && (el.textContent || "").length > 120)) return heard ? "big" : null;
     return el.localName === "a" ? "link" : "other";
   };
+  // Whether a listener is there for several boxes inside: cells, days, items.
+  const isShared = (inside) => {
+    let boxes = 0;
+    for (const one of inside) {
+      if (one.firstElementChild !== null || styleOf(one).display.startsWith("inline")) continue;
+      if (shows(one) && (boxes += 1) > 1) return true;
+    }
+    return false;
+  };
+  const fillsWindow = (box) => box.width * box.height > 0.6 * innerWidth * innerHeight;
   const clickTarget = (el) => {
     if (shows(el)) return el;
     const label = el.labels && [...el.labels].find(shows);
@@ -198,7 +253,11 @@
 
   // ---- the walk: from a document to lines of parts ------------------------------------------------------------
   class Reader {
-    constructor() {
+    // `near`: the nodes of the document that are read; null: all of them.
+    constructor(near) {
+      this.near = near;
+      this.visits = 0;
+      this.fields = new Map();
       this.nodes = [];      // node of each numbered thing, in order
       this.lines = [];      // each line: array of parts (string or thing)
       this.starts = [];     // node that begins each line
@@ -211,8 +270,9 @@
       this.hosts = [];      // elements that may have a closed shadow root
     }
     addText(text, node) {
+      if (this.run.length > RUN_CHARACTERS) return;
       if (!this.run.trim()) this.runNode = node;
-      this.run += text;
+      this.run += text.slice(0, RUN_CHARACTERS);
     }
     endRun() {
       const text = clean(this.run);
@@ -265,16 +325,16 @@
       if (!parts.length) return;
       this.starts.push(parts[0].node);
       this.lines.push(parts.map((part) => {
-        if (part.text !== undefined) return part.text;
+        if (part.text !== undefined) return whole(part.text.slice(0, SENT_CHARACTERS));
         this.nodes.push(part.node);
-        return { ...part.thing, index: this.nodes.length - 1 };
+        return { ...part.thing, name: whole(part.thing.name.slice(0, SENT_CHARACTERS)), index: this.nodes.length - 1 };
       }));
     }
     addThing(el, role) {
       if (this.printed.has(el)) return;
       this.printed.add(el);
       this.endRun();
-      const thing = { role, name: nameOf(el, role).name, value: valueOf(el, role), disabled: isDisabled(el) };
+      const thing = { role, name: nameOf(el, role).name, value: shortValue(el, role), disabled: isDisabled(el) };
       if (role === "select") {
         thing.options = [...el.options].filter((option) => !option.disabled).map(optionText).filter(Boolean);
       }
@@ -289,6 +349,8 @@
     }
     visit(el, context) {
       const tag = el.localName;
+      if ((this.visits += 1) > LIMIT) return;
+      if (DRAWN.has(tag)) this.visitDrawn(el, context);
       if (SKIP.has(tag)) return;
       const style = styleOf(el);
       const box = el.getBoundingClientRect();
@@ -314,8 +376,35 @@
         if (!listens(el)) return;
       }
       const soft = visible && !context.inert ? softRole(el, style, context.pointer) : null;
-      if (soft !== null && box.width > 1 && box.height > 1) return this.visitThing(el, soft, style, context);
+      const big = box.width > 1 && box.height > 1;
+      if (context.shared && big && el.firstElementChild === null && !style.display.startsWith("inline")) {
+        return this.visitThing(el, "other", style, context);
+      }
+      if (soft === "shared") context = { ...context, shared: true };
+      else if (soft === "big") { if (big && !fillsWindow(box)) this.addBig(el); }
+      else if (soft !== null && big) return this.visitThing(el, soft, style, context);
       this.visitInside(el, style, visible, context);
+    }
+    // What is drawn is not read; where it takes the mouse it is a thing with a name and a size.
+    visitDrawn(el, context) {
+      const used = listens(el) || (el.localName !== "canvas" && el.controls) || (el.hasAttribute("tabindex") && el.tabIndex >= 0);
+      if (context.inert || !used || !shows(el)) return;
+      const box = el.getBoundingClientRect();
+      const label = firstOf(el.getAttribute("aria-label"), el.title);
+      const size = `${el.localName} ${Math.round(box.width)}x${Math.round(box.height)}`;
+      names.set(el, { name: label ? `${label} (${size})` : size, from: "size" });
+      this.endBlock();
+      this.addThing(el, "other");
+      this.endBlock();
+    }
+    // A card or board that listens as a whole: a thing, although it is too big for its text to be its name.
+    addBig(el) {
+      const title = el.querySelector("h1,h2,h3,h4,h5,h6");
+      const text = clean(contentText(title || el, true));
+      names.set(el, { name: text.length > 60 ? text.slice(0, 59).trimEnd() + "…" : text, from: "text" });
+      this.endBlock();
+      this.addThing(el, "other");
+      this.endBlock();
     }
     visitThing(el, role, style, context) {
       const inline = style.display.startsWith("inline") || style.display === "contents" || this.rows > 0;
@@ -333,7 +422,7 @@
       if (!inner.body) return;
       watch(inner);
       this.flush();
-      this.visit(inner.body, { ...context, scrolled: { x: 0, y: 0 } });
+      this.visit(inner.body, { ...context, windowed: false, scrolled: { x: 0, y: 0 } });
       this.flush();
     }
     // The place of a frame of another origin; its lines are put there outside.
@@ -378,7 +467,10 @@
         if (assigned.length) children = assigned;
       }
       const closed = el.localName === "details" && !el.open;
+      const windowed = context.windowed && children === el.childNodes;
+      if (!windowed && context.windowed) context = { ...context, windowed: false };
       for (const node of children) {
+        if (windowed && !this.near.has(node)) continue;
         if (node.nodeType === 3 && !context.mute && !context.hideText && !closed) this.addText(node.nodeValue, node);
         else if (node.nodeType === 1 && (!closed || node.localName === "summary")) this.visit(node, context);
       }
@@ -393,9 +485,19 @@
       return el.id !== "" && this.referred(el);
     }
     referred(el) {
-      const field = el.getRootNode().querySelector(`[aria-labelledby~="${CSS.escape(el.id)}"]`);
+      const root = el.getRootNode();
+      if (!this.fields.has(root)) this.fields.set(root, this.labelled(root));
+      const field = this.fields.get(root).get(el.id);
       const role = field && hardRole(field);
       return Boolean(role) && FIELDS.has(role) && shows(field);
+    }
+    // The first element that names each id in its `aria-labelledby`.
+    labelled(root) {
+      const fields = new Map();
+      for (const field of root.querySelectorAll("[aria-labelledby]")) {
+        for (const id of field.getAttribute("aria-labelledby").split(/\s+/)) if (!fields.has(id)) fields.set(id, field);
+      }
+      return fields;
     }
     addHiddenControl(label, context) {
       const control = label.control;

@@ -19,7 +19,7 @@ from playwright.async_api import Error, Page
 from ..errors import PageUnreadable
 from .document import ContextLost, Debugger, Document, Seen, SeenElement, SeenLine
 from .frames import frame_world
-from .view import Element, Line, View, clip, render_within
+from .view import PLAIN, Element, Line, View, ViewStyle, clip, render_within
 
 __all__ = ["ContextLost", "Debugger", "Observer", "Seen", "SeenElement", "number", "path_of"]
 
@@ -71,19 +71,19 @@ class Observer:
         self._frames: dict[int, Observer] = {}
         self._parts: _Parts | None = None
 
-    async def view(self) -> Seen:
+    async def view(self, style: ViewStyle = PLAIN) -> Seen:
         """Read the page and void the indexes of earlier readings."""
-        seen = await self._document.read("view")
+        seen = await self._document.read(style.look())
         self._parts = None
         if not seen.frames:
             return seen
-        joined, self._parts = await self._joined(seen, "view")
+        joined, self._parts = await self._joined(seen, style)
         return joined
 
     async def peek(self) -> Seen:
         """Read the page; indexes of the latest `view` stay valid, those in this reading are not."""
-        seen = await self._document.read("peek")
-        return (await self._joined(seen, "peek"))[0] if seen.frames else seen
+        seen = await self._document.read()
+        return (await self._joined(seen, None))[0] if seen.frames else seen
 
     async def ask(self, method: str, argument: Any = None) -> Any:
         """Call one method of the observer in the documents of the latest view.
@@ -123,13 +123,14 @@ class Observer:
 
     # ---- reading frames in their places ----------------------------------------------------------------
 
-    async def _joined(self, seen: Seen, method: str) -> tuple[Seen, _Parts]:
+    async def _joined(self, seen: Seen, style: ViewStyle | None) -> tuple[Seen, _Parts]:
         for _, mark in seen.frames:
             if mark not in self._frames and self._depth < DEPTH:
                 await self._enter(mark)
         marks = [mark for _, mark in seen.frames]
         self._frames = {mark: one for mark, one in self._frames.items() if mark in marks}
-        readings = dict(zip(marks, await asyncio.gather(*(self._read_frame(mark, method) for mark in marks)), strict=True))
+        read = await asyncio.gather(*(self._read_frame(mark, style) for mark in marks))
+        readings = dict(zip(marks, read, strict=True))
         return _join(seen, readings)
 
     async def _enter(self, mark: int) -> None:
@@ -139,14 +140,14 @@ class Observer:
         if world is not None:
             self._frames[mark] = Observer(world.cdp, self._page, world.context, self._depth + 1)
 
-    async def _read_frame(self, mark: int, method: str) -> Seen | None:
+    async def _read_frame(self, mark: int, style: ViewStyle | None) -> Seen | None:
         """What a frame shows; None when it cannot be read now."""
         for _ in range(2):
             frame = self._frames.get(mark)
             if frame is None:
                 return None
             try:
-                return await asyncio.wait_for(frame.view() if method == "view" else frame.peek(), FRAME_PATIENCE)
+                return await asyncio.wait_for(frame.peek() if style is None else frame.view(style), FRAME_PATIENCE)
             except (PageUnreadable, TimeoutError):
                 return None
             except (ContextLost, Error):  # it has a new document, perhaps in another process

@@ -10,21 +10,59 @@
     frames.set(frameIds.get(el), el);
     return frameIds.get(el);
   };
+  // Of a page too long to be read whole: the nodes near the place where views begin, and the node after them.
+  const nearby = (root) => {
+    if (document.getElementsByTagName("*").length <= LIMIT) return null;
+    const from = anchor !== null && root.contains(anchor) ? anchor : root;
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+    const nodes = new Set([from]);
+    let top = from;
+    walker.currentNode = from;
+    for (let count = 0; count < REACH && walker.previousNode(); count += 1) nodes.add(top = walker.currentNode);
+    walker.currentNode = from;
+    for (let count = 0; count < 2 * REACH && walker.nextNode(); count += 1) nodes.add(walker.currentNode);
+    const next = walker.nextNode();
+    for (let up = top; up && up !== root; up = up.parentNode) nodes.add(up);
+    return { nodes, next, above: top !== root };
+  };
+  // First and last line that the window shows some of.
+  const onscreen = (lines) => {
+    let first = -1;
+    let last = -1;
+    lines.forEach((start, line) => {
+      const range = start.nodeType === 1 ? start : document.createRange();
+      if (start.nodeType !== 1) range.selectNode(start);
+      const box = range.getBoundingClientRect();
+      const frame = start.ownerDocument.defaultView;
+      if (box.bottom <= 0 || box.top >= frame.innerHeight || box.right <= 0 || box.left >= frame.innerWidth) return;
+      if (first < 0) first = line;
+      last = line;
+    });
+    return [first, last];
+  };
   const read = () => {
     names = new Map();
     watch(document);
-    const reader = new Reader();
+    if (anchor !== null && !anchor.isConnected) anchor = null;
     const modal = [...document.querySelectorAll("dialog:modal")].pop();
     const root = modal || document.body;
+    const part = root ? nearby(root) : null;
+    const reader = new Reader(part && part.nodes);
     if (root) {
-      reader.visit(root, { mute: false, hideText: false, pointer: false, inert: false, scrolled: { x: 0, y: 0 } });
+      const windowed = part !== null;
+      reader.visit(root, { mute: false, hideText: false, pointer: false, inert: false, windowed, scrolled: { x: 0, y: 0 } });
       reader.flush();
     }
     hosts = reader.hosts.slice(0, 40);
+    reader.unreadAbove = part !== null && part.above;
+    reader.next = part && part.next;
+    reader.unreadBelow = reader.next !== null || reader.visits > LIMIT;
     return reader;
   };
   const report = (reader, first) => JSON.stringify({
     ...place(), title: clean(document.title), lines: reader.lines, first, focus: focusMark(), hosts: hosts.length,
+    unread_above: reader.unreadAbove, unread_below: reader.unreadBelow,
+    onscreen: look.onscreen ? onscreen(reader.starts) : null,
     frames: reader.frames.slice(0, 30).map(({ el, line }) => [line, frameId(el)]),
   });
   const follows = (start) => start === anchor || anchor.contains(start) ||
@@ -107,12 +145,12 @@
 
   return {
     // The page as lines; numbers given out before are void afterwards.
-    view() {
+    view(wanted) {
+      look = wanted;
       const reader = read();
       nodes = reader.nodes;
-      starts = reader.starts;
-      if (anchor !== null && !anchor.isConnected) anchor = null;
-      const first = anchor === null ? 0 : Math.max(0, starts.findIndex(follows));
+      starts = reader.next === null ? reader.starts : [...reader.starts, reader.next];
+      const first = anchor === null ? 0 : Math.max(0, reader.starts.findIndex(follows));
       return report(reader, first);
     },
     // The same without voiding numbers: what an action is compared against.
@@ -271,7 +309,7 @@
       if (!el || !el.isConnected) return JSON.stringify({ code: "stale_ref" });
       const role = hardRole(el);
       const text = role !== null && FIELDS.has(role) ? valueOf(el, role) : el.innerText || el.textContent || "";
-      return JSON.stringify({ text: text.split("\n").map(clean).filter(Boolean).join("\n") });
+      return JSON.stringify({ text: text.slice(0, 10 * RUN_CHARACTERS).split("\n").map(clean).filter(Boolean).join("\n") });
     },
     // Resolves when nothing changed for `quiet` ms, or after `cap` ms.
     settle({ quiet, cap }) {

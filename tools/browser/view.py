@@ -20,6 +20,34 @@ OPTION_LIMIT = 30
 
 
 @dataclass(frozen=True)
+class ViewStyle:
+    """What a view has beside the usual; the default is the text that the embedded model was trained on.
+
+    Attributes:
+        hints: A thing without text is named by shape, colour, place in its table and size as well.
+        shared: Boxes that share one listener (cells of a board, days of a calendar) have a number each.
+        window: Only the lines that the browser's window shows, within the budget; `scroll` moves it.
+        place: A second line with the tab, and how far the page is scrolled.
+        new: A last line with the numbers of things that the view before did not have.
+        diff: Lines as in the view before are told as one line, where most are; numbers in it are of this view.
+    """
+
+    hints: bool = False
+    shared: bool = False
+    window: bool = False
+    place: bool = False
+    new: bool = False
+    diff: bool = False
+
+    def look(self) -> dict[str, bool]:
+        """What the observer in the page has to know of it."""
+        return {"hints": self.hints, "shared": self.shared, "onscreen": self.window}
+
+
+PLAIN = ViewStyle()
+
+
+@dataclass(frozen=True)
 class Element:
     """One thing that can be acted on.
 
