@@ -1,107 +1,99 @@
 """Fifteen pages that a view must number: what people click is often neither a button nor a link.
 
-Addresses of a second origin stand as `{other}` (same machine, other port) and `{far}` (another site).
+Addresses of a second origin stand in them as `{other}` (same machine, other port) and `{far}` (another site).
 """
 
 from __future__ import annotations
 
-LOGIN = """<title>Sign in</title><h1>Sign in</h1><form><label for=u>User</label><input id=u>
-<label>Password <input type=password></label><label><input type=checkbox> Keep me signed in</label>
-<a href=/forgot>Forgot it?</a><button>Sign in</button></form>"""
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-ROW_BUTTONS = """<title>Orders</title><style>td{padding:4px}</style><table><tr><th>Order<th>Total<th></tr>""" + "".join(
-    f"<tr><td>B-{n}<td>£{n}.00<td><button>Open</button><span class=bin data-n={n}>x</span></tr>" for n in range(8)
-) + """</table><script>for (const one of document.querySelectorAll('.bin'))
-one.addEventListener('click', () => one.closest('tr').remove())</script>"""  # fmt: skip
+PAGES = (
+    "login", "row-buttons", "toolbar", "svg-points", "cells", "colours", "tree", "custom-select", "date-picker",
+    "tabs", "shadow", "frames", "canvas", "editable", "cards",
+)  # fmt: skip
 
-TOOLBAR = """<title>Editor</title><style>i{display:inline-block;width:24px;height:24px;background:#ccd}</style>
-<div id=bar><i class=icon-bold></i><i class=icon-italic></i><i class="icon-link"></i><button><svg width=9 height=9
-><rect width=9 height=9></rect></svg></button><i></i></div><script>for (const one of document.querySelectorAll('i'))
-one.onmousedown = () => one.classList.toggle('on')</script>"""
+KINDS = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".png": "image/png",
+    ".gif": "image/gif",
+}
 
-POINTS = """<title>Chart</title><svg width=300 height=120><path d="M0 100L300 20" stroke=black fill=none></path>
-<circle cx=40 cy=60 r=8 fill=red></circle><circle cx=90 cy=50 r=8 fill=green></circle>
-<rect x=150 y=20 width=30 height=30 fill=#0000ff></rect><polygon points="220,20 240,60 200,60" fill=gold></polygon>
-<g id=pair><circle cx=270 cy=40 r=5></circle><text x=262 y=70>now</text></g></svg>
-<script>for (const one of document.querySelectorAll('circle,rect,polygon,#pair'))
-one.addEventListener('click', () => one.setAttribute('fill', 'black'))</script>"""
 
-CELLS = """<title>Three in a row</title><style>td{width:40px;height:40px;border:1px solid}</style><table id=board>
-<tr><td><td><td>X<tr><td>O<td><td><tr><td><td><td></table><script>
-board.addEventListener('click', (event) => { event.target.textContent = 'X'; })</script>"""
+def page(name: str) -> str:
+    """The HTML of a page, addresses of other origins not filled in."""
+    return (resources.files(__package__) / "data" / f"view-{name}.html").read_text(encoding="utf-8")
 
-COLOURS = """<title>Pick a colour</title><style>div{width:40px;height:40px;display:inline-block}</style>
-<div style="background:red"></div><div style="background:rgb(0,128,0)"></div><div style="background:#00f"></div>
-<div style="background:linear-gradient(red,blue)"></div><script>for (const one of document.querySelectorAll('div'))
-one.addEventListener('pointerup', () => { document.title = one.style.background; })</script>"""
 
-TREE = """<title>Files</title><ul role=tree><li role=treeitem aria-expanded=true><span tabindex=0>Home</span>
-<ul role=group><li role=treeitem tabindex=-1>Notes</li><li role=treeitem tabindex=-1>Pictures</li></ul></li>
-<li><div class=branch><b>+</b> Work</div><ul><li><div class=leaf>Plan</div></li></ul></li></ul>
-<details><summary>More</summary><p>Nothing</p></details><script>
-for (const one of document.querySelectorAll('.branch,.leaf,[role=treeitem]')) one.onclick = () => one.focus()</script>"""
+class PageServer:
+    """Serves the pages, and the files of a folder, from two loopback ports; a context manager.
 
-CUSTOM_SELECT = """<title>Country</title><style>.pick{cursor:pointer;width:120px}li{cursor:pointer}</style>
-<div class=pick role=combobox aria-expanded=true tabindex=0>France</div><ul role=listbox>
-<li role=option aria-selected=true>France<li role=option>Ghana<li role=option>Peru</ul>
-<label>Size<select><option>S<option>M</select></label><div role=spinbutton tabindex=0 aria-valuenow=3>3</div>
-<div role=slider tabindex=0 aria-valuenow=40 style="width:90px;height:9px"></div><div role=switch tabindex=0>Wifi</div>"""
+    Args:
+        folder: Files that are served beside the pages; None: none.
+    """
 
-DATE_PICKER = """<title>Arrival</title><style>td{width:24px}</style><label>Arrival <input id=day readonly></label>
-<table id=days><thead><tr><td id=back>&lt;<td colspan=5>May 2027<td id=on>&gt;</thead><tbody>""" + "".join(
-    "<tr>" + "".join(f"<td>{d}</td>" for d in range(week * 7 + 1, min(week * 7 + 8, 32))) for week in range(5)
-) + """</tbody></table><p>Each night is paid when you arrive; you can call until six in the evening of that day to
-tell us that you will be late, and we keep the room.</p><script>
-days.tBodies[0].addEventListener('click', (event) => { day.value = event.target.textContent; });
-back.onclick = on.onclick = () => 1</script>"""  # fmt: skip
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder.resolve() if folder is not None else None
+        self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), self._answering()) for _ in range(2)]
+        first, second = (server.server_port for server in self._servers)
+        self.url = f"http://127.0.0.1:{first}"
+        self.others: Mapping[str, str] = {
+            "other": f"http://127.0.0.1:{second}", "far": f"http://localhost:{second}"
+        }  # fmt: skip
 
-TABS = """<title>Settings</title><div role=tablist><div role=tab aria-selected=true tabindex=0>General</div>
-<div role=tab tabindex=-1>Mail</div></div><div role=tabpanel><label>Name <input></label></div>
-<ul class=tabs><li><a>First</a></li><li><a>Second</a></li></ul><div role=menubar><span role=menuitem>File</span>
-<span role=menuitemcheckbox aria-checked=false tabindex=-1>Wrap</span><span role=gridcell tabindex=0>4</span></div>
-<script>for (const one of document.querySelectorAll('.tabs a')) one.addEventListener('click', () => 1)</script>"""
+    @property
+    def origins(self) -> list[str]:
+        """All that a browser has to be allowed."""
+        return [self.url, *self.others.values()]
 
-SHADOW = """<title>Shadows</title><open-box></open-box><shut-box>unseen</shut-box><div id=bare></div>
-<shut-card>Card <button>slotted</button></shut-card><script>
-const make = (mode, html) => class extends HTMLElement {
-  constructor() { super(); this.attachShadow({ mode }).innerHTML = html; }
-};
-customElements.define('open-box', make('open', '<button>Open one</button><input aria-label="Open field">'));
-customElements.define('shut-box', make('closed', '<button onclick="this.textContent=1">Shut one</button>'
-  + '<label>Shut field <input></label><inner-box></inner-box>'));
-customElements.define('inner-box', make('closed', '<a href=/deep>Deep link</a>'));
-customElements.define('shut-card', make('closed', '<h2><slot></slot></h2><button>Fold</button>'));
-bare.attachShadow({ mode: 'closed' }).innerHTML = '<span id=s>Pressed</span>';
-</script>"""
+    def __enter__(self) -> Self:
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
 
-FRAMES = """<title>Frames</title><p>Before</p><iframe srcdoc="<button>Same</button><div id=d>Heard</div>
-<script>d.onclick=()=>1</script>"></iframe><iframe src="{other}/inner"></iframe><iframe src="{far}/inner"></iframe>
-<iframe sandbox=allow-scripts srcdoc="<button>Boxed</button>"></iframe><p>After</p>"""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
 
-INNER = """<title>Inner</title><p>Inside</p><label>Card number <input></label><div id=pay>Pay here</div>
-<pin-pad></pin-pad><script>pay.addEventListener('click', () => { pay.textContent = 'Paid'; });
-customElements.define('pin-pad', class extends HTMLElement { constructor() { super();
-this.attachShadow({ mode: 'closed' }).innerHTML = '<form><input aria-label=PIN><button>Confirm</button></form>'; } });
-</script>"""
+    def _find(self, path: str) -> tuple[bytes, str] | None:
+        """Content and media type at a path; None when there is nothing."""
+        name = path.partition("?")[0].lstrip("/")
+        if name in (*PAGES, "inner"):
+            text = page(name)
+            for mark, url in self.others.items():
+                text = text.replace("{" + mark + "}", url)
+            return text.encode(), "text/html"
+        if self._folder is None:
+            return None
+        file = (self._folder / name).resolve()
+        if not file.is_relative_to(self._folder) or not file.is_file():
+            return None
+        return file.read_bytes(), KINDS.get(file.suffix, "application/octet-stream")
 
-CANVAS = """<title>Draw</title><canvas id=c width=200 height=100></canvas><canvas width=50 height=50></canvas>
-<video width=80 height=60 controls></video><audio controls></audio><img id=map width=60 height=40 src=data:,>
-<object width=40 height=30></object><progress value=.4></progress><script>
-c.addEventListener('mousedown', () => 1); map.addEventListener('click', () => 1)</script>"""
+    def _answering(self) -> type[BaseHTTPRequestHandler]:
+        find = self._find
 
-EDITABLE = """<title>Notes</title><div contenteditable>Draft</div><p contenteditable=plaintext-only>Plain</p>
-<div role=textbox tabindex=0 aria-label=Chat></div><div class=toolbar><span onclick="1">B</span></div>
-<article onclick="1"><h2>A story that one can open</h2><p>It begins with a long sentence that says what it is
-about, who wrote it, when, and why a reader should press anywhere on this card to go on reading it.</p></article>
-<div contenteditable><p>A paragraph with a <a href=/x>link</a></p></div>"""
+        class Answering(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                found = find(self.path)
+                body, kind = found or (b"no such page", "text/plain")
+                self.send_response(200 if found else 404)
+                self.send_header("Content-Type", f"{kind}; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
-CARDS = "<title>Shop</title><h1>All products</h1>" + "".join(
-    f"<article><h3>Product number {n}</h3><p>£{n}.00</p><a href=/p/{n}>Details</a> <button>Add</button></article>"
-    for n in range(1000)
-)
+            def log_message(self, format: str, *args: object) -> None:
+                return
 
-PAGES = {
-    "login": LOGIN, "row-buttons": ROW_BUTTONS, "toolbar": TOOLBAR, "svg-points": POINTS, "cells": CELLS,
-    "colours": COLOURS, "tree": TREE, "custom-select": CUSTOM_SELECT, "date-picker": DATE_PICKER, "tabs": TABS,
-    "shadow": SHADOW, "frames": FRAMES, "canvas": CANVAS, "editable": EDITABLE, "cards": CARDS,
-}  # fmt: skip
+        return Answering

@@ -110,10 +110,13 @@ class _Tree:
     async def add_document(self, told: dict[str, Any], parent: Node) -> None:
         """Add a document or a shadow root, with the roots and documents inside it."""
         handle = await self._resolve(told["backendNodeId"])
-        heard = await self._cdp.send("DOMDebugger.getEventListeners", {"objectId": handle, "depth": -1, "pierce": True})
+        heard = await self._cdp.send(
+            "DOMDebugger.getEventListeners", {"objectId": handle, "depth": -1, "pierce": True}
+        )
         self._listening |= {one["backendNodeId"] for one in heard["listeners"] if one["type"] in MOUSE}
         answer = await self._cdp.send(
-            "Runtime.callFunctionOn", {"objectId": handle, "functionDeclaration": FLAGS, "returnByValue": True}
+            "Runtime.callFunctionOn",
+            {"objectId": handle, "functionDeclaration": FLAGS, "returnByValue": True},
         )
         flags = iter(answer["result"]["value"])
         for child in told.get("children", ()):
@@ -123,7 +126,12 @@ class _Tree:
         if told["nodeType"] != 1:
             return
         listed = told.get("attributes", [])
-        node = Node(told["backendNodeId"], told["localName"], dict(zip(listed[::2], listed[1::2], strict=True)), parent)
+        node = Node(
+            told["backendNodeId"],
+            told["localName"],
+            dict(zip(listed[::2], listed[1::2], strict=True)),
+            parent,
+        )
         parent.children.append(node)
         node.seen, node.pointer, node.editable = next(flags)
         node.heard = node.id in self._listening

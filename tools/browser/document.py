@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from ..errors import PageUnreadable
 from .view import clip
 
-SOURCES = ("observer.js", "observer_face.js")
+SOURCES = ("observer.js", "observer_walk.js", "observer_face.js")
 ROUNDS = 4
 """How deep closed shadow roots may lie in one another."""
 
@@ -48,6 +48,7 @@ class Seen(BaseModel):
         first: The line that views begin with.
         unread_above, unread_below: The page is too long to be read whole, and goes on there.
         onscreen: First and last line that the window shows some of, where that was asked; -1 without any.
+        windows: How far the page is scrolled and how long it is, in heights of the window, where that was asked.
         hosts: Elements that may have a closed shadow root and were not asked yet.
         frames: (line, id) of frames that have an observer of their own; their lines are empty.
     """
@@ -64,6 +65,7 @@ class Seen(BaseModel):
     unread_above: bool = False
     unread_below: bool = False
     onscreen: tuple[int, int] | None = None
+    windows: tuple[float, float] = (0.0, 1.0)
     hosts: int = 0
     frames: tuple[tuple[int, int], ...] = ()
 
@@ -117,10 +119,12 @@ class Document:
     Args:
         cdp: The debugger session.
         context: The unique id of the frame's own world; None: the session's main frame.
+        by_debugger: Listeners are asked of the debugger; otherwise of `listeners.py`.
     """
 
-    def __init__(self, cdp: Debugger, context: str | None = None) -> None:
+    def __init__(self, cdp: Debugger, context: str | None = None, by_debugger: bool = True) -> None:
         self.cdp = cdp
+        self._by_debugger = by_debugger
         self._context = context
         self._object: str | None = None
 
@@ -150,7 +154,9 @@ class Document:
         """
         if self._object is None:
             raise ContextLost
-        return _ANSWER.validate_json(str((await self._call(method, [{"value": argument}])).get("value", "null")))
+        return _ANSWER.validate_json(
+            str((await self._call(method, [{"value": argument}])).get("value", "null"))
+        )
 
     async def frame_id(self, mark: int) -> str:
         """The browser's id of the frame that the latest reading calls `mark`; empty when it is gone."""
@@ -162,7 +168,10 @@ class Document:
     async def node_ids(self) -> list[int]:
         """The browser's ids of the elements that the latest view numbers, in order."""
         try:
-            return [int((await self._describe(handle))["backendNodeId"]) for handle in await self._elements("numbered")]
+            return [
+                int((await self._describe(handle))["backendNodeId"])
+                for handle in await self._elements("numbered")
+            ]
         finally:
             await self._send("Runtime.releaseObjectGroup", {"objectGroup": GROUP})
 
@@ -199,7 +208,9 @@ class Document:
     async def _elements(self, method: str) -> list[str]:
         """Handles of the elements that `method` of the observer lists."""
         array = await self._call(method, [], by_value=False)
-        listed = await self._send("Runtime.getProperties", {"objectId": array["objectId"], "ownProperties": True})
+        listed = await self._send(
+            "Runtime.getProperties", {"objectId": array["objectId"], "ownProperties": True}
+        )
         return [str(entry["value"]["objectId"]) for entry in listed["result"] if entry["name"].isdecimal()]
 
     async def _describe(self, handle: str) -> dict[str, Any]:
@@ -227,7 +238,7 @@ class Document:
         try:
             answer = await self.cdp.send(
                 "Runtime.evaluate",
-                {"expression": source(), "includeCommandLineAPI": True, "silent": True, **where},
+                {"expression": source(), "includeCommandLineAPI": self._by_debugger, "silent": True, **where},
             )
         except Error as error:
             if _is_closed(error):
@@ -239,7 +250,9 @@ class Document:
             raise PageUnreadable("the current page", str(answer["exceptionDetails"].get("text", "")))
         self._object = answer["result"].get("objectId")
 
-    async def _call(self, method: str, arguments: list[dict[str, Any]], by_value: bool = True) -> dict[str, Any]:
+    async def _call(
+        self, method: str, arguments: list[dict[str, Any]], by_value: bool = True
+    ) -> dict[str, Any]:
         """The remote object that `method` of the observer answers with."""
         answer = await self._send(
             "Runtime.callFunctionOn",

@@ -12,19 +12,16 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from playwright.async_api import Error, Page
 
 from ..errors import PageUnreadable
 from .document import ContextLost, Debugger, Document, Seen, SeenElement, SeenLine
 from .frames import frame_world
-from .view import PLAIN, Element, Line, View, ViewStyle, clip, render_within
+from .presenting import number, path_of
+from .view import PLAIN, ViewStyle
 
 __all__ = ["ContextLost", "Debugger", "Observer", "Seen", "SeenElement", "number", "path_of"]
-
-MARKERS = 44
-"""Characters kept free for the two lines that say how much was cut."""
 
 FRAME_PATIENCE = 0.7
 """Seconds that a frame may take to be read; one that takes longer is named in its place."""
@@ -62,11 +59,23 @@ class Observer:
     Args:
         cdp: The tab's debugger session.
         page: The tab, for frames that run in processes of their own; without it those are not read.
+        context: The unique id of a frame's own world; None: the session's main frame.
+        depth: How many frames lie around it.
+        by_debugger: Listeners are asked of the debugger; otherwise of `listeners.note_listeners`.
     """
 
-    def __init__(self, cdp: Debugger, page: Page | None = None, context: str | None = None, depth: int = 0) -> None:
+    def __init__(
+        self,
+        cdp: Debugger,
+        page: Page | None = None,
+        context: str | None = None,
+        *,
+        depth: int = 0,
+        by_debugger: bool = True,
+    ) -> None:
         self._page = page
-        self._document = Document(cdp, context)
+        self._by_debugger = by_debugger
+        self._document = Document(cdp, context, by_debugger)
         self._depth = depth
         self._frames: dict[int, Observer] = {}
         self._parts: _Parts | None = None
@@ -105,7 +114,9 @@ class Observer:
         answer = await self._document.ask(method, argument)
         if method == "whole":
             texts = [await self._in_frame(mark, "whole", None) for mark in self._marks(parts)]
-            answer["text"] = "\n".join([answer["text"], *(found["text"] for found in texts if found and "text" in found)])
+            answer["text"] = "\n".join(
+                [answer["text"], *(found["text"] for found in texts if found and "text" in found)]
+            )
         return answer
 
     async def node_ids(self) -> list[int]:
@@ -138,7 +149,9 @@ class Observer:
         frame_id = await self._document.frame_id(mark)
         world = await frame_world(self._document.cdp, self._page, frame_id) if frame_id else None
         if world is not None:
-            self._frames[mark] = Observer(world.cdp, self._page, world.context, self._depth + 1)
+            self._frames[mark] = Observer(
+                world.cdp, self._page, world.context, depth=self._depth + 1, by_debugger=self._by_debugger
+            )
 
     async def _read_frame(self, mark: int, style: ViewStyle | None) -> Seen | None:
         """What a frame shows; None when it cannot be read now."""
@@ -147,7 +160,9 @@ class Observer:
             if frame is None:
                 return None
             try:
-                return await asyncio.wait_for(frame.peek() if style is None else frame.view(style), FRAME_PATIENCE)
+                return await asyncio.wait_for(
+                    frame.peek() if style is None else frame.view(style), FRAME_PATIENCE
+                )
             except (PageUnreadable, TimeoutError):
                 return None
             except (ContextLost, Error):  # it has a new document, perhaps in another process
@@ -187,13 +202,17 @@ class Observer:
         """Points of a thing in a frame, in this document's window, that nothing covers."""
         mark, local = parts.things[index]
         if mark is None:
-            return self._outward(await self._document.ask("points", {"index": local, "most": most}), None, parts)
+            return self._outward(
+                await self._document.ask("points", {"index": local, "most": most}), None, parts
+            )
         found = await self._in_frame(mark, "points", {"index": local, "most": POINTS})
         if found is None or found.get("code") == "stale_ref":
             return {"code": "stale_ref"}
         if "points" not in found:
             return self._outward(found, mark, parts)
-        return self._outward(await self._document.ask("through", {"frame": mark, "points": found["points"]}), None, parts)
+        return self._outward(
+            await self._document.ask("through", {"frame": mark, "points": found["points"]}), None, parts
+        )
 
     def _outward(self, answer: Any, mark: int | None, parts: _Parts) -> Any:
         """An answer that names what covers a thing, with that one's index in the joined reading."""
@@ -219,7 +238,9 @@ class Observer:
             return {**argument, "from": parts.changes[mark]} if first else argument
 
         own = asyncio.ensure_future(self._document.ask(method, given(None)))
-        others = [asyncio.ensure_future(self._in_frame(mark, method, given(mark))) for mark in self._marks(parts)]
+        others = [
+            asyncio.ensure_future(self._in_frame(mark, method, given(mark))) for mark in self._marks(parts)
+        ]
         try:
             waiting = {own, *others}
             while waiting:
@@ -276,60 +297,12 @@ def _join(seen: Seen, readings: dict[int, Seen | None]) -> tuple[Seen, _Parts]:
             "lines": tuple(lines),
             "first": min(first, max(len(lines) - 1, 0)),
             "scroll": seen.scroll + marks,
-            "focus": focus if focus and seen.focus.startswith(("other:iframe", "other:frame")) else seen.focus,
+            "focus": focus
+            if focus and seen.focus.startswith(("other:iframe", "other:frame"))
+            else seen.focus,
             "changes": seen.changes + sum(inner.changes for inner in read.values()),
             "frames": (),
         }
     )
     changes = {None: seen.changes, **{mark: inner.changes for mark, inner in read.items()}}
     return joined, _Parts(things, origins, changes)
-
-
-def number(seen: Seen, budget: int) -> tuple[View, dict[int, int]]:
-    """Give out numbers 1..k from the first line shown, and cut to `budget` characters.
-
-    The whole page is shown when it fits; else from the line that the page was scrolled to.
-
-    Returns:
-        The view, and the observer's index of each number.
-    """
-    whole, indexes = _numbered(seen, 0)
-    if len(whole.text()) <= budget:
-        return whole, indexes
-    budget = max(budget - MARKERS, 1)
-    room = budget - len(whole.path) - len(whole.title) - 7
-    last_start = len(seen.lines)
-    for text in reversed(whole.body()):
-        room -= len(text) + 1
-        if room < 0:
-            break
-        last_start -= 1
-    part, indexes = _numbered(seen, min(seen.first, last_start, len(seen.lines) - 1))
-    return render_within(part, budget), indexes
-
-
-def _numbered(seen: Seen, first: int) -> tuple[View, dict[int, int]]:
-    indexes: dict[int, int] = {}
-    lines: list[Line] = []
-    for seen_line in seen.lines[first:]:
-        parts: list[str | Element] = []
-        for part in seen_line:
-            if isinstance(part, str):
-                parts.append(clip(part))
-                continue
-            indexes[len(indexes) + 1] = part.index
-            parts.append(
-                Element(len(indexes), part.role, clip(part.name), part.value, part.options, part.disabled)
-            )
-        lines.append(tuple(parts))
-    return View(seen.url, path_of(seen.url), clip(seen.title), tuple(lines), None, first, 0), indexes
-
-
-def path_of(url: str) -> str:
-    """Path, query and fragment of an address: the part a model reads."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        return url[:80]
-    query = f"?{parts.query}" if parts.query else ""
-    fragment = f"#{parts.fragment}" if parts.fragment else ""
-    return f"{parts.path or '/'}{query}{fragment}"

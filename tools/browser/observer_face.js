@@ -1,4 +1,4 @@
-  // Second half of the observer: what `observer.py` can ask of it. Numbers are given out here, as indexes of `nodes`.
+  // Last third of the observer: what `observer.py` can ask of it. Numbers are given out here, as indexes of `nodes`.
   let nodes = [];
   let starts = [];
   let anchor = null;
@@ -62,6 +62,7 @@
   const report = (reader, first) => JSON.stringify({
     ...place(), title: clean(document.title), lines: reader.lines, first, focus: focusMark(), hosts: hosts.length,
     unread_above: reader.unreadAbove, unread_below: reader.unreadBelow,
+    windows: look.place ? [scrollY, document.documentElement.scrollHeight].map((y) => Math.round(10 * y / innerHeight) / 10) : undefined,
     onscreen: look.onscreen ? onscreen(reader.starts) : null,
     frames: reader.frames.slice(0, 30).map(({ el, line }) => [line, frameId(el)]),
   });
@@ -291,6 +292,20 @@
       if (el) el.scrollIntoView({ block: "start", inline: "nearest", behavior: "instant" });
       else scrollTo({ top: 0, behavior: "instant" });
       return "null";
+    },
+    // Begin views at the first text after the part of a long page that was read that has `text` in it; whether there is one.
+    seek(text) {
+      const wanted = clean(text).toLowerCase();
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      if (starts.length) walker.currentNode = starts[starts.length - 1];
+      const has = () => walker.currentNode.nodeType === 3 && clean(walker.currentNode.nodeValue.slice(0, RUN_CHARACTERS)).toLowerCase().includes(wanted);
+      do {
+        if (!has() || !shows(walker.currentNode.parentElement)) continue;
+        anchor = walker.currentNode;
+        anchor.parentElement.scrollIntoView({ block: "start", inline: "nearest", behavior: "instant" });
+        return "true";
+      } while (walker.nextNode());
+      return "false";
     },
     // Scroll by a part of the window; the largest scroller moves where the page itself does not scroll.
     scroll(direction) {

@@ -7,13 +7,18 @@ very class, so what a model was trained on and what it meets cannot drift apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
 TEXT_ROLES = frozenset({"textbox", "searchbox", "password", "number", "date", "file"})
 """Roles that take `type N TEXT` (`file` takes a path)."""
 
 RUN_LIMIT = 120
 """Characters of one text run that a view prints; `read` gives the rest."""
+
+UNCHANGED_SHARE = 0.7
+"""Share of a view's lines that must be as before for it to be told as a difference."""
 
 OPTION_LIMIT = 30
 """Options of one select that a view prints."""
@@ -41,7 +46,7 @@ class ViewStyle:
 
     def look(self) -> dict[str, bool]:
         """What the observer in the page has to know of it."""
-        return {"hints": self.hints, "shared": self.shared, "onscreen": self.window}
+        return {"hints": self.hints, "shared": self.shared, "onscreen": self.window, "place": self.place}
 
 
 PLAIN = ViewStyle()
@@ -107,6 +112,10 @@ class View:
         lines: What is shown, in reading order.
         dialog: The open dialog, if any; then the page behind it is not printed.
         above, below: How many lines the budget cut before and after.
+        unread_above, unread_below: The page is too long to be read whole, and goes on there.
+        place: Which tab this is and how far the page is scrolled, where the style asks for it.
+        new: Numbers of things that the view before did not have, where the style asks for them.
+        earlier: Lines of the view before, without numbers; with some, the text is the difference to them.
     """
 
     url: str
@@ -116,6 +125,11 @@ class View:
     dialog: Dialog | None = None
     above: int = 0
     below: int = 0
+    unread_above: bool = False
+    unread_below: bool = False
+    place: str = ""
+    new: tuple[int, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     @property
     def elements(self) -> dict[int, Element]:
@@ -132,13 +146,55 @@ class View:
         """The printed lines below the page line."""
         if self.dialog is not None:
             return [f"dialog {self.dialog.kind}: {clip(self.dialog.message)}"]
-        rows: list[str] = [f"... {self.above} more above"] if self.above else []
-        for line in self.lines:
-            text = " | ".join(part if isinstance(part, str) else part.text() for part in line)
-            rows.append(text if isinstance(line[0], Element) else f"- {text}")
-        if self.below:
-            rows.append(f"... {self.below} more below")
+        rows = [self.place] if self.place else []
+        if self.above or self.unread_above:
+            rows.append(_cut(self.above, "above", self.unread_above))
+        rows += _difference(self.earlier, self.printed()) or self.printed()
+        if self.below or self.unread_below:
+            rows.append(_cut(self.below, "below", self.unread_below))
+        if self.new:
+            rows.append(f"new: {' '.join(f'[{number}]' for number in self.new)}")
         return rows
+
+    def printed(self) -> list[str]:
+        """The text of each line."""
+        texts = [
+            " | ".join(part if isinstance(part, str) else part.text() for part in line) for line in self.lines
+        ]
+        return [
+            text if isinstance(line[0], Element) else f"- {text}"
+            for line, text in zip(self.lines, texts, strict=True)
+        ]
+
+
+def _cut(count: int, where: str, unread: bool) -> str:
+    return f"... {count} more {where}" + (", and more that was not read" if unread else "")
+
+
+def unnumbered(line: str) -> str:
+    """A printed line without its numbers: what stays the same when others come and go before it."""
+    return re.sub(r"\[\d+\] ", "[] ", line)
+
+
+def _difference(earlier: tuple[str, ...], now: list[str]) -> list[str]:
+    """`now` with runs of lines that are in `earlier` told as one line each; empty when too much is different."""
+    if not earlier:
+        return []
+    matcher = SequenceMatcher(None, earlier, [unnumbered(line) for line in now], autojunk=False)
+    if sum(block.size for block in matcher.get_matching_blocks()) <= UNCHANGED_SHARE * max(len(now), 1):
+        return []
+    rows: list[str] = []
+    for kind, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        rows += [f"gone: {clip(line, 60)}" for line in earlier[old_from:old_to] if kind != "equal"]
+        run = now[new_from:new_to]
+        rows += run if kind != "equal" or len(run) == 1 else [_same(run)]
+    return rows
+
+
+def _same(run: list[str]) -> str:
+    numbers = re.findall(r"(?:^|\| )\[(\d+)\] ", "\n".join(run), re.MULTILINE)
+    held = f" with [{numbers[0]}]" + (f" to [{numbers[-1]}]" if len(numbers) > 1 else "") if numbers else ""
+    return f"= {len(run)} lines as before{held}"
 
 
 def clip(text: str, limit: int = RUN_LIMIT) -> str:
@@ -154,10 +210,10 @@ def render_within(view: View, budget: int) -> View:
     """
     used = len(view.path) + len(view.title) + 7
     kept: list[Line] = []
-    for line, text in zip(view.lines, View(view.url, view.path, view.title, view.lines).body(), strict=True):
+    for line, text in zip(view.lines, view.printed(), strict=True):
         used += len(text) + 1
         if kept and used > budget:
             break
         kept.append(line)
     cut = len(view.lines) - len(kept)
-    return View(view.url, view.path, view.title, tuple(kept), view.dialog, view.above, view.below + cut)
+    return replace(view, lines=tuple(kept), below=view.below + cut)
