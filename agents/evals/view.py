@@ -1,8 +1,8 @@
 """`punchlist bench view`: what a view numbers, and how long it is, beside Playwright's snapshot for models.
 
-Pages: fifteen of our own (`view_pages.py`) and, where the PyPI package `miniwob` is installed or the folder
-`miniwob/html` is given with `--data`, three seeds of each of the 39 development tasks of MiniWoB++ (`--quick`:
-one). What can be used on a page is found without our observer (`view_truth.py`).
+Pages: fifteen of our own (`view_pages.py`) and, where the PyPI package `miniwob` is installed or its folder
+`miniwob/html` is given with `--data`, three seeds of each of the 39 development tasks of MiniWoB++
+(`--quick`: one). What can be used on a page is found without our observer (`view_truth.py`).
 
     things, things_tasks            things that can be seen and used, on our pages and on the tasks
     unnumbered_rate                 share of all of them that have no number and are reached by none
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,8 +50,8 @@ TASKS = """
     click-collapsible-2-nodelay click-collapsible-nodelay click-dialog click-dialog-2 click-option
     click-test-2 click-test-transfer enter-date enter-password enter-text enter-text-2 enter-text-dynamic
     enter-time focus-text focus-text-2 identify-shape login-user login-user-popup multi-layouts
-    multi-orderings navigate-tree odd-or-even read-table read-table-2 search-engine text-transform unicode-test
-    use-autocomplete use-autocomplete-nodelay
+    multi-orderings navigate-tree odd-or-even read-table read-table-2 search-engine text-transform
+    unicode-test use-autocomplete use-autocomplete-nodelay
 """.split()
 """The tasks that are developed on; nobody looks at the others."""
 
@@ -65,8 +65,10 @@ BEGIN = """async (seed) => {
   Math.seedrandom(String(seed));
   core.EPISODE_MAX_TIME = 1e9;
   core.startEpisodeReal();
-  for (let wait = 0; wait < 100 && !WOB_TASK_READY; wait += 1) await new Promise((done) => setTimeout(done, 30));
-  for (const one of document.querySelectorAll('#query,#reward-display,#click-canvas')) one.style.display = 'none';
+  const pause = () => new Promise((done) => setTimeout(done, 30));
+  for (let wait = 0; wait < 100 && !WOB_TASK_READY; wait += 1) await pause();
+  const told = document.querySelectorAll('#query,#reward-display,#click-canvas');
+  for (const one of told) one.style.display = 'none';
 }"""
 
 
@@ -106,18 +108,21 @@ class _Bench:
         async with self._open(url, seed) as page:
             observer, things = await self._things(page, by_debugger=True)
             missed = unnumbered(things, set(await observer.node_ids()))
-            chars = [await self._chars(observer, style) for style in (PLAIN, RICH, ViewStyle(window=True))]
+            usual = await self._chars(observer, PLAIN)
+            rich = await self._chars(observer, RICH)
+            window = await self._chars(observer, ViewStyle(window=True))
             snapshot = len(await page.aria_snapshot(mode="ai"))
         async with self._open(url, seed, by_script=True) as page:
             observer, others = await self._things(page, by_debugger=False)
             by_script = unnumbered(others, set(await observer.node_ids()))
-        self.pages.append(_Page(name, len(things), len(missed), len(by_script), *chars, snapshot))
+        counts = len(things), len(missed), len(by_script)
+        self.pages.append(_Page(name, *counts, usual, rich, window, snapshot))
         self.measuring.say(
-            f"{name}: {len(missed)} of {len(things)} have no number; {chars[0]} characters, snapshot {snapshot}"
+            f"{name}: {len(missed)} of {len(things)} have no number; {usual} characters, snapshot {snapshot}"
         )
 
     @contextlib.asynccontextmanager
-    async def _open(self, url: str, seed: int | None, by_script: bool = False) -> AsyncIterator[Page]:
+    async def _open(self, url: str, seed: int | None, by_script: bool = False) -> AsyncGenerator[Page]:
         context = await self.chromium.new_context(viewport={"width": 1280, "height": 720})
         try:
             page = await context.new_page()

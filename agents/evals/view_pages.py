@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 
 PAGES = (
-    "login", "row-buttons", "toolbar", "svg-points", "cells", "colours", "tree", "custom-select", "date-picker",
-    "tabs", "shadow", "frames", "canvas", "editable", "cards",
+    "login", "row-buttons", "toolbar", "svg-points", "cells", "colours", "tree", "custom-select",
+    "date-picker", "tabs", "shadow", "frames", "canvas", "editable", "cards",
 )  # fmt: skip
 
 KINDS = {
@@ -29,7 +29,8 @@ KINDS = {
 
 def page(name: str) -> str:
     """The HTML of a page, addresses of other origins not filled in."""
-    return (resources.files(__package__) / "data" / f"view-{name}.html").read_text(encoding="utf-8")
+    folder = resources.files(__name__.rpartition(".")[0]) / "data"
+    return (folder / f"view-{name}.html").read_text(encoding="utf-8")
 
 
 class PageServer:

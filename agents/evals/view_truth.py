@@ -1,7 +1,7 @@
 """What on a page can be used, found without our observer: the browser's own tree, listeners and styles.
 
-A thing is what can be seen and is a native control, an ARIA widget, an editable block, takes focus, listens to
-the mouse, or is where a pointer cursor begins. Frames of this process and shadow roots, open and closed, count.
+A thing is what can be seen and is a native control, an ARIA widget, an editable block, takes focus, listens
+to the mouse, or is where a pointer cursor begins, in frames and in shadow roots of both kinds.
 A control has to have a number of its own. What listens or points is reached, too, by a number inside it or
 around it (a list that listens for its items, the text in a button), a label by its field's.
 
@@ -29,7 +29,8 @@ FLAGS = """function () {
     const seen = box.width > 1 && box.height > 1 &&
       el.checkVisibility({ opacityProperty: true, visibilityProperty: true });
     const up = el.parentElement;
-    const pointer = getComputedStyle(el).cursor === 'pointer' && !(up && getComputedStyle(up).cursor === 'pointer');
+    const points = (one) => getComputedStyle(one).cursor === 'pointer';
+    const pointer = points(el) && !(up && points(up));
     return [seen, pointer, el.isContentEditable && !(up && up.isContentEditable)];
   });
 }"""
@@ -62,6 +63,8 @@ class Node:
             return self.attributes.get("type", "").lower() != "hidden"
         if self.tag in ("button", "select", "textarea", "summary") or role in WIDGETS or self.editable:
             return True
+        if self.tag in ("video", "audio"):
+            return "controls" in self.attributes
         return self.tag in ("a", "area") and "href" in self.attributes
 
 

@@ -2,8 +2,8 @@
 
 A document is that of a tab or of a frame; `observer.py` joins them. Nothing is written into the page.
 
-Does not cover: a closed shadow root on a plain element whose children are all slotted into it (nothing outside
-tells it apart from an open place); custom elements with such roots are found.
+Does not cover: a closed shadow root on a plain element whose children are all slotted into it (nothing
+outside tells it apart from an open place); custom elements with such roots are found.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ GROUP = "punchlist-roots"
 
 
 class SeenElement(BaseModel):
-    """A thing as the page's observer reports it; `index` is its handle until the next view."""
+    """A thing as the page's observer reports it; `index` is its handle until the next view. `shown` is its
+    line where it is not to be printed as usual, with `[ref=]` for the number."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,6 +37,7 @@ class SeenElement(BaseModel):
     value: str | None = None
     options: tuple[str, ...] = ()
     disabled: bool = False
+    shown: str = ""
 
 
 SeenLine = tuple[str | SeenElement, ...]
@@ -48,7 +50,8 @@ class Seen(BaseModel):
         first: The line that views begin with.
         unread_above, unread_below: The page is too long to be read whole, and goes on there.
         onscreen: First and last line that the window shows some of, where that was asked; -1 without any.
-        windows: How far the page is scrolled and how long it is, in heights of the window, where that was asked.
+        windows: How far the page is scrolled and how long it is, in heights of the window, where asked.
+        raw: Lines are a snapshot's and keep their indentation.
         hosts: Elements that may have a closed shadow root and were not asked yet.
         frames: (line, id) of frames that have an observer of their own; their lines are empty.
     """
@@ -66,6 +69,7 @@ class Seen(BaseModel):
     unread_below: bool = False
     onscreen: tuple[int, int] | None = None
     windows: tuple[float, float] = (0.0, 1.0)
+    raw: bool = False
     hosts: int = 0
     frames: tuple[tuple[int, int], ...] = ()
 

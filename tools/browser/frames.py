@@ -24,10 +24,10 @@ class World:
 
 
 async def frame_world(cdp: Debugger, page: Page | None, frame_id: str) -> World | None:
-    """The world of the frame `frame_id`, a child of a document of the session `cdp`; None when it has none now."""
-    contexts = await _contexts(cdp)
-    if frame_id in contexts:
-        return World(cdp, contexts[frame_id])
+    """The world of a frame in a document of the session `cdp`; None when it has none now."""
+    worlds = await contexts(cdp)
+    if frame_id in worlds:
+        return World(cdp, worlds[frame_id])
     if page is None:
         return None
     for frame in page.frames:
@@ -41,14 +41,19 @@ async def frame_world(cdp: Debugger, page: Page | None, frame_id: str) -> World 
     return None
 
 
-async def _contexts(cdp: Debugger) -> dict[str, str]:
-    """The unique id of the main world of each frame of a session, by frame."""
+async def contexts(cdp: Debugger, name: str | None = None) -> dict[str, str]:
+    """The unique id of a world of each frame of a session, by frame.
+
+    Args:
+        name: What the name of the world begins with; None: the page's own.
+    """
     found: dict[str, str] = {}
 
     def note(event: dict[str, Any]) -> None:
         context = event["context"]
         about = context.get("auxData", {})
-        if about.get("isDefault"):
+        own = bool(about.get("isDefault"))
+        if own if name is None else not own and str(context["name"]).startswith(name):
             found[str(about.get("frameId"))] = str(context["uniqueId"])
 
     cdp.on("Runtime.executionContextCreated", note)

@@ -1,7 +1,7 @@
 """Finds what listens to the mouse where no debugger can be asked: a script that notes it as pages set it up.
 
 For Firefox and WebKit. It is tried in Chromium alone: nothing here was run in the other two. Unlike the
-debugger's answer it changes the page's world (`addEventListener` is wrapped), misses what was set up before the
+debugger it changes the page's world (`addEventListener` is wrapped), misses what was set up before the
 script, and sees no listener of another world.
 """
 

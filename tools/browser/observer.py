@@ -1,8 +1,8 @@
 """Reads a page through the observer in JavaScript: one reading per view, nothing written into the page.
 
-Covers: what a sighted user of the page could read and use, in documents, frames of any origin, and shadow roots
-open and closed. Does not cover: what is drawn inside a canvas, and a page that deliberately changes the built-ins
-it shares with the observer (its answers are untrusted data and are validated here).
+Covers: what a sighted user of the page could read and use, in documents, frames of any origin, and shadow
+roots open and closed. Does not cover: what is drawn inside a canvas, and a page that deliberately changes the
+built-ins it shares with the observer (its answers are untrusted data and are validated here).
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from playwright.async_api import Error, Page
 
 from ..errors import PageUnreadable
+from .aria import Snapshot
 from .document import ContextLost, Debugger, Document, Seen, SeenElement, SeenLine
 from .frames import frame_world
 from .presenting import number, path_of
@@ -79,9 +80,14 @@ class Observer:
         self._depth = depth
         self._frames: dict[int, Observer] = {}
         self._parts: _Parts | None = None
+        self._snapshot: Snapshot | None = None
 
     async def view(self, style: ViewStyle = PLAIN) -> Seen:
         """Read the page and void the indexes of earlier readings."""
+        if style.snapshot and self._page is not None:
+            self._snapshot = self._snapshot or Snapshot(self._document.cdp, self._page)
+            return await self._snapshot.read(keep=False)
+        self._snapshot = None
         seen = await self._document.read(style.look())
         self._parts = None
         if not seen.frames:
@@ -91,6 +97,8 @@ class Observer:
 
     async def peek(self) -> Seen:
         """Read the page; indexes of the latest `view` stay valid, those in this reading are not."""
+        if self._snapshot is not None:
+            return await self._snapshot.read(keep=True)
         seen = await self._document.read()
         return (await self._joined(seen, None))[0] if seen.frames else seen
 
@@ -100,6 +108,8 @@ class Observer:
         Raises:
             ContextLost: The document is gone. A frame that is gone is `stale_ref`, or no value.
         """
+        if self._snapshot is not None:
+            return await self._snapshot.ask(method, argument)
         parts = self._parts
         if parts is None:
             return await self._document.ask(method, argument)
@@ -109,8 +119,10 @@ class Observer:
             return await self._begin(argument, parts)
         if method in INDEXED and isinstance(argument, int):
             return await self._ask_thing(method, argument, argument, parts)
-        if isinstance(argument, dict) and "index" in argument:
-            return await self._ask_thing(method, argument["index"], argument, parts)
+        if method == "points":
+            return await self._points(int(argument["index"]), int(argument["most"]), parts)
+        if isinstance(argument, dict) and "index" in (given := cast("dict[str, Any]", argument)):
+            return await self._ask_thing(method, int(given["index"]), given, parts)
         answer = await self._document.ask(method, argument)
         if method == "whole":
             texts = [await self._in_frame(mark, "whole", None) for mark in self._marks(parts)]
@@ -182,29 +194,22 @@ class Observer:
         except (ContextLost, KeyError, Error):
             return {"code": "stale_ref"} if method in CODED else None
 
-    async def _ask_thing(self, method: str, index: int, argument: Any, parts: _Parts) -> Any:
+    async def _ask_thing(self, method: str, index: int, argument: int | dict[str, Any], parts: _Parts) -> Any:
         mark, local = parts.things[index]
+        if method == "point" and mark is not None:
+            found = await self._points(index, 1, parts)
+            return _first_point(found) if "points" in found else found
         given = {**argument, "index": local} if isinstance(argument, dict) else local
-        if mark is None:
-            answer = await self._document.ask(method, given)
-        elif method == "point":
-            answer = await self._points(index, 1, parts)
-            if "points" in answer:
-                return {"x": answer["points"][0][0], "y": answer["points"][0][1]}
-            return answer
-        elif method == "points":
-            return await self._points(index, argument["most"], parts)
-        else:
-            return await self._in_frame(mark, method, given)
-        return self._outward(answer, None, parts)
+        if mark is not None:
+            return self._outward(await self._in_frame(mark, method, given), mark, parts)
+        return self._outward(await self._document.ask(method, given), None, parts)
 
     async def _points(self, index: int, most: int, parts: _Parts) -> Any:
         """Points of a thing in a frame, in this document's window, that nothing covers."""
         mark, local = parts.things[index]
         if mark is None:
-            return self._outward(
-                await self._document.ask("points", {"index": local, "most": most}), None, parts
-            )
+            found = await self._document.ask("points", {"index": local, "most": most})
+            return self._outward(found, None, parts)
         found = await self._in_frame(mark, "points", {"index": local, "most": POINTS})
         if found is None or found.get("code") == "stale_ref":
             return {"code": "stale_ref"}
@@ -216,13 +221,16 @@ class Observer:
 
     def _outward(self, answer: Any, mark: int | None, parts: _Parts) -> Any:
         """An answer that names what covers a thing, with that one's index in the joined reading."""
-        if not isinstance(answer, dict) or answer.get("code") != "covered":
+        if not isinstance(answer, dict):
             return answer
-        cover = (mark, answer["index"])
-        return {**answer, "index": parts.things.index(cover) if cover in parts.things else -1}
+        told = cast("dict[str, Any]", answer)
+        if told.get("code") != "covered":
+            return told
+        cover = (mark, int(told["index"]))
+        return {**told, "index": parts.things.index(cover) if cover in parts.things else -1}
 
     async def _begin(self, line: int | None, parts: _Parts) -> Any:
-        """Begin views at a line of the joined reading; inside a frame, at the frame and at that line of it."""
+        """Begin views at a line of the joined reading: in a frame, at the frame and at that line of it."""
         mark, local = (None, None) if line is None or line >= len(parts.lines) else parts.lines[line]
         for other in self._marks(parts):
             await self._in_frame(other, "begin", local if other == mark else None)
@@ -231,7 +239,7 @@ class Observer:
         return await self._document.ask("begin", local)
 
     async def _together(self, method: str, argument: Any, parts: _Parts) -> Any:
-        """Until the document and its frames are quiet (`settle`), or the first of them changes (`awaitChange`)."""
+        """Until all documents are quiet (`settle`), or the first of them changes (`awaitChange`)."""
         first = method == "awaitChange"
 
         def given(mark: int | None) -> Any:
@@ -255,6 +263,11 @@ class Observer:
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(own, *others, return_exceptions=True)
+
+
+def _first_point(found: dict[str, Any]) -> dict[str, Any]:
+    x, y = found["points"][0]
+    return {"x": x, "y": y}
 
 
 def _join(seen: Seen, readings: dict[int, Seen | None]) -> tuple[Seen, _Parts]:

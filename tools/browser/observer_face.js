@@ -170,6 +170,30 @@
       const frame = host.ownerDocument.defaultView.frameElement;
       if (frame) apart.add(frame);
     },
+    // What is known of the elements to which Playwright's snapshot gave `refs`, null where there is none. Unless `keep`,
+    // they are numbered by their places in `refs` from now on.
+    byRefs({ refs, keep }) {
+      const found = new Map();
+      const collect = (root) => {
+        for (const el of root.querySelectorAll("*")) {
+          if (el._ariaRef) found.set(el._ariaRef.ref, el);
+          if (shadowOf(el)) collect(shadowOf(el));
+          if (el.localName === "iframe" && el.contentDocument) collect(el.contentDocument);
+        }
+      };
+      collect(document);
+      const elements = refs.map((ref) => found.get(ref) || null);
+      if (!keep) {
+        nodes = elements;
+        starts = elements.map((el, line) => el || elements.slice(0, line).reverse().find(Boolean) || document.body);
+      }
+      return JSON.stringify(elements.map((el) => {
+        if (el === null) return null;
+        const role = hardRole(el) || "other";
+        const options = role === "select" ? [...el.options].filter((one) => !one.disabled).map(optionText).filter(Boolean) : [];
+        return { role, name: nameOf(el, role).name.slice(0, SENT_CHARACTERS), value: shortValue(el, role), disabled: isDisabled(el), options };
+      }));
+    },
     frame(id) { return frames.get(id); },
     // The line of the latest view where a frame's lines are put.
     lineOf(id) { return JSON.stringify(Math.max(0, starts.indexOf(frames.get(id)))); },

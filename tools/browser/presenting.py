@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from .document import Seen, SeenElement
-from .view import PLAIN, Element, Line, View, ViewStyle, clip, render_within, unnumbered
+from .view import PLAIN, SHOWN_LIMIT, Element, Line, View, ViewStyle, clip, render_within, unnumbered
 
 MARKERS = 44
 """Characters kept free for the two lines that say how much was cut."""
@@ -109,17 +109,25 @@ def _numbered(seen: Seen, first: int, end: int | None = None) -> tuple[View, dic
         parts: list[str | Element] = []
         for part in seen_line:
             if isinstance(part, str):
-                parts.append(clip(part))
+                parts.append(part[:SHOWN_LIMIT] if seen.raw else clip(part))
                 continue
             indexes[len(indexes) + 1] = part.index
             parts.append(
-                Element(len(indexes), part.role, clip(part.name), part.value, part.options, part.disabled)
+                Element(
+                    len(indexes),
+                    part.role,
+                    clip(part.name),
+                    part.value,
+                    part.options,
+                    part.disabled,
+                    part.shown,
+                )
             )
         lines.append(tuple(parts))
     below = 0 if end is None else max(len(seen.lines) - end, 0)
     view = View(
         seen.url, path_of(seen.url), clip(seen.title), tuple(lines), None, first, below,
-        unread_above=seen.unread_above, unread_below=seen.unread_below,
+        unread_above=seen.unread_above, unread_below=seen.unread_below, raw=seen.raw,
     )  # fmt: skip
     return view, indexes
 

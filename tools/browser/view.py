@@ -17,6 +17,9 @@ TEXT_ROLES = frozenset({"textbox", "searchbox", "password", "number", "date", "f
 RUN_LIMIT = 120
 """Characters of one text run that a view prints; `read` gives the rest."""
 
+SHOWN_LIMIT = 240
+"""Characters of a line of a snapshot."""
+
 UNCHANGED_SHARE = 0.7
 """Share of a view's lines that must be as before for it to be told as a difference."""
 
@@ -34,7 +37,9 @@ class ViewStyle:
         window: Only the lines that the browser's window shows, within the budget; `scroll` moves it.
         place: A second line with the tab, and how far the page is scrolled.
         new: A last line with the numbers of things that the view before did not have.
-        diff: Lines as in the view before are told as one line, where most are; numbers in it are of this view.
+        snapshot: Playwright's snapshot for models instead of our lines, with numbers as refs; without
+            `hints`, `shared` and `window`.
+        diff: Lines as in the view before are told as one, where most are; numbers are of this view.
     """
 
     hints: bool = False
@@ -43,6 +48,7 @@ class ViewStyle:
     place: bool = False
     new: bool = False
     diff: bool = False
+    snapshot: bool = False
 
     def look(self) -> dict[str, bool]:
         """What the observer in the page has to know of it."""
@@ -64,6 +70,7 @@ class Element:
         value: Current value of a field (`on`/`off` for checkbox and radio); None where values do not apply.
         options: A select's options, in order.
         disabled: It is shown but cannot be used.
+        shown: Its line where it is not to be printed as usual, with `[ref=]` for the number.
     """
 
     number: int
@@ -72,9 +79,12 @@ class Element:
     value: str | None = None
     options: tuple[str, ...] = ()
     disabled: bool = False
+    shown: str = ""
 
     def text(self) -> str:
         """The element as a view prints it, for example `[2] select Size: M (S | M | L)`."""
+        if self.shown:
+            return self.shown.replace("[ref=]", f"[ref={self.number}]")[:SHOWN_LIMIT]
         parts = [f"[{self.number}] {self.role}"]
         if self.name:
             parts.append(f" {clip(self.name)}")
@@ -115,6 +125,7 @@ class View:
         unread_above, unread_below: The page is too long to be read whole, and goes on there.
         place: Which tab this is and how far the page is scrolled, where the style asks for it.
         new: Numbers of things that the view before did not have, where the style asks for them.
+        raw: Lines are those of a snapshot, printed as they are.
         earlier: Lines of the view before, without numbers; with some, the text is the difference to them.
     """
 
@@ -130,6 +141,7 @@ class View:
     place: str = ""
     new: tuple[int, ...] = ()
     earlier: tuple[str, ...] = ()
+    raw: bool = False
 
     @property
     def elements(self) -> dict[int, Element]:
@@ -162,7 +174,7 @@ class View:
             " | ".join(part if isinstance(part, str) else part.text() for part in line) for line in self.lines
         ]
         return [
-            text if isinstance(line[0], Element) else f"- {text}"
+            text if self.raw or isinstance(line[0], Element) else f"- {text}"
             for line, text in zip(self.lines, texts, strict=True)
         ]
 
@@ -177,7 +189,7 @@ def unnumbered(line: str) -> str:
 
 
 def _difference(earlier: tuple[str, ...], now: list[str]) -> list[str]:
-    """`now` with runs of lines that are in `earlier` told as one line each; empty when too much is different."""
+    """`now` with runs of lines of `earlier` told as one line each; empty when too much is different."""
     if not earlier:
         return []
     matcher = SequenceMatcher(None, earlier, [unnumbered(line) for line in now], autojunk=False)

@@ -12,14 +12,19 @@ from .site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-SHUT = """<pin-pad></pin-pad><script>customElements.define('pin-pad', class extends HTMLElement { constructor() {
-super(); const root = this.attachShadow({ mode: 'closed' });
+SHUT = """<pin-pad></pin-pad><script>
+customElements.define('pin-pad', class extends HTMLElement { constructor() { super();
+const root = this.attachShadow({ mode: 'closed' });
 root.innerHTML = '<input aria-label=PIN><button>Confirm</button><p></p>';
 root.querySelector('button').onclick = () => {
   root.querySelector('p').textContent = 'PIN is ' + root.querySelector('input').value; }; } });</script>"""
 
-INNER = "<title>Inner</title><p>Inside</p><button id=go>Pay</button><div id=d>Heard</div>" + SHUT + """<script>
+INNER = (
+    "<title>Inner</title><p>Inside</p><button id=go>Pay</button><div id=d>Heard</div>"
+    + SHUT
+    + """<script>
 go.onclick = () => { go.insertAdjacentHTML('afterend', '<p>Paid</p>'); }; d.onclick = () => 1</script>"""
+)
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=["127.0.0.1", "localhost"])
@@ -28,7 +33,8 @@ async def framed(request, site, browser):
     other = Site({"/inner": INNER, "/next": "<title>Next</title><button>Second</button>"})
     origin = other.url.replace("127.0.0.1", request.param)
     site.pages["/outer"] = f"""<title>Outer</title><p>Before</p><div style="height:1500px"></div>
-        <iframe name=pay src="{origin}/inner" style="width:300px;height:200px;padding:7px;border:3px solid"></iframe>
+        <iframe name=pay src="{origin}/inner"
+        style="width:300px;height:200px;padding:7px;border:3px solid"></iframe>
         <button>After</button>"""
     async with Browser(allow=[site.url, origin]) as own:
         session = await own.open("framed", url=site.url + "/outer")
@@ -97,7 +103,9 @@ async def test_closed_shadow_roots_are_read_and_used(show):
 
 
 async def test_a_closed_shadow_root_inside_a_frame_of_the_same_origin_is_read(show):
-    visit = await show(f'<title>T</title><p>Before</p><iframe srcdoc="{SHUT.replace(chr(34), "&quot;")}"></iframe>')
+    visit = await show(
+        f'<title>T</title><p>Before</p><iframe srcdoc="{SHUT.replace(chr(34), "&quot;")}"></iframe>'
+    )
 
     assert "[1] textbox PIN:" in visit.view.text() and "[2] button Confirm" in visit.view.text()
     assert (await visit.do("type", "PIN", "12")).effect.value_after == "12"
