@@ -92,8 +92,8 @@ async def test_find_begins_the_view_at_a_line_of_a_frame(framed):
 
 
 async def test_closed_shadow_roots_are_read_and_used(show):
-    visit = await show(f"<title>Shut</title><p>Before</p>{SHUT}<div id=bare></div><p>After</p><script>"
-                       "bare.attachShadow({mode:'closed'}).innerHTML='<button>Bare</button>'</script>")  # fmt: skip
+    visit = await show(f"""<title>Shut</title><p>Before</p>{SHUT}<div id=bare></div><p>After</p><script>
+        bare.attachShadow({{ mode: "closed" }}).innerHTML = "<button>Bare</button>"</script>""")
 
     assert visit.view.text().splitlines()[1:] == [
         "- Before", "[1] textbox PIN:", "[2] button Confirm", "[3] button Bare", "- After",
