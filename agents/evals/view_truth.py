@@ -3,7 +3,8 @@
 A thing is what can be seen and is a native control, an ARIA widget, an editable block, takes focus, listens
 to the mouse, or is where a pointer cursor begins, in frames and in shadow roots of both kinds.
 A control has to have a number of its own. What listens or points is reached, too, by a number inside it or
-around it (a list that listens for its items, the text in a button), a label by its field's.
+around it (a list that listens for its items, the text in a button); a listener inside a numbered thing only
+where the thing's middle is.
 
 Does not cover: frames in processes of their own, and what only listens on the whole document.
 """
@@ -29,9 +30,11 @@ FLAGS = """function () {
     const seen = box.width > 1 && box.height > 1 &&
       el.checkVisibility({ opacityProperty: true, visibilityProperty: true });
     const up = el.parentElement;
+    const middle = [box.left + box.width / 2, box.top + box.height / 2];
     const points = (one) => getComputedStyle(one).cursor === 'pointer';
     const pointer = points(el) && !(up && points(up));
-    return [seen, pointer, el.isContentEditable && !(up && up.isContentEditable)];
+    const editable = el.isContentEditable && !(up && up.isContentEditable);
+    return [seen, pointer, editable, [box.left, box.top, box.right, box.bottom], middle];
   });
 }"""
 
@@ -49,6 +52,8 @@ class Node:
     pointer: bool = False
     editable: bool = False
     heard: bool = False
+    box: tuple[float, float, float, float] = (0, 0, 0, 0)
+    middle: tuple[float, float] = (0, 0)
 
     def below(self) -> Iterator[Node]:
         """The node and all in it."""
@@ -98,9 +103,13 @@ def _is_reached(node: Node, numbered: Set[int]) -> bool:
     above = node.parent
     while above is not None:
         if above.id in numbered:
-            return True
+            return not node.heard or _lies_in(above.middle, node.box)
         above = above.parent
     return any(one.id in numbered for one in node.below())
+
+
+def _lies_in(point: tuple[float, float], box: tuple[float, float, float, float]) -> bool:
+    return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
 
 
 class _Tree:
@@ -125,7 +134,7 @@ class _Tree:
         for child in told.get("children", ()):
             await self._add(child, parent, flags)
 
-    async def _add(self, told: dict[str, Any], parent: Node, flags: Iterator[list[bool]]) -> None:
+    async def _add(self, told: dict[str, Any], parent: Node, flags: Iterator[list[Any]]) -> None:
         if told["nodeType"] != 1:
             return
         listed = told.get("attributes", [])
@@ -136,7 +145,7 @@ class _Tree:
             parent,
         )
         parent.children.append(node)
-        node.seen, node.pointer, node.editable = next(flags)
+        node.seen, node.pointer, node.editable, node.box, node.middle = next(flags)
         node.heard = node.id in self._listening
         for root in told.get("shadowRoots", ()):
             if root["shadowRootType"] != "user-agent":

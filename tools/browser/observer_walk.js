@@ -41,6 +41,17 @@
     }
     return false;
   };
+  const middleOf = (el) => {
+    const box = el.getBoundingClientRect();
+    return { x: box.left + box.width / 2, y: box.top + box.height / 2 };
+  };
+  const holds = (box, { x, y }) => box.left <= x && x <= box.right && box.top <= y && y <= box.bottom;
+  // Whether something in a thing listens for itself, beside its middle: the cross of a tab, the bin of an option.
+  const hasPart = (el, middle) => {
+    const inside = el.getElementsByTagName("*");
+    if (inside.length > 60) return false;
+    return [...inside].some((one) => listens(one) && !holds(one.getBoundingClientRect(), middle) && shows(one));
+  };
   const fillsWindow = (box) => box.width * box.height > 0.6 * innerWidth * innerHeight;
   const clickTarget = (el) => {
     if (shows(el)) return el;
@@ -182,6 +193,7 @@
       }
       if (soft === "shared") context = { ...context, shared: true };
       else if (soft === "big") { if (big && !fillsWindow(box)) this.addBig(el); }
+      else if (soft !== null && context.middle && holds(box, context.middle)) { /* the thing around it does the same */ }
       else if (soft !== null && big) return this.visitThing(el, soft, style, context);
       this.visitInside(el, style, visible, context);
     }
@@ -211,9 +223,10 @@
       if (!inline) this.endBlock();
       this.addThing(el, role);
       if (!inline) this.endBlock();
-      if (role !== "select" && !isControl(el) && el.querySelector && el.querySelector(HARD)) {
-        this.visitChildren(el, { ...context, mute: true, pointer: true });
-      }
+      if (role === "select" || el.localName === "input" || el.localName === "textarea") return;
+      const hard = !isControl(el) && el.querySelector(HARD) !== null;
+      const middle = hard ? context.middle : middleOf(el);
+      if (hard || hasPart(el, middle)) this.visitChildren(el, { ...context, mute: true, pointer: true, middle });
     }
     visitFrame(el, context) {
       let inner = null;

@@ -114,3 +114,14 @@ async def test_playwrights_snapshot_is_a_view_with_dense_refs_that_can_be_acted_
     assert (typed.code, typed.effect.value_after) == ("ok", "Ada")
     assert clicked.code == "ok" and 'button "Hello Ada"' in "\n".join(await lines(visit, snapshot=True))
     assert stale.code == "stale_ref"
+
+
+async def test_a_view_can_begin_at_a_text_that_was_not_read_yet(show):
+    visit = await show("""<title>Long</title><main id=m></main><script>m.innerHTML =
+        Array.from({ length: 20000 }, (_, n) => `<p>Line ${n}.</p>`).join('')</script>""")
+
+    found = await visit.session._tab.observer.ask("seek", "line 15000.")
+    missing = await visit.session._tab.observer.ask("seek", "absent")
+
+    assert found is True and missing is False
+    assert (await lines(visit))[1] == "- Line 15000."
