@@ -172,6 +172,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "bench",
+        "view",
+        "what views number and how long they are, beside Playwright's snapshot (--data: miniwob/html)",
+        "view",
+        frozenset({"data"}),
+    ),
+    Measurement(
+        "bench",
         "demo",
         "fresh clone with and without set-up, import, decoding",
         "demo",

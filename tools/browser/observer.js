@@ -1,12 +1,16 @@
-// Reads a page as lines of text and numbered things. First half of the observer; `observer_face.js` is the second.
+// Reads a page as lines of text and numbered things. First third of the observer: what can be seen, and names;
+// `observer_walk.js` and `observer_face.js` follow.
 //
-// Both are evaluated as one function, once per document, in the page's own world. It returns one object that
+// They are evaluated as one function, once per document, in the page's own world. It returns one object that
 // only the debugger session holds: nothing is written into the page, no global, no attribute. A page can still
 // lie to it (it shares the page's prototypes): what it returns is untrusted data.
 (() => {
   "use strict";
-  const listenersOf = typeof getEventListeners === "function" ? getEventListeners : () => ({});
+  const listenersOf = typeof getEventListeners === "function" ? getEventListeners :
+    window[Symbol.for("punchlist.listeners")] || (() => ({}));
   const MOUSE = ["click", "mousedown", "mouseup", "pointerdown", "pointerup", "dblclick"];
+  const DRAWN = new Set(["canvas", "video", "audio"]);
+  const SHAPES = new Set(["circle", "ellipse", "line", "path", "polygon", "polyline", "rect", "g", "svg", "text", "use"]);
   const SKIP = new Set(["script", "style", "noscript", "template", "head", "title", "desc", "datalist", "object",
     "embed", "audio", "video", "canvas", "option", "optgroup", "progress", "meter", "rp", "defs"]);
   const HARD = "a[href],area[href],button,input:not([type=hidden]),select,textarea,summary,[contenteditable='']," +
@@ -25,6 +29,11 @@
   const ROWS = new Set(["tr", "li", "article"]);
   const ROW_PARTS = 14;
   const ROW_CHARACTERS = 420;
+  const LIMIT = 12000;          // elements that one reading visits; of a longer page, what is near its beginning
+  const REACH = 3000;           // nodes read before that place, and twice as many after it
+  const RUN_CHARACTERS = 8000;  // of a text run that are looked at
+  const SENT_CHARACTERS = 400;  // of a text or name that are handed out; a view prints fewer
+  const VALUE_CHARACTERS = 5000;
   const BULLETS = "••••••";
   const SEPARATOR = /^[\s\p{P}|>]*$/u;
   const ROW_SEPARATOR = /^[\s|·•\/›».,;:]*$/;
@@ -36,6 +45,20 @@
   const unlabel = (text) => clean(text).replace(/[\s:*]+$/, "");
   const humanise = (text) => clean((text || "").replace(/[-_]+/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2")).slice(0, 30);
   const styleOf = (el) => getComputedStyle(el);
+  // A shadow root that its page keeps closed is handed in by the debugger (`open`); pages cannot see that.
+  const opened = new WeakMap();
+  const asked = new WeakMap();
+  const shadowOf = (el) => el.shadowRoot || opened.get(el) || null;
+  const HOSTS = new Set(["article", "aside", "blockquote", "div", "footer", "header", "main", "nav", "p", "section", "span"]);
+  // Whether `el` looks as if it had a closed shadow root: a custom element, or a box that nothing in it explains.
+  const mayHost = (el, box) => {
+    if (el.shadowRoot || opened.has(el) || (asked.get(el) || 0) > 1) return false;
+    if (el.localName.includes("-")) return el.matches(":defined");
+    if (!HOSTS.has(el.localName) || box.height < 1 || asked.has(el)) return false;
+    if (el.firstElementChild) return getComputedStyle(el.firstElementChild).display === "";
+    if (/\S/.test(el.textContent)) return false;
+    return !el.computedStyleMap || String(el.computedStyleMap().get("height")) === "auto";
+  };
   const isControl = (el) => ["input", "select", "textarea", "button"].includes(el.localName);
 
   // ---- what changes: every document and shadow root that was seen is watched -------------------------------
@@ -77,18 +100,23 @@
   };
 
   // ---- names and values ------------------------------------------------------------------------------------
-  const contentText = (el, withControls) => {
+  const contentText = (el, withControls, left = { nodes: REACH, characters: RUN_CHARACTERS }) => {
     let text = "";
-    const root = el.localName === "slot" ? el.assignedNodes({ flatten: true }) : (el.shadowRoot || el).childNodes;
+    const root = el.localName === "slot" ? el.assignedNodes({ flatten: true }) : (shadowOf(el) || el).childNodes;
     for (const node of root) {
-      if (node.nodeType === 3) text += node.nodeValue;
+      if ((left.nodes -= 1) < 0 || left.characters < 0) break;
+      if (node.nodeType === 3) {
+        left.characters -= node.nodeValue.length;
+        text += node.nodeValue.slice(0, RUN_CHARACTERS);
+      }
       if (node.nodeType !== 1 || SKIP.has(node.localName) || (!withControls && isControl(node))) continue;
       if (node.localName === "br") { text += " "; continue; }
       if (node.localName === "img") { text += ` ${node.alt || ""} `; continue; }
       const style = styleOf(node);
       if (style.display === "none" || style.visibility !== "visible") continue;
       const apart = style.display !== "inline";
-      text += apart ? ` ${contentText(node, withControls)} ` : contentText(node, withControls);
+      const inner = contentText(node, withControls, left);
+      text += apart ? ` ${inner} ` : inner;
     }
     return text;
   };
@@ -97,6 +125,32 @@
     const picture = el.querySelector("svg title, [aria-label], [title]");
     return picture && (picture.localName === "title" ? picture.textContent :
       picture.getAttribute("aria-label") || picture.getAttribute("title"));
+  };
+  // What a reader asked for beside the usual: `hints` (how a thing without text looks), `shared` (a number for each
+  // of the boxes that share one listener), `onscreen` (which lines are inside the window).
+  let look = { hints: false, shared: false, onscreen: false };
+  const PALETTE = {
+    black: [0, 0, 0], white: [255, 255, 255], gray: [128, 128, 128], silver: [200, 200, 200], red: [230, 20, 20],
+    green: [20, 140, 20], lime: [60, 240, 60], blue: [20, 20, 230], yellow: [250, 240, 20], orange: [255, 150, 10],
+    purple: [128, 10, 128], magenta: [250, 20, 250], pink: [255, 180, 195], brown: [140, 75, 30], cyan: [20, 240, 240],
+    teal: [10, 128, 128], navy: [5, 5, 110],
+  };
+  const colourName = (css) => {
+    const [red, green, blue, alpha] = (css.match(/[\d.]+/g) || []).map(Number);
+    if (blue === undefined || alpha === 0 || !css.startsWith("rgb")) return "";
+    const far = ([r, g, b]) => (r - red) ** 2 + (g - green) ** 2 + (b - blue) ** 2;
+    return Object.keys(PALETTE).reduce((best, name) => (far(PALETTE[name]) < far(PALETTE[best]) ? name : best));
+  };
+  // Shape, colour, place in a table and size of a thing that says nothing.
+  const appearance = (el) => {
+    const style = styleOf(el);
+    const drawn = el.namespaceURI === "http://www.w3.org/2000/svg";
+    const picture = style.backgroundImage === "none" ? "" : style.backgroundImage.includes("gradient") ? "gradient" : "picture";
+    const colour = drawn ? colourName(style.fill) : colourName(style.backgroundColor) || picture;
+    const cell = el.localName === "td" || el.localName === "th" ? `row ${el.parentElement.rowIndex + 1} column ${el.cellIndex + 1}` : "";
+    const box = el.getBoundingClientRect();
+    const shape = drawn && SHAPES.has(el.localName) ? el.localName : "";
+    return [shape, colour, cell, `${Math.round(box.width)}x${Math.round(box.height)}`].filter(Boolean).join(" ");
   };
   let names = new Map();
   const nameOf = (el, role) => {
@@ -125,8 +179,9 @@
     }
     if (role === "textbox" || role === "searchbox") return { name: firstOf(el.getAttribute("aria-placeholder"), el.title, hint), from: "hint" };
     const classHint = humanise(typeof el.className === "string" ? el.className.split(" ")[0] : "");
-    const text = firstOf(contentText(el, true), el.alt, pictureName(el), el.title, el.textContent, hint, classHint);
-    return { name: text, from: "text" };
+    const text = firstOf(contentText(el, true), el.alt, pictureName(el), el.title, el.textContent);
+    if (text) return { name: text, from: "text" };
+    return { name: clean(`${firstOf(hint, classHint)} ${look.hints ? appearance(el) : ""}`), from: "look" };
   };
   const onOff = (on) => (on ? "on" : "off");
   const optionText = (option) => clean(option.label || option.text);
@@ -140,239 +195,9 @@
     if (!FIELDS.has(role)) return null;
     return "value" in el ? (typeof el.value === "string" ? whole(el.value) : el.value) : clean(contentText(el, true));
   };
+  const shortValue = (el, role) => {
+    const value = valueOf(el, role);
+    return typeof value === "string" ? whole(value.slice(0, VALUE_CHARACTERS)) : value;
+  };
   const isDisabled = (el) => el.matches(":disabled") || el.closest("[aria-disabled=true]") !== null;
 
-  // ---- what can be acted on --------------------------------------------------------------------------------
-  const hardRole = (el) => {
-    const tag = el.localName;
-    if (tag === "input") return el.type === "hidden" ? null : INPUTS[el.type] || "textbox";
-    if (tag === "select") return "select";
-    if (tag === "textarea") return "textbox";
-    const declared = ROLES[(el.getAttribute("role") || "").split(" ")[0]];
-    if (declared) return declared;
-    if (tag === "button" || tag === "summary") return "button";
-    if ((tag === "a" || tag === "area") && el.hasAttribute("href")) return "link";
-    if (el.isContentEditable && !(el.parentElement && el.parentElement.isContentEditable)) return "textbox";
-    return null;
-  };
-  const listens = (el) => {
-    if (el.onclick || el.onmousedown || el.onpointerdown || el.onmouseup) return true;
-    const found = listenersOf(el);
-    return MOUSE.some((kind) => found[kind] !== undefined && found[kind].length > 0);
-  };
-  const softRole = (el, style, inPointer) => {
-    if (["body", "html", "label", "iframe", "form"].includes(el.localName)) return null;
-    const pointed = style.cursor === "pointer" && !inPointer;
-    const focusable = el.hasAttribute("tabindex") && el.tabIndex >= 0;
-    const heard = listens(el);
-    if (!pointed && !heard && !focusable) return null;
-    if (el.querySelector(HARD) !== null) return null;
-    const inside = el.querySelectorAll("*");
-    if (inside.length > 60) return null;
-    for (const one of inside) if (listens(one) || (!pointed && styleOf(one).cursor === "pointer")) return null;
-    if (!pointed && (el.textContent || "").length > 120) return null;
-    return el.localName === "a" ? "link" : "other";
-  };
-  const clickTarget = (el) => {
-    if (shows(el)) return el;
-    const label = el.labels && [...el.labels].find(shows);
-    return label || null;
-  };
-
-  // ---- the walk: from a document to lines of parts ------------------------------------------------------------
-  class Reader {
-    constructor() {
-      this.nodes = [];      // node of each numbered thing, in order
-      this.lines = [];      // each line: array of parts (string or thing)
-      this.starts = [];     // node that begins each line
-      this.parts = [];      // parts of the line in progress; null marks a block boundary inside a row
-      this.run = "";
-      this.runNode = null;
-      this.rows = 0;        // depth of open rows
-      this.printed = new Set();
-    }
-    addText(text, node) {
-      if (!this.run.trim()) this.runNode = node;
-      this.run += text;
-    }
-    endRun() {
-      const text = clean(this.run);
-      if (text) this.parts.push({ text, node: this.runNode });
-      this.run = "";
-    }
-    endBlock() {
-      this.endRun();
-      if (this.rows) this.parts.push(null);
-      else this.flush();
-    }
-    flush() {
-      this.endRun();
-      const parts = this.parts;
-      this.parts = [];
-      if (!this.rows) return this.putInline(parts);
-      let real = parts.filter((part) => part !== null);
-      const isText = (part) => part.text !== undefined;
-      if (real.length > 1) real = real.filter((part) => !isText(part) || !ROW_SEPARATOR.test(part.text));
-      real = real.filter((part) => !part.picture || !real.some((other) => other !== part &&
-        ((other.text || (other.thing && other.thing.name) || "").includes(part.text))));
-      const size = real.reduce((sum, part) => sum + (isText(part) ? part.text.length : 20 + part.thing.name.length), 0);
-      if (real.length <= ROW_PARTS && size <= ROW_CHARACTERS) return this.put(real);
-      let block = [];
-      for (const part of [...parts, null]) {
-        if (part !== null) { block.push(part); continue; }
-        this.putInline(block);
-        block = [];
-      }
-    }
-    // Outside rows text and the links inside it are one line; every other thing has a line of its own.
-    putInline(parts) {
-      let line = [];
-      const put = () => {
-        const words = line.filter((part) => part.text === undefined || !SEPARATOR.test(part.text));
-        if (words.some((part) => part.text !== undefined)) this.put(words);
-        else if (words.length) words.forEach((part) => this.put([part]));
-        else if (parts.length === 1) this.put(line);
-        line = [];
-      };
-      for (const part of parts) {
-        if (part === null) continue;
-        if (part.text !== undefined || part.thing.role === "link") { line.push(part); continue; }
-        put();
-        this.put([part]);
-      }
-      put();
-    }
-    put(parts) {
-      if (!parts.length) return;
-      this.starts.push(parts[0].node);
-      this.lines.push(parts.map((part) => {
-        if (part.text !== undefined) return part.text;
-        this.nodes.push(part.node);
-        return { ...part.thing, index: this.nodes.length - 1 };
-      }));
-    }
-    addThing(el, role) {
-      if (this.printed.has(el)) return;
-      this.printed.add(el);
-      this.endRun();
-      const thing = { role, name: nameOf(el, role).name, value: valueOf(el, role), disabled: isDisabled(el) };
-      if (role === "select") {
-        thing.options = [...el.options].filter((option) => !option.disabled).map(optionText).filter(Boolean);
-      }
-      this.parts.push({ thing, node: el });
-    }
-    row(visit) {
-      this.flush();
-      this.rows += 1;
-      visit();
-      this.flush();
-      this.rows -= 1;
-    }
-    visit(el, context) {
-      const tag = el.localName;
-      if (SKIP.has(tag)) return;
-      const style = styleOf(el);
-      const box = el.getBoundingClientRect();
-      const hard = context.inert ? null : hardRole(el);
-      if (isGone(el, style, box, context.scrolled)) {
-        const styled = hard !== null && tag === "input" && ["checkbox", "radio", "file"].includes(hard);
-        if (styled && clickTarget(el)) this.addThing(el, hard);
-        return;
-      }
-      if (tag === "br" || tag === "hr") return this.endBlock();
-      const visible = style.visibility === "visible";
-      if (hard !== null) {
-        if (visible || clickTarget(el)) return this.visitThing(el, hard, style, context);
-        return;
-      }
-      if (tag === "iframe" || tag === "frame") return this.visitFrame(el, context);
-      if (tag === "img") {
-        if (visible && !context.mute && clean(el.alt || "") && box.width > 1) {
-          this.endRun();
-          this.parts.push({ text: clean(el.alt), node: el, picture: true });
-        }
-        if (!listens(el)) return;
-      }
-      const soft = visible && !context.inert ? softRole(el, style, context.pointer) : null;
-      if (soft !== null && box.width > 1 && box.height > 1) return this.visitThing(el, soft, style, context);
-      this.visitInside(el, style, visible, context);
-    }
-    visitThing(el, role, style, context) {
-      const inline = style.display.startsWith("inline") || style.display === "contents" || this.rows > 0;
-      if (!inline) this.endBlock();
-      this.addThing(el, role);
-      if (!inline) this.endBlock();
-      if (role !== "select" && !isControl(el) && el.querySelector && el.querySelector(HARD)) {
-        this.visitChildren(el, { ...context, mute: true, pointer: true });
-      }
-    }
-    visitFrame(el, context) {
-      let inner = null;
-      try { inner = el.contentDocument; } catch { inner = null; }
-      if (!inner || !inner.body) return;
-      watch(inner);
-      this.flush();
-      this.visit(inner.body, { ...context, scrolled: { x: 0, y: 0 } });
-      this.flush();
-    }
-    visitInside(el, style, visible, context) {
-      const tag = el.localName;
-      const role = el.getAttribute("role");
-      const inline = style.display.startsWith("inline") || style.display === "contents";
-      const indented = parseFloat(style.textIndent) < -500;
-      const next = {
-        ...context,
-        mute: context.mute || this.labels(el),
-        hideText: !visible || parseFloat(style.fontSize) === 0 || indented,
-        pointer: style.cursor === "pointer",
-        inert: context.inert || el.inert === true,
-        scrolled: { x: context.scrolled.x + el.scrollLeft, y: context.scrolled.y + el.scrollTop },
-      };
-      if (el === el.ownerDocument.scrollingElement || tag === "body") next.scrolled = context.scrolled;
-      if (tag === "label") this.addHiddenControl(el, next);
-      const visit = () => this.visitChildren(el, next);
-      if (ROWS.has(tag) || role === "row" || role === "listitem" || tag === "dl") return this.row(visit);
-      if (tag === "dt" && (el.previousElementSibling || { localName: "dd" }).localName !== "dt") this.flush();
-      if (el.parentElement && el.parentElement.localName === "dl" && tag === "div") this.flush();
-      if (!inline) this.endBlock();
-      else if (style.display !== "inline") this.addText(" ", el);
-      visit();
-      if (!inline) this.endBlock();
-      else if (style.display !== "inline") this.addText(" ", el);
-    }
-    visitChildren(el, context) {
-      if (el.shadowRoot) watch(el.shadowRoot);
-      let children = (el.shadowRoot || el).childNodes;
-      if (el.localName === "slot") {
-        const assigned = el.assignedNodes({ flatten: true });
-        if (assigned.length) children = assigned;
-      }
-      const closed = el.localName === "details" && !el.open;
-      for (const node of children) {
-        if (node.nodeType === 3 && !context.mute && !context.hideText && !closed) this.addText(node.nodeValue, node);
-        else if (node.nodeType === 1 && (!closed || node.localName === "summary")) this.visit(node, context);
-      }
-    }
-    // Whether this element's text is already printed as the name of a field.
-    labels(el) {
-      if (el.localName === "label" && el.control) {
-        const role = hardRole(el.control);
-        return role !== null && FIELDS.has(role) && nameOf(el.control, role).from === "label" &&
-          (shows(el.control) || ["checkbox", "radio", "file"].includes(role));
-      }
-      return el.id !== "" && this.referred(el);
-    }
-    referred(el) {
-      const field = el.getRootNode().querySelector(`[aria-labelledby~="${CSS.escape(el.id)}"]`);
-      const role = field && hardRole(field);
-      return Boolean(role) && FIELDS.has(role) && shows(field);
-    }
-    addHiddenControl(label, context) {
-      const control = label.control;
-      if (!control || context.inert || control.localName !== "input") return;
-      const role = hardRole(control);
-      if (["checkbox", "radio", "file"].includes(role) && styleOf(control).display === "none" && shows(label)) {
-        this.addThing(control, role);
-      }
-    }
-  }

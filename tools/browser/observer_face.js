@@ -1,25 +1,77 @@
-  // Second half of the observer: what `observer.py` can ask of it. Numbers are given out here, as indexes of `nodes`.
+  // Last third of the observer: what `observer.py` can ask of it. Numbers are given out here, as indexes of `nodes`.
   let nodes = [];
   let starts = [];
   let anchor = null;
+  let hosts = [];
+  const frameIds = new WeakMap();
+  const frames = new Map();
+  const frameId = (el) => {
+    if (!frameIds.has(el)) frameIds.set(el, frames.size + 1);
+    frames.set(frameIds.get(el), el);
+    return frameIds.get(el);
+  };
+  // Of a page too long to be read whole: the nodes near the place where views begin, and the node after them.
+  const nearby = (root) => {
+    if (document.getElementsByTagName("*").length <= LIMIT) return null;
+    const from = anchor !== null && root.contains(anchor) ? anchor : root;
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+    const nodes = new Set([from]);
+    let top = from;
+    walker.currentNode = from;
+    for (let count = 0; count < REACH && walker.previousNode(); count += 1) nodes.add(top = walker.currentNode);
+    walker.currentNode = from;
+    for (let count = 0; count < 2 * REACH && walker.nextNode(); count += 1) nodes.add(walker.currentNode);
+    const next = walker.nextNode();
+    for (let up = top; up && up !== root; up = up.parentNode) nodes.add(up);
+    return { nodes, next, above: top !== root };
+  };
+  // First and last line that the window shows some of.
+  const onscreen = (lines) => {
+    let first = -1;
+    let last = -1;
+    lines.forEach((start, line) => {
+      const range = start.nodeType === 1 ? start : document.createRange();
+      if (start.nodeType !== 1) range.selectNode(start);
+      const box = range.getBoundingClientRect();
+      const frame = start.ownerDocument.defaultView;
+      if (box.bottom <= 0 || box.top >= frame.innerHeight || box.right <= 0 || box.left >= frame.innerWidth) return;
+      if (first < 0) first = line;
+      last = line;
+    });
+    return [first, last];
+  };
   const read = () => {
     names = new Map();
     watch(document);
-    const reader = new Reader();
+    if (anchor !== null && !anchor.isConnected) anchor = null;
     const modal = [...document.querySelectorAll("dialog:modal")].pop();
     const root = modal || document.body;
+    const part = root ? nearby(root) : null;
+    const reader = new Reader(part && part.nodes);
     if (root) {
-      reader.visit(root, { mute: false, hideText: false, pointer: false, inert: false, scrolled: { x: 0, y: 0 } });
+      const windowed = part !== null;
+      reader.visit(root, { mute: false, hideText: false, pointer: false, inert: false, windowed, scrolled: { x: 0, y: 0 } });
       reader.flush();
     }
+    hosts = reader.hosts.slice(0, 40);
+    reader.unreadAbove = part !== null && part.above;
+    reader.next = part && part.next;
+    reader.unreadBelow = reader.next !== null || reader.visits > LIMIT;
     return reader;
   };
+  const report = (reader, first) => JSON.stringify({
+    ...place(), title: clean(document.title), lines: reader.lines, first, focus: focusMark(), hosts: hosts.length,
+    unread_above: reader.unreadAbove, unread_below: reader.unreadBelow,
+    windows: look.place ? [scrollY, document.documentElement.scrollHeight].map((y) => Math.round(10 * y / innerHeight) / 10) : undefined,
+    onscreen: look.onscreen ? onscreen(reader.starts) : null,
+    frames: reader.frames.slice(0, 30).map(({ el, line }) => [line, frameId(el)]),
+  });
   const follows = (start) => start === anchor || anchor.contains(start) ||
     (anchor.compareDocumentPosition(start) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
   const place = () => ({ url: location.href, scroll: Math.round(scrollX) + "," + Math.round(scrollY), changes });
   const focused = () => {
     let active = document.activeElement;
-    while (active && active.shadowRoot && active.shadowRoot.activeElement) active = active.shadowRoot.activeElement;
+    while (active && shadowOf(active) && shadowOf(active).activeElement) active = shadowOf(active).activeElement;
     return active;
   };
   const focusMark = () => {
@@ -32,8 +84,8 @@
   // ---- where to click --------------------------------------------------------------------------------------
   const deepest = (doc, x, y) => {
     let hit = doc.elementFromPoint(x, y);
-    while (hit && hit.shadowRoot) {
-      const inner = hit.shadowRoot.elementFromPoint(x, y);
+    while (hit && shadowOf(hit)) {
+      const inner = shadowOf(hit).elementFromPoint(x, y);
       if (!inner || inner === hit) break;
       hit = inner;
     }
@@ -45,36 +97,36 @@
   };
   const belongs = (hit, el) => within(hit, el) ||
     Boolean(el.labels && [...el.labels].some((label) => within(hit, label) && !hit.closest("a,button")));
-  // A point of `el` in viewport coordinates of the top document that reaches it, or what covers it.
-  const freePoint = (el) => {
+  // A point of the document of `el` as one of the top window, or what covers it on the way up.
+  const climb = (el, x, y) => {
+    let target = el;
+    let doc = el.ownerDocument;
+    for (;;) {
+      const hit = deepest(doc, x, y);
+      if (!hit || !(target === el ? belongs(hit, names.origin || el) : within(hit, target))) return { cover: hit };
+      const frame = doc.defaultView.frameElement;
+      if (!frame || doc === document) return { x, y };
+      const outer = frame.getBoundingClientRect();
+      x += outer.left + frame.clientLeft;
+      y += outer.top + frame.clientTop;
+      target = frame;
+      doc = frame.ownerDocument;
+    }
+  };
+  // Points of `el` that reach it, at most `most`, or what covers it.
+  const freePoints = (el, most) => {
     let cover = null;
+    const points = [];
     for (const rect of el.getClientRects()) {
       if (rect.width < 1 || rect.height < 1) continue;
       for (const [fx, fy] of [[.5, .5], [.5, .25], [.5, .75], [.25, .5], [.75, .5], [.1, .1], [.9, .1], [.1, .9], [.9, .9]]) {
-        let x = rect.left + rect.width * fx;
-        let y = rect.top + rect.height * fy;
-        let target = el;
-        let doc = el.ownerDocument;
-        let free = true;
-        for (;;) {
-          const hit = deepest(doc, x, y);
-          if (!hit || !(target === el ? belongs(hit, names.origin || el) : within(hit, target))) {
-            cover = cover || hit;
-            free = false;
-            break;
-          }
-          const frame = doc.defaultView.frameElement;
-          if (!frame) break;
-          const outer = frame.getBoundingClientRect();
-          x += outer.left + frame.clientLeft;
-          y += outer.top + frame.clientTop;
-          target = frame;
-          doc = frame.ownerDocument;
-        }
-        if (free) return { x, y };
+        const point = climb(el, rect.left + rect.width * fx, rect.top + rect.height * fy);
+        if (point.cover !== undefined) cover = cover || point.cover;
+        else points.push([point.x, point.y]);
+        if (points.length >= most) return { points };
       }
     }
-    return { cover };
+    return points.length ? { points } : { cover };
   };
   const describe = (el) => {
     if (!el) return { index: -1, text: "nothing that can be clicked" };
@@ -94,21 +146,81 @@
 
   return {
     // The page as lines; numbers given out before are void afterwards.
-    view() {
+    view(wanted) {
+      look = wanted;
       const reader = read();
       nodes = reader.nodes;
-      starts = reader.starts;
-      if (anchor !== null && !anchor.isConnected) anchor = null;
-      const first = anchor === null ? 0 : Math.max(0, starts.findIndex(follows));
-      return JSON.stringify({ ...place(), title: clean(document.title), lines: reader.lines, first, focus: focusMark() });
+      starts = reader.next === null ? reader.starts : [...reader.starts, reader.next];
+      const first = anchor === null ? 0 : Math.max(0, reader.starts.findIndex(follows));
+      return report(reader, first);
     },
     // The same without voiding numbers: what an action is compared against.
     peek() {
-      const reader = read();
-      return JSON.stringify({ ...place(), title: clean(document.title), lines: reader.lines, first: 0, focus: focusMark() });
+      return report(read(), 0);
     },
-    // Resolve a number to a point to click; scrolls it into view.
-    point(index) {
+    // Elements of the latest reading that may have a closed shadow root.
+    hosts() {
+      hosts.forEach((el) => asked.set(el, (asked.get(el) || 0) + 1));
+      return hosts;
+    },
+    numbered() { return nodes; },
+    open(host, root) { opened.set(host, root); },
+    // `host` has a closed root that belongs to the world of another frame: that frame is read apart from now on.
+    part(host) {
+      const frame = host.ownerDocument.defaultView.frameElement;
+      if (frame) apart.add(frame);
+    },
+    // What is known of the elements to which Playwright's snapshot gave `refs`, null where there is none. Unless `keep`,
+    // they are numbered by their places in `refs` from now on.
+    byRefs({ refs, keep }) {
+      const found = new Map();
+      const collect = (root) => {
+        for (const el of root.querySelectorAll("*")) {
+          if (el._ariaRef) found.set(el._ariaRef.ref, el);
+          if (shadowOf(el)) collect(shadowOf(el));
+          if (el.localName === "iframe" && el.contentDocument) collect(el.contentDocument);
+        }
+      };
+      collect(document);
+      const elements = refs.map((ref) => found.get(ref) || null);
+      if (!keep) {
+        nodes = elements;
+        starts = elements.map((el, line) => el || elements.slice(0, line).reverse().find(Boolean) || document.body);
+      }
+      return JSON.stringify(elements.map((el) => {
+        if (el === null) return null;
+        const role = hardRole(el) || "other";
+        const options = role === "select" ? [...el.options].filter((one) => !one.disabled).map(optionText).filter(Boolean) : [];
+        return { role, name: nameOf(el, role).name.slice(0, SENT_CHARACTERS), value: shortValue(el, role), disabled: isDisabled(el), options };
+      }));
+    },
+    frame(id) { return frames.get(id); },
+    // The line of the latest view where a frame's lines are put.
+    lineOf(id) { return JSON.stringify(Math.max(0, starts.indexOf(frames.get(id)))); },
+    // Points inside a frame as points of this document's window; those that something covers are left out.
+    through({ frame, points }) {
+      const el = frames.get(frame);
+      if (!el || !el.isConnected) return JSON.stringify({ code: "stale_ref" });
+      const outside = ([x, y]) => x < 0 || y < 0 || x >= innerWidth || y >= innerHeight;
+      const style = styleOf(el);
+      const mapped = () => {
+        const box = el.getBoundingClientRect();
+        const left = box.left + el.clientLeft + parseFloat(style.paddingLeft);
+        const top = box.top + el.clientTop + parseFloat(style.paddingTop);
+        return points.map(([x, y]) => [x + left, y + top]);
+      };
+      if (outside(mapped()[0])) el.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+      if (outside(mapped()[0])) {
+        const [x, y] = mapped()[0];
+        el.ownerDocument.defaultView.scrollBy({ left: x - innerWidth / 2, top: y - innerHeight / 2, behavior: "instant" });
+      }
+      const climbed = mapped().map(([x, y]) => climb(el, x, y));
+      const free = climbed.filter((one) => one.cover === undefined);
+      if (!free.length) return JSON.stringify({ code: "covered", ...describe(climbed[0].cover) });
+      return JSON.stringify({ points: free.map(({ x, y }) => [x, y]) });
+    },
+    // Resolve a number to points to click, at most `most`, the best first; scrolls it into view.
+    points({ index, most }) {
       const found = locate(index);
       if (found.code) return JSON.stringify(found);
       const box = found.target.getBoundingClientRect();
@@ -117,14 +229,18 @@
         found.target.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
       }
       names.origin = found.el;
-      let point = freePoint(found.target);
-      if (point.cover !== undefined) {
+      let free = freePoints(found.target, most);
+      if (free.cover !== undefined) {
         found.target.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
-        point = freePoint(found.target);
+        free = freePoints(found.target, most);
       }
       names.origin = undefined;
-      if (point.cover !== undefined) return JSON.stringify({ code: "covered", ...describe(point.cover) });
-      return JSON.stringify(point);
+      if (free.cover !== undefined) return JSON.stringify({ code: "covered", ...describe(free.cover) });
+      return JSON.stringify(free);
+    },
+    point(index) {
+      const found = JSON.parse(this.points({ index, most: 1 }));
+      return JSON.stringify(found.code ? found : { x: found.points[0][0], y: found.points[0][1] });
     },
     // Put the caret into a field with its content selected, so that typing replaces it.
     focus(index) {
@@ -201,6 +317,20 @@
       else scrollTo({ top: 0, behavior: "instant" });
       return "null";
     },
+    // Begin views at the first text after the part of a long page that was read that has `text` in it; whether there is one.
+    seek(text) {
+      const wanted = clean(text).toLowerCase();
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      if (starts.length) walker.currentNode = starts[starts.length - 1];
+      const has = () => walker.currentNode.nodeType === 3 && clean(walker.currentNode.nodeValue.slice(0, RUN_CHARACTERS)).toLowerCase().includes(wanted);
+      do {
+        if (!has() || !shows(walker.currentNode.parentElement)) continue;
+        anchor = walker.currentNode;
+        anchor.parentElement.scrollIntoView({ block: "start", inline: "nearest", behavior: "instant" });
+        return "true";
+      } while (walker.nextNode());
+      return "false";
+    },
     // Scroll by a part of the window; the largest scroller moves where the page itself does not scroll.
     scroll(direction) {
       const mark = () => [document, ...document.querySelectorAll("*")].reduce((sum, el) => sum + (el.scrollTop || 0), 0);
@@ -218,7 +348,7 @@
       if (!el || !el.isConnected) return JSON.stringify({ code: "stale_ref" });
       const role = hardRole(el);
       const text = role !== null && FIELDS.has(role) ? valueOf(el, role) : el.innerText || el.textContent || "";
-      return JSON.stringify({ text: text.split("\n").map(clean).filter(Boolean).join("\n") });
+      return JSON.stringify({ text: text.slice(0, 10 * RUN_CHARACTERS).split("\n").map(clean).filter(Boolean).join("\n") });
     },
     // Resolves when nothing changed for `quiet` ms, or after `cap` ms.
     settle({ quiet, cap }) {

@@ -21,13 +21,14 @@ from ..errors import BrowserCrashed, OriginBlocked, PageUnreadable, SiteUnreacha
 from .actions import Action
 from .fence import Fence
 from .gates import Gate, GateClosed, Gatekeeper
-from .observer import ContextLost, Seen, number, path_of
+from .observer import ContextLost, Seen, path_of
+from .presenting import present
 from .results import MESSAGE_LIMIT, ActionResult, Code, Effect, refused
 from .secrets import Vault
 from .shots import masked_screenshot
 from .tab import DialogOpened, Tab, TooSlow
 from .verbs import Done, Look, Refused, Verbs, load
-from .view import View, clip
+from .view import PLAIN, View, ViewStyle, clip
 
 Failure = tuple[Code, str]
 
@@ -56,6 +57,7 @@ class BrowserSession:
         self._lock = asyncio.Lock()
         self._latest = Look(View("", "", "", ()), {}, None)
         self._closed = False
+        self.style: ViewStyle = PLAIN
 
     @property
     def url(self) -> str:
@@ -219,8 +221,10 @@ class BrowserSession:
     async def _look(self, tab: Tab, budget: int, before: Look | None) -> Look:
         for _ in range(3):
             try:
-                seen = self._vault.mask_seen(await tab.race(tab.observer.view()))
-                return Look(*number(seen, budget), seen)
+                seen = self._vault.mask_seen(await tab.race(tab.observer.view(self.style)))
+                known = None if before is None else (before.view, before.seen)
+                at = self._tabs.index(tab) + 1 if tab in self._tabs else 1
+                return Look(*present(seen, budget, self.style, known, (at, len(self._tabs))), seen)
             except DialogOpened:
                 seen = before.seen if before is not None else None
                 url = self._vault.mask(tab.page.url)

@@ -44,7 +44,7 @@ class Tab:
     def __init__(self, page: Page, cdp: CDPSession, fence: Fence) -> None:
         self.page = page
         self.cdp = cast("Debugger", cdp)
-        self.observer = Observer(self.cdp)
+        self.observer = Observer(self.cdp, page)
         self.dialog: PageDialog | None = None
         self.popup: Page | None = None
         self.crashed = False
@@ -186,7 +186,7 @@ class Tab:
         """Wait until the new document is parsed, then look once so that its changes are watched."""
         with contextlib.suppress(TooSlow):
             await self.race(self.page.wait_for_load_state("domcontentloaded"), NAVIGATION_TIMEOUT)
-        with contextlib.suppress(ContextLost):
+        with contextlib.suppress(ContextLost, TooSlow):
             await self.race(self.observer.peek())
 
     def _value(self, task: asyncio.Task[T]) -> T:

@@ -7,7 +7,9 @@ very class, so what a model was trained on and what it meets cannot drift apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
 TEXT_ROLES = frozenset({"textbox", "searchbox", "password", "number", "date", "file"})
 """Roles that take `type N TEXT` (`file` takes a path)."""
@@ -15,8 +17,45 @@ TEXT_ROLES = frozenset({"textbox", "searchbox", "password", "number", "date", "f
 RUN_LIMIT = 120
 """Characters of one text run that a view prints; `read` gives the rest."""
 
+SHOWN_LIMIT = 240
+"""Characters of a line of a snapshot."""
+
+UNCHANGED_SHARE = 0.7
+"""Share of a view's lines that must be as before for it to be told as a difference."""
+
 OPTION_LIMIT = 30
 """Options of one select that a view prints."""
+
+
+@dataclass(frozen=True)
+class ViewStyle:
+    """What a view has beside the usual; the default is the text that the embedded model was trained on.
+
+    Attributes:
+        hints: A thing without text is named by shape, colour, place in its table and size as well.
+        shared: Boxes that share one listener (cells of a board, days of a calendar) have a number each.
+        window: Only the lines that the browser's window shows, within the budget; `scroll` moves it.
+        place: A second line with the tab, and how far the page is scrolled.
+        new: A last line with the numbers of things that the view before did not have.
+        snapshot: Playwright's snapshot for models instead of our lines, with numbers as refs; without
+            `hints`, `shared` and `window`.
+        diff: Lines as in the view before are told as one, where most are; numbers are of this view.
+    """
+
+    hints: bool = False
+    shared: bool = False
+    window: bool = False
+    place: bool = False
+    new: bool = False
+    diff: bool = False
+    snapshot: bool = False
+
+    def look(self) -> dict[str, bool]:
+        """What the observer in the page has to know of it."""
+        return {"hints": self.hints, "shared": self.shared, "onscreen": self.window, "place": self.place}
+
+
+PLAIN = ViewStyle()
 
 
 @dataclass(frozen=True)
@@ -31,6 +70,7 @@ class Element:
         value: Current value of a field (`on`/`off` for checkbox and radio); None where values do not apply.
         options: A select's options, in order.
         disabled: It is shown but cannot be used.
+        shown: Its line where it is not to be printed as usual, with `[ref=]` for the number.
     """
 
     number: int
@@ -39,9 +79,12 @@ class Element:
     value: str | None = None
     options: tuple[str, ...] = ()
     disabled: bool = False
+    shown: str = ""
 
     def text(self) -> str:
         """The element as a view prints it, for example `[2] select Size: M (S | M | L)`."""
+        if self.shown:
+            return self.shown.replace("[ref=]", f"[ref={self.number}]")[:SHOWN_LIMIT]
         parts = [f"[{self.number}] {self.role}"]
         if self.name:
             parts.append(f" {clip(self.name)}")
@@ -79,6 +122,11 @@ class View:
         lines: What is shown, in reading order.
         dialog: The open dialog, if any; then the page behind it is not printed.
         above, below: How many lines the budget cut before and after.
+        unread_above, unread_below: The page is too long to be read whole, and goes on there.
+        place: Which tab this is and how far the page is scrolled, where the style asks for it.
+        new: Numbers of things that the view before did not have, where the style asks for them.
+        raw: Lines are those of a snapshot, printed as they are.
+        earlier: Lines of the view before, without numbers; with some, the text is the difference to them.
     """
 
     url: str
@@ -88,6 +136,12 @@ class View:
     dialog: Dialog | None = None
     above: int = 0
     below: int = 0
+    unread_above: bool = False
+    unread_below: bool = False
+    place: str = ""
+    new: tuple[int, ...] = ()
+    earlier: tuple[str, ...] = ()
+    raw: bool = False
 
     @property
     def elements(self) -> dict[int, Element]:
@@ -104,13 +158,55 @@ class View:
         """The printed lines below the page line."""
         if self.dialog is not None:
             return [f"dialog {self.dialog.kind}: {clip(self.dialog.message)}"]
-        rows: list[str] = [f"... {self.above} more above"] if self.above else []
-        for line in self.lines:
-            text = " | ".join(part if isinstance(part, str) else part.text() for part in line)
-            rows.append(text if isinstance(line[0], Element) else f"- {text}")
-        if self.below:
-            rows.append(f"... {self.below} more below")
+        rows = [self.place] if self.place else []
+        if self.above or self.unread_above:
+            rows.append(_cut(self.above, "above", self.unread_above))
+        rows += _difference(self.earlier, self.printed()) or self.printed()
+        if self.below or self.unread_below:
+            rows.append(_cut(self.below, "below", self.unread_below))
+        if self.new:
+            rows.append(f"new: {' '.join(f'[{number}]' for number in self.new)}")
         return rows
+
+    def printed(self) -> list[str]:
+        """The text of each line."""
+        texts = [
+            " | ".join(part if isinstance(part, str) else part.text() for part in line) for line in self.lines
+        ]
+        return [
+            text if self.raw or isinstance(line[0], Element) else f"- {text}"
+            for line, text in zip(self.lines, texts, strict=True)
+        ]
+
+
+def _cut(count: int, where: str, unread: bool) -> str:
+    return f"... {count} more {where}" + (", and more that was not read" if unread else "")
+
+
+def unnumbered(line: str) -> str:
+    """A printed line without its numbers: what stays the same when others come and go before it."""
+    return re.sub(r"\[\d+\] ", "[] ", line)
+
+
+def _difference(earlier: tuple[str, ...], now: list[str]) -> list[str]:
+    """`now` with runs of lines of `earlier` told as one line each; empty when too much is different."""
+    if not earlier:
+        return []
+    matcher = SequenceMatcher(None, earlier, [unnumbered(line) for line in now], autojunk=False)
+    if sum(block.size for block in matcher.get_matching_blocks()) <= UNCHANGED_SHARE * max(len(now), 1):
+        return []
+    rows: list[str] = []
+    for kind, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        rows += [f"gone: {clip(line, 60)}" for line in earlier[old_from:old_to] if kind != "equal"]
+        run = now[new_from:new_to]
+        rows += run if kind != "equal" or len(run) == 1 else [_same(run)]
+    return rows
+
+
+def _same(run: list[str]) -> str:
+    numbers = re.findall(r"(?:^|\| )\[(\d+)\] ", "\n".join(run), re.MULTILINE)
+    held = f" with [{numbers[0]}]" + (f" to [{numbers[-1]}]" if len(numbers) > 1 else "") if numbers else ""
+    return f"= {len(run)} lines as before{held}"
 
 
 def clip(text: str, limit: int = RUN_LIMIT) -> str:
@@ -126,10 +222,10 @@ def render_within(view: View, budget: int) -> View:
     """
     used = len(view.path) + len(view.title) + 7
     kept: list[Line] = []
-    for line, text in zip(view.lines, View(view.url, view.path, view.title, view.lines).body(), strict=True):
+    for line, text in zip(view.lines, view.printed(), strict=True):
         used += len(text) + 1
         if kept and used > budget:
             break
         kept.append(line)
     cut = len(view.lines) - len(kept)
-    return View(view.url, view.path, view.title, tuple(kept), view.dialog, view.above, view.below + cut)
+    return replace(view, lines=tuple(kept), below=view.below + cut)

@@ -1,0 +1,142 @@
+"""From a reading of a page to the view that is shown: numbers, the budget, and what a style adds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from .document import Seen, SeenElement
+from .view import PLAIN, SHOWN_LIMIT, Element, Line, View, ViewStyle, clip, render_within, unnumbered
+
+MARKERS = 44
+"""Characters kept free for the two lines that say how much was cut."""
+
+EXTRA = 60
+"""Characters kept free for each line that a style adds."""
+
+NEW_LIMIT = 8
+"""Numbers of new things that are printed; more are no news but another page."""
+
+
+def present(
+    seen: Seen,
+    budget: int,
+    style: ViewStyle = PLAIN,
+    before: tuple[View, Seen | None] | None = None,
+    tab: tuple[int, int] = (1, 1),
+) -> tuple[View, dict[int, int]]:
+    """The view of a reading in a style.
+
+    Args:
+        budget: Characters of the text; a difference to the view before has fewer.
+        before: The view before and its reading, for `new` and `diff`.
+        tab: Which tab it is, and of how many.
+
+    Returns:
+        The view, and the observer's index of each number.
+    """
+    view, indexes = _shown(seen, budget - EXTRA * (style.place + style.new), style)
+    if style.place:
+        view = replace(
+            view, place=f"tab {tab[0]} of {tab[1]}, window {seen.windows[0]:g} of {seen.windows[1]:g}"
+        )
+    if before is None or before[1] is None or before[0].path != view.path:
+        return view, indexes
+    if style.new:
+        view = replace(view, new=_new(view, before[1]))
+    if style.diff and before[0].dialog is None:
+        view = replace(view, earlier=tuple(unnumbered(line) for line in before[0].printed()))
+    return view, indexes
+
+
+def _shown(seen: Seen, budget: int, style: ViewStyle) -> tuple[View, dict[int, int]]:
+    if not style.window or seen.onscreen is None or seen.onscreen[0] < 0:
+        return number(seen, budget)
+    first, last = seen.onscreen
+    part, indexes = _numbered(seen, first, last + 1)
+    return _within(part, max(budget - MARKERS, 1), indexes)
+
+
+def _new(view: View, before: Seen) -> tuple[int, ...]:
+    had = Counter(
+        (part.role, part.name) for line in before.lines for part in line if isinstance(part, SeenElement)
+    )
+    found: list[int] = []
+    for element in view.elements.values():
+        key = (element.role, element.name)
+        had[key] -= 1
+        if had[key] < 0:
+            found.append(element.number)
+    return tuple(found) if len(found) <= NEW_LIMIT else ()
+
+
+def number(seen: Seen, budget: int) -> tuple[View, dict[int, int]]:
+    """Give out numbers 1..k from the first line shown, and cut to `budget` characters.
+
+    The whole page is shown when it fits; else from the line that the page was scrolled to.
+
+    Returns:
+        The view, and the observer's index of each number.
+    """
+    whole, indexes = _numbered(seen, 0)
+    if len(whole.text()) <= budget:
+        return _within(whole, budget, indexes)
+    budget = max(budget - MARKERS, 1)
+    room = budget - len(whole.path) - len(whole.title) - 7
+    last_start = len(seen.lines)
+    for text in reversed(whole.body()):
+        room -= len(text) + 1
+        if room < 0:
+            break
+        last_start -= 1
+    part, indexes = _numbered(seen, min(seen.first, last_start, len(seen.lines) - 1))
+    return _within(part, budget, indexes)
+
+
+def _within(view: View, budget: int, indexes: dict[int, int]) -> tuple[View, dict[int, int]]:
+    """The view cut to `budget`; where the page goes on unread, `below` leads there."""
+    view = render_within(view, budget)
+    if view.unread_below and not view.below:
+        view = replace(view, below=1)
+    return view, indexes
+
+
+def _numbered(seen: Seen, first: int, end: int | None = None) -> tuple[View, dict[int, int]]:
+    indexes: dict[int, int] = {}
+    lines: list[Line] = []
+    for seen_line in seen.lines[first:end]:
+        parts: list[str | Element] = []
+        for part in seen_line:
+            if isinstance(part, str):
+                parts.append(part[:SHOWN_LIMIT] if seen.raw else clip(part))
+                continue
+            indexes[len(indexes) + 1] = part.index
+            parts.append(
+                Element(
+                    len(indexes),
+                    part.role,
+                    clip(part.name),
+                    part.value,
+                    part.options,
+                    part.disabled,
+                    part.shown,
+                )
+            )
+        lines.append(tuple(parts))
+    below = 0 if end is None else max(len(seen.lines) - end, 0)
+    view = View(
+        seen.url, path_of(seen.url), clip(seen.title), tuple(lines), None, first, below,
+        unread_above=seen.unread_above, unread_below=seen.unread_below, raw=seen.raw,
+    )  # fmt: skip
+    return view, indexes
+
+
+def path_of(url: str) -> str:
+    """Path, query and fragment of an address: the part a model reads."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        return url[:80]
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{parts.path or '/'}{query}{fragment}"
