@@ -41,19 +41,9 @@ from ...tools.browser.presenting import present
 from ...tools.browser.view import PLAIN, ViewStyle
 from .harness import Figures, Measuring, median
 from .ledger import EvalError
+from .miniwob.pages import TASKS
 from .view_pages import PAGES, PageServer
 from .view_truth import Node, unnumbered, usable
-
-TASKS = """
-    buy-ticket choose-date choose-date-easy choose-date-medium choose-date-nodelay click-checkboxes
-    click-checkboxes-large click-checkboxes-transfer click-collapsible click-collapsible-2
-    click-collapsible-2-nodelay click-collapsible-nodelay click-dialog click-dialog-2 click-option
-    click-test-2 click-test-transfer enter-date enter-password enter-text enter-text-2 enter-text-dynamic
-    enter-time focus-text focus-text-2 identify-shape login-user login-user-popup multi-layouts
-    multi-orderings navigate-tree odd-or-even read-table read-table-2 search-engine text-transform
-    unicode-test use-autocomplete use-autocomplete-nodelay
-""".split()
-"""The tasks that are developed on; nobody looks at the others."""
 
 LONGEST = "cards"
 SEEDS, QUICK_SEEDS = 3, 1
