@@ -215,10 +215,10 @@ async def test_threads_that_are_dropped_give_their_pages_back(model: LocalModel)
 async def test_cancelling_leaves_the_thread_as_it_was(model: LocalModel) -> None:
     thread = await model.open(MESSAGES)
     await thread.extend(THOUGHT)
-    before, begun = thread.tokens, asyncio.Event()
-    task = asyncio.create_task(thread.generate(sampling=drawn(1, max_tokens=200)))
-    asyncio.get_running_loop().call_later(0.02, begun.set)
-    await begun.wait()
+    before = thread.tokens
+    task = asyncio.create_task(thread.generate(sampling=drawn(1, max_tokens=1000)))
+    while not model.engine.usage.output_tokens:  # noqa: ASYNC110 nothing tells
+        await asyncio.sleep(0)
 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -230,7 +230,7 @@ async def test_cancelling_leaves_the_thread_as_it_was(model: LocalModel) -> None
     assert thread.tokens[: len(before)] == before
     assert thread.text == THOUGHT + made.text
     assert made.text == (await fresh.generate(sampling=drawn(2))).text
-    assert model.engine.usage.output_tokens < 150
+    assert model.engine.usage.output_tokens < 1000
 
 
 async def test_a_cancelled_thread_can_be_closed(model: LocalModel) -> None:
