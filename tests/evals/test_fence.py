@@ -15,6 +15,7 @@ def silent(line):
     pass
 
 
+@pytest.mark.long
 async def test_nothing_gets_out_by_the_ways_that_get_out_without_a_fence(monkeypatch):
     """Also where Playwright was told to let connections to this machine pass its proxy."""
     monkeypatch.setattr(fence, "PATIENCE", 0.6)
@@ -31,6 +32,7 @@ async def test_nothing_gets_out_by_the_ways_that_get_out_without_a_fence(monkeyp
     assert (watched.idle_requests, watched.elsewhere, watched.lookups) == (0, 0, 0)
 
 
+@pytest.mark.long
 async def test_without_a_fence_the_forbidden_server_is_reached():
     async with fence.proving_ground(control=True) as ground:
         rows = [await ground.walk(KNOWN[name]) for name in ("image", "stun", "redirect_302")]

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 
 from ....tools.browser import Browser, BrowserSession
+from ....tools.permissions import preset
 from ..ledger import EvalError
 from .pages import Pages, Told
 
@@ -42,7 +43,7 @@ class Stage:
 
     def __init__(self, pages: Pages, budget: int = 4000) -> None:
         self._pages = pages
-        self._browser = Browser(allow=[pages.url], budget=budget)
+        self._browser = Browser(allow=[pages.url], budget=budget, policy=preset("unattended"))
         self._session: BrowserSession | None = None
         self._task = ""
         self._seed = -1
