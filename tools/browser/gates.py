@@ -31,7 +31,7 @@ WORDS: dict[Gate, str] = {
     "password_form": "this submits a form with a password",
     "payment_form": "this pays or submits payment details",
     "upload": "this gives a file to the site",
-    "new_origin": "this leads to a site where this session has not been",
+    "new_origin": "this leads to a site that was not visited before",
     "confirm": "this confirms what the page asks",
 }
 """What a model is told of a gate that stays closed."""

@@ -8,7 +8,6 @@ built-ins it shares with the observer (its answers are untrusted data and are va
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -261,8 +260,7 @@ class Observer:
         finally:
             for task in (own, *others):
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(own, *others, return_exceptions=True)
+            await asyncio.gather(own, *others, return_exceptions=True)
 
 
 def _first_point(found: dict[str, Any]) -> dict[str, Any]:
