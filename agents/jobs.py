@@ -5,7 +5,7 @@ A planner makes jobs out of a goal (`families`), a program out of a `Plan`. `Boa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
@@ -17,6 +17,9 @@ from .steps import Stage
 
 Results = Mapping[str, JsonValue]
 """Results of confirmed jobs and joins by id."""
+
+SYNC = "sync"
+"""Kind of the journal's rows that tell what a join or a lock decided."""
 
 
 @dataclass(frozen=True)
@@ -91,3 +94,21 @@ class Join:
     id: str
     what: JoinKind
     of: tuple[str, ...]
+
+
+def needless(
+    parts: Mapping[str, object], users: Mapping[str, Sequence[str]], won: Mapping[str, str]
+) -> frozenset[str]:
+    """Parts that nothing needs any more, since each `first_of` that would use them has another result.
+
+    Args:
+        parts: By name, users behind what they use.
+        users: Of each part, what waits for it.
+        won: Of each `first_of` that was decided, the part that was first.
+    """
+    found = set[str]()
+    for name in reversed(list(parts)):
+        waiting = users.get(name, ())
+        if waiting and all(user in found or won.get(user, name) != name for user in waiting):
+            found.add(name)
+    return frozenset(found)

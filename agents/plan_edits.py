@@ -21,7 +21,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from ..protocols.journal import Journal
-from .managing.board import SYNC, needless
+from .jobs import SYNC, needless
 
 OUTLINE, PLAN_EDIT, EDIT_LEFT_OUT = "outline", "plan_edit", "plan_edit_left_out"
 """Kinds of the journal's rows: a plan as it was begun with, what a person changed of it, and a change that

@@ -14,10 +14,7 @@ from pydantic import JsonValue
 
 from ...protocols.journal import Journal
 from ...protocols.states import descendants
-from ..jobs import Job, Join
-
-SYNC = "sync"
-"""Kind of the journal's rows that tell what a join or a lock decided."""
+from ..jobs import SYNC, Job, Join, needless
 
 CONFIRMED, NOT_BEGUN, WAITING = "confirmed", "not begun", "waiting"
 """How parts end, beside the statuses of the protocol; `waiting` is for now, for a person."""
@@ -317,24 +314,6 @@ class Board:
                 self._held[str(body["lock"])] = str(body["by"])
             else:
                 self._held.pop(str(body.get("lock")), None)
-
-
-def needless(
-    parts: Mapping[str, object], users: Mapping[str, Sequence[str]], won: Mapping[str, str]
-) -> frozenset[str]:
-    """Parts that nothing needs any more, since each `first_of` that would use them has another result.
-
-    Args:
-        parts: By name, users behind what they use.
-        users: Of each part, what waits for it.
-        won: Of each `first_of` that was decided, the part that was first.
-    """
-    found = set[str]()
-    for name in reversed(list(parts)):
-        waiting = users.get(name, ())
-        if waiting and all(user in found or won.get(user, name) != name for user in waiting):
-            found.add(name)
-    return frozenset(found)
 
 
 def _nothing_to_call_off(job: str, reason: str) -> None:
