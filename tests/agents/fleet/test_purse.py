@@ -83,10 +83,11 @@ async def test_two_agents_elsewhere_never_spend_more_than_the_run_has(tmp_path, 
     assert spent.model_calls == len(model.allowed) >= 1 and spent.money > 0
 
 
-async def test_two_agents_elsewhere_do_not_pay_for_tools_with_the_same_money(tmp_path):
+def posting(cost):
+    """A tool whose first call waits for a second, a function that calls it, and what it was called with."""
     made, both = [], threading.Event()
 
-    @tool(effect="write", recovery="keyed", cost="1")
+    @tool(effect="write", recovery="keyed", cost=cost)
     def post(text: str, idempotency_key: str) -> str:
         """Send a parcel."""
         made.append(text)
@@ -98,6 +99,12 @@ async def test_two_agents_elsewhere_do_not_pay_for_tools_with_the_same_money(tmp
     async def send(brief):
         return await brief.call("post", text=brief.goal)
 
+    return post, send, made
+
+
+async def test_two_agents_elsewhere_do_not_pay_for_tools_with_the_same_money(tmp_path):
+    post, send, made = posting("1")
+
     async with LocalFleet() as fleet:
         workers = fleet.place(*(FunctionWorker(name, send, tools=[post]) for name in "ab"))
         manager = Manager(None, workers, journal=tmp_path / "run.db", money="1.50")
@@ -108,22 +115,10 @@ async def test_two_agents_elsewhere_do_not_pay_for_tools_with_the_same_money(tmp
 
 
 async def test_two_agents_elsewhere_do_not_take_the_same_step(tmp_path):
-    made, both = [], threading.Event()
-
-    @tool(effect="write", recovery="keyed")
-    def mail(text: str, idempotency_key: str) -> str:
-        """Send a letter."""
-        made.append(text)
-        if len(made) > 1:
-            both.set()
-        both.wait(TOGETHER)
-        return text
-
-    async def send(brief):
-        return await brief.call("mail", text=brief.goal)
+    post, send, made = posting("0")
 
     async with LocalFleet() as fleet:
-        workers = fleet.place(*(FunctionWorker(name, send, tools=[mail]) for name in "abc"))
+        workers = fleet.place(*(FunctionWorker(name, send, tools=[post]) for name in "abc"))
         manager = Manager(None, workers, journal=tmp_path / "run.db", steps=1)
 
         outcome = await asyncio.wait_for(manager.run(plan_of("a", "b", "c")), 10)
