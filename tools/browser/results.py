@@ -13,7 +13,8 @@ from .view import Dialog, View, clip
 
 Code = Literal[
     "ok", "no_effect", "stale_ref", "covered", "not_visible", "disabled", "not_editable", "bad_option",
-    "value_differs", "blocked_origin", "dialog_open", "timeout", "unreachable", "crashed",
+    "value_differs", "blocked_origin", "dialog_open", "timeout", "unreachable", "crashed", "bad_file",
+    "not_kept",
 ]  # fmt: skip
 """`ok`: done, and something changed. `no_effect`: done, and nothing changed. Others: not done, or not so."""
 
@@ -22,6 +23,23 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 MESSAGE_LIMIT = 160
 HINT_LIMIT = 60
 MASK = "••••••"
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that the page sent.
+
+    Attributes:
+        name: What it is called in the quarantine folder; made of the page's proposal, cleaned.
+        size: Bytes that arrived.
+        path: Where it is; empty when it was not kept.
+        problem: Why it was not kept; empty when it was.
+    """
+
+    name: str
+    size: int = 0
+    path: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +52,10 @@ class Effect:
         new, gone: Text lines that appeared or went away, in reading order, at most 20 each.
         value_after: What the field that was acted on holds afterwards; bullets for a password.
         dialog: The dialog that the action opened and that waits for an answer.
-        new_tab: A new tab opened and is the current one now.
+        new_tab: Another tab is the current one now: a new one, or the one before when this one closed.
+        focus: The name of what has the keyboard afterwards, where the action moved it; None where not.
+        download: The file that the action led to, kept or not.
+        console_errors: What the page's scripts complained about meanwhile, at most 5 lines.
         ms: Milliseconds the action took, settling included.
     """
 
@@ -45,6 +66,9 @@ class Effect:
     value_after: str | None = None
     dialog: Dialog | None = None
     new_tab: bool = False
+    focus: str | None = None
+    download: Download | None = None
+    console_errors: tuple[str, ...] = ()
     ms: float = 0.0
 
 
@@ -57,7 +81,8 @@ class ActionResult:
         code: Why not, in one word; `ok` otherwise.
         message: One sentence, at most 160 characters, safe to show to a model; may be empty.
         effect: What changed.
-        text: What `read` and `find` found; empty for other verbs.
+        text: What `read` and `find` found, and the open tabs that `tab` lists; empty for other verbs.
+        hint: What may help further, such as what an element that is gone may have become; not in `line()`.
     """
 
     ok: bool
@@ -65,6 +90,7 @@ class ActionResult:
     message: str = ""
     effect: Effect = Effect()
     text: str = ""
+    hint: str = ""
 
     def line(self) -> str:
         """One short line for a model's history."""
@@ -74,6 +100,8 @@ class ActionResult:
             return "no effect"
         if not self.ok:
             return f"{self.code}: {self.message}" if self.message else self.code
+        if self.effect.download is not None:
+            return f"ok: downloaded {clip(self.effect.download.name, HINT_LIMIT)}"
         if self.effect.new and not self.effect.url_changed and not self.effect.new_tab:
             return f"ok: {clip(self.effect.new[0], HINT_LIMIT)}"
         return "ok"

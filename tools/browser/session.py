@@ -10,34 +10,46 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 from urllib.parse import urljoin
 
-from playwright.async_api import BrowserContext, Error, Page
+from playwright.async_api import BrowserContext, Error
 
 from ..errors import BrowserCrashed, OriginBlocked, PageUnreadable, SiteUnreachable
-from .actions import Action
+from .actions import Action, checked
+from .calls import ActionCalls
+from .downloads import SIZE_LIMIT, Downloads
 from .fence import Fence
 from .observer import ContextLost, Seen, number, path_of
-from .results import MESSAGE_LIMIT, ActionResult, Code, Effect, refused
-from .tab import DialogOpened, Tab, TooSlow
-from .verbs import Done, Look, Refused, Verbs, load
+from .reach import Done, Look, Refused, nearest
+from .results import MESSAGE_LIMIT, ActionResult, Code, Download, Effect, refused
+from .tab import DialogOpened, Limits, Tab, TooSlow
+from .tabs import Tabs, close
+from .verbs import Verbs, load
 from .view import View, clip
 
 Failure = tuple[Code, str]
 
 NEW_LINES = 20
 TASK_ENDS = ("done", "cannot")
-NEEDS_CHANGE = ("click", "press", "scroll", "back", "wait")
+NEEDS_CHANGE = ("click", "press", "scroll", "back", "wait", "hover", "drag")
 
 
-class BrowserSession:
-    """One browser context with its current tab. Made by `Browser.open`."""
+class BrowserSession(ActionCalls):
+    """One browser context with its current tab. Made by `Browser.open`.
+
+    Attributes:
+        files: The folder that `upload` takes files from, and from nowhere else; None refuses every upload.
+    """
 
     def __init__(self, context: BrowserContext, tab: Tab, fence: Fence, budget: int) -> None:
+        self.files: Path | None = None
         self._context = context
-        self._tabs = [tab]
+        self._tabs = Tabs(context, tab, fence)
+        self._downloads: Downloads | None = None
         self._fence = fence
         self._budget = budget
         self._lock = asyncio.Lock()
@@ -48,6 +60,20 @@ class BrowserSession:
     def url(self) -> str:
         """The current tab's address."""
         return self._tab.page.url
+
+    @property
+    def tabs(self) -> int:
+        """How many tabs are open."""
+        return len(self._tabs)
+
+    @property
+    def limits(self) -> Limits:
+        """Seconds that calls wait for pages."""
+        return self._tab.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._tabs.limit(limits)
 
     @property
     def crashed(self) -> bool:
@@ -66,7 +92,8 @@ class BrowserSession:
             PageUnreadable: The page cannot be read.
         """
         async with self._lock:
-            self._drop_closed_tabs()
+            self._tabs.drop_closed()
+            await self._tabs.adopt(self._tab)  # windows that came after the last action
             self._latest = await self._look(self._tab, budget or self._budget, self._latest)
             return self._latest.view
 
@@ -74,24 +101,41 @@ class BrowserSession:
         """Carry out one action on the page of the latest view, wait until it is quiet, and say what changed.
 
         `done` and `cannot` end a task and touch nothing.
+
+        Raises:
+            MalformedAction: The verb is none, or does not take such an argument.
         """
+        checked(action)
         async with self._lock:
             if action.verb in TASK_ENDS:
                 return ActionResult(True, "ok")
             begun = perf_counter()
-            self._drop_closed_tabs()
+            self._tabs.drop_closed()
             if self.crashed:
                 return refused("crashed", "the browser is gone", _since(begun))
-            if self._tab.dialog is not None and action.verb != "dialog":
+            leaving = action.verb == "tab" and action.text == "close"
+            if self._tab.dialog is not None and action.verb != "dialog" and not leaving:
                 return refused("dialog_open", "answer the dialog first", _since(begun))
             try:
                 return await self._perform(action, begun)
             except BrowserCrashed:
                 return refused("crashed", "the browser is gone", _since(begun))
 
-    async def goto(self, url: str) -> ActionResult:
-        """Go to `url`, absolute or relative to the current page."""
-        return await self.act(Action("goto", None, url))
+    async def keep_downloads(self, folder: str | Path, limit: int = SIZE_LIMIT) -> None:
+        """Keep the files that pages send in `folder`, each up to `limit` bytes; else they are refused.
+
+        Raises:
+            ValueError: `limit` is below 1.
+            NotADirectoryError: `folder` cannot be made, or is a file.
+            BrowserCrashed: The browser is gone.
+        """
+        async with self._lock:
+            try:
+                if self._downloads is not None:
+                    await self._downloads.close()
+                self._downloads = await Downloads.keep(self._context, self._tab.cdp, Path(folder), limit)
+            except Error as error:
+                raise BrowserCrashed from error
 
     async def new_tab_view(self, url: str, budget: int | None = None, patience: float = 0.0) -> View:
         """Look at `url` in a tab of its own, with the same cookies; the current tab is not disturbed.
@@ -109,7 +153,7 @@ class BrowserSession:
         """
         address = urljoin(self.url, url)
         try:
-            tab = await Tab.attach(await self._context.new_page(), self._fence)
+            tab = await Tab.attach(await self._context.new_page(), self._fence, self.limits)
         except Error as error:
             raise BrowserCrashed from error
         try:
@@ -117,7 +161,7 @@ class BrowserSession:
             await asyncio.sleep(patience)
             return (await self._look(tab, budget or self._budget, None)).view
         finally:
-            await _close(tab)
+            await close(tab)
 
     async def load(self, url: str) -> None:
         """Go to `url`, with errors raised instead of returned.
@@ -158,19 +202,14 @@ class BrowserSession:
         self._closed = True
         for tab in self._tabs:
             tab.let_go()
+        if self._downloads is not None:
+            await self._downloads.close()
         with contextlib.suppress(Error):
             await self._context.close()
 
     @property
     def _tab(self) -> Tab:
-        return self._tabs[-1]
-
-    def _drop_closed_tabs(self) -> bool:
-        """Return to the tab before one that closed itself; whether that happened."""
-        count = len(self._tabs)
-        while len(self._tabs) > 1 and self._tab.page.is_closed():
-            self._tabs.pop()
-        return len(self._tabs) < count
+        return self._tabs.current
 
     async def _load(self, tab: Tab, url: str) -> None:
         tab.begin()
@@ -203,36 +242,43 @@ class BrowserSession:
     async def _perform(self, action: Action, begun: float) -> ActionResult:
         tab, address = self._tab, self._tab.page.url
         tab.begin()
+        if self._downloads is not None:
+            self._downloads.begin()
         commits = tab.commits
         before, done, failure = await self._attempt(tab, action)
         switched = await self._follow(tab)
-        seen, moved = _compare(before, await self._peek(), action.verb)
-        effect = Effect(
+        after = await self._peek()
+        seen, moved = _compare(before, after, action.verb)
+        effect = replace(
+            seen,
             url_changed=self.url != address,
             dom_changed=seen.dom_changed or tab.commits != commits,
-            new=seen.new,
-            gone=seen.gone,
             value_after=done.value,
             dialog=self._tab.describe_dialog(),
             new_tab=switched,
+            download=await self._arrived(tab),
+            console_errors=tuple(tab.errors),
             ms=_since(begun),
         )
-        failure = failure or _network_failure(tab)
-        changed = moved or done.moved or switched or effect.dom_changed or effect.url_changed
-        if failure is None and action.verb in NEEDS_CHANGE and not changed and effect.dialog is None:
-            refused_origin = tab.refused
-            failure = ("no_effect", "nothing changed") if refused_origin is None else _outside(refused_origin)
+        moved = moved or done.moved
+        failure = failure or _failure_of(tab, effect) or _idle(action, tab, effect, moved)
+        hint = nearest(self._latest.view, action, after) if failure and failure[0] == "stale_ref" else ""
+        if tab.flood:
+            hint = f"{tab.flood} more windows were closed"
         if failure is not None:
-            return ActionResult(False, failure[0], clip(failure[1], MESSAGE_LIMIT), effect)
-        return ActionResult(True, "ok", "", effect, done.text)
+            return ActionResult(False, failure[0], clip(failure[1], MESSAGE_LIMIT), effect, hint=hint)
+        return ActionResult(True, "ok", "", effect, done.text, hint)
 
     async def _attempt(self, tab: Tab, action: Action) -> tuple[Seen | None, Done, Failure | None]:
         """Do it: the page just before, what the verb left behind, and why it failed."""
         before = self._latest.seen
         try:
+            if action.verb == "tab":
+                return before, await self._change_tab(action.text), None
             if tab.dialog is None and action.verb != "wait":
                 before = await tab.race(tab.observer.peek())
             verbs = Verbs(tab, self._latest, self._fence, self._budget)
+            verbs.files = self.files
             return before, await verbs.do(action), None
         except DialogOpened:
             return before, Done(), None
@@ -249,11 +295,22 @@ class BrowserSession:
                 return before, Done(), None
             raise
 
+    async def _change_tab(self, text: str) -> Done:
+        """What `tab` does; the numbers of the latest view are of the tab before, and void."""
+        if text:
+            try:
+                await self._tabs.close_current() if text == "close" else self._tabs.switch(int(text))
+            except Error as error:
+                raise BrowserCrashed from error
+            self._latest = Look(View("", "", "", ()), {}, None)
+        return Done(text=self._tabs.listing(), moved=bool(text))
+
     async def _follow(self, tab: Tab) -> bool:
         """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""
-        if tab.popup is not None and not tab.popup.is_closed() and await self._enter(tab.popup, tab):
+        await tab.await_windows()
+        if await self._tabs.adopt(tab):
             return True
-        if self._drop_closed_tabs():
+        if self._tabs.drop_closed() or self._tab is not tab:
             return True
         if tab.page.url.startswith("chrome-error:"):
             with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
@@ -261,21 +318,12 @@ class BrowserSession:
                 await tab.settle()
         return False
 
-    async def _enter(self, page: Page, opener: Tab) -> bool:
-        """Make `page` the current tab; one that was refused by the fence is closed instead."""
-        try:
-            tab = await Tab.attach(page, self._fence)
-        except Error:
-            return False
-        with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
-            await tab.race(page.wait_for_load_state("domcontentloaded"))
-            await tab.settle()
-        if opener.refused and not page.url.startswith("http"):
-            opener.blocked = opener.blocked or opener.refused
-            await _close(tab)
-            return False
-        self._tabs.append(tab)
-        return True
+    async def _arrived(self, tab: Tab) -> Download | None:
+        """The file that the action led to, kept or refused."""
+        if self._downloads is not None:
+            return await self._downloads.arrived(tab.limits.download)
+        name = tab.refused_file
+        return None if name is None else Download(clip(name, 100), problem="this task keeps no files")
 
     async def _peek(self) -> Seen | None:
         """The page after an action; None while a dialog keeps it from being read."""
@@ -290,12 +338,6 @@ class BrowserSession:
         return None
 
 
-async def _close(tab: Tab) -> None:
-    tab.let_go()
-    with contextlib.suppress(Error):
-        await tab.page.close()
-
-
 def _since(begun: float) -> float:
     return round((perf_counter() - begun) * 1000, 1)
 
@@ -304,12 +346,22 @@ def _outside(address: str) -> Failure:
     return "blocked_origin", f"{clip(address, 80)} is outside the allowed sites"
 
 
-def _network_failure(tab: Tab) -> Failure | None:
+def _failure_of(tab: Tab, effect: Effect) -> Failure | None:
+    """What the network, or a file that was sent, says of the action."""
     if tab.blocked is not None:
         return _outside(tab.blocked)
     if tab.unreachable is not None:
         return "unreachable", tab.unreachable
-    return None
+    file = effect.download
+    return None if file is None or not file.problem else ("not_kept", f"{file.name}: {file.problem}")
+
+
+def _idle(action: Action, tab: Tab, effect: Effect, moved: bool) -> Failure | None:
+    """Whether an action that is meant to change something changed nothing."""
+    changed = moved or effect.dom_changed or effect.url_changed or effect.new_tab
+    if action.verb not in NEEDS_CHANGE or changed or effect.dialog is not None or effect.download is not None:
+        return None
+    return ("no_effect", "nothing changed") if tab.refused is None else _outside(tab.refused)
 
 
 def _compare(before: Seen | None, after: Seen | None, verb: str) -> tuple[Effect, bool]:
@@ -323,4 +375,5 @@ def _compare(before: Seen | None, after: Seen | None, verb: str) -> tuple[Effect
     changed = before.state() != after.state() or (same_document and before.changes != after.changes)
     refocused = before.focus != after.focus and (verb == "press" or after.focus.startswith("field:"))
     moved = before.scroll != after.scroll or refocused
-    return Effect(dom_changed=changed, new=new[:NEW_LINES], gone=gone[:NEW_LINES]), moved
+    focus = after.focus.split(":", 2)[-1] if before.focus != after.focus else None
+    return Effect(dom_changed=changed, new=new[:NEW_LINES], gone=gone[:NEW_LINES], focus=focus), moved

@@ -1,0 +1,134 @@
+"""The tabs of one session: which is the current one, and what becomes of the windows that pages open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from playwright.async_api import BrowserContext, Error, Page
+
+from .fence import Fence
+from .observer import ContextLost, path_of
+from .reach import Refused
+from .tab import MOST_TABS, DialogOpened, Limits, Tab, TooSlow
+
+CLOSE_SECONDS = 3.0
+
+
+class Tabs:
+    """The tabs of one browser context, the current one among them.
+
+    A window that a page opens becomes the current tab; when the current one closes, the one before it is
+    current again. Numbers, 1..n, go by when a tab was opened, and move up when one before them closes.
+    """
+
+    def __init__(self, context: BrowserContext, first: Tab, fence: Fence) -> None:
+        self._context = context
+        self._fence = fence
+        self._opened = [first]
+        self._used = [first]  # the current one last
+
+    @property
+    def current(self) -> Tab:
+        """The tab that is looked at and acted on."""
+        return self._used[-1]
+
+    def __len__(self) -> int:
+        return len(self._opened)
+
+    def __iter__(self) -> Iterator[Tab]:
+        return iter(self._opened)
+
+    def listing(self) -> str:
+        """A line for each tab: its number, its address, and which is the current one."""
+        rows = [
+            f"tab {place} {path_of(tab.page.url)}{' (current)' if tab is self.current else ''}"
+            for place, tab in enumerate(self._opened, 1)
+        ]
+        return "\n".join(rows)
+
+    def limit(self, limits: Limits) -> None:
+        """Let calls into these tabs, and those to come, take as long as `limits` says."""
+        for tab in self._opened:
+            tab.limits = limits
+
+    def drop_closed(self) -> bool:
+        """Leave tabs that are closed; whether the current one is another now."""
+        before = self.current
+        open_ones = [tab for tab in self._used if not tab.page.is_closed()]
+        if open_ones:
+            self._used = open_ones
+            self._opened = [tab for tab in self._opened if tab in open_ones]
+        return self.current is not before
+
+    async def adopt(self, opener: Tab) -> bool:
+        """Take in the windows that `opener` opened, the last as the current tab; whether there was one."""
+        popups, opener.popups = opener.popups, []
+        entered = False
+        for page in popups:
+            if page.is_closed():
+                continue
+            if len(self._opened) >= MOST_TABS:
+                opener.flood += 1
+                await _closed(page)
+            elif await self._enter(page, opener):
+                entered = True
+        return entered
+
+    def switch(self, number: int) -> None:
+        """Make the tab with this number the current one.
+
+        Raises:
+            Refused: There is none, or it is the current one already.
+        """
+        if not 1 <= number <= len(self._opened):
+            raise Refused("bad_option", f"there is no tab {number}; there are {len(self._opened)}")
+        tab = self._opened[number - 1]
+        if tab is self.current:
+            raise Refused("no_effect", f"tab {number} is the current one")
+        self._used.remove(tab)
+        self._used.append(tab)
+
+    async def close_current(self) -> None:
+        """Close the current tab, whatever it is doing; the last one gives way to an empty one."""
+        closing = self.current
+        if len(self._opened) == 1:
+            fresh = await Tab.attach(await self._context.new_page(), self._fence, closing.limits)
+            self._opened.append(fresh)
+            self._used.insert(0, fresh)
+        self._opened.remove(closing)
+        self._used.remove(closing)
+        await close(closing)
+
+    async def _enter(self, page: Page, opener: Tab) -> bool:
+        """Make `page` the current tab; one that was refused by the fence is closed instead."""
+        try:
+            async with asyncio.timeout(opener.limits.navigation):
+                tab = await Tab.attach(page, self._fence, opener.limits)
+        except (Error, TimeoutError):
+            await _closed(page)
+            return False
+        with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
+            await tab.race(page.wait_for_load_state("domcontentloaded"))
+            await tab.settle()
+        if opener.refused and not page.url.startswith("http"):
+            opener.blocked = opener.blocked or opener.refused
+            await close(tab)
+            return False
+        self._opened.append(tab)
+        self._used.append(tab)
+        return True
+
+
+async def close(tab: Tab) -> None:
+    """Close a tab with what it holds up."""
+    tab.let_go()
+    await _closed(tab.page)
+
+
+async def _closed(page: Page) -> None:
+    """Close a page, and wait for that no longer than it takes an honest one."""
+    with contextlib.suppress(Error, TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await page.close()
