@@ -35,7 +35,7 @@ Failure = tuple[Code, str]
 
 NEW_LINES = 20
 TASK_ENDS = ("done", "cannot")
-NEEDS_CHANGE = ("click", "press", "scroll", "back", "wait", "hover", "drag")
+NEEDS_CHANGE = ("click", "press", "scroll", "back", "wait", "hover", "drag", "goto")
 
 
 class BrowserSession(ActionCalls):
@@ -93,7 +93,7 @@ class BrowserSession(ActionCalls):
         """
         async with self._lock:
             self._tabs.drop_closed()
-            await self._tabs.adopt(self._tab)  # windows that came after the last action
+            await self._tabs.adopt_late()
             self._latest = await self._look(self._tab, budget or self._budget, self._latest)
             return self._latest.view
 
@@ -307,9 +307,10 @@ class BrowserSession(ActionCalls):
 
     async def _follow(self, tab: Tab) -> bool:
         """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""
-        await tab.await_windows()
-        if await self._tabs.adopt(tab):
-            return True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(tab.limits.navigation):
+                await tab.await_windows()
+                await self._tabs.adopt(tab)
         if self._tabs.drop_closed() or self._tab is not tab:
             return True
         if tab.page.url.startswith("chrome-error:"):

@@ -239,6 +239,17 @@ class Tab:
                 continue
             return
 
+    def turn_away(self, page: Page) -> None:
+        """Have a window that this page opened closed, without waiting for that."""
+        self.flood += 1
+        self._hold(asyncio.ensure_future(page.close()))
+
+    async def stop(self) -> None:
+        """Give up the navigation in flight; the page is the one before."""
+        self._navigation = None
+        with contextlib.suppress(Error, ContextLost, TooSlow):
+            await self.race(self.cdp.send("Page.stopLoading"))
+
     def let_go(self) -> None:
         """Give up every call that is still held up."""
         for task in list(self._held):
@@ -256,9 +267,7 @@ class Tab:
         deadline = perf_counter() + self.limits.navigation
         while self._navigation is not None:
             if perf_counter() > deadline:
-                self._navigation = None
-                with contextlib.suppress(Error, ContextLost, TooSlow):
-                    await self.race(self.cdp.send("Page.stopLoading"))
+                await self.stop()
                 raise TooSlow
             await self.race(asyncio.sleep(0.01))
         await self._loaded()
@@ -309,8 +318,7 @@ class Tab:
         if sum(not popup.is_closed() for popup in self.popups) < MOST_TABS:
             self.popups.append(page)
             return
-        self.flood += 1
-        self._hold(asyncio.ensure_future(page.close()))
+        self.turn_away(page)
 
     def _on_window(self, _event: dict[str, Any]) -> None:
         self._windows += 1

@@ -62,19 +62,23 @@ class Tabs:
             self._opened = [tab for tab in self._opened if tab in open_ones]
         return self.current is not before
 
-    async def adopt(self, opener: Tab) -> bool:
-        """Take in the windows that `opener` opened, the last as the current tab; whether there was one."""
-        popups, opener.popups = opener.popups, []
-        entered = False
-        for page in popups:
-            if page.is_closed():
-                continue
-            if len(self._opened) >= MOST_TABS:
-                opener.flood += 1
-                await _closed(page)
-            elif await self._enter(page, opener):
-                entered = True
-        return entered
+    async def adopt(self, opener: Tab) -> None:
+        """Take in the windows that `opener` opened, the last as the current tab; close what is too many."""
+        popups = [page for page in opener.popups if not page.is_closed()]
+        opener.popups = []
+        room = MOST_TABS - len(self._opened)
+        for page in popups[room:]:
+            opener.turn_away(page)
+        entered = await asyncio.gather(*(self._attached(page, opener) for page in popups[:room]))
+        for tab in reversed([tab for tab in entered if tab is not None]):
+            if await self._settled(tab, opener):
+                break
+
+    async def adopt_late(self) -> None:
+        """Take in the windows that any tab opened after its action was over."""
+        for tab in list(self._opened):
+            if tab.popups:
+                await self.adopt(tab)
 
     def switch(self, number: int) -> None:
         """Make the tab with this number the current one.
@@ -101,24 +105,30 @@ class Tabs:
         self._used.remove(closing)
         await close(closing)
 
-    async def _enter(self, page: Page, opener: Tab) -> bool:
-        """Make `page` the current tab; one that was refused by the fence is closed instead."""
+    async def _attached(self, page: Page, opener: Tab) -> Tab | None:
+        """`page` as the current tab; None when it gives no answer, and is closed."""
         try:
-            async with asyncio.timeout(opener.limits.navigation):
+            async with asyncio.timeout(opener.limits.action):
                 tab = await Tab.attach(page, self._fence, opener.limits)
         except (Error, TimeoutError):
-            await _closed(page)
-            return False
-        with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
-            await tab.race(page.wait_for_load_state("domcontentloaded"))
-            await tab.settle()
-        if opener.refused and not page.url.startswith("http"):
-            opener.blocked = opener.blocked or opener.refused
-            await close(tab)
-            return False
+            opener.turn_away(page)
+            return None
         self._opened.append(tab)
         self._used.append(tab)
-        return True
+        return tab
+
+    async def _settled(self, tab: Tab, opener: Tab) -> bool:
+        """Wait until a new tab shows its page; one that was refused by the fence is closed instead."""
+        with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
+            await tab.race(tab.page.wait_for_load_state("domcontentloaded"))
+            await tab.settle()
+        if tab.page.url.startswith("http") or not opener.refused:
+            return True
+        opener.blocked = opener.blocked or opener.refused
+        self._opened.remove(tab)
+        self._used.remove(tab)
+        await close(tab)
+        return False
 
 
 async def close(tab: Tab) -> None:

@@ -19,6 +19,10 @@ from .tab import Tab, TooSlow
 from .view import clip
 
 READ_LIMIT = 2000
+INTERRUPTED = "the page before it goes elsewhere all the time"
+MOST_INTERRUPTIONS = 3
+"""Times that a page may go elsewhere while another address is asked for."""
+
 LOOK_AGAIN = 0.1
 """Seconds between two looks for a text that is waited for."""
 
@@ -34,12 +38,21 @@ SCROLL_AT = """function (direction) {
     (/auto|scroll/.test(getComputedStyle(one).overflowY) || ["select", "textarea"].includes(one.localName));
   while (el && !scrolls(el)) el = el.parentElement || (el.getRootNode() || {}).host || null;
   const target = el || document.scrollingElement;
-  const before = target.scrollTop;
   const page = target.clientHeight * 0.8;
-  const to = { up: before - page, down: before + page, top: 0, bottom: target.scrollHeight }[direction];
+  const { scrollTop: at, scrollHeight: end } = target;
+  const to = { up: at - page, down: at + page, top: 0, bottom: end }[direction];
   target.scrollTo({ top: to, behavior: "instant" });
-  return Math.round(target.scrollTop - before);
 }"""
+
+SCROLLED = """(() => {
+  const total = (root) => [...root.querySelectorAll("*")].reduce((sum, el) => {
+    let inner = el.shadowRoot;
+    if (el.localName === "iframe") try { inner = el.contentDocument; } catch { inner = null; }
+    return sum + el.scrollTop + (inner ? total(inner) : 0);
+  }, 0);
+  return Math.round(total(document));
+})()"""
+"""How far everything on the page is scrolled, added up."""
 
 
 async def load(tab: Tab, url: str, fence: Fence) -> None:
@@ -51,7 +64,16 @@ async def load(tab: Tab, url: str, fence: Fence) -> None:
     """
     if not fence.allows(url):
         raise Refused("blocked_origin", f"{url[:80]} is outside the allowed sites")
-    failure = await tab.race(_go(tab.page, url, tab.limits.navigation), tab.limits.navigation + 1)
+    failure = INTERRUPTED
+    for _ in range(MOST_INTERRUPTIONS):
+        try:
+            failure = await tab.race(_go(tab.page, url, tab.limits.navigation), tab.limits.navigation + 1)
+        except TooSlow:
+            await tab.stop()
+            raise
+        if failure != INTERRUPTED:
+            break
+        await tab.stop()
     await tab.settle()
     if tab.blocked is not None:
         raise Refused("blocked_origin", f"{tab.blocked[:80]} is outside the allowed sites")
@@ -65,11 +87,13 @@ async def _go(page: Page, url: str, seconds: float) -> str:
         await page.goto(url, wait_until="commit", timeout=seconds * 1000)
     except Error as error:
         message = error.message
-        if "interrupted by another navigation" in message or "ERR_ABORTED" in message:
+        if "ERR_ABORTED" in message:
             return ""
         start = message.find("net::")
-        if start < 0:
+        if start < 0 and any(sign in message for sign in ("Timeout", "closed", "crash")):
             raise
+        if start < 0:
+            return INTERRUPTED
         return message[start:].split()[0].removeprefix("net::")
     return ""
 
@@ -150,9 +174,15 @@ class Verbs(Fields):
 
     async def _scroll_at(self, action: Action) -> Done:
         """What scrolls at an element: itself, or the nearest thing around it that does."""
-        moved = await self._at(await self._point(action), SCROLL_AT, action.text)
+        before = await self._scrolled()
+        await self._at(await self._point(action), SCROLL_AT, action.text)
         await self._tab.settle()
-        return Done(moved=bool(moved))
+        return Done(moved=await self._scrolled() != before)
+
+    async def _scrolled(self) -> object:
+        ask = {"expression": SCROLLED, "returnByValue": True, "silent": True}
+        answer = await self._tab.race(self._tab.cdp.send("Runtime.evaluate", ask))
+        return answer["result"].get("value")
 
     async def _scroll_to_end(self, end: str, seen: Seen | None) -> Done:
         """To the first or the last line, and the page's largest scroller all the way with it."""
