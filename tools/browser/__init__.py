@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .actions import Action, MalformedAction, action_grammar, parse_action
+    from .blocking import BlockingBrowser, BlockingSession
     from .browser import Browser
-    from .results import ActionResult, Effect, evidence
+    from .results import ActionResult, Download, Effect, evidence
     from .session import BrowserSession
+    from .tab import Limits
+    from .toolbox import browser_tools
     from .view import Dialog, Element, View
 
 __all__ = [
-    "Action", "ActionResult", "Browser", "BrowserSession", "Dialog", "Effect", "Element", "MalformedAction",
-    "View", "action_grammar", "evidence", "parse_action",
+    "Action", "ActionResult", "BlockingBrowser", "BlockingSession", "Browser", "BrowserSession", "Dialog",
+    "Download", "Effect", "Element", "Limits", "MalformedAction", "View", "action_grammar", "browser_tools",
+    "evidence", "parse_action",
 ]  # fmt: skip
 
 _HOMES = {
     "Action": "actions", "MalformedAction": "actions", "action_grammar": "actions", "parse_action": "actions",
-    "ActionResult": "results", "Effect": "results", "evidence": "results", "Browser": "browser",
+    "BlockingBrowser": "blocking", "BlockingSession": "blocking", "Download": "results", "Limits": "tab",
+    "browser_tools": "toolbox", "ActionResult": "results", "Effect": "results", "evidence": "results",
+    "Browser": "browser",
     "BrowserSession": "session", "Dialog": "view", "Element": "view", "View": "view",
 }  # fmt: skip
 
