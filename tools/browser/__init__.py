@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from .results import ActionResult, Download, Effect, evidence
     from .session import BrowserSession
     from .tab import Limits
-    from .toolbox import browser_tools
+    from .toolbox import browser_tools, took_effect
     from .view import Dialog, Element, View
 
 __all__ = [
     "Action", "ActionResult", "BlockingBrowser", "BlockingSession", "Browser", "BrowserSession", "Dialog",
     "Download", "Effect", "Element", "Limits", "MalformedAction", "View", "action_grammar", "browser_tools",
-    "evidence", "parse_action",
+    "evidence", "parse_action", "took_effect",
 ]  # fmt: skip
 
 _HOMES = {
     "Action": "actions", "MalformedAction": "actions", "action_grammar": "actions", "parse_action": "actions",
     "BlockingBrowser": "blocking", "BlockingSession": "blocking", "Download": "results", "Limits": "tab",
-    "browser_tools": "toolbox", "ActionResult": "results", "Effect": "results", "evidence": "results",
-    "Browser": "browser",
+    "browser_tools": "toolbox", "took_effect": "toolbox", "ActionResult": "results", "Effect": "results",
+    "evidence": "results", "Browser": "browser",
     "BrowserSession": "session", "Dialog": "view", "Element": "view", "View": "view",
 }  # fmt: skip
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 from .actions import SEVERAL, Action
@@ -13,15 +14,15 @@ from .results import ActionResult
 Direction = Literal["up", "down", "top", "bottom"]
 
 
-class ActionCalls:
+class ActionCalls(ABC):
     """The actions of a session by name. What a page does never makes one raise: it is in the result.
 
     All raise `MalformedAction` when an argument is not one that the verb takes.
     """
 
+    @abstractmethod
     async def act(self, action: Action) -> ActionResult:
         """Carry out one action."""
-        raise NotImplementedError(f"{type(self).__name__} acts on nothing")
 
     async def click(self, element: int) -> ActionResult:
         """Click a point of the element that nothing covers."""

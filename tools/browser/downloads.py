@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from playwright.async_api import BrowserContext, CDPSession, Error
 
+from ..errors import BrowserCrashed
 from .observer import Debugger
 from .results import Download
 
@@ -94,12 +95,14 @@ class Downloads:
         Raises:
             ValueError: `limit` is below 1.
             NotADirectoryError: `folder` cannot be made, or is a file.
+            BrowserCrashed: The context has no browser any more.
         """
         if limit < 1:
             raise ValueError(f"a download may have at least 1 byte, got a limit of {limit!r}")
         folder = made_folder(folder)
         browser = context.browser
-        assert browser is not None, "a context of Browser.open has a browser"
+        if browser is None:
+            raise BrowserCrashed
         cdp = await browser.new_browser_cdp_session()
         target = (await page_cdp.send("Target.getTargetInfo"))["targetInfo"]
         made = cls(folder, limit, cdp, str(target["browserContextId"]))

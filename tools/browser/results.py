@@ -83,6 +83,7 @@ class ActionResult:
         effect: What changed.
         text: What `read` and `find` found, and the open tabs that `tab` lists; empty for other verbs.
         hint: What may help further, such as what an element that is gone may have become; not in `line()`.
+        did: The action in words that outlive the page, as `in_words` says it.
     """
 
     ok: bool
@@ -91,6 +92,7 @@ class ActionResult:
     effect: Effect = Effect()
     text: str = ""
     hint: str = ""
+    did: str = ""
 
     def line(self) -> str:
         """One short line for a model's history."""
@@ -110,6 +112,20 @@ class ActionResult:
 def refused(code: Code, message: str = "", ms: float = 0.0) -> ActionResult:
     """A result of an action that was not carried out."""
     return ActionResult(False, code, clip(message, MESSAGE_LIMIT), Effect(ms=ms))
+
+
+def in_words(action: Action, view: View) -> str:
+    """The action with the element's name, or role, in place of its number: `click Like`.
+
+    What was typed is left out: it may be a secret.
+    """
+    names = [view.elements[number] for number in (action.target, action.to) if number in view.elements]
+    words = [action.verb, *(element.name or element.role for element in names)]
+    if action.text and action.verb not in ("type", "keys", "dialog"):
+        words.append(action.text)
+    if action.verb == "dialog":
+        words.append(action.text.partition(" ")[0])
+    return clip(" ".join(words))
 
 
 def evidence(

@@ -25,7 +25,7 @@ from .downloads import SIZE_LIMIT, Downloads
 from .fence import Fence
 from .observer import ContextLost, Seen, number, path_of
 from .reach import Done, Look, Refused, nearest
-from .results import MESSAGE_LIMIT, ActionResult, Code, Download, Effect, refused
+from .results import MESSAGE_LIMIT, ActionResult, Code, Download, Effect, in_words, refused
 from .tab import DialogOpened, Limits, Tab, TooSlow
 from .tabs import Tabs, close
 from .verbs import Verbs, load
@@ -107,19 +107,8 @@ class BrowserSession(ActionCalls):
         """
         checked(action)
         async with self._lock:
-            if action.verb in TASK_ENDS:
-                return ActionResult(True, "ok")
-            begun = perf_counter()
-            self._tabs.drop_closed()
-            if self.crashed:
-                return refused("crashed", "the browser is gone", _since(begun))
-            leaving = action.verb == "tab" and action.text == "close"
-            if self._tab.dialog is not None and action.verb != "dialog" and not leaving:
-                return refused("dialog_open", "answer the dialog first", _since(begun))
-            try:
-                return await self._perform(action, begun)
-            except BrowserCrashed:
-                return refused("crashed", "the browser is gone", _since(begun))
+            view = self._latest.view
+            return replace(await self._act(action), did=in_words(action, view))
 
     async def keep_downloads(self, folder: str | Path, limit: int = SIZE_LIMIT) -> None:
         """Keep the files that pages send in `folder`, each up to `limit` bytes; else they are refused.
@@ -238,6 +227,21 @@ class BrowserSession(ActionCalls):
                 with contextlib.suppress(DialogOpened, TooSlow):
                     await tab.settle()
         raise PageUnreadable(tab.page.url, "it gave no answer")
+
+    async def _act(self, action: Action) -> ActionResult:
+        if action.verb in TASK_ENDS:
+            return ActionResult(True, "ok")
+        begun = perf_counter()
+        self._tabs.drop_closed()
+        if self.crashed:
+            return refused("crashed", "the browser is gone", _since(begun))
+        leaving = action.verb == "tab" and action.text == "close"
+        if self._tab.dialog is not None and action.verb != "dialog" and not leaving:
+            return refused("dialog_open", "answer the dialog first", _since(begun))
+        try:
+            return await self._perform(action, begun)
+        except BrowserCrashed:
+            return refused("crashed", "the browser is gone", _since(begun))
 
     async def _perform(self, action: Action, begun: float) -> ActionResult:
         tab, address = self._tab, self._tab.page.url

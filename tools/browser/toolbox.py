@@ -9,10 +9,12 @@ Does not cover: who may press what. The effects that the tools declare are what 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
+from ...protocols.spec import Check
 from ..tool import AnyTool, EffectClass, tool
 from .calls import Direction
 from .results import ActionResult
@@ -31,13 +33,15 @@ class Outcome:
     """What a tool of the browser returns.
 
     Attributes:
-        ok: The action was carried out and had the effect that its verb promises.
+        did: The action in words that outlive the page: `click Like`.
+        ok: It was carried out and had the effect that its verb promises.
         code: Why not, in one word; `ok` otherwise.
         result: One line about what came of it.
         found: What was read or found; empty for other actions.
         page: The page as it is now, things numbered.
     """
 
+    did: str
     ok: bool
     code: str
     result: str
@@ -218,4 +222,38 @@ async def _outcome(session: BrowserSession, doing: Awaitable[ActionResult] | Non
     result = ActionResult(True, "ok") if doing is None else await doing
     view = await session.view()
     said = f"{result.line()} ({result.hint})" if result.hint else result.line()
-    return Outcome(ok=result.ok, code=result.code, result=said, found=result.text, page=view.text())
+    return Outcome(result.did or "look", result.ok, result.code, said, result.text, view.text())
+
+
+def took_effect(did: str, *, name: str = "", required: bool = True) -> Check:
+    """A criterion: the worker did this with a tool of the browser, and the last time the page obeyed.
+
+    It reads what the tools returned, which the report carries, and asks neither a model nor the worker: who
+    claims a click that changed nothing has to do it again.
+
+    Args:
+        did: An action as `Outcome.did` says it: `click Like`, `type Name`. Letter case does not count.
+        name: What the criterion is called; made of `did` when empty.
+        required: Whether the work stands and falls with it.
+    """
+
+    def found(result: Any) -> bool | str:
+        outcomes = [item for item in _outcomes(result) if str(item["did"]).casefold() == did.casefold()]
+        if not outcomes:
+            return f"nobody did {did!r} in the browser"
+        last = outcomes[-1]
+        return True if last["ok"] is True else f"{did!r} was not done: {last['result']}"
+
+    return Check(name or f"{did} took effect", found, required, must_refuse=({"returned": []}, None))
+
+
+def _outcomes(result: Any) -> Iterator[dict[str, Any]]:
+    """What the browser's tools returned, out of the result of a report."""
+    returned = cast("dict[str, Any]", result).get("returned") if isinstance(result, dict) else None
+    for item in cast("list[Any]", returned) if isinstance(returned, list) else []:
+        try:
+            value = json.loads(item) if isinstance(item, str) else item
+        except ValueError:
+            continue
+        if isinstance(value, dict) and {"did", "ok", "result"} <= cast("dict[str, Any]", value).keys():
+            yield cast("dict[str, Any]", value)
