@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -83,6 +83,7 @@ class Downloads:
         self._cdp = cast("Debugger", cdp)
         self._context_id = context_id
         self._files: dict[str, _Arriving] = {}
+        self._earlier: set[str] = set()
         self._moved = asyncio.Event()
         self._cancels: set[asyncio.Task[None]] = set()
         cdp.on("Browser.downloadWillBegin", self._on_begin)
@@ -118,25 +119,36 @@ class Downloads:
         return made
 
     def begin(self) -> None:
-        """Forget the files of earlier actions; called before each action."""
-        self._files = {guid: item for guid, item in self._files.items() if item.state == "inProgress"}
+        """Another action begins: what comes from now on is due to it."""
+        self._earlier = set(self._files)
 
-    async def arrived(self, seconds: float) -> Download | None:
-        """The file that came last since `begin`, waited for at most `seconds`; None when there is none."""
-        if not self._files:
+    async def arrived(self, seconds: float, asked: bool) -> Download | None:
+        """The file that came last, waited for at most `seconds`; None when there is none.
+
+        A file that began to come before the action, and after the one before it was over, is `late`.
+
+        Args:
+            seconds: Above 0.
+            asked: The page asked for a file, so one is waited for before it begins to come.
+        """
+        if not self._files and not asked:
             return None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while any(item.state == "inProgress" for item in self._files.values()):
+                while not self._files or any(item.state == "inProgress" for item in self._files.values()):
                     self._moved.clear()
                     await self._moved.wait()
+        if not self._files:
+            return Download(NAMELESS, problem=f"it did not begin to arrive within {seconds:g} s")
         for item in self._files.values():
             if item.state == "inProgress":
                 item.problem = f"it did not arrive within {seconds:g} s"
                 await self._cancel(item.guid)
+        *_, last = self._files
         kept = [self._kept(item) for item in self._files.values()]
+        late = last in self._earlier
         self._files = {}
-        return kept[-1]
+        return replace(kept[-1], late=late)
 
     async def close(self) -> None:
         """Cancel what is on its way."""
@@ -174,6 +186,7 @@ class Downloads:
 
     def _on_begin(self, event: dict[str, Any]) -> None:
         self._files[event["guid"]] = _Arriving(event["guid"], str(event["suggestedFilename"]))
+        self._moved.set()
 
     def _on_progress(self, event: dict[str, Any]) -> None:
         item = self._files.get(event["guid"])

@@ -24,7 +24,8 @@ FILES_NAMED = 10
 
 CHOOSE_SEVERAL = """function (texts) {
   const clean = (text) => text.replace(/\\s+/g, " ").trim();
-  const list = this.closest("select");
+  const at = this.nodeType === 1 ? this : this.parentElement;
+  const list = at.closest("select") || (at.closest("label") || {}).control;
   if (!list || !list.multiple) return { code: "single" };
   const options = [...list.options].filter((option) => !option.disabled);
   const said = options.map((option) => clean(option.label || option.text));

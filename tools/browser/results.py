@@ -34,12 +34,14 @@ class Download:
         size: Bytes that arrived.
         path: Where it is; empty when it was not kept.
         problem: Why it was not kept; empty when it was.
+        late: It is due to an action before this one.
     """
 
     name: str
     size: int = 0
     path: str = ""
     problem: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True)

@@ -326,8 +326,8 @@ class BrowserSession(ActionCalls):
     async def _arrived(self, tab: Tab) -> Download | None:
         """The file that the action led to, kept or refused."""
         if self._downloads is not None:
-            return await self._downloads.arrived(tab.limits.download)
-        name = tab.refused_file
+            return await self._downloads.arrived(tab.limits.download, tab.asks_for_file)
+        name = tab.refused_file or ("download" if tab.asks_for_file else None)
         return None if name is None else Download(clip(name, 100), problem="this task keeps no files")
 
     async def _peek(self) -> Seen | None:
@@ -363,8 +363,10 @@ def _failure_of(tab: Tab, effect: Effect) -> Failure | None:
 
 def _idle(action: Action, tab: Tab, effect: Effect, moved: bool) -> Failure | None:
     """Whether an action that is meant to change something changed nothing."""
-    changed = moved or effect.dom_changed or effect.url_changed or effect.new_tab
-    if action.verb not in NEEDS_CHANGE or changed or effect.dialog is not None or effect.download is not None:
+    changed = moved or effect.dom_changed or effect.url_changed or effect.new_tab or effect.dialog is not None
+    file = effect.download
+    came = file is not None and (action.verb == "wait" or not file.late)
+    if action.verb not in NEEDS_CHANGE or changed or came:
         return None
     return ("no_effect", "nothing changed") if tab.refused is None else _outside(tab.refused)
 

@@ -87,6 +87,7 @@ class Tab:
         self.popups: list[Page] = []
         self.flood = 0
         self.chooser: asyncio.Future[FileChooser] | None = None
+        self.asks_for_file = False
         self.refused_file: str | None = None
         self.errors: deque[str] = deque(maxlen=ERRORS_KEPT)
         self.crashed = False
@@ -139,6 +140,7 @@ class Tab:
         """Forget what earlier actions led to; called before each action."""
         self.blocked = self.unreachable = self.refused_file = None
         self.flood = 0
+        self.asks_for_file = False
         self._windows = self._popups_came = 0
         self.errors.clear()
         self._fetches.clear()

@@ -32,6 +32,11 @@ MOST_SCREENS = 50
 DRAG_STEPS = 8
 """Positions that the mouse is seen at between the two ends of a drag."""
 
+ASKS_FOR_FILE = """function () {
+  return (this.nodeType === 1 ? this : this.parentElement).closest("a[href][download]") !== null;
+}"""
+"""Such a link sends no request that the page's own debugger is told of."""
+
 SCROLL_AT = """function (direction) {
   let el = this.nodeType === 1 ? this : this.parentElement;
   const scrolls = (one) => one.scrollHeight > one.clientHeight + 1 &&
@@ -123,6 +128,9 @@ class Verbs(Fields):
 
     async def _click(self, action: Action) -> Done:
         x, y = await self._point(action)
+        element = self._look.view.elements.get(action.target or 0)
+        if element is not None and element.role == "link":
+            self._tab.asks_for_file = bool(await self._at((x, y), ASKS_FOR_FILE))
         await self._tab.race(self._tab.page.mouse.click(x, y))
         await self._tab.settle()
         return Done(await self._value(self._index(action)))

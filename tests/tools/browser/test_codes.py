@@ -8,7 +8,7 @@ from punchlist.tools.browser.downloads import cleaned_name
 from punchlist.tools.browser.results import Download
 from punchlist.tools.browser.tab import Limits
 
-from .site import redirect
+from .site import redirect, slow
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -93,6 +93,24 @@ async def test_a_file_is_kept_in_quarantine_under_a_clean_name(show, site, tmp_p
     assert first.effect.download == Download("_a b.pdf", 4, path)
     assert content == b"%PDF"
     assert second.effect.download.name == "_a b (2).pdf" and names == ["_a b (2).pdf", "_a b.pdf"]
+
+
+async def test_a_file_that_takes_its_time_is_waited_for_and_one_that_comes_later_is_told_later(
+    show, site, tmp_path
+):
+    site.pages["/slow"] = slow(0.5, "x,y")
+    visit = await show("""<title>T</title><a href=/slow download=a.csv>Slow</a><button onclick="setTimeout(
+        () => document.querySelector('a').click(), 400)">Soon</button>""")
+    await visit.session.keep_downloads(tmp_path)
+
+    asked = await visit.session.click(1)
+    soon = await visit.session.click(2)
+    later = soon
+    for _ in range(20):
+        later = await visit.session.wait(ms=200) if later.effect.download is None else later
+
+    assert (asked.line(), asked.effect.download.late) == ("ok: downloaded a.csv", False)
+    assert (soon.code, later.effect.download.name) == ("no_effect", "a (2).csv")
 
 
 async def test_without_a_folder_no_file_is_kept_and_that_is_said(show, site):
