@@ -11,11 +11,13 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
 from .browser import Browser
 from .fence import Blocked
 from .session import BrowserSession
+from .tab import Limits
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -104,6 +106,29 @@ class BlockingSession:
     def url(self) -> str:
         """The current tab's address."""
         return self.session.url
+
+    @property
+    def tabs(self) -> int:
+        """How many tabs are open."""
+        return self.session.tabs
+
+    @property
+    def files(self) -> Path | None:
+        """See `BrowserSession.files`."""
+        return self.session.files
+
+    @files.setter
+    def files(self, folder: Path | None) -> None:
+        self.session.files = folder
+
+    @property
+    def limits(self) -> Limits:
+        """See `BrowserSession.limits`."""
+        return self.session.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self.session.limits = limits
 
     @property
     def crashed(self) -> bool:

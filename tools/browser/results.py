@@ -141,10 +141,14 @@ def evidence(
     element = view.elements.get(action.target) if view is not None and action.target is not None else None
     typed = action.text
     hidden = [secret for secret in secrets if secret]
-    if element is not None and element.role == "password" and action.verb == "type":
+    if element is not None and element.role == "password" and action.verb in ("type", "keys"):
         hidden.append(typed)
         typed = MASK
     described: dict[str, Json] = {"verb": action.verb, "target": action.target, "text": typed}
+    if action.to is not None:
+        described["to"] = action.to
+    if action.enter:
+        described["enter"] = True
     if element is not None:
         described["element"] = {"role": element.role, "name": element.name}
     body: dict[str, Json] = {"action": described, "result": to_jsonable_python(asdict(result))}

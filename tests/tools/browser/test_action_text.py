@@ -244,3 +244,13 @@ def test_evidence_masks_secrets_wherever_they_occur():
         "verb": "type", "target": 6, "text": "••••••", "element": {"role": "textbox", "name": "Name"},
     }  # fmt: skip
     assert "abc" not in repr(kept) and "Your token is ••••••" in repr(kept)
+
+
+def test_a_password_that_was_typed_key_by_key_is_masked_and_the_rest_of_the_action_is_kept():
+    view = View("http://127.0.0.1/x", "/x", "In", ((Element(1, "password", "Password", ""),),))
+
+    kept = evidence(Action("keys", 1, "hunter2", enter=True), ActionResult(True, "ok"), view)
+    dragged = evidence(Action("drag", 1, "", 2), ActionResult(True, "ok"), VIEW)
+
+    assert "hunter2" not in repr(kept) and kept["action"]["enter"] is True
+    assert (dragged["action"]["target"], dragged["action"]["to"]) == (1, 2)

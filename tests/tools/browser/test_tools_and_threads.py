@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from punchlist.tools import Executor, preset
-from punchlist.tools.browser import BlockingBrowser, Browser, BrowserSession, browser_tools
+from punchlist.tools.browser import BlockingBrowser, Browser, BrowserSession, Limits, browser_tools
 from punchlist.tools.browser.blocking import BrowserClosed
 from punchlist.tools.browser.calls import ActionCalls
 from punchlist.tools.browser.toolbox import Key
@@ -109,14 +109,15 @@ def test_errors_come_through_and_a_closed_browser_says_so(site):
     assert not [thread for thread in threading.enumerate() if thread is browser._loop._thread]
 
 
-def test_both_faces_have_the_same_names(blocking, site):
+def test_both_faces_have_the_same_names(blocking, site, tmp_path):
     session = blocking.open("names", url=site.url)
+    session.files, session.limits = tmp_path, Limits(action=1)
 
-    actions = {
-        name for face in (ActionCalls, BrowserSession) for name in vars(face) if not name.startswith("_")
-    }
+    faces = (ActionCalls, BrowserSession)
+    names = {name for face in faces for name in vars(face) if not name.startswith("_")} | {"files"}
 
-    assert {name for name in actions if not hasattr(session, name)} == {"limits", "tabs"}
+    assert {name for name in names if not hasattr(session, name)} == set()
+    assert (session.session.files, session.session.limits.action) == (tmp_path, 1)
 
 
 def test_a_tool_names_the_keys_that_can_be_pressed():
