@@ -214,8 +214,10 @@ def _pressing(session: BrowserSession, effect: EffectClass) -> list[AnyTool]:
 
 
 def _made(function: Callable[..., Awaitable[Outcome]], effect: EffectClass) -> AnyTool:
-    """The function as a tool named `browser_...`."""
-    return tool(name=f"browser_{function.__name__}", effect=effect, timeout=SECONDS)(function)
+    """The function as a tool named `browser_...`; what can be undone may be done again after a restart."""
+    recovery = "unsafe" if effect == "irreversible" else "pure"
+    name = f"browser_{function.__name__}"
+    return tool(name=name, effect=effect, recovery=recovery, timeout=SECONDS)(function)
 
 
 async def _outcome(session: BrowserSession, doing: Awaitable[ActionResult] | None = None) -> Outcome:

@@ -48,7 +48,12 @@ async def test_there_is_a_tool_for_every_action_with_the_effect_that_was_declare
     actions = {name for name in vars(ActionCalls) if not name.startswith("_")} - {"act", "keys"}
     assert set(made) == {f"browser_{name}" for name in actions | {"look"}}
     assert set(made) - without == {"browser_upload"}
-    assert (made["browser_click"].effect, made["browser_read"].effect) == ("irreversible", "read")
+    click, typing = made["browser_click"], made["browser_type"]
+    assert [(item.effect, item.recovery) for item in (click, typing, made["browser_read"])] == [
+        ("irreversible", "unsafe"),
+        ("write", "pure"),
+        ("read", "pure"),
+    ]
 
 
 @pytest.fixture(scope="module")
