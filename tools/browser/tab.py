@@ -37,7 +37,7 @@ T = TypeVar("T")
 QUIET_MS = 80
 QUIET_CAP_MS = 1000
 ERRORS_KEPT = 5
-MOST_TABS = 10
+MOST_TABS = 6
 """Tabs of one session; a window that a page opens beyond that is closed at once."""
 
 
