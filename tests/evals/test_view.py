@@ -43,6 +43,7 @@ async def test_a_listener_beside_the_middle_of_a_numbered_thing_is_not_reached_b
             assert missed == [cross]
 
 
+@pytest.mark.long
 def test_the_figures_are_those_that_the_module_names_and_a_wrong_folder_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(view, "PAGES", ("login", "cards"))
     monkeypatch.setattr(view, "_task_folder", lambda given: None)

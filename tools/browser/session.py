@@ -341,7 +341,7 @@ class BrowserSession(ActionCalls):
             raise
 
     async def _before(self, tab: Tab, action: Action) -> Seen | None:
-        """The page just before an action; as looked at, where it changes under one that is about no element."""
+        """The page just before an action; as looked at, where it changes under one without an element."""
         try:
             return self._vault.mask_seen(await tab.race(tab.observer.peek()))
         except ContextLost:
