@@ -20,7 +20,8 @@ from .reasoning.trace import TraceEvent
 
 _WENT_WRONG = re.compile(
     r"(no_effect|stale_ref|covered|not_visible|disabled|not_editable|bad_option|value_differs|blocked_origin"
-    r"|not_found|timeout|crashed|unreachable|error|[A-Z][A-Za-z]+:)"
+    r"|bad_file|not_kept|needs_approval|secret_refused|not_found|timeout|crashed|unreachable|error"
+    r"|[A-Z][A-Za-z]+:)"
 )
 
 

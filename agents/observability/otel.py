@@ -26,7 +26,7 @@ from pydantic import JsonValue
 
 from ...protocols.journal import Journal
 from ...protocols.messages import Assign
-from ...tools.browser.actions import VERBS
+from ...tools.browser.actions import ALL_VERBS, WITH_ENTER
 from ..events import Acted, Ended, Event, Planned, Said, Stood, Thought
 from .record import (
     AttemptRecord,
@@ -467,7 +467,7 @@ class _Live:
     def _acted(self, event: Acted, whole: Span, at: float) -> None:
         """A call of a tool as those who watch see it: in the browser a verb, else the tool's name."""
         first, _, rest = event.action.partition(" ")
-        tool = "browser" if first in VERBS else first
+        tool = "browser" if first.removesuffix(WITH_ENTER) in ALL_VERBS else first
         wrong = event.went_wrong
         self._number += 1
         call = ToolCall(self._number, self._last, "", tool, {"action": rest}, "")

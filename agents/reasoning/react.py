@@ -254,13 +254,13 @@ class _Episode:
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), False
 
     def _key(self, tool: str, call: str, node: Node, thinking: Thinking) -> str:
-        """The key of a call. One with an effect has the same in every trial and attempt, so it is made once.
+        """The key of a call. One that may not be made again has the same in every trial and attempt.
 
         The first call of `send("a")` of a trajectory is that of any other one, the second is the second.
         """
         trace = thinking.trace
         used = next((item for item in self.executor.tools if item.name == tool), None)
-        if used is not None and used.effect == "read":
+        if used is not None and (used.effect == "read" or used.recovery == "pure"):
             place = hashlib.sha256(f"{thinking.scope}{node.id}".encode()).hexdigest()[:16]
             return f"{trace.run or 'run'}/{trace.task or 'task'}/{trace.attempt}/{place}"
         steps = cast("Trajectory", node.state).steps

@@ -35,13 +35,16 @@ def test_the_programs_about_tools_do_what_their_comments_say(tmp_path):
 
 
 @pytest.mark.browser
-def test_the_program_about_the_browser_runs(tmp_path):
+def test_the_programs_about_the_browser_run(tmp_path):
     from .browser.site import Site
 
     site = Site({"/": "<title>Shop</title><p>Welcome</p>"})
-    (program,) = programs(TOOLS / "browser" / "README.md")
+    here = [
+        text.replace("http://127.0.0.1:8000", site.url) for text in programs(TOOLS / "browser" / "README.md")
+    ]
 
-    said = run(program.replace("http://127.0.0.1:8000", site.url), tmp_path)
+    first, without_async = (run(program, tmp_path) for program in here)
     site.close()
 
-    assert said.startswith("page /: Shop\n- Welcome\nok ")
+    assert first.startswith("page /: Shop\n- Welcome\nok ")
+    assert without_async == "page /: Shop\n- Welcome\nno effect\n"

@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .actions import Action, MalformedAction, action_grammar, parse_action
+    from .blocking import BlockingBrowser, BlockingSession
     from .browser import Browser
     from .gates import Gate
-    from .results import ActionResult, Effect, evidence
+    from .results import ActionResult, Download, Effect, evidence
     from .secrets import Secret
     from .session import BrowserSession
-    from .view import Dialog, Element, View
+    from .tab import Limits
+    from .toolbox import browser_tools, took_effect
+    from .view import Dialog, Element, View, ViewStyle
 
 __all__ = [
-    "Action", "ActionResult", "Browser", "BrowserSession", "Dialog", "Effect", "Element", "Gate",
-    "MalformedAction", "Secret", "View", "action_grammar", "evidence", "parse_action",
+    "Action", "ActionResult", "BlockingBrowser", "BlockingSession", "Browser", "BrowserSession", "Dialog",
+    "Download", "Effect", "Element", "Gate", "Limits", "MalformedAction", "Secret", "View", "ViewStyle",
+    "action_grammar", "browser_tools", "evidence", "parse_action", "took_effect",
 ]  # fmt: skip
 
 _HOMES = {
     "Action": "actions", "MalformedAction": "actions", "action_grammar": "actions", "parse_action": "actions",
-    "ActionResult": "results", "Effect": "results", "evidence": "results", "Browser": "browser",
-    "Gate": "gates", "Secret": "secrets",
+    "BlockingBrowser": "blocking", "BlockingSession": "blocking", "Download": "results", "Limits": "tab",
+    "browser_tools": "toolbox", "took_effect": "toolbox", "ActionResult": "results", "Effect": "results",
+    "evidence": "results", "Browser": "browser", "Gate": "gates", "Secret": "secrets", "ViewStyle": "view",
     "BrowserSession": "session", "Dialog": "view", "Element": "view", "View": "view",
 }  # fmt: skip
 

@@ -92,7 +92,12 @@ class Browser:
         return tuple(self._fence.blocked)
 
     async def open(
-        self, lane: str, storage_state: Mapping[str, Any] | None = None, url: str | None = None
+        self,
+        lane: str,
+        storage_state: Mapping[str, Any] | None = None,
+        url: str | None = None,
+        files: Path | None = None,
+        downloads: Path | None = None,
     ) -> BrowserSession:
         """A fresh session for `lane`; a session that the lane had before is closed.
 
@@ -100,8 +105,11 @@ class Browser:
             lane: Who browses; each lane has cookies and tabs of its own.
             storage_state: Cookies and local storage to begin with, from `BrowserSession.storage_state`.
             url: Where to begin.
+            files: The folder that `upload` takes files from; None refuses every upload.
+            downloads: The folder that files of pages are kept in; None refuses them.
 
         Raises:
+            NotADirectoryError: `downloads` cannot be made, or is a file.
             BrowserMissing: No browser was found, or it does not start.
             OriginBlocked: `url` is outside the allowed origins.
             SiteUnreachable: The site of `url` does not answer.
@@ -124,6 +132,9 @@ class Browser:
         keeper = Gatekeeper(self._policy)
         session = BrowserSession(context, tab, self._fence, self.budget, self._vault, keeper)
         self._lanes[lane] = session
+        session.files = files
+        if downloads is not None:
+            await session.keep_downloads(downloads)
         if url is not None:
             await session.load(url)
         return session

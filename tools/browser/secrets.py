@@ -22,7 +22,7 @@ from urllib.parse import quote, quote_plus
 
 from .observer import Seen, SeenElement
 from .origins import origin_of
-from .results import MASK, ActionResult, secret_name
+from .results import MASK, ActionResult, Download, secret_name
 from .view import Dialog
 
 SHORTEST = 4
@@ -180,8 +180,16 @@ class Vault:
             gone=tuple(map(self.mask, effect.gone)),
             value_after=None if effect.value_after is None else self.mask(effect.value_after),
             dialog=self.mask_dialog(effect.dialog),
+            focus=None if effect.focus is None else self.mask(effect.focus),
+            download=self._download(effect.download),
+            console_errors=tuple(map(self.mask, effect.console_errors)),
         )
-        return replace(result, message=self.mask(result.message), text=self.mask(result.text), effect=effect)
+        said = {name: self.mask(getattr(result, name)) for name in ("message", "text", "hint", "did")}
+        return replace(result, **said, effect=effect)
+
+    def _download(self, file: Download | None) -> Download | None:
+        """A file, masked; its path stays, so that it can be opened: what is kept has no value in its name."""
+        return file and replace(file, name=self.mask_cut(file.name), problem=self.mask(file.problem))
 
     def without_secrets(self, state: dict[str, Any]) -> dict[str, Any]:
         """Stored cookies and local storage without the entries that hold a value."""
@@ -207,6 +215,7 @@ def spellings(value: str) -> set[str]:
         html.escape(value),
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
+        re.sub(r'[<>:"/\\|?*]', "_", value),  # as the name of a file
         base64.b64encode(value.encode()).decode().rstrip("="),
     }
     return {form for form in forms if len(form) >= SHORTEST}

@@ -9,36 +9,42 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections import Counter
 from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 from urllib.parse import urljoin
 
-from playwright.async_api import BrowserContext, Error, Page
+from playwright.async_api import BrowserContext, Error
 
 from ..errors import BrowserCrashed, OriginBlocked, PageUnreadable, SiteUnreachable
-from .actions import Action
+from .actions import Action, checked
+from .calls import ActionCalls
+from .downloads import SIZE_LIMIT, Downloads
+from .effects import Failure, compare, failure_of, idle, outside
 from .fence import Fence
-from .gates import Gate, GateClosed, Gatekeeper
+from .gates import NEW_ORIGIN, Gate, GateClosed, Gatekeeper
 from .observer import ContextLost, Seen, path_of
 from .presenting import present
-from .results import MESSAGE_LIMIT, ActionResult, Code, Effect, refused
+from .reach import Done, Look, Refused, nearest
+from .results import MESSAGE_LIMIT, ActionResult, Download, in_words, refused
 from .secrets import Vault
 from .shots import masked_screenshot
-from .tab import DialogOpened, Tab, TooSlow
-from .verbs import Done, Look, Refused, Verbs, load
+from .tab import DialogOpened, Limits, Tab, TooSlow
+from .tabs import Tabs, close
+from .verbs import Verbs, load
 from .view import PLAIN, View, ViewStyle, clip
 
-Failure = tuple[Code, str]
-
-NEW_LINES = 20
 TASK_ENDS = ("done", "cannot")
-NEEDS_CHANGE = ("click", "press", "scroll", "back", "wait")
 
 
-class BrowserSession:
-    """One browser context with its current tab. Made by `Browser.open`."""
+class BrowserSession(ActionCalls):
+    """One browser context with its current tab. Made by `Browser.open`.
+
+    Attributes:
+        files: The folder that `upload` takes files from, and from nowhere else; None refuses every upload.
+    """
 
     def __init__(
         self,
@@ -49,9 +55,11 @@ class BrowserSession:
         vault: Vault,
         keeper: Gatekeeper,
     ) -> None:
+        self.files: Path | None = None
         self._vault, self._keeper = vault, keeper
         self._context = context
-        self._tabs = [tab]
+        self._tabs = Tabs(context, tab, fence)
+        self._downloads: Downloads | None = None
         self._fence = fence
         self._budget = budget
         self._lock = asyncio.Lock()
@@ -63,6 +71,20 @@ class BrowserSession:
     def url(self) -> str:
         """The current tab's address, without secrets."""
         return self._vault.mask(self._tab.page.url)
+
+    @property
+    def tabs(self) -> int:
+        """How many tabs are open."""
+        return len(self._tabs)
+
+    @property
+    def limits(self) -> Limits:
+        """Seconds that calls wait for pages."""
+        return self._tab.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._tabs.limit(limits)
 
     @property
     def crashed(self) -> bool:
@@ -81,7 +103,8 @@ class BrowserSession:
             PageUnreadable: The page cannot be read.
         """
         async with self._lock:
-            self._drop_closed_tabs()
+            self._tabs.drop_closed()
+            await self._tabs.adopt_late()
             await self._arrive(Action("wait"), ())  # a page may lead somewhere after the action was over
             self._latest = await self._look(self._tab, budget or self._budget, self._latest)
             return self._latest.view
@@ -92,7 +115,10 @@ class BrowserSession:
             with contextlib.suppress(
                 Refused, DialogOpened, TooSlow, ContextLost, BrowserCrashed, PageUnreadable
             ):
-                return tuple(sorted(await self._verbs(self._tab, ()).gates(action)))
+                if action.verb != "tab":
+                    return tuple(sorted(await self._verbs(self._tab, ()).gates(action)))
+                if action.text.isdecimal() and self._keeper.is_new(self._tabs.at(int(action.text)).page.url):
+                    return (NEW_ORIGIN,)
             return ()
 
     async def act(self, action: Action, approved: Collection[Gate] = ()) -> ActionResult:
@@ -102,27 +128,33 @@ class BrowserSession:
 
         Args:
             approved: Gates that the caller's own policy lets pass; the browser's decides all others.
+
+        Raises:
+            MalformedAction: The verb is none, or does not take such an argument.
         """
-        return self._vault.mask_result(await self._act(action, approved))
-
-    async def _act(self, action: Action, approved: Collection[Gate]) -> ActionResult:
+        checked(action)
         async with self._lock:
-            if action.verb in TASK_ENDS:
-                return ActionResult(True, "ok")
-            begun = perf_counter()
-            self._drop_closed_tabs()
-            if self.crashed:
-                return refused("crashed", "the browser is gone", _since(begun))
-            if self._tab.dialog is not None and action.verb != "dialog":
-                return refused("dialog_open", "answer the dialog first", _since(begun))
-            try:
-                return await self._perform(action, begun, approved)
-            except BrowserCrashed:
-                return refused("crashed", "the browser is gone", _since(begun))
+            said = in_words(replace(action, text=self._vault.mask(action.text)), self._latest.view)
+            result = await self._act(action, approved)
+            return self._vault.mask_result(replace(result, did=said))
 
-    async def goto(self, url: str) -> ActionResult:
-        """Go to `url`, absolute or relative to the current page."""
-        return await self.act(Action("goto", None, url))
+    async def keep_downloads(self, folder: str | Path, limit: int = SIZE_LIMIT) -> None:
+        """Keep the files that pages send in `folder`, each up to `limit` bytes; else they are refused.
+
+        Raises:
+            ValueError: `limit` is below 1.
+            NotADirectoryError: `folder` cannot be made, or is a file.
+            BrowserCrashed: The browser is gone.
+        """
+        async with self._lock:
+            try:
+                if self._downloads is not None:
+                    await self._downloads.close()
+                self._downloads = await Downloads.keep(
+                    self._context, self._tab.cdp, Path(folder), limit, self._vault.mask
+                )
+            except Error as error:
+                raise BrowserCrashed from error
 
     async def new_tab_view(self, url: str, budget: int | None = None, patience: float = 0.0) -> View:
         """Look at `url` in a tab of its own, with the same cookies; the current tab is not disturbed.
@@ -140,7 +172,7 @@ class BrowserSession:
         """
         address = urljoin(self.url, url)
         try:
-            tab = await Tab.attach(await self._context.new_page(), self._fence)
+            tab = await Tab.attach(await self._context.new_page(), self._fence, self.limits)
         except Error as error:
             raise BrowserCrashed from error
         try:
@@ -148,7 +180,7 @@ class BrowserSession:
             await asyncio.sleep(patience)
             return (await self._look(tab, budget or self._budget, None)).view
         finally:
-            await _close(tab)
+            await close(tab)
 
     async def load(self, url: str) -> None:
         """Go to `url`, with errors raised instead of returned.
@@ -189,19 +221,14 @@ class BrowserSession:
         self._closed = True
         for tab in self._tabs:
             tab.let_go()
+        if self._downloads is not None:
+            await self._downloads.close()
         with contextlib.suppress(Error):
             await self._context.close()
 
     @property
     def _tab(self) -> Tab:
-        return self._tabs[-1]
-
-    def _drop_closed_tabs(self) -> bool:
-        """Return to the tab before one that closed itself; whether that happened."""
-        count = len(self._tabs)
-        while len(self._tabs) > 1 and self._tab.page.is_closed():
-            self._tabs.pop()
-        return len(self._tabs) < count
+        return self._tabs.current
 
     async def _load(self, tab: Tab, url: str) -> None:
         tab.begin()
@@ -223,8 +250,8 @@ class BrowserSession:
             try:
                 seen = self._vault.mask_seen(await tab.race(tab.observer.view(self.style)))
                 known = None if before is None else (before.view, before.seen)
-                at = self._tabs.index(tab) + 1 if tab in self._tabs else 1
-                return Look(*present(seen, budget, self.style, known, (at, len(self._tabs))), seen)
+                place = self._tabs.place(tab), len(self._tabs)
+                return Look(*present(seen, budget, self.style, known, place), seen)
             except DialogOpened:
                 seen = before.seen if before is not None else None
                 url = self._vault.mask(tab.page.url)
@@ -239,33 +266,53 @@ class BrowserSession:
                     await tab.settle()
         raise PageUnreadable(tab.page.url, "it gave no answer")
 
+    async def _act(self, action: Action, approved: Collection[Gate]) -> ActionResult:
+        if action.verb in TASK_ENDS:
+            return ActionResult(True, "ok")
+        begun = perf_counter()
+        self._tabs.drop_closed()
+        if self.crashed:
+            return refused("crashed", "the browser is gone", _since(begun))
+        leaving = action.verb == "tab" and action.text == "close"
+        if self._tab.dialog is not None and action.verb != "dialog" and not leaving:
+            return refused("dialog_open", "answer the dialog first", _since(begun))
+        try:
+            return await self._perform(action, begun, approved)
+        except BrowserCrashed:
+            return refused("crashed", "the browser is gone", _since(begun))
+
     async def _perform(self, action: Action, begun: float, approved: Collection[Gate]) -> ActionResult:
         tab, address = self._tab, self.url
         tab.begin()
+        if self._downloads is not None:
+            self._downloads.begin()
         commits = tab.commits
         before, done, failure = await self._attempt(tab, action, approved)
         switched = await self._follow(tab)
         if (led := await self._arrive(action, approved)) is not None:
             failure, switched = failure or led, False
-        seen, moved = _compare(before, await self._peek(), action.verb)
-        effect = Effect(
+        after = await self._peek()
+        seen, moved = compare(before, after, action.verb)
+        effect = replace(
+            seen,
             url_changed=self.url != address,
             dom_changed=seen.dom_changed or tab.commits != commits,
-            new=seen.new,
-            gone=seen.gone,
             value_after=done.value,
             dialog=self._vault.mask_dialog(self._tab.describe_dialog()),
             new_tab=switched,
+            download=await self._arrived(tab),
+            console_errors=tuple(clip(self._vault.mask(error)) for error in tab.errors),
             ms=_since(begun),
         )
-        failure = failure or self._network_failure(tab)
-        changed = moved or done.moved or switched or effect.dom_changed or effect.url_changed
-        if failure is None and action.verb in NEEDS_CHANGE and not changed and effect.dialog is None:
-            refused_origin = tab.refused
-            failure = ("no_effect", "nothing changed") if refused_origin is None else _outside(refused_origin)
+        moved = moved or done.moved
+        failure = failure or failure_of(tab, effect) or idle(action, tab, effect, moved)
+        hint = nearest(self._latest.view, action, after) if failure and failure[0] == "stale_ref" else ""
+        if tab.flood:
+            hint = f"{tab.flood} more windows were closed"
         if failure is not None:
-            return ActionResult(False, failure[0], clip(self._vault.mask(failure[1]), MESSAGE_LIMIT), effect)
-        return ActionResult(True, "ok", "", effect, done.text)
+            message = clip(self._vault.mask(failure[1]), MESSAGE_LIMIT)
+            return ActionResult(False, failure[0], message, effect, hint=hint)
+        return ActionResult(True, "ok", "", effect, done.text, hint)
 
     async def _attempt(
         self, tab: Tab, action: Action, approved: Collection[Gate]
@@ -273,8 +320,10 @@ class BrowserSession:
         """Do it: the page just before, what the verb left behind, and why it failed."""
         before = self._latest.seen
         try:
+            if action.verb == "tab":
+                return before, await self._change_tab(action, approved), None
             if tab.dialog is None and action.verb != "wait":
-                before = self._vault.mask_seen(await tab.race(tab.observer.peek()))
+                before = await self._before(tab, action)
             return before, await self._verbs(tab, approved).do(action), None
         except DialogOpened:
             return before, Done(), None
@@ -291,35 +340,66 @@ class BrowserSession:
                 return before, Done(), None
             raise
 
+    async def _before(self, tab: Tab, action: Action) -> Seen | None:
+        """The page just before an action; as looked at, where it changes under one without an element."""
+        try:
+            return self._vault.mask_seen(await tab.race(tab.observer.peek()))
+        except ContextLost:
+            if action.target is not None:
+                raise
+            return self._latest.seen
+
+    async def _change_tab(self, action: Action, approved: Collection[Gate]) -> Done:
+        """What `tab` does; the numbers of the latest view are of the tab before, and void."""
+        if action.text == "close":
+            try:
+                await self._tabs.close_current()
+            except Error as error:
+                raise BrowserCrashed from error
+        elif action.text:
+            tab = self._tabs.at(int(action.text))
+            if (failure := await self._admit(tab.page.url, action, approved)) is not None:
+                raise Refused(*failure)
+            self._tabs.switch(tab)
+        if action.text:
+            self._latest = Look(View("", "", "", ()), {}, None)
+        return Done(text=self._tabs.listing(self._vault.mask), moved=bool(action.text))
+
     async def _follow(self, tab: Tab) -> bool:
         """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""
-        if tab.popup is not None and not tab.popup.is_closed() and await self._enter(tab.popup, tab):
-            return True
-        if self._drop_closed_tabs():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(tab.limits.navigation):
+                await tab.await_windows()
+                await self._tabs.adopt(tab)
+        if self._tabs.drop_closed() or self._tab is not tab:
             return True
         if tab.page.url.startswith("chrome-error:"):
             await self._return(tab)
         return False
 
+    async def _admit(self, url: str, action: Action, approved: Collection[Gate]) -> Failure | None:
+        """Why the session may not be at `url`: it is not allowed, or new and not approved. None: it may."""
+        if not self._fence.allows(url):
+            return outside(self._vault.mask(url))
+        if self._keeper.is_new(url):
+            line = self._vault.mask(action.line())
+            try:
+                await self._keeper.require((NEW_ORIGIN,), approved, line, self._vault.mask(url))
+            except GateClosed as error:
+                return "needs_approval", str(error)
+        self._keeper.arrive(url)
+        return None
+
     async def _arrive(self, action: Action, approved: Collection[Gate]) -> Failure | None:
         """Stay where the page led only if that is allowed, and approved where it is new; else go back."""
-        tab, failure = self._tab, None
+        tab = self._tab
         url = tab.page.url
         if tab.dialog is not None or tab.crashed or url.startswith("chrome-error:"):
             return None  # an error page shows what did not answer
-        if not self._fence.allows(url):
-            failure = _outside(self._vault.mask(url))
-        elif self._keeper.is_new(url):
-            try:
-                await self._keeper.require(("new_origin",), approved, action.line(), self._vault.mask(url))
-            except GateClosed as error:
-                failure = ("needs_approval", str(error))
-        if failure is None:
-            self._keeper.arrive(url)
-        elif len(self._tabs) > 1 and tab.commits <= 1:
-            self._tabs.pop()
-            await _close(tab)
-        else:
+        failure = await self._admit(url, action, approved)
+        if failure is not None and len(self._tabs) > 1 and tab.commits <= 1:
+            await self._tabs.close_current()
+        elif failure is not None:
             await self._return(tab)
         return failure
 
@@ -329,28 +409,17 @@ class BrowserSession:
             await tab.settle()
 
     def _verbs(self, tab: Tab, approved: Collection[Gate]) -> Verbs:
-        return Verbs(tab, self._latest, self._fence, self._budget, self._vault, self._keeper, approved)
+        verbs = Verbs(tab, self._latest, self._fence, self._budget, self._vault, self._keeper, approved)
+        verbs.files = self.files
+        return verbs
 
-    def _network_failure(self, tab: Tab) -> Failure | None:
-        if tab.blocked is not None:
-            return _outside(self._vault.mask(tab.blocked))
-        return None if tab.unreachable is None else ("unreachable", tab.unreachable)
-
-    async def _enter(self, page: Page, opener: Tab) -> bool:
-        """Make `page` the current tab; one that was refused by the fence is closed instead."""
-        try:
-            tab = await Tab.attach(page, self._fence)
-        except Error:
-            return False
-        with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
-            await tab.race(page.wait_for_load_state("domcontentloaded"))
-            await tab.settle()
-        if opener.refused and not page.url.startswith("http"):
-            opener.blocked = opener.blocked or opener.refused
-            await _close(tab)
-            return False
-        self._tabs.append(tab)
-        return True
+    async def _arrived(self, tab: Tab) -> Download | None:
+        """The file that the action led to, kept or refused."""
+        if self._downloads is not None:
+            return await self._downloads.arrived(tab.limits.download, tab.asks_for_file)
+        name = tab.refused_file or ("download" if tab.asks_for_file else None)
+        problem = "this task keeps no files"
+        return None if name is None else Download(clip(self._vault.mask(name), 100), problem=problem)
 
     async def _peek(self) -> Seen | None:
         """The page after an action; None while a dialog keeps it from being read."""
@@ -365,29 +434,5 @@ class BrowserSession:
         return None
 
 
-async def _close(tab: Tab) -> None:
-    tab.let_go()
-    with contextlib.suppress(Error):
-        await tab.page.close()
-
-
 def _since(begun: float) -> float:
     return round((perf_counter() - begun) * 1000, 1)
-
-
-def _outside(address: str) -> Failure:
-    return "blocked_origin", f"{clip(address, 80)} is outside the allowed sites"
-
-
-def _compare(before: Seen | None, after: Seen | None, verb: str) -> tuple[Effect, bool]:
-    """What changed on the page, and whether the place in it did (scrolled, or the caret moved)."""
-    if before is None or after is None:
-        return Effect(), False
-    was, now = before.texts(), after.texts()
-    new = tuple((Counter(now) - Counter(was)).elements())
-    gone = tuple((Counter(was) - Counter(now)).elements())
-    same_document = before.url.partition("#")[0] == after.url.partition("#")[0]
-    changed = before.state() != after.state() or (same_document and before.changes != after.changes)
-    refocused = before.focus != after.focus and (verb == "press" or after.focus.startswith("field:"))
-    moved = before.scroll != after.scroll or refocused
-    return Effect(dom_changed=changed, new=new[:NEW_LINES], gone=gone[:NEW_LINES]), moved

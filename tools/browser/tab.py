@@ -9,11 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
-from playwright.async_api import CDPSession, Error, Frame, Page, Request, Response
+from playwright.async_api import (
+    CDPSession,
+    ConsoleMessage,
+    Error,
+    FileChooser,
+    Frame,
+    Page,
+    Request,
+    Response,
+)
 from playwright.async_api import Dialog as PageDialog
 
 from ..errors import BrowserCrashed
@@ -25,9 +36,35 @@ T = TypeVar("T")
 
 QUIET_MS = 80
 QUIET_CAP_MS = 1000
-FETCH_CAP = 2.0
-ACTION_TIMEOUT = 1.5
-NAVIGATION_TIMEOUT = 10.0
+ERRORS_KEPT = 5
+MOST_TABS = 6
+"""Tabs of one session; a window that a page opens beyond that is closed at once."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that one call may wait for a page, all above 0.
+
+    Attributes:
+        action: For one answer of the page: a look, a click, a key.
+        navigation: For a page that was asked for to begin to arrive, and for it to be parsed.
+        fetch: For the requests that an action led to.
+        change: For a page to change by itself (`wait`).
+        text: For a text to appear, and at most for a given time (`wait TEXT`, `wait MS`).
+        download: For a file to arrive.
+    """
+
+    action: float = 1.5
+    navigation: float = 10.0
+    fetch: float = 2.0
+    change: float = 2.0
+    text: float = 10.0
+    download: float = 10.0
+
+    def __post_init__(self) -> None:
+        wrong = {name: value for name, value in vars(self).items() if not value > 0}
+        if wrong:
+            raise ValueError(f"limits are seconds above 0, got {wrong!r}")
 
 
 class DialogOpened(Exception):
@@ -45,8 +82,14 @@ class Tab:
         self.page = page
         self.cdp = cast("Debugger", cdp)
         self.observer = Observer(self.cdp, page)
+        self.limits = Limits()
         self.dialog: PageDialog | None = None
-        self.popup: Page | None = None
+        self.popups: list[Page] = []
+        self.flood = 0
+        self.chooser: asyncio.Future[FileChooser] | None = None
+        self.asks_for_file = False
+        self.refused_file: str | None = None
+        self.errors: deque[str] = deque(maxlen=ERRORS_KEPT)
         self.crashed = False
         self.commits = 0
         self.blocked: str | None = None
@@ -56,6 +99,8 @@ class Tab:
         self._interrupted = asyncio.Event()
         self._answered = asyncio.Event()
         self._held: set[asyncio.Task[Any]] = set()
+        self._windows = self._popups_came = 0
+        self._popup_came = asyncio.Event()
         self._navigation: Request | None = None
         self._fetches: set[Request] = set()
         page.on("dialog", self._on_dialog)
@@ -67,11 +112,20 @@ class Tab:
         page.on("requestfinished", self._on_finished)
         page.on("requestfailed", self._on_failed)
         page.on("framenavigated", self._on_navigated)
+        page.on("console", self._on_console)
+        page.on("pageerror", self._on_page_error)
+        page.on("download", lambda download: self._on_download(download.suggested_filename))
+        cdp.on("Page.windowOpen", self._on_window)
 
     @classmethod
-    async def attach(cls, page: Page, fence: Fence) -> Tab:
+    async def attach(cls, page: Page, fence: Fence, limits: Limits | None = None) -> Tab:
         """Start to observe `page`."""
-        return cls(page, await page.context.new_cdp_session(page), fence)
+        cdp = await page.context.new_cdp_session(page)
+        tab = cls(page, cdp, fence)
+        tab.limits = limits or tab.limits
+        with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
+            await tab.race(tab.cdp.send("Page.enable"))
+        return tab
 
     def describe_dialog(self) -> Dialog | None:
         """The open dialog as a view shows it."""
@@ -84,12 +138,20 @@ class Tab:
 
     def begin(self) -> None:
         """Forget what earlier actions led to; called before each action."""
-        self.blocked = self.unreachable = self.popup = None
+        self.blocked = self.unreachable = self.refused_file = None
+        self.flood = 0
+        self.asks_for_file = False
+        self._windows = self._popups_came = 0
+        self.errors.clear()
         self._fetches.clear()
         self._refusals = self._fence.refusals
 
-    async def race(self, call: Coroutine[Any, Any, T], timeout: float = ACTION_TIMEOUT) -> T:
+    async def race(self, call: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """The value of `call`, unless something else happens first.
+
+        Args:
+            call: A call into the page.
+            timeout: Seconds it may take; the limit of an action when None.
 
         Raises:
             DialogOpened: A dialog opened; the call goes on once it is answered.
@@ -102,8 +164,9 @@ class Tab:
             raise BrowserCrashed if self.crashed else DialogOpened
         task = asyncio.ensure_future(call)
         alarm = asyncio.ensure_future(self._interrupted.wait())
+        seconds = self.limits.action if timeout is None else timeout
         try:
-            await asyncio.wait({task, alarm}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, alarm}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             task.cancel()
             raise
@@ -119,19 +182,27 @@ class Tab:
             raise BrowserCrashed
         raise TooSlow
 
-    async def answer(self, accept: bool) -> None:
-        """Answer the open dialog and let the calls that it held up finish."""
+    async def answer(self, accept: bool, text: str | None = None) -> None:
+        """Answer the open dialog and let the calls that it held up finish.
+
+        Args:
+            accept: Or dismiss it.
+            text: What a prompt is answered with; what it offers when None.
+        """
         dialog, self.dialog = self.dialog, None
         if dialog is None:
             return
         self._interrupted.clear()
+        said = (dialog.default_value or None) if text is None else text
         with contextlib.suppress(Error):
-            await (dialog.accept(dialog.default_value or None) if accept else dialog.dismiss())
+            await (dialog.accept(said) if accept else dialog.dismiss())
         held = {task for task in self._held if not task.done()}
         if held:
             alarm = asyncio.ensure_future(self._interrupted.wait())
-            await asyncio.wait({asyncio.gather(*held, return_exceptions=True), alarm}, timeout=ACTION_TIMEOUT,
-                               return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+            finished = asyncio.gather(*held, return_exceptions=True)
+            await asyncio.wait(
+                {finished, alarm}, timeout=self.limits.action, return_when=asyncio.FIRST_COMPLETED
+            )
             alarm.cancel()
 
     async def settle(self) -> None:
@@ -144,6 +215,8 @@ class Tab:
         """
         begun = perf_counter()
         for _ in range(6):
+            if perf_counter() - begun > self.limits.navigation:
+                return
             try:
                 await self._quiet()
             except ContextLost:
@@ -151,12 +224,33 @@ class Tab:
                 continue
             if self._navigation is not None:
                 await self._committed()
-            elif not self._fetches or perf_counter() - begun > FETCH_CAP:
+            elif not self._fetches or perf_counter() - begun > self.limits.fetch:
                 return
             else:
                 self._answered.clear()
                 with contextlib.suppress(TooSlow):
-                    await self.race(self._answered.wait(), FETCH_CAP)
+                    await self.race(self._answered.wait(), self.limits.fetch)
+
+    async def await_windows(self) -> None:
+        """Wait until the windows that the page asked for since `begin` are there, or the limit passed."""
+        deadline = perf_counter() + self.limits.action
+        while self._popups_came < self._windows and (left := deadline - perf_counter()) > 0:
+            self._popup_came.clear()
+            with contextlib.suppress(TooSlow, DialogOpened, BrowserCrashed):
+                await self.race(self._popup_came.wait(), left)
+                continue
+            return
+
+    def turn_away(self, page: Page) -> None:
+        """Have a window that this page opened closed, without waiting for that."""
+        self.flood += 1
+        self._hold(asyncio.ensure_future(page.close()))
+
+    async def stop(self) -> None:
+        """Give up the navigation in flight; the page is the one before."""
+        self._navigation = None
+        with contextlib.suppress(Error, ContextLost, TooSlow):
+            await self.race(self.cdp.send("Page.stopLoading"))
 
     def let_go(self) -> None:
         """Give up every call that is still held up."""
@@ -166,18 +260,16 @@ class Tab:
     async def _quiet(self) -> None:
         call = self.observer.ask("settle", {"quiet": QUIET_MS, "cap": QUIET_CAP_MS})
         try:
-            await self.race(call, QUIET_CAP_MS / 1000 + ACTION_TIMEOUT)
+            await self.race(call, QUIET_CAP_MS / 1000 + self.limits.action)
         except TooSlow:
             return
 
     async def _committed(self) -> None:
         """Wait for the navigation in flight; it may end in a new document, in none, or in an error."""
-        deadline = perf_counter() + NAVIGATION_TIMEOUT
+        deadline = perf_counter() + self.limits.navigation
         while self._navigation is not None:
             if perf_counter() > deadline:
-                self._navigation = None
-                with contextlib.suppress(Error, ContextLost, TooSlow):
-                    await self.race(self.cdp.send("Page.stopLoading"))
+                await self.stop()
                 raise TooSlow
             await self.race(asyncio.sleep(0.01))
         await self._loaded()
@@ -185,7 +277,7 @@ class Tab:
     async def _loaded(self) -> None:
         """Wait until the new document is parsed, then look once so that its changes are watched."""
         with contextlib.suppress(TooSlow):
-            await self.race(self.page.wait_for_load_state("domcontentloaded"), NAVIGATION_TIMEOUT)
+            await self.race(self.page.wait_for_load_state("domcontentloaded"), self.limits.navigation)
         with contextlib.suppress(ContextLost, TooSlow):
             await self.race(self.observer.peek())
 
@@ -223,7 +315,25 @@ class Tab:
         self._interrupted.set()
 
     def _on_popup(self, page: Page) -> None:
-        self.popup = page
+        self._popups_came += 1
+        self._popup_came.set()
+        if sum(not popup.is_closed() for popup in self.popups) < MOST_TABS:
+            self.popups.append(page)
+            return
+        self.turn_away(page)
+
+    def _on_window(self, _event: dict[str, Any]) -> None:
+        self._windows += 1
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _on_page_error(self, error: Error) -> None:
+        self.errors.append(error.message)
+
+    def _on_download(self, name: str) -> None:
+        self.refused_file = name
 
     def _on_request(self, request: Request) -> None:
         if request.resource_type in ("fetch", "xhr"):

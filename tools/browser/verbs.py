@@ -2,70 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from time import perf_counter
 from urllib.parse import urljoin
 
 from playwright.async_api import Error, Page
 
-from .actions import Action
-from .dates import resolve_date
+from .actions import Action, unquoted
 from .fence import Fence
-from .gates import Gate, GateClosed, Gatekeeper, gates_at
+from .fields import Fields
+from .gates import Gate, Gatekeeper
 from .observer import ContextLost, Seen, SeenElement
-from .results import MASK, Code, secret_name
-from .secrets import SecretRefused, Vault
-from .tab import NAVIGATION_TIMEOUT, Tab, TooSlow
-from .view import View, clip
+from .reach import Done, Look, Refused
+from .secrets import Vault
+from .tab import Tab, TooSlow
+from .view import clip
 
 READ_LIMIT = 2000
-APPROVAL_LOOKS = 3
-"""Times that a page may become another one while somebody is asked about it."""
+INTERRUPTED = "the page before it goes elsewhere all the time"
+MOST_INTERRUPTIONS = 3
+"""Times that a page may go elsewhere while another address is asked for."""
 
-WAIT_CAP = 2.0
-NATIVE_FIELDS = frozenset({"time", "month", "week", "datetime-local", "range", "color"})
-MESSAGES: dict[str, str] = {
-    "stale_ref": "{} is gone from the page",
-    "disabled": "{} cannot be used now",
-    "not_visible": "{} cannot be seen",
-    "not_editable": "{} takes no such input",
-}
+LOOK_AGAIN = 0.1
+"""Seconds between two looks for a text that is waited for."""
 
+MOST_SCREENS = 50
+"""Windows of a page that `scroll top` and `scroll bottom` go through; a page without end stops there."""
 
-class Refused(Exception):
-    """An action that was not carried out, or not so: its code, why, and what the field holds, if any."""
+DRAG_STEPS = 8
+"""Positions that the mouse is seen at between the two ends of a drag."""
 
-    def __init__(self, code: Code, message: str = "", value: str | None = None) -> None:
-        self.code: Code = code
-        self.message, self.value = message, value
-        super().__init__(message)
+ASKS_FOR_FILE = """function () {
+  return (this.nodeType === 1 ? this : this.parentElement).closest("a[href][download]") !== null;
+}"""
+"""Such a link sends no request that the page's own debugger is told of."""
 
+SCROLL_AT = """function (direction) {
+  let el = this.nodeType === 1 ? this : this.parentElement;
+  const scrolls = (one) => one.scrollHeight > one.clientHeight + 1 &&
+    (/auto|scroll/.test(getComputedStyle(one).overflowY) || ["select", "textarea"].includes(one.localName));
+  while (el && !scrolls(el)) el = el.parentElement || (el.getRootNode() || {}).host || null;
+  const target = el || document.scrollingElement;
+  const page = target.clientHeight * 0.8;
+  const { scrollTop: at, scrollHeight: end } = target;
+  const to = { up: at - page, down: at + page, top: 0, bottom: end }[direction];
+  target.scrollTo({ top: to, behavior: "instant" });
+}"""
 
-@dataclass(frozen=True)
-class Look:
-    """The latest view, with the observer's handles of its numbers and the reading it was made from."""
-
-    view: View
-    indexes: dict[int, int]
-    seen: Seen | None
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a verb left behind.
-
-    Attributes:
-        value: What the field holds afterwards.
-        text: What was read or found.
-        moved: The view begins elsewhere.
-    """
-
-    value: str | None = None
-    text: str = ""
-    moved: bool = False
+SCROLLED = """(() => {
+  const total = (root) => [...root.querySelectorAll("*")].reduce((sum, el) => {
+    let inner = el.shadowRoot;
+    if (el.localName === "iframe") try { inner = el.contentDocument; } catch { inner = null; }
+    return sum + el.scrollTop + (inner ? total(inner) : 0);
+  }, 0);
+  return Math.round(total(document));
+})()"""
+"""How far everything on the page is scrolled, added up."""
 
 
 async def load(tab: Tab, url: str, fence: Fence) -> None:
@@ -77,7 +71,16 @@ async def load(tab: Tab, url: str, fence: Fence) -> None:
     """
     if not fence.allows(url):
         raise Refused("blocked_origin", f"{url[:80]} is outside the allowed sites")
-    failure = await tab.race(_go(tab.page, url), NAVIGATION_TIMEOUT + 1)
+    failure = INTERRUPTED
+    for _ in range(MOST_INTERRUPTIONS):
+        try:
+            failure = await tab.race(_go(tab.page, url, tab.limits.navigation), tab.limits.navigation + 1)
+        except TooSlow:
+            await tab.stop()
+            raise
+        if failure != INTERRUPTED:
+            break
+        await tab.stop()
     await tab.settle()
     if tab.blocked is not None:
         raise Refused("blocked_origin", f"{tab.blocked[:80]} is outside the allowed sites")
@@ -85,22 +88,24 @@ async def load(tab: Tab, url: str, fence: Fence) -> None:
         raise Refused("unreachable", tab.unreachable or f"{url[:80]} does not answer ({failure})")
 
 
-async def _go(page: Page, url: str) -> str:
+async def _go(page: Page, url: str, seconds: float) -> str:
     """Navigate; the network error's name, empty when the new page has begun to arrive."""
     try:
-        await page.goto(url, wait_until="commit", timeout=NAVIGATION_TIMEOUT * 1000)
+        await page.goto(url, wait_until="commit", timeout=seconds * 1000)
     except Error as error:
         message = error.message
-        if "interrupted by another navigation" in message or "ERR_ABORTED" in message:
+        if "ERR_ABORTED" in message:
             return ""
         start = message.find("net::")
-        if start < 0:
+        if start < 0 and any(sign in message for sign in ("Timeout", "closed", "crash")):
             raise
+        if start < 0:
+            return INTERRUPTED
         return message[start:].split()[0].removeprefix("net::")
     return ""
 
 
-class Verbs:
+class Verbs(Fields):
     """Carries out one action on `tab`, chosen from `look`.
 
     Args:
@@ -117,10 +122,7 @@ class Verbs:
         keeper: Gatekeeper,
         approved: Collection[Gate] = (),
     ) -> None:
-        self._vault, self._keeper, self._approved = vault, keeper, approved
-        self._tab = tab
-        self._look = look
-        self._fence = fence
+        super().__init__(tab, look, fence, vault, keeper, approved)
         self._budget = budget
 
     async def do(self, action: Action) -> Done:
@@ -133,123 +135,43 @@ class Verbs:
         doing: dict[str, Callable[[Action], Awaitable[Done]]] = {
             "click": self._click, "type": self._type, "select": self._select, "press": self._press,
             "scroll": self._scroll, "back": self._back, "goto": self._goto, "find": self._find,
-            "read": self._read, "wait": self._wait, "dialog": self._answer,
+            "read": self._read, "wait": self._wait, "dialog": self._answer, "keys": self._type,
+            "hover": self._hover, "drag": self._drag, "upload": self._upload,
         }  # fmt: skip
         await self._pass_gates(action)
         return await doing[action.verb](action)
 
-    async def gates(self, action: Action) -> set[Gate]:
-        """The gates that the action would have to pass on the page as it is now.
-
-        Raises:
-            Refused: It could not be done in any case.
-            DialogOpened, BrowserCrashed, TooSlow, ContextLost: As `Tab.race`.
-        """
-        if action.verb == "dialog":
-            kind = self._tab.dialog.type if self._tab.dialog is not None else ""
-            return {"confirm"} if action.text == "accept" and kind in ("confirm", "beforeunload") else set()
-        if action.verb == "goto":
-            url = urljoin(self._tab.page.url, action.text.strip())
-            return {"new_origin"} if self._fence.allows(url) and self._keeper.is_new(url) else set()
-        if action.verb == "type":
-            element = self._look.view.elements.get(action.target or 0)
-            return {"upload"} if element is not None and element.role == "file" else set()
-        if action.verb != "click" and (action.verb, action.text) != ("press", "Enter"):
-            return set()
-        point = await self._point(action) if action.verb == "click" else None
-        found, leads = await self._tab.race(gates_at(self._tab.cdp, point))
-        if leads and self._fence.allows(leads) and self._keeper.is_new(leads):
-            found.add("new_origin")
-        return found
-
-    async def _pass_gates(self, action: Action) -> None:
-        """Have the action approved; where that took asking, the page is looked at once more."""
-        passed = set(self._approved)
-        for _ in range(APPROVAL_LOOKS):
-            gates = await self.gates(action)
-            line, url = self._vault.mask(action.line()), self._vault.mask(self._tab.page.url)
-            try:
-                if not await self._keeper.require(sorted(gates), passed, line, url):
-                    return
-            except GateClosed as error:
-                raise Refused("needs_approval", str(error)) from error
-            passed |= gates
-        raise Refused("stale_ref", "the page changed while approval was asked for")
-
-    async def _point(self, action: Action) -> dict[str, float]:
-        point: dict[str, float] = await self._ask("point", self._index(action))
-        self._check(action, point)
-        return point
-
     async def _click(self, action: Action) -> Done:
-        index = self._index(action)
-        point = await self._point(action)
-        await self._tab.race(self._tab.page.mouse.click(point["x"], point["y"]))
+        x, y = await self._point(action)
+        element = self._look.view.elements.get(action.target or 0)
+        if element is not None and element.role == "link":
+            self._tab.asks_for_file = bool(await self._at((x, y), ASKS_FOR_FILE))
+        await self._tab.race(self._tab.page.mouse.click(x, y))
         await self._tab.settle()
-        return Done(await self._value(index))
+        return Done(await self._value(self._index(action)))
 
-    async def _type(self, action: Action) -> Done:
-        tab, index, text = self._tab, self._index(action), action.text
-        facts = await self._ask("focus", index)
-        self._check(action, facts)
-        kind = str(facts["kind"])
-        if kind == "file":
-            raise Refused("not_editable", "files cannot be chosen in this run")
-        if (name := secret_name(text)) is not None:
-            return await self._type_secret(index, kind, name)
-        if kind == "date":
-            text = _day(text, str(facts["min"]), str(facts["lang"]))
-        if kind == "date" or kind in NATIVE_FIELDS:
-            await self._ask("fill", {"index": index, "text": text})
-        else:
-            text = text if kind in ("textarea", "div") else " ".join(text.split("\n"))
-            await self._keys(text)
-            await self._ask("typed", index)
-        await tab.settle()
-        holds = await self._ask_if_there("holds", {"index": index, "text": text})
-        value = await self._value(index)
-        if holds is False:
-            raise Refused("value_differs", f"the field holds {value!r}", value)
-        return Done(value)
+    async def _hover(self, action: Action) -> Done:
+        x, y = await self._point(action)
+        await self._tab.race(self._tab.page.mouse.move(x, y))
+        await self._tab.settle()
+        return Done()
 
-    async def _type_secret(self, index: int, kind: str, name: str) -> Done:
-        """Put a secret's value into the very field that was looked at; a page can move the caret."""
-        if kind in ("textarea", "div", "date") or kind in NATIVE_FIELDS:
-            raise Refused("not_editable", "a secret goes into a one-line field")
-        seen = self._look.seen
+    async def _drag(self, action: Action) -> Done:
+        """Press on one element, move to the other in steps, let go. The page may scroll meanwhile."""
+        if action.to == action.target:
+            raise Refused("bad_option", "drag takes two different elements")
+        mouse, race = self._tab.page.mouse, self._tab.race
+        await self._point(action, action.to)
+        x, y = await self._point(action)
+        await race(mouse.move(x, y))
+        await race(mouse.down())
         try:
-            value = self._vault.value(name, self._tab.page.url, seen.url if seen is not None else "")
-        except SecretRefused as error:
-            raise Refused("secret_refused", str(error)) from error
-        held = await self._ask("fill", {"index": index, "text": value})
+            x, y = await self._point(action, action.to)
+            await race(mouse.move(x, y, steps=DRAG_STEPS))
+        finally:
+            await race(mouse.up())
         await self._tab.settle()
-        if held != value:
-            raise Refused("value_differs", f"the field does not hold secret {name!r}", MASK)
-        return Done(MASK)
-
-    async def _keys(self, text: str) -> None:
-        """Insert `text` at the caret, its last character as a real key press, so that pages that listen for
-        keys (suggestions, counters) hear one."""
-        keyboard = self._tab.page.keyboard
-        *_, last = text
-        if last in "\n\t":
-            await self._tab.race(keyboard.insert_text(text))
-            return
-        if text[:-1]:
-            await self._tab.race(keyboard.insert_text(text[:-1]))
-        await self._tab.race(keyboard.type(last))
-
-    async def _select(self, action: Action) -> Done:
-        index = self._index(action)
-        answer = await self._ask("choose", {"index": index, "text": action.text})
-        if answer.get("code") == "bad_option":
-            raise Refused("bad_option", f"the options are {' | '.join(answer['options'])}")
-        self._check(action, answer)
-        await self._tab.settle()
-        value = await self._value(index)
-        if value is not None and answer["chosen"] not in value:
-            raise Refused("value_differs", f"it shows {value!r}", value)
-        return Done(value)
+        return Done()
 
     async def _press(self, action: Action) -> Done:
         await self._tab.race(self._tab.page.keyboard.press(action.text))
@@ -258,7 +180,11 @@ class Verbs:
 
     async def _scroll(self, action: Action) -> Done:
         """To the lines that the view had no room for; by most of a window where it had."""
+        if action.target is not None:
+            return await self._scroll_at(action)
         view, seen = self._look.view, self._look.seen
+        if action.text in ("top", "bottom"):
+            return await self._scroll_to_end(action.text, seen)
         down = action.text == "down"
         if seen is not None and (view.below if down else view.above):
             line = view.above + len(view.lines) if down else self._page_before(seen, view.above)
@@ -268,6 +194,35 @@ class Verbs:
         moved = await self._ask("scroll", 1 if down else -1)
         await self._tab.settle()
         return Done(moved=moved != 0)
+
+    async def _scroll_at(self, action: Action) -> Done:
+        """What scrolls at an element: itself, or the nearest thing around it that does."""
+        before = await self._scrolled()
+        await self._at(await self._point(action), SCROLL_AT, action.text)
+        await self._tab.settle()
+        return Done(moved=await self._scrolled() != before)
+
+    async def _scrolled(self) -> object:
+        ask = {"expression": SCROLLED, "returnByValue": True, "silent": True}
+        answer = await self._tab.race(self._tab.cdp.send("Runtime.evaluate", ask))
+        return answer["result"].get("value")
+
+    async def _scroll_to_end(self, end: str, seen: Seen | None) -> Done:
+        """To the first or the last line, and the page's largest scroller all the way with it."""
+        cut = self._look.view.above if end == "top" else self._look.view.below
+        last = len(seen.lines) - 1 if seen is not None else -1
+        if end == "top" or last < 0:
+            await self._ask("begin", None)
+        elif cut:
+            await self._ask("begin", last)
+        moved, step = 0, 1
+        for _ in range(MOST_SCREENS):
+            step = await self._ask("scroll", -1 if end == "top" else 1)
+            if step == 0:
+                break
+            moved += step
+        await self._tab.settle()
+        return Done(moved=bool(cut or moved))
 
     def _page_before(self, seen: Seen, line: int) -> int:
         room = self._budget
@@ -282,7 +237,7 @@ class Verbs:
         current = int(history["currentIndex"])
         if current == 0 or history["entries"][current - 1]["url"] == "about:blank":
             raise Refused("no_effect", "there is no page to go back to")
-        await tab.race(tab.page.go_back(wait_until="commit"), NAVIGATION_TIMEOUT)
+        await tab.race(tab.page.go_back(wait_until="commit"), tab.limits.navigation)
         await tab.settle()
         return Done()
 
@@ -296,6 +251,9 @@ class Verbs:
         lines = [_plain(line) for line in seen.lines] if seen is not None else []
         at = next((place for place, text in enumerate(lines) if wanted in text.casefold()), None)
         if at is None:
+            if seen is not None and seen.unread_below and await self._ask("seek", action.text):
+                await self._tab.settle()
+                return Done(moved=True)
             raise Refused("no_effect", f"{clip(action.text, 60)!r} is not on the page")
         await self._ask("begin", at)
         await self._tab.settle()
@@ -308,54 +266,44 @@ class Verbs:
         return Done(text=self._vault.mask(str(found["text"]))[:READ_LIMIT])
 
     async def _wait(self, action: Action) -> Done:
-        changes = self._look.seen.changes if self._look.seen is not None else 0
-        call = self._tab.observer.ask("awaitChange", {"from": changes, "cap": WAIT_CAP * 1000})
-        with contextlib.suppress(ContextLost, TooSlow):  # a navigation is a change
-            await self._tab.race(call, WAIT_CAP + 1)
+        said, limits = action.text.strip(), self._tab.limits
+        if said.isascii() and said.isdigit():
+            seconds = min(int(said) / 1000, limits.text)
+            await self._tab.race(asyncio.sleep(seconds), seconds + limits.action)
+        elif said:
+            return await self._wait_for(unquoted(said))
+        else:
+            changes = self._look.seen.changes if self._look.seen is not None else 0
+            call = self._tab.observer.ask("awaitChange", {"from": changes, "cap": limits.change * 1000})
+            with contextlib.suppress(ContextLost, TooSlow):  # a navigation is a change
+                await self._tab.race(call, limits.change + 1)
         await self._tab.settle()
         return Done()
+
+    async def _wait_for(self, text: str) -> Done:
+        """Until a line of the page contains `text`, in whatever spelling of its letters."""
+        wanted = " ".join(text.split()).casefold()
+        deadline = perf_counter() + self._tab.limits.text
+        while perf_counter() < deadline:
+            with contextlib.suppress(ContextLost):
+                seen = self._vault.mask_seen(await self._tab.race(self._tab.observer.peek()))
+                lines = (_plain(line) for line in seen.lines)
+                found = next((line for line in lines if wanted in line.casefold()), None)
+                if found is not None:
+                    return Done(text=found[:READ_LIMIT], moved=True)
+            await self._tab.race(asyncio.sleep(LOOK_AGAIN))
+        raise Refused("timeout", f"{clip(text, 60)!r} did not appear within {self._tab.limits.text:g} s")
 
     async def _answer(self, action: Action) -> Done:
-        if self._tab.dialog is None:
+        dialog = self._tab.dialog
+        if dialog is None:
             raise Refused("no_effect", "no dialog is open")
-        await self._tab.answer(action.text == "accept")
+        answer, _, said = action.text.partition(" ")
+        if said and dialog.type != "prompt":
+            raise Refused("not_editable", f"a dialog of the kind {dialog.type} takes no text")
+        await self._tab.answer(answer == "accept", unquoted(said) if said else None)
         await self._tab.settle()
         return Done()
-
-    def _index(self, action: Action) -> int:
-        index = self._look.indexes.get(action.target or 0)
-        if index is None:
-            raise Refused("stale_ref", f"there is no element {action.target} in the latest view")
-        return index
-
-    async def _ask(self, method: str, argument: object = None) -> Any:
-        return await self._tab.race(self._tab.observer.ask(method, argument))
-
-    async def _ask_if_there(self, method: str, argument: object) -> Any:
-        """As `_ask`; None when the document is gone."""
-        try:
-            return await self._ask(method, argument)
-        except ContextLost:
-            return None
-
-    async def _value(self, index: int) -> str | None:
-        """What the field holds; None when it is gone or is no field, or its document is gone."""
-        value = await self._ask_if_there("value", index)
-        return None if value is None else self._vault.mask(str(value))
-
-    def _check(self, action: Action, answer: dict[str, Any]) -> None:
-        """Raise what the observer refused, in words that name the element."""
-        if "code" not in answer:
-            return
-        code: Code = answer["code"]
-        element = self._look.view.elements.get(action.target or 0)
-        named = f"{element.role} {clip(element.name, 40)!r}" if element else "it"
-        if code == "covered":
-            number = {index: shown for shown, index in self._look.indexes.items()}.get(int(answer["index"]))
-            cover = self._vault.mask_cut(str(answer["text"]))
-            by = f"[{number}] {cover!r}" if number else repr(cover)
-            raise Refused(code, f"{named} is covered by {by}")
-        raise Refused(code, MESSAGES.get(code, "{}").format(named))
 
 
 def _plain(line: tuple[str | SeenElement, ...]) -> str:
@@ -365,14 +313,3 @@ def _plain(line: tuple[str | SeenElement, ...]) -> str:
 
 def _element(part: SeenElement) -> str:
     return f"{part.role} {part.name}" + (f": {part.value}" if part.value else "")
-
-
-def _day(text: str, minimum: str, lang: str) -> str:
-    try:
-        earliest = date.fromisoformat(minimum) if minimum else None
-    except ValueError:
-        earliest = None
-    day = resolve_date(text, today=date.today(), earliest=earliest, day_first=lang.lower() != "en-us")
-    if day is None:
-        raise Refused("bad_option", f"{clip(text, 40)!r} is not a date; write it like 3 May or 2027-05-03")
-    return day.isoformat()

@@ -3,7 +3,7 @@
 Everything goes through the project's own browser with its fence on, to the loopback server and nowhere else.
 A seed is begun by going to the page's address with the seed behind it, which a page that is loaded does in
 place; `Stage.begin(..., fresh=True)` loads the page anew. The score is not read off the page: the page tells
-it to the server.
+it to the server. Every gate is open: the pages are made for this, and nobody is there to ask.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ class Visit:
     async def do(self, verb: str, name: str = "", text: str = "") -> ActionResult:
         return await self.session.act(Action(verb, self.number(name) if name else None, text))
 
-    async def line(self, line: str) -> ActionResult:
-        return await self.session.act(parse_action(line))
+    async def line(self, line: str, full: bool = False) -> ActionResult:
+        return await self.session.act(parse_action(line, full=full))
 
 
 Opener = Callable[[str], Awaitable[Visit]]

@@ -9,7 +9,16 @@ from datetime import date
 import llguidance
 import pytest
 
-from punchlist.tools.browser.actions import KEYS, Action, MalformedAction, action_grammar, parse_action
+from punchlist.tools.browser.actions import (
+    ALL_VERBS,
+    KEYS,
+    VERBS,
+    Action,
+    MalformedAction,
+    action_grammar,
+    checked,
+    parse_action,
+)
 from punchlist.tools.browser.dates import resolve_date
 from punchlist.tools.browser.results import ActionResult, Effect, evidence, refused
 from punchlist.tools.browser.view import Dialog, Element, View
@@ -75,6 +84,69 @@ def test_every_action_the_grammar_allows_parses(view, spans):
     assert len({action.verb for action in actions}) >= (2 if view.dialog else 9)
     for line, action in zip(lines, actions, strict=True):
         assert parse_action(action.line(), view) == action, line
+
+
+PROMPT = View("http://127.0.0.1/x", "/x", "Shop", (), Dialog("prompt", "Name?"))
+
+
+@pytest.mark.parametrize("view", [VIEW, PROMPT], ids=["page", "dialog"])
+@pytest.mark.parametrize("spans", [(), ("buy 2 green mugs for Ada Lovelace",)], ids=["free", "copied"])
+def test_every_action_of_the_full_set_parses_and_all_of_them_come(view, spans):
+    grammar = action_grammar(
+        view, spans=spans, origins=("http://127.0.0.1/",), full=True, files=("a b.csv",), tabs=2
+    )
+    drawn = random.Random(7)
+
+    lines = [SAMPLER.sample(grammar, drawn) for _ in range(400)]
+    actions = [parse_action(line, view, full=True) for line in lines if line.strip() == line]
+
+    assert {action.verb for action in actions} == (
+        {"dialog", "tab", "cannot"} if view.dialog else set(ALL_VERBS) - {"dialog"}
+    )
+    for action in actions:
+        assert parse_action(action.line(), view, full=True) == action == checked(action)
+
+
+def test_the_full_set_is_off_until_it_is_asked_for():
+    plain = action_grammar(VIEW, origins=("http://127.0.0.1/",), files=("a.csv",), tabs=3)
+
+    assert not re.search(r"hover|drag|upload|tab |keys|enter|top|bottom", plain.replace("Enter", ""))
+    assert set(re.findall(r'"(\w+)', plain.partition("\n")[0])) >= set(VERBS) - {"dialog"}
+    with pytest.raises(ValueError, match="full=True has more"):
+        action_grammar(VIEW, verbs=("click", "hover"))
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("type+enter 6 green mug", Action("type", 6, "green mug", enter=True)),
+        ("keys 6 Par", Action("keys", 6, "Par")),
+        ("drag 1 6", Action("drag", 1, "", 6)),
+        ("hover 3", Action("hover", 3)),
+        ("upload 3 a b.csv", Action("upload", 3, "a b.csv")),
+        ("scroll page down", Action("scroll", None, "down")),
+        ("scroll 3 bottom", Action("scroll", 3, "bottom")),
+        ("select 4 A | B", Action("select", 4, "A | B")),
+        ("tab close", Action("tab", None, "close")),
+        ("tab", Action("tab")),
+        ('wait "Order placed"', Action("wait", None, '"Order placed"')),
+        ("wait 500", Action("wait", None, "500")),
+        ("dialog accept Ada", Action("dialog", None, "accept Ada")),
+    ],
+)
+def test_an_action_of_the_full_set_is_one_line(line, action):
+    assert parse_action(line, VIEW, full=True) == action
+    assert parse_action(action.line(), VIEW, full=True) == action
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["hover", "hover 9", "hover 1 x", "drag 1", "drag 1 9", "drag 1 2 3", "upload 3", "keys 6", "scroll left",
+     "scroll 9 up", "scroll 3", "tab 0", "tab x", "click+enter 1", "type+x 6 a", "dialog dismiss no"],
+)  # fmt: skip
+def test_what_is_no_action_of_the_full_set_is_refused(line):
+    with pytest.raises(MalformedAction):
+        parse_action(line, VIEW, full=True)
 
 
 def test_the_grammar_offers_no_dead_number_no_typing_into_buttons_and_no_page_behind_a_dialog():
@@ -172,3 +244,13 @@ def test_evidence_masks_secrets_wherever_they_occur():
         "verb": "type", "target": 6, "text": "••••••", "element": {"role": "textbox", "name": "Name"},
     }  # fmt: skip
     assert "abc" not in repr(kept) and "Your token is ••••••" in repr(kept)
+
+
+def test_a_password_that_was_typed_key_by_key_is_masked_and_the_rest_of_the_action_is_kept():
+    view = View("http://127.0.0.1/x", "/x", "In", ((Element(1, "password", "Password", ""),),))
+
+    kept = evidence(Action("keys", 1, "hunter2", enter=True), ActionResult(True, "ok"), view)
+    dragged = evidence(Action("drag", 1, "", 2), ActionResult(True, "ok"), VIEW)
+
+    assert "hunter2" not in repr(kept) and kept["action"]["enter"] is True
+    assert (dragged["action"]["target"], dragged["action"]["to"]) == (1, 2)
