@@ -220,6 +220,7 @@ def _add_train(commands: Any) -> None:
     whole_command = command(commands, "train", about, example + tuned, "training:train")
     inner = whole_command.add_subparsers(dest="what", title="commands", metavar="COMMAND", required=True)
     _add_embedded(inner, example)
+    _add_pages(inner)
     add_tuning(inner)
 
 
@@ -239,6 +240,9 @@ def _add_embedded(inner: Any, example: str) -> None:
     parser.add_argument(
         "--widen", type=whole, metavar="N", help="give the feed-forward of --start this width first"
     )
+    parser.add_argument(
+        "--recorded", metavar="FOLDER", help="learn from recorded decisions on pages too (train pages)"
+    )
     parser.add_argument("--minutes", type=positive, metavar="M", help="save and stop after so many minutes")
     parser.add_argument("--threads", type=whole, metavar="T", help="CPU threads (default: torch's choice)")
     parser.add_argument("--seed", type=int, metavar="N", help="of documents and first weights (default 1)")
@@ -254,6 +258,17 @@ def _add_embedded(inner: Any, example: str) -> None:
         "--history", metavar="TEXT", default="", help="a sentence for that card on how the weights came to be"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+
+
+def _add_pages(inner: Any) -> None:
+    about = "record what scripted experts decide on pages, to train the embedded model on"
+    example = "punchlist train pages --out runs/pages --seeds 0-199 --parallel 2"
+    parser = command(inner, "pages", about, example, "training:record")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the recordings; gone on with")
+    parser.add_argument("--seeds", metavar="A-B", default="0-199", help="of each task, 0-999 (default 0-199)")
+    parser.add_argument("--only", metavar="A,B", help="tasks by name (default: the 39 developed on)")
+    parser.add_argument("--data", metavar="DIR", help="the html folder of the package miniwob")
+    parser.add_argument("--parallel", type=whole, default=1, metavar="N", help="episodes at once (default 1)")
 
 
 _MEASURING: tuple[tuple[str, str, dict[str, Any]], ...] = (

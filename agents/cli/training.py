@@ -28,7 +28,7 @@ def train(options: argparse.Namespace) -> int:
 
     given = {
         name: getattr(options, name)
-        for name in ("steps", "seed", "batch_tokens", "decay_steps", "start", "widen")
+        for name in ("steps", "seed", "batch_tokens", "decay_steps", "start", "widen", "recorded")
     }
     settings = settle(out, **given)
     steps = steps_in_all(out, settings)
@@ -52,6 +52,17 @@ def train(options: argparse.Namespace) -> int:
         figures |= {"shipped": options.ship, **facts.held_out}
     print(json.dumps(figures) if options.json else "\n".join(_told(figures)))
     return DONE if result.finished or timed_out.is_set() else INTERRUPTED
+
+
+def record(options: argparse.Namespace) -> int:
+    """`punchlist train pages`."""
+    from ..evals.miniwob.recording import Recording
+
+    tasks = None if options.only is None else tuple(name.strip() for name in options.only.split(","))
+    recording = Recording(Path(options.out), options.data and Path(options.data), tasks, options.seeds)
+    kept, played = recording.run(options.parallel, _to_stderr)
+    print(f"{kept} of {played} episodes were kept in {options.out}")
+    return DONE
 
 
 def _told(figures: dict[str, Any]) -> list[str]:

@@ -29,6 +29,7 @@ from . import (
     sites,
     tool_documents,
     verify_documents,
+    web_documents,
     words,
 )
 from .pieces import join, spread
@@ -58,6 +59,7 @@ SHARES = {
     "household_judge": 40,
     "verify": 70,
     "recall": 78,
+    "browse": 1300,
 }
 """Of the roles among the documents that are no echo and no drill. Those of number games are very short."""
 
@@ -67,13 +69,14 @@ CURRICULUM = ((0.6, 0.3), (0.15, 0.35), (0.04, 0.12), (0.0, 0.03))
 """Shares of echoes and drills in each stage; the rest are documents of the roles."""
 
 
-def document(seed: int, index: int, stage: int = 3) -> list[Piece]:
+def document(seed: int, index: int, stage: int = 3, recorded: str | None = None) -> list[Piece]:
     """The document with this number.
 
     Args:
         seed: Of the whole stream.
         index: Number of the document in the stream.
         stage: Of the curriculum, 0 to 3; pages are small below 2.
+        recorded: Folder with recorded decisions on pages; see `web_documents.browse`.
     """
     rng = Random(seed * 1_000_003 + index)
     echoes, drills = CURRICULUM[stage]
@@ -83,11 +86,13 @@ def document(seed: int, index: int, stage: int = 3) -> list[Piece]:
     if roll < echoes + drills:
         return drill(rng)
     role = rng.choices(ROLES, tuple(SHARES.values()))[0]
-    return role_document(role, rng, stage)
+    return role_document(role, rng, stage, recorded)
 
 
-def role_document(role: str, rng: Random, stage: int = 3) -> list[Piece]:
+def role_document(role: str, rng: Random, stage: int = 3, recorded: str | None = None) -> list[Piece]:
     """A document of one role."""
+    if role == "browse":
+        return web_documents.browse(rng, recorded)
     return act(rng, stage) if role == "act" else GENERATORS[role](rng)
 
 
@@ -367,4 +372,4 @@ GENERATORS: dict[str, Callable[[Random], list[Piece]]] = {
     "verify": verify_documents.verify,
     "recall": note_documents.recall,
 }
-"""What draws a document of each role but `act`, whose pages depend on the stage."""
+"""What draws a document of each role but `act`, whose pages depend on the stage, and `browse`."""

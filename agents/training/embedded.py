@@ -88,9 +88,16 @@ FURTHER = 100_000
 """Number of the first document of a training that begins with trained weights: past the curriculum."""
 
 
-def stream(tokenizer: Tokenizer, seed: int, first: int = 0) -> Callable[[int], tuple[list[int], list[float]]]:
+def stream(
+    tokenizer: Tokenizer, seed: int, first: int = 0, recorded: str | None = None
+) -> Callable[[int], tuple[list[int], list[float]]]:
     """The training documents by number, from number `first` on."""
-    return lambda index: encode(tokenizer, documents.document(seed, first + index, stage_of(first + index)))
+
+    def numbered(index: int) -> tuple[list[int], list[float]]:
+        number = first + index
+        return encode(tokenizer, documents.document(seed, number, stage_of(number), recorded))
+
+    return numbered
 
 
 def held_out_accuracy(
@@ -161,6 +168,7 @@ class Settings:
         start: Checkpoint with whose weights and vocabulary to begin; None begins afresh. The curriculum is
             then taken as done.
         widen: Width that the feed-forward of `start` gets before; None leaves it as it is.
+        recorded: Folder with recorded decisions on pages (`punchlist train pages`); None for generated pages.
     """
 
     steps: int = 9000
@@ -169,6 +177,7 @@ class Settings:
     decay_steps: int = 1500
     start: str | None = None
     widen: int | None = None
+    recorded: str | None = None
 
     @property
     def first(self) -> int:
@@ -307,7 +316,7 @@ def train_embedded(
     )
     return train(
         plan,
-        stream(tokenizer, settings.seed, settings.first),
+        stream(tokenizer, settings.seed, settings.first, settings.recorded),
         out,
         model_config=config,
         tokenizer=tokenizer,

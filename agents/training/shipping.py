@@ -151,6 +151,8 @@ def command_of(settings: Settings) -> str:
     """The call that trains with these settings."""
     started = "" if settings.start is None else f" --start {shlex.quote(last_folder(settings.start))}"
     started += "" if settings.widen is None else f" --widen {settings.widen}"
+    if settings.recorded is not None:
+        started += f" --recorded {shlex.quote(last_folder(settings.recorded))}"
     return (
         f"punchlist train embedded --out DIR --steps {settings.steps} --batch-tokens {settings.batch_tokens} "
         f"--decay-steps {settings.decay_steps} --seed {settings.seed}{started}"

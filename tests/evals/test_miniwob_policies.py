@@ -14,7 +14,7 @@ from punchlist.agents.evals.miniwob import pages
 from punchlist.agents.evals.miniwob.experts import EXPERTS, advise
 from punchlist.agents.evals.miniwob.moves import labels
 from punchlist.agents.evals.miniwob.pages import TASKS, PagesMissing, Told, find_pages, with_driver
-from punchlist.agents.evals.miniwob.policies import Policy, Scripted, StringMatch, step_of
+from punchlist.agents.evals.miniwob.policies import Policy, Scripted, StringMatch
 from punchlist.tools.browser import ActionResult, Element, View
 from punchlist.tools.browser.view import Line
 
@@ -95,21 +95,6 @@ def test_an_expert_that_begins_in_the_middle_goes_on_from_what_the_view_shows(
     boxes = view(*((Element(place, "checkbox", f"B{place}", values[place - 1]),) for place in (1, 2)), SEND)
 
     assert advise("click-checkboxes", "Select B1 and click Submit.", boxes).line() == advice
-
-
-@pytest.mark.parametrize(
-    ("goal", "verb", "spans"),
-    [
-        ('Enter "Ada B" into the text field.', "fill", ("Ada B",)),
-        ("Select 04/08/2016 as the date.", "choose", ("04/08/2016",)),
-        ("Click button ONE.", "do", ("ONE",)),
-    ],
-    ids=str,
-)
-def test_a_goal_is_a_step_whose_words_may_be_typed(goal: str, verb: str, spans: tuple[str, ...]) -> None:
-    step = step_of(goal)
-
-    assert (step.verb, step.text, step.spans) == (verb, goal, spans)
 
 
 def test_a_page_gets_the_driver_behind_its_own_scripts_and_is_else_as_it_was() -> None:

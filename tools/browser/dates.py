@@ -1,4 +1,4 @@
-"""Dates as people write them, resolved to the calendar day a date field means."""
+"""Dates and times as people write them, resolved to what fields of dates and times mean."""
 
 from __future__ import annotations
 
@@ -34,6 +34,20 @@ def resolve_date(
     if (one.month, one.day) == (other.month, other.day):
         return _next_such_day(one.month, one.day, floor)
     return _parse(text, floor, day_first) if one.weekday() == other.weekday() else None
+
+
+def resolve_time(text: str) -> str | None:
+    """The time of day that `text` means, as a field holds it: `6:09 PM` is `18:09`; None for no time."""
+    text = " ".join(text.split())
+    if not any(char.isdigit() for char in text) or any(char in "/-," for char in text):
+        return None
+    try:
+        one, other = (parser.parse(text, default=datetime(2000, 1, 1, hour, 7)) for hour in (3, 4))
+    except (ValueError, OverflowError):
+        return None
+    if one != other:
+        return None  # the hour was not in the text
+    return f"{one:%H:%M:%S}" if one.second else f"{one:%H:%M}"
 
 
 def _parse(text: str, default: date, day_first: bool) -> date | None:

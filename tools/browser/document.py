@@ -37,6 +37,7 @@ class SeenElement(BaseModel):
     value: str | None = None
     options: tuple[str, ...] = ()
     disabled: bool = False
+    state: str = ""
     shown: str = ""
 
 

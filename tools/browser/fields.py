@@ -11,7 +11,7 @@ from playwright.async_api import FileChooser
 
 from .actions import SEVERAL, Action
 from .approval import Approval, inside
-from .dates import resolve_date
+from .dates import resolve_date, resolve_time
 from .reach import Done, Refused
 from .results import MASK, secret_name
 from .secrets import SecretRefused
@@ -57,6 +57,8 @@ class Fields(Approval):
             return await self._type_secret(action, kind, name)
         if kind == "date" and text:
             text = _day(text, str(facts["min"]), str(facts["lang"]))
+        if kind == "time" and text:
+            text = _time(text)
         if kind == "date" or kind in NATIVE_FIELDS:
             await self._ask("fill", {"index": index, "text": text})
         else:
@@ -193,6 +195,13 @@ def _spoken(text: str, kind: str, verb: str) -> str:
     if verb == "keys":
         text = text.replace("\t", " ")
     return text if kind in ("textarea", "div") else " ".join(text.split("\n"))
+
+
+def _time(text: str) -> str:
+    time = resolve_time(text)
+    if time is None:
+        raise Refused("bad_option", f"{clip(text, 40)!r} is not a time; write it like 6:09 PM or 18:09")
+    return time
 
 
 def _day(text: str, minimum: str, lang: str) -> str:

@@ -127,8 +127,8 @@
       picture.getAttribute("aria-label") || picture.getAttribute("title"));
   };
   // What a reader asked for beside the usual: `hints` (how a thing without text looks), `shared` (a number for each
-  // of the boxes that share one listener), `onscreen` (which lines are inside the window).
-  let look = { hints: false, shared: false, onscreen: false };
+  // of the boxes that share one listener), `states` (expanded, selected, ...), `onscreen` (which lines are inside the window).
+  let look = { hints: false, shared: false, states: false, onscreen: false };
   const PALETTE = {
     black: [0, 0, 0], white: [255, 255, 255], gray: [128, 128, 128], silver: [200, 200, 200], red: [230, 20, 20],
     green: [20, 140, 20], lime: [60, 240, 60], blue: [20, 20, 230], yellow: [250, 240, 20], orange: [255, 150, 10],
@@ -198,6 +198,19 @@
   const shortValue = (el, role) => {
     const value = valueOf(el, role);
     return typeof value === "string" ? whole(value.slice(0, VALUE_CHARACTERS)) : value;
+  };
+  // What else a reader of the screen is told of it.
+  const stateOf = (el) => {
+    const role = hardRole(el);
+    const said = (name) => (el.closest("summary") && name === "expanded" ?
+      String(el.closest("summary").parentElement.open) : el.getAttribute(`aria-${name}`));
+    return [
+      said("expanded") === "true" ? "expanded" : said("expanded") === "false" ? "collapsed" : "",
+      said("selected") === "true" || said("current") !== null && said("current") !== "false" ? "selected" : "",
+      said("pressed") === "true" ? "pressed" : "",
+      el.readOnly === true && role !== null && FIELDS.has(role) ? "read-only" : "",
+      role !== null && FIELDS.has(role) && focused() === el ? "focused" : "",
+    ].filter(Boolean).join(", ");
   };
   const isDisabled = (el) => el.matches(":disabled") || el.closest("[aria-disabled=true]") !== null;
 

@@ -252,7 +252,7 @@
         return JSON.stringify({ code: "not_editable" });
       }
       const kind = el.localName === "input" ? el.type : el.localName;
-      const facts = { kind, min: el.min || "", lang: document.documentElement.lang || "" };
+      const facts = { kind, min: el.min || "", lang: document.documentElement.lang || navigator.language };
       if (kind !== "file") {
         el.scrollIntoView({ block: "nearest", behavior: "instant" });
         el.focus();

@@ -59,6 +59,10 @@
     return label || null;
   };
 
+  // A box of one letter; several without a space between them are a word that is set letter by letter.
+  const isLetter = (node) => node !== null && node.nodeType === 1 && node.firstElementChild === null &&
+    node.textContent.length < 3 && /^[\p{L}\p{N}]$/u.test(node.textContent);
+
   // Frames that share the origin but have closed shadow roots: an observer in their own world can open those.
   const apart = new WeakSet();
 
@@ -149,6 +153,7 @@
       if (role === "select") {
         thing.options = [...el.options].filter((option) => !option.disabled).map(optionText).filter(Boolean);
       }
+      if (look.states) thing.state = stateOf(el);
       this.parts.push({ thing, node: el });
     }
     row(visit) {
@@ -265,11 +270,12 @@
       if (ROWS.has(tag) || role === "row" || role === "listitem" || tag === "dl") return this.row(visit);
       if (tag === "dt" && (el.previousElementSibling || { localName: "dd" }).localName !== "dt") this.flush();
       if (el.parentElement && el.parentElement.localName === "dl" && tag === "div") this.flush();
+      const letter = isLetter(el);
       if (!inline) this.endBlock();
-      else if (style.display !== "inline") this.addText(" ", el);
+      else if (style.display !== "inline" && !(letter && isLetter(el.previousSibling))) this.addText(" ", el);
       visit();
       if (!inline) this.endBlock();
-      else if (style.display !== "inline") this.addText(" ", el);
+      else if (style.display !== "inline" && !(letter && isLetter(el.nextSibling))) this.addText(" ", el);
     }
     visitChildren(el, context) {
       const shadow = shadowOf(el);

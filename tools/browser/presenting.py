@@ -120,6 +120,7 @@ def _numbered(seen: Seen, first: int, end: int | None = None) -> tuple[View, dic
                     part.value,
                     part.options,
                     part.disabled,
+                    part.state,
                     part.shown,
                 )
             )

@@ -34,16 +34,18 @@ class ViewStyle:
     Attributes:
         hints: A thing without text is named by shape, colour, place in its table and size as well.
         shared: Boxes that share one listener (cells of a board, days of a calendar) have a number each.
+        states: Things say that they are expanded or collapsed, selected, pressed, read-only or focused.
         window: Only the lines that the browser's window shows, within the budget; `scroll` moves it.
         place: A second line with the tab, and how far the page is scrolled.
         new: A last line with the numbers of things that the view before did not have.
         snapshot: Playwright's snapshot for models instead of our lines, with numbers as refs; without
-            `hints`, `shared` and `window`.
+            `hints`, `shared`, `states` and `window`.
         diff: Lines as in the view before are told as one, where most are; numbers are of this view.
     """
 
     hints: bool = False
     shared: bool = False
+    states: bool = False
     window: bool = False
     place: bool = False
     new: bool = False
@@ -52,7 +54,8 @@ class ViewStyle:
 
     def look(self) -> dict[str, bool]:
         """What the observer in the page has to know of it."""
-        return {"hints": self.hints, "shared": self.shared, "onscreen": self.window, "place": self.place}
+        asked = {"hints": self.hints, "shared": self.shared, "states": self.states}
+        return asked | {"onscreen": self.window, "place": self.place}
 
 
 PLAIN = ViewStyle()
@@ -70,6 +73,7 @@ class Element:
         value: Current value of a field (`on`/`off` for checkbox and radio); None where values do not apply.
         options: A select's options, in order.
         disabled: It is shown but cannot be used.
+        state: What else is told of it where the style asks for it: expanded, collapsed, selected, ...
         shown: Its line where it is not to be printed as usual, with `[ref=]` for the number.
     """
 
@@ -79,6 +83,7 @@ class Element:
     value: str | None = None
     options: tuple[str, ...] = ()
     disabled: bool = False
+    state: str = ""
     shown: str = ""
 
     def text(self) -> str:
@@ -96,6 +101,8 @@ class Element:
             parts.append(f" ({shown}{more})")
         if self.disabled:
             parts.append(" (disabled)")
+        if self.state:
+            parts.append(f" ({self.state})")
         return "".join(parts)
 
 

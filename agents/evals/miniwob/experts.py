@@ -110,22 +110,24 @@ def focus(goal: str, view: View) -> Moves:
 
 
 def enter_date(goal: str, view: View) -> Moves:
-    """Type the date as fields of dates take it, then submit."""
+    """Type the date as the goal has it, then submit."""
+    found = re.search(r"\d+/\d+/\d+", goal)
     month, day, year = _numbers_of(goal, r"(\d+)/(\d+)/(\d+)")
-    yield from _fill(view, f"{year:04}-{month:02}-{day:02}")
+    yield from _fill(view, found[0] if found else "", holding=f"{year:04}-{month:02}-{day:02}")
 
 
 def enter_time(goal: str, view: View) -> Moves:
-    """Type the time of a day of 24 hours, then submit."""
+    """Type the time as the goal has it, then submit."""
+    found = re.search(r"\d+:\d+ [AP]M", goal)
     hour, minute = _numbers_of(goal, r"(\d+):(\d+)")
     hour = hour % 12 + (12 if " PM" in goal else 0)
-    yield from _fill(view, f"{hour:02}:{minute:02}")
+    yield from _fill(view, found[0] if found else "", holding=f"{hour:02}:{minute:02}")
 
 
-def _fill(view: View, text: str) -> Moves:
-    """Type into the first field what it does not hold yet, then submit."""
+def _fill(view: View, text: str, holding: str = "") -> Moves:
+    """Type into the first field what it does not hold yet, as `text` or as it holds it then; submit."""
     field = first(things(view, *FIELDS))
-    if not holds(field, text):
+    if not holds(field, holding or text):
         view = yield typed(field, text)
     yield click(sender(view))
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ....tools.browser import Action, ActionResult, Element, MalformedAction, View
-from ... import roles
-from ...acting import claims
-from ...steps import Done, Step
+from ... import browsing
+from ...mind import is_instructed
+from ...steps import Done
 from .moves import FIELDS, Expert, Moves, NotSeen, click, quoted, things, typed
 
 if TYPE_CHECKING:
@@ -131,17 +131,6 @@ class Scripted:
 
 # --- a model --------------------------------------------------------------------------------------------
 
-CHOOSING = re.compile(r"\b(select|choose|mark|check|tick)\b", re.IGNORECASE)
-FILLING = re.compile(r"\b(enter|type|write|fill)\b", re.IGNORECASE)
-
-
-def step_of(goal: str) -> Step:
-    """A goal as the one step of a worker's plan; typed may be what it quotes, or else its telling words."""
-    verb = "choose" if CHOOSING.search(goal) else "fill" if FILLING.search(goal) else "do"
-    words = [word.strip(".,") for word in goal.split()[1:]]
-    telling = [word for word in words if any(char.isdigit() or char.isupper() for char in word)]
-    return Step(verb, goal, tuple(quoted(goal) or telling))
-
 
 @dataclass
 class Asked:
@@ -153,14 +142,14 @@ class Asked:
 
 
 class ModelPolicy:
-    """A model that is asked as a worker asks it on a page: page, what was done, the goal as the step.
+    """A model in the role `browse`: page, what was done, the goal.
 
     Where redo is on, it is told what had no effect, that is not offered again on the same page, and a `done`
     right behind it is refused once. Where it is off, every action reads as if it had gone well.
     """
 
     def __init__(self, model: Model, goal: str, asked: Asked) -> None:
-        self._model, self._step, self._asked = model, step_of(goal), asked
+        self._model, self._goal, self._asked = model, goal, asked
         self._history: list[Done] = []
         self._latest: tuple[View, Action] | None = None
         self._spent: dict[str, set[str]] = {}
@@ -182,9 +171,7 @@ class ModelPolicy:
         if self._latest is None:
             return
         view, action = self._latest
-        served = claims.serves(action, view, self._step)
-        line = "ok" if last is None else last.line()
-        self._history.append(Done(roles.describe(action, view), line, served))
+        self._history.append(browsing.did(action, view, "ok" if last is None else last.code))
         if last is not None and last.code in NOT_DONE:
             self._spent.setdefault(view.text(), set()).add(action.line())
 
@@ -193,10 +180,11 @@ class ModelPolicy:
         from ....core_model.sampling import Sampling
 
         spent = self._spent.get(view.text(), set())
-        question = roles.ask_act(view, self._history, self._step, spent)
+        question = browsing.ask_browse(view, self._history, self._goal, spent)
+        text = question.fenced() if is_instructed(self._model) else question.text
         messages: list[Message] = [
             {"role": "system", "content": question.system()},
-            {"role": "user", "content": question.text},
+            {"role": "user", "content": text},
         ]
         for _ in range(MOST_AGAIN):
             sampling = Sampling(max_tokens=MOST_TOKENS)
@@ -209,7 +197,7 @@ class ModelPolicy:
             self._asked.tokens += made.prompt_tokens + made.output_tokens
             said = made.text.strip()
             try:
-                return roles.read_act(said if made.stop_reason == "stop" else "", view, self._step)
+                return browsing.read_browse(said if made.stop_reason == "stop" else "", view, self._goal)
             except MalformedAction as error:  # a model that does not decode under the grammar, or was cut
                 self._asked.malformed += 1
                 messages = [*messages, {"role": "assistant", "content": said},

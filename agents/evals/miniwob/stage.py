@@ -13,6 +13,7 @@ import contextlib
 
 from ....tools.browser import Browser, BrowserSession
 from ....tools.permissions import preset
+from ...browsing import STYLE
 from ..ledger import EvalError
 from .pages import Pages, Told
 
@@ -82,6 +83,7 @@ class Stage:
             if await self._begins(RESTART_SECONDS):
                 return session, self._goal
         session = self._session = await self._browser.open(LANE, url=address)
+        session.style = STYLE
         self._task = task
         if not await self._begins(START_SECONDS):
             raise EpisodeStuck(task, seed)

@@ -1,0 +1,190 @@
+"""The role that reaches a goal on any page: what a model is asked and may answer, action by action.
+
+Other than in the role `act`, which serves one step of a known kind of task, nothing is known here but the
+goal in a person's words. The page is told with names before numbers (`button submit [7]`), so that an answer
+copies a name and goes on with the number behind it. Text to type is copied too: from the goal or from the
+page, as it stands, or all in upper or lower case. What is copied is looked up again where it came from, so
+capitals and spaces of the original are typed.
+
+Does not cover: text that stands neither in the goal nor on the page; addresses to go to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+
+from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
+from ..tools.browser.view import OPTION_LIMIT, TEXT_ROLES, Element, View, ViewStyle
+from .question import Question, any_of
+from .steps import Done
+from .wording import fold, locate
+
+STYLE = ViewStyle(hints=True, states=True)
+"""How pages are looked at for this role."""
+
+RECENT = 12
+"""Actions that a question tells of, the last ones."""
+
+NAMED = 8
+"""Words by which an answer names a thing at most."""
+
+CASES = ("upper", "lower")
+"""How copied text may be changed."""
+
+MOVES = ("press enter", "scroll down", "scroll up", "back", "wait")
+
+_ON_THING = re.compile(r"(click|type|select) (?:.*)\[(\d+)\](?: (upper|lower))?(?: = (.+))?")
+
+
+def ask_browse(view: View, history: Sequence[Done], goal: str, spent: Collection[str] = ()) -> Question:
+    """Ask for the next action towards `goal`.
+
+    Args:
+        view: The page, looked at in `STYLE`.
+        history: What was done, oldest first, as `told` says it.
+        goal: In a person's words.
+        spent: Lines of actions (`Action.line`) that are not offered: they had no effect on this very page.
+    """
+    page = "\n".join(page_rows(view))
+    did = "".join(f"did : {told(item)}\n" for item in history[-RECENT:])
+    text = f"{page}\n{did}goal : {fold(goal)}\ndo:"
+    return Question("browse", text, browse_grammar(view, goal, spent), data=f"{page}\n{did}".rstrip("\n"))
+
+
+def told(item: Done) -> str:
+    """An action that was taken, and what came of it where that was not what was meant."""
+    return item.action if item.result == "ok" else f"{item.action} : {fold(item.result)}"
+
+
+def page_rows(view: View) -> Iterator[str]:
+    """The page as this role reads it: folded, line by line, names before numbers."""
+    if view.dialog is not None:
+        yield f"dialog {view.dialog.kind} : {fold(view.dialog.message)}"
+        return
+    if view.above or view.unread_above:
+        yield "... more above"
+    for line in view.lines:
+        yield " | ".join(fold(part) if isinstance(part, str) else _row(part) for part in line)
+    if view.below or view.unread_below:
+        yield "... more below"
+
+
+def _row(item: Element) -> str:
+    parts = [" ".join(filter(None, (item.role, fold(item.name), f"[{item.number}]")))]
+    if item.value is not None:
+        parts.append(f": {fold(item.value)}".rstrip())
+    if item.options:
+        parts.append(f"( {' | '.join(fold(option) for option in item.options[:OPTION_LIMIT])} )")
+    if item.disabled:
+        parts.append("( disabled )")
+    if item.state:
+        parts.append(f"( {item.state} )")
+    return " ".join(parts)
+
+
+def _called(item: Element) -> str:
+    """Name and number of a thing, as answers say them."""
+    return f"{' '.join(fold(item.name).split()[:NAMED]) or item.role} [{item.number}]"
+
+
+def browse_grammar(view: View, goal: str, spent: Collection[str] = ()) -> str:
+    """The answers that are legal in this view, as a Lark grammar."""
+    if view.dialog is not None:
+        return 'start: "dialog accept" | "dialog dismiss"\n'
+    usable = [item for item in view.elements.values() if not item.disabled]
+    rules: list[str] = []
+    pressed = [_called(item) for item in usable if Action("click", item.number).line() not in spent]
+    if pressed:
+        rules.append(f'"click " ({any_of(pressed)})')
+    fields = any_of(_called(item) for item in usable if item.role in TEXT_ROLES)
+    if fields:
+        cases = any_of(f" {case}" for case in CASES)
+        rules.append(f'"type " ({fields}) ({cases})? " =" SPAN')
+    for item in usable:
+        options = any_of(fold(option) for option in item.options)
+        if item.role == "select" and options:
+            rules.append(f"{json.dumps(f'select {_called(item)} = ', ensure_ascii=False)} ({options})")
+    rules += [json.dumps(move) for move in MOVES if _as_line(move) not in spent]
+    rules += ['"done" (" =" SPAN)?', '"cannot"']
+    sources = [fold(text) for text in sources_of(view, goal)]
+    return f"start: {' | '.join(rules)}\n{span_terminal(list(dict.fromkeys(sources)))}"
+
+
+def sources_of(view: View, goal: str) -> list[str]:
+    """Texts that may be copied: what the goal quotes, the goal, then the texts of the page in order."""
+    found = [*re.findall(r'"([^"]+)"', goal), goal]
+    for line in view.lines:
+        for part in line:
+            found += [part] if isinstance(part, str) else [part.name, part.value or ""]
+    return [text for text in found if text.strip()]
+
+
+def _as_line(move: str) -> str:
+    return "press Enter" if move == "press enter" else move
+
+
+def read_browse(answer: str, view: View, goal: str) -> Action:
+    """The action of an answer, its text as the goal or the page spells it.
+
+    Raises:
+        MalformedAction: It is no action of this view (a model without grammar said it).
+    """
+    found = _ON_THING.fullmatch(answer)
+    if found is None:
+        verb, _, copied = answer.partition(" = ")
+        if verb == "done":
+            return Action("done", None, _original(copied, view, goal) or copied)
+        return parse_action(_as_line(answer), view)
+    verb, number, case, copied = found[1], int(found[2]), found[3], found[4] or ""
+    item = view.elements.get(number)
+    if item is None:
+        raise MalformedAction(answer, f"nothing has the number {number}")
+    if (verb == "click") == bool(copied):
+        raise MalformedAction(answer, "a text belongs behind `type` and `select`, and nowhere else")
+    if verb == "select":
+        text = next((option for option in item.options if fold(option) == copied), copied)
+    else:
+        text = _cased(_original(copied, view, goal) or copied, case)
+    return Action(verb, number, text)
+
+
+def _original(copied: str, view: View, goal: str) -> str | None:
+    """Copied text as it is spelled where it was copied from; None where it stands nowhere."""
+    found = (locate(copied, source) for source in sources_of(view, goal))
+    return next((span.text for span in found if span), None)
+
+
+def _cased(text: str, case: str | None) -> str:
+    return text.upper() if case == "upper" else text.lower() if case == "lower" else text
+
+
+def write_browse(action: Action, view: View, goal: str) -> str:
+    """The answer that `read_browse` reads back; what a model is trained to say.
+
+    Raises:
+        ValueError: The text of the action cannot be copied from the goal or the page.
+    """
+    if action.target is None:
+        text = f" = {fold(action.text)}" if action.verb == "done" and action.text else ""
+        answer = f"{action.verb}{text}" if action.verb in ("done", "cannot") else action.line().lower()
+        return answer
+    said = f"{action.verb} {_called(view.elements[action.target])}"
+    if action.verb in ("click", "select"):
+        return said + (f" = {fold(action.text)}" if action.text else "")
+    for case in ("", *CASES):
+        answer = f"{said}{f' {case}' if case else ''} = {fold(action.text)}"
+        read = _original(fold(action.text), view, goal)
+        if read is not None and _cased(read, case) == action.text:
+            return answer
+    raise ValueError(f"{action.text!r} stands neither in the goal nor on the page")
+
+
+def did(action: Action, view: View, code: str = "ok") -> Done:
+    """An action as later questions tell of it: what was said, with the name it had then."""
+    item = None if action.target is None else view.elements.get(action.target)
+    if item is None:
+        return Done(action.line().lower(), code)
+    text = f" = {fold(action.text)}" if action.text else ""
+    return Done(f"{action.verb} {_called(item)}{text}", code)

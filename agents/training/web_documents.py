@@ -1,0 +1,63 @@
+"""Documents of the role `browse`: decisions on generated pages, and on recorded ones where there are some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+
+from ...core_model.errors import TrainingRefused
+from ..browsing import ask_browse, write_browse
+from .web_pages import web_episode
+from .web_steps import WebStep, read_episodes
+
+RECORDED = 0.62
+"""Share of the recorded decisions, where there are some; the others are on generated pages."""
+
+
+def piece_of(step: WebStep) -> tuple[str, str]:
+    """Question and answer of a decision."""
+    question = ask_browse(step.view, step.did, step.goal)
+    return question.text, write_browse(step.action, step.view, step.goal)
+
+
+def browse(rng: Random, recorded: str | None = None) -> list[tuple[str, float]]:
+    """A document of one decision.
+
+    Args:
+        rng: Draws it.
+        recorded: Folder of recorded episodes (`*.jsonl.gz`); None for generated pages alone.
+
+    Raises:
+        TrainingRefused: See `recordings`.
+    """
+    if recorded is not None and rng.random() < RECORDED:
+        told = recordings(recorded)
+        task = rng.choices(tuple(told), [len(steps) ** 0.5 for steps in told.values()])[0]
+        question, answer = rng.choice(told[task])
+    else:
+        question, answer = piece_of(rng.choice(web_episode(rng)))
+    return [(question, 0.0), (answer, 1.0)]
+
+
+@lru_cache(maxsize=2)
+def recordings(folder: str) -> dict[str, Sequence[tuple[str, str]]]:
+    """Question and answer of every decision that was recorded, by task.
+
+    Raises:
+        TrainingRefused: There is none in `folder`, or a file is damaged.
+    """
+    files = sorted(Path(folder).glob("*.jsonl.gz"))
+    told: dict[str, list[tuple[str, str]]] = {}
+    try:
+        for task, _, steps in read_episodes(files):
+            told.setdefault(task, []).extend(piece_of(step) for step in steps)
+    except (OSError, EOFError, ValueError, KeyError) as error:
+        why = f"a recording is damaged ({error})"
+        raise TrainingRefused(Path(folder), why, "Record it again with `punchlist train pages`.") from error
+    if not told:
+        raise TrainingRefused(
+            Path(folder), "there is no recorded episode in it", "Record some with `punchlist train pages`."
+        )
+    return {task: told[task] for task in sorted(told)}

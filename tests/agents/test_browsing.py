@@ -1,0 +1,105 @@
+"""The role that reaches a goal on any page: what is asked, what may be answered, what an answer means."""
+
+from __future__ import annotations
+
+import pytest
+
+from punchlist.agents.browsing import ask_browse, did, read_browse, write_browse
+from punchlist.core_model.grammar import Grammar
+from punchlist.tools.browser import Action, Dialog, Element, MalformedAction, View
+from punchlist.tools.browser.view import Line
+
+GOAL = 'Enter "Ada Byron" in upper case, take Size L and press Save.'
+
+
+def page(*lines: Line, dialog: Dialog | None = None) -> View:
+    return View("http://x.test/", "/", "X", lines, dialog)
+
+
+FORM = page(
+    ("Order no. A-17",),
+    (Element(1, "textbox", "Name", ""),),
+    (Element(2, "select", "Size", "S", ("S", "L")),),
+    (Element(3, "button", "Save"),),
+    (Element(4, "button", "Delete", disabled=True),),
+)
+
+
+def accepts(view: View, answer: str, goal: str = GOAL, spent: tuple[str, ...] = ()) -> bool:
+    """Whether the grammar lets a model say this."""
+    return Grammar.lark(ask_browse(view, (), goal, spent).grammar).accepts(answer)
+
+
+def test_a_question_has_the_page_what_was_done_and_the_goal() -> None:
+    history = [did(Action("click", 3), FORM, "no_effect"), did(Action("type", 1, "Ada"), FORM)]
+
+    asked = ask_browse(FORM, history, GOAL).text
+
+    assert asked.splitlines() == [
+        "order no . a-17",
+        "textbox name [1] :",
+        "select size [2] : s ( s | l )",
+        "button save [3]",
+        "button delete [4] ( disabled )",
+        "did : click save [3] : no_effect",
+        "did : type name [1] = ada",
+        'goal : enter " ada byron " in upper case , take size l and press save .',
+        "do:",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "answer"),
+    [
+        (Action("click", 3), "click save [3]"),
+        (Action("type", 1, "Ada Byron"), "type name [1] = ada byron"),
+        (Action("type", 1, "ADA BYRON"), "type name [1] upper = ada byron"),
+        (Action("type", 1, "a-17"), "type name [1] lower = a-17"),
+        (Action("select", 2, "L"), "select size [2] = l"),
+        (Action("press", None, "Enter"), "press enter"),
+        (Action("done", None, "A-17"), "done = a-17"),
+        (Action("done"), "done"),
+        (Action("scroll", None, "down"), "scroll down"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.line(),
+)
+def test_an_answer_says_an_action_and_means_it(action: Action, answer: str) -> None:
+    assert write_browse(action, FORM, GOAL) == answer
+    assert read_browse(answer, FORM, GOAL) == action
+    assert accepts(FORM, answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "click delete [4]",
+        "click save [1]",
+        "type save [3] = ada",
+        "type name [1] = eve",
+        "select size [2] = m",
+    ],
+)
+def test_what_this_page_does_not_allow_cannot_be_said(answer: str) -> None:
+    assert not accepts(FORM, answer)
+
+
+def test_an_action_that_had_no_effect_here_is_not_offered_again() -> None:
+    assert not accepts(FORM, "click save [3]", spent=("click 3",))
+
+
+def test_a_dialog_can_only_be_answered() -> None:
+    asking = page(dialog=Dialog("confirm", "Sure?"))
+
+    assert accepts(asking, "dialog accept") and not accepts(asking, "wait")
+    assert read_browse("dialog accept", asking, GOAL) == Action("dialog", None, "accept")
+
+
+@pytest.mark.parametrize("answer", ["click nothing [9]", "click save [3] = x", "type name [1]", "fly away"])
+def test_what_is_no_action_of_this_view_is_refused(answer: str) -> None:
+    with pytest.raises(MalformedAction):
+        read_browse(answer, FORM, GOAL)
+
+
+def test_text_that_cannot_be_copied_cannot_be_said() -> None:
+    with pytest.raises(ValueError, match="neither in the goal nor on the page"):
+        write_browse(Action("type", 1, "something else"), FORM, GOAL)
