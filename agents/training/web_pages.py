@@ -1,0 +1,57 @@
+"""Episodes of an expert on generated web pages, as the views that the browser would print.
+
+A family is one kind of page with its goals; `web_episode` draws one family and plays one episode of it.
+Everything that a goal names is drawn anew, so that nothing can be learned by heart.
+
+Does not cover: shops and help desks, which are `pages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from . import web_forms, web_openings, web_presses
+from .web_page import Page
+from .web_stage import play
+from .web_steps import WebStep
+
+FAMILIES: dict[str, tuple[Callable[[Random], Page], int]] = {
+    "boxes": (web_forms.Boxes, 5),
+    "untick": (web_forms.Untick, 2),
+    "choice": (web_forms.Choice, 4),
+    "one text": (web_forms.OneText, 5),
+    "labelled text": (web_forms.LabelledText, 4),
+    "login": (web_forms.Login, 4),
+    "twice": (web_forms.Twice, 3),
+    "copied": (web_forms.Copied, 4),
+    "date typed": (web_forms.DateTyped, 4),
+    "counted": (web_forms.Counted, 2),
+    "one button": (web_presses.OneButton, 6),
+    "in order": (web_presses.InOrder, 3),
+    "link in text": (web_presses.LinkInText, 4),
+    "sections": (web_openings.Sections, 5),
+    "tree": (web_openings.Tree, 4),
+    "menu": (web_openings.Menu, 3),
+    "box over page": (web_openings.BoxOverPage, 4),
+    "native dialog": (web_openings.NativeDialog, 2),
+    "focus": (web_presses.Focus, 3),
+    "shape": (web_presses.Shape, 3),
+    "most": (web_presses.Most, 3),
+}
+"""Kinds of pages with their shares."""
+
+
+def web_episode(rng: Random) -> list[WebStep]:
+    """One whole episode of one family, chosen at random; its last step is `done`."""
+    makers, shares = zip(*FAMILIES.values(), strict=True)
+    return play(rng.choices(makers, shares)[0](rng))
+
+
+def episode_of(family: str, rng: Random) -> list[WebStep]:
+    """One whole episode of one family.
+
+    Raises:
+        KeyError: There is no such family.
+    """
+    return play(FAMILIES[family][0](rng))
