@@ -33,6 +33,11 @@ NAMED = 8
 CASES = ("upper", "lower")
 """How copied text may be changed."""
 
+NOT_DONE = frozenset(
+    "no_effect stale_ref covered not_visible disabled not_editable bad_option value_differs timeout".split()
+)
+"""Codes of results by which an action is not done and something is to be redone, without asking anybody."""
+
 MOVES = ("press enter", "scroll down", "scroll up", "back", "wait")
 
 _ON_THING = re.compile(r"(click|type|select) (?:.*)\[(\d+)\](?: (upper|lower))?(?: = (.+))?")
@@ -179,6 +184,43 @@ def write_browse(action: Action, view: View, goal: str) -> str:
         if read is not None and _cased(read, case) == action.text:
             return answer
     raise ValueError(f"{action.text!r} stands neither in the goal nor on the page")
+
+
+class Course:
+    """The way towards one goal so far: what was done, what had no effect where, what is to be asked next.
+
+    An action without effect is not offered again on the same page, and a `done` right behind one is refused
+    once: whoever acts has to be told what came of it (`came`), or everything reads as if it had gone well.
+    """
+
+    def __init__(self, goal: str) -> None:
+        self.goal = goal
+        self._history: list[Done] = []
+        self._spent: dict[str, set[str]] = {}
+        self._failed = self._refused = False
+
+    def ask(self, view: View) -> Question:
+        """The question about this page."""
+        return ask_browse(view, self._history, self.goal, self._spent.get(view.text(), ()))
+
+    def refuses(self, action: Action) -> bool:
+        """Whether the goal cannot count as reached by this word; then it is to be asked again."""
+        if action.verb != "done" or not self._failed or self._refused:
+            return False
+        self._refused = True
+        self._history.append(Done("done", "refused: the last action had no effect"))
+        return True
+
+    def came(self, action: Action, view: View, code: str = "ok") -> None:
+        """Note an action that was taken on `view`, and the code of its result."""
+        self._history.append(did(action, view, code))
+        self._failed = code in NOT_DONE
+        if self._failed:
+            self._spent.setdefault(view.text(), set()).add(action.line())
+
+    def note(self, said: Done) -> None:
+        """Note what the model is to be told besides."""
+        self._history.append(said)
 
 
 def did(action: Action, view: View, code: str = "ok") -> Done:

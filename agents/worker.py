@@ -29,9 +29,11 @@ from ..tools.tool import AnyTool, EffectClass, Recovery, Tool, tool
 from . import roles
 from .acting import claims, rows
 from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck
+from .acting.browse import browse
 from .acting.thought import thought_report
 from .acting.using import use_tools
 from .agent import Agent, NothingToWorkWith
+from .browsing import STYLE
 from .events import Acted, Looked
 from .mind import Mind, NoAnswer
 from .reasoning.react import EFFECT_UNKNOWN, ReAct
@@ -79,7 +81,8 @@ class Worker(Agent):
         about: One line about what it is good at.
         skills: What it declares it can do; a task that asks for skills goes to those who have all of them.
         strategy: How it thinks, by name or as an object (`agents.reasoning`); None: one answer a question.
-            A worker without tools answers the goal by thinking alone.
+            A worker without tools answers the goal by thinking alone; one with nothing but a browser does
+            the tasks of a plan on pages (`acting.browse`).
 
     Raises:
         UnknownStrategy: There is none of that name.
@@ -114,8 +117,7 @@ class Worker(Agent):
     def has(self, needs: str) -> bool:
         """Whether it can do jobs that need a `browser`, `tools`, a `strategy`, or nothing in particular."""
         thinks, acts = self.strategy is not None, bool(self.functions)
-        anything = thinks or acts or self.browser is None
-        return {"browser": self.browser is not None, "tools": acts, "strategy": thinks, "": anything}[needs]
+        return {"browser": self.browser is not None, "tools": acts, "strategy": thinks, "": True}[needs]
 
     async def session(self, order: Assignment) -> BrowserSession:
         """The lane's live session, or a fresh one with the stored cookies."""
@@ -153,13 +155,17 @@ class Worker(Agent):
         mind = replace(mind, model=self.model, strategy=self.strategy, policy=policy, lost=order.lost)
         acts = isinstance(self.strategy, ReAct) and bool(self.strategy.tools)
         uses = order.stage.name == "use" or (order.stage.name == TASK and bool(self.functions))
-        if order.stage.name == THINK or (order.stage.name == TASK and not uses) or (uses and acts):
+        browses = order.stage.name == TASK and not uses and self.strategy is None and self.browser is not None
+        thinks = order.stage.name == THINK or (order.stage.name == TASK and not uses and not browses)
+        if thinks or (uses and acts):
             return await self._think(order, mind)
         tools = [*self._door(order, policy), *self.functions]
         attempt = Attempt(order, mind, Executor(policy, mind.journal, tools, mind.budget.begin))
         if uses:
             return await use_tools(self.name, self.functions, attempt)
         attempt.session = await self.session(order)
+        if browses:
+            return await self._browse(attempt, attempt.session)
         kept = self._changes.setdefault(order.lane, {})
         attempt.changes = kept.setdefault(order.task, {})  # a redo goes on with the same half-filled form
         left_out: list[JsonValue] = []
@@ -213,6 +219,23 @@ class Worker(Agent):
             return evidence(chosen, made, latest)
 
         return tool(name=name, effect=effect, recovery=recovery, timeout=60)(browse)
+
+    async def _browse(self, attempt: Attempt, session: BrowserSession) -> Report:
+        """A task of a plan on pages: its text is the goal."""
+        order, mind = attempt.order, attempt.mind
+        session.style = STYLE
+
+        async def look() -> View:
+            self._latest[order.lane] = view = await session.view()
+            mind.show(Looked(self.name, order.lane, view))
+            return view
+
+        async def act(action: Action, view: View) -> str:
+            line = await self._act(attempt, action, view)
+            self._tell(mind, order, order.steps[0], roles.describe(action, view), line)
+            return line
+
+        return await browse(attempt, order.goal, look, act)
 
     async def _do(self, attempt: Attempt, step: Step) -> None:
         """The loop of one step: look, ask, act."""

@@ -10,7 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ....tools.errors import BrowserCrashed, PageUnreadable, SiteUnreachable
-from .policies import NOT_DONE, Asked, Begin
+from ...browsing import NOT_DONE
+from .policies import Asked, Begin
 from .stage import EpisodeStuck, Stage
 
 MOST_STEPS = 20

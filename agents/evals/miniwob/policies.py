@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ....tools.browser import Action, ActionResult, Element, MalformedAction, View
-from ... import browsing
+from ...browsing import NOT_DONE, Course, read_browse
 from ...mind import is_instructed
-from ...steps import Done
 from .moves import FIELDS, Expert, Moves, NotSeen, click, quoted, things, typed
 
 if TYPE_CHECKING:
@@ -26,11 +25,6 @@ MOST_TOKENS = 120
 
 MOST_AGAIN = 2
 """Times that an expert does again what had no effect."""
-
-NOT_DONE = frozenset(
-    "no_effect stale_ref covered not_visible disabled not_editable bad_option value_differs timeout".split()
-)
-"""Codes of results by which an action is not done and something is to be redone, without asking anybody."""
 
 
 class Policy(Protocol):
@@ -150,37 +144,25 @@ class ModelPolicy:
 
     def __init__(self, model: Model, goal: str, asked: Asked) -> None:
         self._model, self._goal, self._asked = model, goal, asked
-        self._history: list[Done] = []
+        self._course = Course(goal)
         self._latest: tuple[View, Action] | None = None
-        self._spent: dict[str, set[str]] = {}
-        self._refused = False
 
     async def choose(self, view: View, last: ActionResult | None) -> Action:
         """See `Policy`."""
-        self._remember(last)
+        if self._latest is not None:
+            before, done = self._latest
+            self._course.came(done, before, "ok" if last is None else last.code)
         action = await self._say(view)
-        failed = last is not None and last.code in NOT_DONE
-        if action.verb == "done" and failed and not self._refused:
-            self._refused = True
-            self._history.append(Done("done", "refused: the last action had no effect"))
+        if self._course.refuses(action):
             action = await self._say(view)
         self._latest = view, action
         return action
-
-    def _remember(self, last: ActionResult | None) -> None:
-        if self._latest is None:
-            return
-        view, action = self._latest
-        self._history.append(browsing.did(action, view, "ok" if last is None else last.code))
-        if last is not None and last.code in NOT_DONE:
-            self._spent.setdefault(view.text(), set()).add(action.line())
 
     async def _say(self, view: View) -> Action:
         from ....core_model.errors import MalformedOutput
         from ....core_model.sampling import Sampling
 
-        spent = self._spent.get(view.text(), set())
-        question = browsing.ask_browse(view, self._history, self._goal, spent)
+        question = self._course.ask(view)
         text = question.fenced() if is_instructed(self._model) else question.text
         messages: list[Message] = [
             {"role": "system", "content": question.system()},
@@ -197,7 +179,7 @@ class ModelPolicy:
             self._asked.tokens += made.prompt_tokens + made.output_tokens
             said = made.text.strip()
             try:
-                return browsing.read_browse(said if made.stop_reason == "stop" else "", view, self._goal)
+                return read_browse(said if made.stop_reason == "stop" else "", view, self._goal)
             except MalformedAction as error:  # a model that does not decode under the grammar, or was cut
                 self._asked.malformed += 1
                 messages = [*messages, {"role": "assistant", "content": said},

@@ -1,0 +1,83 @@
+"""A task that is reached on pages, without a plan of steps: look, ask for one action, act, until it is done.
+
+Does not cover: whether the goal was reached. The report says what the model claims, and the page it stood on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from pydantic import JsonValue
+
+from ...protocols.messages import Report
+from ...tools.browser.actions import Action, MalformedAction
+from ...tools.browser.view import View
+from ..browsing import Course, read_browse
+from ..steps import Done
+from ..watch import Sighting
+from .attempt import Attempt, StepFailed, StepStuck
+
+MOST_ACTIONS = 40
+"""Actions of one attempt before it counts as stuck."""
+
+MOST_REPEATS = 4
+"""Times that the same action may be taken on the same page."""
+
+LOOKING = ("read", "find", "scroll", "wait")
+"""Actions that are not meant to change anything."""
+
+
+async def browse(
+    attempt: Attempt,
+    goal: str,
+    look: Callable[[], Awaitable[View]],
+    act: Callable[[Action, View], Awaitable[str]],
+) -> Report:
+    """Go towards `goal` in one browsing session.
+
+    Args:
+        attempt: Whose model is asked, and whose watch looks on.
+        goal: What is to be reached, in a person's words.
+        look: The page as it is now.
+        act: Carries an action out; gives the line of its result.
+
+    Returns:
+        `url` of the last page, and `answer`: the words of the page that the model ended with, "" without any.
+
+    Raises:
+        StepFailed: The model says that it cannot be reached.
+        StepStuck: It went round in circles, or took too many actions.
+    """
+    order, mind, course = attempt.order, attempt.mind, Course(goal)
+    if attempt.order.feedback:
+        course.note(Done("before", f"refused: {attempt.order.feedback}"))
+    taken: dict[str, int] = {}
+    for _ in range(MOST_ACTIONS):
+        mind.budget.check()
+        view = await look()
+        answer = await mind.ask(course.ask(view), task=order.task, attempt=order.attempt)
+        try:
+            action = read_browse(answer, view, goal)
+        except (
+            MalformedAction
+        ) as error:  # a model that does not decode under the grammar
+            course.note(Done(answer, f"not an action: {error.why}"))
+            continue
+        if course.refuses(action):
+            continue
+        if action.verb == "done":
+            result: dict[str, JsonValue] = {"url": view.url, "answer": action.text}
+            return Report(result=result, evidence=tuple(attempt.evidence))
+        if action.verb == "cannot":
+            raise StepFailed(goal, "the model found no way on this page", view.path)
+        mark = f"{view.text()}\n{action.line()}"
+        taken[mark] = taken.get(mark, 0) + 1
+        if taken[mark] > MOST_REPEATS:
+            raise StepStuck(goal, "going in circles", action.line())
+        line = await act(action, view)
+        code = line.partition(":")[0].replace(" ", "_")
+        course.came(action, view, code)
+        changed = None if action.verb in LOOKING else code != "no_effect"
+        if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, goal))) is not None:
+            course.note(said)
+    raise StepStuck(goal, "too many actions")
