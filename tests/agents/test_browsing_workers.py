@@ -1,0 +1,81 @@
+"""Workers with nothing but a browser do the tasks of a plan on pages, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+
+from punchlist.agents import Manager, Plan, Worker
+from punchlist.agents.testing import ScriptedModel
+from punchlist.examples.site import Site
+from punchlist.protocols import Confirmed
+from punchlist.protocols.spec import Check
+from punchlist.tools.browser import Browser
+
+GOAL = 'Search the shop for "green mug" and open it.'
+
+
+@pytest.fixture
+def shop():
+    with Site(seed=3, flaws=()) as site:
+        yield site
+
+
+async def done_by(answers, shop, journal, spec=(), attempts=2):
+    """How a plan of one task ends, and what its model was asked."""
+    model = ScriptedModel(answers)
+    async with Browser(allow=[shop.url]) as browser:
+        plan = Plan()
+        plan.task("shopping", GOAL, spec=spec, attempts=attempts)
+        manager = Manager(None, workers=[Worker("web", model, [browser])], journal=journal)
+        outcome = await manager.run(plan)
+    return outcome, model.asked
+
+
+def opened(result):
+    return "mug" in result["answer"].lower() or f"it says {result['answer']!r}"
+
+
+async def test_a_task_of_a_plan_is_done_on_pages(shop, tmp_path):
+    answers = numbered("type search [{search}] = green mug", "press enter", "done = green mug")
+
+    outcome, asked = await done_by(answers, shop, tmp_path / "run.db", [Check("names it", opened)])
+
+    assert isinstance(outcome, Confirmed)
+    assert "goal : search the shop for" in asked[0] and "did : press enter" in asked[-1]
+
+
+def numbered(*answers):
+    """Answers in order, the number of the search field put in as the page gives it."""
+    rest = iter(answers)
+
+    def answer(text):
+        rows = [row for row in text.splitlines() if row.startswith("searchbox")]
+        number = rows[0].partition("[")[2].partition("]")[0] if rows else ""
+        name = rows[0].partition(" ")[2].partition(" [")[0] if rows else ""
+        return next(rest).replace("search [{search}]", f"{name} [{number}]")
+
+    return answer
+
+
+async def test_a_word_that_it_is_done_does_not_count_right_behind_what_had_no_effect(shop, tmp_path):
+    answers = numbered("press enter", "done", "type search [{search}] = green mug", "done = green mug")
+
+    outcome, asked = await done_by(answers, shop, tmp_path / "run.db", [Check("names it", opened)])
+
+    assert isinstance(outcome, Confirmed)
+    assert "did : done : refused : the last action had no effect" in asked[2]
+
+
+async def test_what_failed_verification_is_told_in_the_next_attempt(shop, tmp_path):
+    answers = numbered("done = shop", "done = green mug")
+
+    outcome, asked = await done_by(answers, shop, tmp_path / "run.db", [Check("names it", opened)])
+
+    assert isinstance(outcome, Confirmed)
+    assert "did : before : refused" in asked[1]
+
+
+async def test_a_goal_that_cannot_be_reached_is_not_confirmed(shop, tmp_path):
+    outcome, _ = await done_by(lambda _: "cannot", shop, tmp_path / "run.db", attempts=1)
+
+    assert not isinstance(outcome, Confirmed)
