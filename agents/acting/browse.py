@@ -5,6 +5,7 @@ Does not cover: whether the goal was reached. The report says what the model cla
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 
 from pydantic import JsonValue
@@ -42,7 +43,8 @@ async def browse(
         act: Carries an action out; gives the line of its result.
 
     Returns:
-        `url` of the last page, and `answer`: the words of the page that the model ended with, "" without any.
+        `url` of the last page; `answer`: the words of the page that the model ended with, "" without any; and
+        `returned`: what the page made of each action, as `tools.browser.took_effect` reads it.
 
     Raises:
         StepFailed: The model says that it cannot be reached.
@@ -52,6 +54,7 @@ async def browse(
     if attempt.order.feedback:
         course.note(Done("before", f"refused: {attempt.order.feedback}"))
     taken: dict[str, int] = {}
+    returned: list[JsonValue] = []
     for _ in range(MOST_ACTIONS):
         mind.budget.check()
         view = await look()
@@ -66,7 +69,7 @@ async def browse(
         if course.refuses(action):
             continue
         if action.verb == "done":
-            result: dict[str, JsonValue] = {"url": view.url, "answer": action.text}
+            result: dict[str, JsonValue] = {"url": view.url, "answer": action.text, "returned": returned}
             return Report(result=result, evidence=tuple(attempt.evidence))
         if action.verb == "cannot":
             raise StepFailed(goal, "the model found no way on this page", view.path)
@@ -77,7 +80,14 @@ async def browse(
         line = await act(action, view)
         code = line.partition(":")[0].replace(" ", "_")
         course.came(action, view, code)
+        returned.append(json.dumps({"did": _done(action, view), "ok": code == "ok", "result": line}))
         changed = None if action.verb in LOOKING else code != "no_effect"
         if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, goal))) is not None:
             course.note(said)
     raise StepStuck(goal, "too many actions")
+
+
+def _done(action: Action, view: View) -> str:
+    """An action as criteria name it: `click Like`, `type Name`."""
+    item = view.elements.get(action.target or 0)
+    return action.line() if item is None else f"{action.verb} {item.name or item.role}"

@@ -9,7 +9,7 @@ from punchlist.agents.testing import ScriptedModel
 from punchlist.examples.site import Site
 from punchlist.protocols import Confirmed
 from punchlist.protocols.spec import Check
-from punchlist.tools.browser import Browser
+from punchlist.tools.browser import Browser, took_effect
 
 GOAL = 'Search the shop for "green mug" and open it.'
 
@@ -79,3 +79,13 @@ async def test_a_goal_that_cannot_be_reached_is_not_confirmed(shop, tmp_path):
     outcome, _ = await done_by(lambda _: "cannot", shop, tmp_path / "run.db", attempts=1)
 
     assert not isinstance(outcome, Confirmed)
+
+
+async def test_a_claim_about_an_action_that_had_no_effect_is_refused_without_a_model(shop, tmp_path):
+    answers = numbered("press enter", "done", "done")
+    spec = [took_effect("press Enter")]
+
+    outcome, asked = await done_by(answers, shop, tmp_path / "run.db", spec, attempts=1)
+
+    assert not isinstance(outcome, Confirmed) and len(asked) == 3
+    assert any("was not done: no effect" in reason for reason in outcome.reasons)
