@@ -164,17 +164,17 @@ async def test_string_matching_presses_what_the_goal_quotes(theatre: Stage) -> N
     assert all(row.success for row in rows)
 
 
-async def test_a_model_is_asked_as_a_worker_is_and_told_of_what_had_no_effect(theatre: Stage) -> None:
+async def test_a_model_is_asked_for_one_action_and_told_of_what_had_no_effect(theatre: Stage) -> None:
     """The second answer is no action of the view, the third is `done` behind a click without effect."""
-    model, asked = ScriptedModel(["click go", "click nowhere", "done", "click go"]), Asked()
+    model, asked = ScriptedModel(["click go [1]", "click nowhere [9]", "done", "click go [1]"]), Asked()
 
     row = await play(
         theatre, "deaf-button", 1, lambda task, goal: ModelPolicy(model, goal, asked), redo=True, asked=asked
     )
 
     assert (row.success, row.steps, row.calls, row.malformed) == (True, 2, 4, 1)
-    assert "step : do click on the" in model.asked[0]
-    assert "did : click go -> no effect" in model.asked[1]
+    assert "goal : click on the" in model.asked[0]
+    assert "did : click go [1] : no_effect" in model.asked[1]
     assert "refused" in model.asked[3]
 
 

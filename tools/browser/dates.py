@@ -42,7 +42,7 @@ def resolve_time(text: str) -> str | None:
     if not any(char.isdigit() for char in text) or any(char in "/-," for char in text):
         return None
     try:
-        one, other = (parser.parse(text, default=datetime(2000, 1, 1, hour, 7)) for hour in (3, 4))
+        one, other = (parser.parse(text, default=datetime(2000, 1, 1, hour)) for hour in (3, 4))
     except (ValueError, OverflowError):
         return None
     if one != other:

@@ -225,6 +225,35 @@ async def test_a_date_field_takes_dates_as_people_write_them(show):
     assert time.ok and time.effect.value_after == "09:30"
 
 
+@pytest.mark.parametrize(
+    ("language", "day"), [("en-US", "2027-05-03"), ("en-GB", "2027-03-05"), ("", "2027-05-03")]
+)
+async def test_what_05_03_means_is_said_by_the_page_or_the_browser(show, language, day):
+    visit = await show("<title>T</title><input type=date aria-label=Day>")
+    await visit.session._tab.page.evaluate(f"document.documentElement.lang = '{language}'")
+
+    typed = await visit.do("type", "Day", "05/03/2027")
+
+    assert typed.effect.value_after == day
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [("6:09 PM", "18:09"), ("12:00 am", "00:00"), ("7 pm", "19:00"), ("18:09:30", "18:09:30")],
+)
+async def test_a_time_field_takes_times_as_people_write_them(show, said, held):
+    visit = await show("<title>T</title><input type=time step=1 aria-label=At>")
+
+    assert (await visit.do("type", "At", said)).effect.value_after == held
+
+
+@pytest.mark.parametrize("said", ["noon or so", "3 May", "05/03/2027", "25:00"])
+async def test_what_is_no_time_is_refused(show, said):
+    visit = await show("<title>T</title><input type=time aria-label=At>")
+
+    assert (await visit.do("type", "At", said)).line().startswith(f"bad_option: {said!r} is not a time")
+
+
 async def test_selects_are_chosen_by_what_they_say(show):
     visit = await show("""<title>T</title><label>Delivery
         <select id=s onchange="p.textContent='Costs '+s.value"><option value=4>Standard

@@ -26,6 +26,31 @@ async def test_hints_tell_how_a_thing_without_text_looks(show):
     assert (await lines(colours, hints=True))[2:] == ["[3] other blue 40x40", "[4] other gradient 40x40"]
 
 
+async def test_states_are_told_where_they_are_asked_for(show):
+    visit = await show("""<title>T</title><button aria-expanded=false>Menu</button>
+        <div role=tab aria-selected=true aria-expanded=true>Mail</div><button aria-pressed=true>Bold</button>
+        <input aria-label=Code value=7 readonly><details><summary>More</summary>text</details>
+        <input aria-label=Name autofocus>""")
+
+    plain, told = await lines(visit), await lines(visit, states=True)
+
+    assert plain[0] == "[1] button Menu"
+    assert told == [
+        "[1] button Menu (collapsed)", "[2] tab Mail (expanded, selected)", "[3] button Bold (pressed)",
+        "[4] textbox Code: 7 (read-only)", "[5] button More (collapsed)", "[6] textbox Name: (focused)",
+    ]  # fmt: skip
+
+
+async def test_a_word_that_is_set_letter_by_letter_is_a_word(show):
+    letter = "<span style='display:inline-block'>{}</span>"
+    word, apart = "".join(map(letter.format, "kEp9")), " ".join(map(letter.format, "ab"))
+    visit = await show(
+        f"<title>T</title><p>{word}</p><p>{apart}</p><p>{letter.format('one')}{letter.format('two')}</p>"
+    )
+
+    assert await lines(visit) == ["- kEp9", "- a b", "- one two"]
+
+
 async def test_boxes_that_share_a_listener_can_have_a_number_each(show):
     visit = await show(page("cells"))
     await lines(visit, shared=True, hints=True)
