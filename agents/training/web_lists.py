@@ -1,4 +1,4 @@
-"""Pages with rows: tables whose cells are asked for, lists with buttons in each row, results, messages, offers."""
+"""Pages with rows: tables that are asked, buttons in each row, results, suggestions, long lists."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from random import Random
 from . import words
 from .sites import Item, Line
 from .web_page import Form, Move, Page
+from .web_presses import apart
 from .web_words import SENDS, Voice, caption, code, distinct, ordinal, prose, short, text_of
 from .words import pick
 
@@ -167,7 +168,9 @@ class RowButton(Page):
             ]
             text = prose(rng, 2, 8)
             if layout == "spread":
-                self.rows += [[name], [text], *([item] for item in buttons)]
+                self.rows.append([name])
+                self.rows.append([text])
+                self.rows += apart(buttons)
             else:
                 head: str | Item = self.thing(f"n{index}", "link", name) if layout == "linked" else name
                 self.rows.append([head, *([text] if rng.random() < 0.7 else []), *buttons])
@@ -252,8 +255,11 @@ class Results(Page):
                 [here] if self.marked and page == self.page else [self.items[f"p{page}"]] for page in pages
             ]
         ways: list[Line] = [[self.items["prev"]]] if self.page else []
-        ways += [[f"Page {here} of {self.last + 1}"]] if self.marked else []
-        return [*ways, *([[self.items["next"]]] if self.page < self.last else [])]
+        if self.marked:
+            ways.append([f"Page {here} of {self.last + 1}"])
+        if self.page < self.last:
+            ways.append([self.items["next"]])
+        return ways
 
     def move(self) -> Move:
         if self.held("query") != self.query:

@@ -107,8 +107,21 @@ class Messages(Page):
             self.reached = tag == self.target and self.open == self.place and self.held("text") == self.text
 
 
+EXTREMES = (
+    ("cheapest", "cheap"),
+    ("cheapest", "cheap"),
+    ("most expensive", "cheap"),
+    ("shortest", "short"),
+    ("shortest", "short"),
+    ("longest", "short"),
+    ("earliest", "early"),
+    ("latest", "early"),
+)
+"""What an offer may be the most of, and on which scale."""
+
+
 class Offers(Page):
-    """Offers with price, length and time; the least or most of one of them is taken, after a search at times."""
+    """Offers with price, length and time; the least or most of one is taken, after a search at times."""
 
     def __init__(self, rng: Random) -> None:
         super().__init__(rng)
@@ -133,10 +146,9 @@ class Offers(Page):
                     [["Departure:"], [clock], ["Duration:"], [lasts], *([part] for part in price), [item]]
                 )
         voice = Voice(rng)
-        by, most, word = rng.choice((
-            (prices, False, "cheapest"), (prices, False, "cheapest"), (prices, True, "most expensive"), (minutes, False, "shortest"),
-            (minutes, False, "shortest"), (minutes, True, "longest"), (starts, False, "earliest"), (starts, True, "latest"),
-        ))  # fmt: skip
+        scales = {"cheap": prices, "short": minutes, "early": starts}
+        word, scale = rng.choice(EXTREMES)
+        by, most = scales[scale], word in ("most expensive", "longest", "latest")
         place = by.index(max(by) if most else min(by))
         self.target = f"o{place}"
         self.guarded = {f"o{index}" for index in range(self.count)}
@@ -193,16 +205,28 @@ class Offers(Page):
             self.reached = tag == self.target
 
 
-DOMAINS: tuple[tuple[str, tuple[tuple[str, ...], ...], tuple[str, ...]], ...] = (
-    ("books", (("Subject", "Topic", "About"), ("Author", "Written by", "Author name"), ("Year", "Published in", "Year of print")),
-     ("look for {0} books written by {1} in {2}", "find {0} books by {1} from {2}", "search the books: subject {0}, author {1}, year {2}")),
-    ("films", (("Genre", "Kind"), ("Director", "Director name", "Directed by"), ("Year", "Released")),
-     ("show {0} films by the director {1} of the year {2}", "find {0} films that {1} directed in {2}", "a film search: {0}, by {1}, {2}")),
-    ("flats", (("Town", "City", "Place"), ("Rooms", "Number of rooms"), ("Rent", "Most rent", "Price")),
-     ("find flats in {0} with {1} rooms for {2} at most", "search a flat: {0}, {1} rooms, up to {2}", "I look for {1} rooms in {0}, rent {2}")),
-    ("jobs", (("Position", "Job title", "Work as"), ("Company", "Employer"), ("Place", "Town", "Where")),
-     ("look for work as {0} at {1} in {2}", "find a job: {0}, company {1}, place {2}", "search {0} jobs with {1} in {2}")),
-)  # fmt: skip
+DOMAINS: tuple[tuple[tuple[str, str, str], str], ...] = (
+    (
+        ("Subject | Topic | About", "Author | Author name | Writer", "Year | Published in | Year of print"),
+        """look for {one} books written by {two} in {three} | find {one} books by {two} from {three} |
+        search the books: subject {one}, author {two}, year {three}""",
+    ),
+    (
+        ("Genre | Kind", "Director | Director name | Directed by", "Year | Released"),
+        """show {one} films by the director {two} of the year {three} |
+        find {one} films that {two} directed in {three} | a film search: {one}, by {two}, {three}""",
+    ),
+    (
+        ("Town | City | Place", "Rooms | Number of rooms", "Rent | Most rent | Price"),
+        """find flats in {one} with {two} rooms for {three} at most |
+        I look for {two} rooms in {one}, rent {three} | search a flat: {one}, {two} rooms, up to {three}""",
+    ),
+    (
+        ("Position | Job title | Work as", "Company | Employer", "Place | Town | Where"),
+        """look for work as {one} at {two} in {three} | search {one} jobs with {two} in {three} |
+        find a job: {one}, company {two}, place {three}""",
+    ),
+)
 """Things that are searched for: labels of the three fields in several wordings, and how goals say them."""
 
 
@@ -211,26 +235,20 @@ class Lookup(Form):
 
     def __init__(self, rng: Random) -> None:
         super().__init__(rng)
-        _, slots, texts = rng.choice(DOMAINS)
+        slots, texts = rng.choice(DOMAINS)
         voice = Voice(rng)
-        values = [
-            str(rng.randint(1, 3000)) if names[0] in ("Year", "Rooms", "Rent") else short(rng)
-            for names in slots
-        ]
+        counted = ("Year", "Rooms", "Rent")
+        values = [str(rng.randint(1, 3000)) if names.startswith(counted) else short(rng) for names in slots]
         order = list(range(3))
         rng.shuffle(order)
         self.head: list[Line] = [[caption(rng)]] if rng.random() < 0.4 else []
         for at in order:
-            self.field(f"f{at}", rng.choice(slots[at]))
+            self.field(f"f{at}", pick(rng, slots[at]))
             self.want[f"f{at}"] = values[at]
         button = pick(rng, "Search | Search | Find | Submit | Go")
         self.foot = self.sender(button)
-        self.goal = voice.say(
-            """ | """.join(texts).replace("{0}", "{zero}").replace("{1}", "{one}").replace("{2}", "{two}"),
-            zero=voice.quote(values[0]),
-            one=voice.quote(values[1]),
-            two=voice.quote(values[2]),
-        )
+        one, two, three = map(voice.quote, values)
+        self.goal = voice.say(texts, one=one, two=two, three=three)
 
     def lines(self) -> list[Line]:
         return [
@@ -308,7 +326,10 @@ class Mixed(Form):
     def lines(self) -> list[Line]:
         made: list[Line] = []
         for tag in self.tags:
-            made += [[tag.removeprefix("head ")]] if tag.startswith("head ") else self.shown(tag)
+            if tag.startswith("head "):
+                made.append([tag.removeprefix("head ")])
+            else:
+                made += self.shown(tag)
         return [*made, *self.noted(), *self.foot]
 
 

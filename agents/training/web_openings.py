@@ -239,7 +239,7 @@ class Menu(Page):
                 for inner in self.levels[name]:
                     made.append([self.items[inner]])
                     if inner in self.open:
-                        made += [[self.items[last]] for last in self.levels.get(inner, [])]
+                        made += apart([self.items[last] for last in self.levels.get(inner, [])])
         return made
 
     def move(self) -> Move:

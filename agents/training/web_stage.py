@@ -96,7 +96,9 @@ class Play:
 
     def look(self, sheet: Sheet) -> View:
         """The view of a page, cut to its budget."""
-        above, below = self.page.cut if self.popup is None and not self.page.reached else (0, 0)
+        above, below = self.page.cut if self.popup is None else (0, 0)
+        if self.page.reached and self.replaced:
+            above = below = 0
         return replace(sheet.view(), above=above, below=below) if above or below else sheet.view()
 
     def right(self) -> Move:
@@ -232,7 +234,11 @@ class Play:
     def stray(self, move: Move, sheet: Sheet, view: View) -> bool:
         """A wrong thing is clicked, or a wrong text typed."""
         rng, page = self.rng, self.page
-        if move.verb == "type" and page.items[move.tag].role != "password" and rng.random() < 0.5:
+        if (
+            move.verb == "type"
+            and page.items[move.tag].role in ("textbox", "searchbox")
+            and rng.random() < 0.5
+        ):
             wrong = replace(
                 move,
                 text=rng.choice(
