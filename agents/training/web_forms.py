@@ -138,7 +138,7 @@ class LabelledText(Form):
             self.field(f"f{index}", label, "textbox", short(rng) if rng.random() < 0.12 else "")
         place = rng.randrange(count)
         self.want, self.count = {f"f{place}": text}, count
-        self.foot = self.sender(button) if rng.random() < 0.8 else [[self.thing("send", "button", button)]]
+        self.foot = self.sender(button)
         where = {"what": voice.quote(text), "label": voice.quote(labels[place]), "then": voice.then(button)}
         texts = """enter {what} into {label}{then} | type {what} in the field {label}{then} |
             {label} should be {what}{then} | set {label} to {what}{then} |

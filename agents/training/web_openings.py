@@ -44,7 +44,6 @@ class Sections(Page):
         voice = Voice(rng)
         goal, self.seen = self._kinds(voice, names[2 * place], heads[place])
         self.goal = goal
-        self.tried = {0} if self.tabs else set[int]()
 
     def _content(self, index: int, names: list[str]) -> list[Line]:
         rng = self.rng
@@ -102,7 +101,7 @@ class Sections(Page):
             )
         if self.seen:
             return Move("click", f"s{self.place}")
-        return Move("click", f"s{self.open + 1 if self.open < self.place else 0}")
+        return Move("click", f"s{(self.open + 1) % self.count}")
 
     def pressed(self, tag: str) -> None:
         if tag.startswith("s") and tag != "send":
@@ -125,7 +124,7 @@ class Tree(Page):
         for index in range(1, count):
             folders = [other for other in range(index) if self.depth(other) < 2 and other < 5]
             self.parents.append(rng.choice([-1, -1, *folders]))
-        self.marks = rng.random() < 0.5
+        self.marks, self.search = rng.random() < 0.65, False
         self.mark = pick(rng, "hitarea | toggle | + | ▸ | icon")
         for index in range(count):
             self.thing(f"n{index}", "other" if self.marks else pick(rng, "option | other"), names[index])
@@ -137,7 +136,7 @@ class Tree(Page):
         self.told = False
         voice = Voice(rng)
         road = [names[index] for index in [*self.road(), self.target]]
-        if len(road) > 1 and rng.random() < 0.6:
+        if len(road) > 1 and (not self.marks or rng.random() < 0.4):
             self.goal = voice.say(
                 """open {folders} and click {name} | go into {folders}, then click on {name} |
                     follow the path {path} and click its end""",
@@ -146,26 +145,12 @@ class Tree(Page):
                 path=rng.choice(("/", " > ", " / ")).join(road),
             )
         else:
-            if len(road) > 1:  # which folder holds it is not said: one after another is opened
-                self.open = set(self.road()[:-1])
             self.goal = voice.say(
                 """find {name} among the folders and click it |
                     click the file or folder {name} in the tree | look for {name} and click on it""",
                 name=voice.quote(road[-1]),
             )
-            if len(road) > 1:
-                self._search()
-
-    def _search(self) -> None:
-        """Leave what is looked for in the first folder that is closed."""
-        last = self.parents[self.target]
-        closed = [index for index in self.visible() if self.children(index) and index not in self.open]
-        self.open |= set(closed[: closed.index(last)])
-        while True:
-            closed = [index for index in self.visible() if self.children(index) and index not in self.open]
-            if closed[0] == last:
-                return
-            self.open.add(closed[0])
+            self.search = self.marks
 
     def depth(self, index: int) -> int:
         """How many folders something is in."""
@@ -201,6 +186,8 @@ class Tree(Page):
 
     def move(self) -> Move:
         closed = [index for index in self.road() if index not in self.open]
+        if self.search and self.target not in self.visible():
+            closed = [index for index in self.visible() if self.children(index) and index not in self.open]
         return Move("click", f"n{closed[0]}" if closed else f"n{self.target}")
 
     def pressed(self, tag: str) -> None:
@@ -235,7 +222,6 @@ class Menu(Page):
             for name in names:
                 self.thing(name, self.role, name)
         self.open: list[str] = []
-        self.stays = rng.random() < 0.6
         voice = Voice(rng)
         self.goal = voice.say(
             """open the menu {top} and choose {rest} | choose {way} in the menu |
@@ -253,7 +239,7 @@ class Menu(Page):
                 for inner in self.levels[name]:
                     made.append([self.items[inner]])
                     if inner in self.open:
-                        made += [[self.items[last]] for last in self.levels.get(inner, [])]
+                        made += apart([self.items[last] for last in self.levels.get(inner, [])])
         return made
 
     def move(self) -> Move:

@@ -86,8 +86,16 @@ class Page:
     def waited(self) -> None:
         """Time passed."""
 
+    def scrolled(self, down: bool) -> None:
+        """The window moved."""
+
     def answered(self, accepted: bool) -> None:
         """The page's own dialog was answered."""
+
+    @property
+    def cut(self) -> tuple[int, int]:
+        """How many lines the view's budget cut before and after."""
+        return 0, 0
 
     @property
     def dialog(self) -> Dialog | None:
@@ -152,6 +160,8 @@ class Page:
             self.keyed(move.text)
         elif move.verb == "wait":
             self.waited()
+        elif move.verb == "scroll":
+            self.scrolled(move.text == "down")
         elif move.verb == "dialog":
             self.answered(move.text == "accept")
 

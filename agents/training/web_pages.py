@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from . import web_forms, web_openings, web_presses
+from . import web_counts, web_forms, web_lists, web_offers, web_openings, web_presses
 from .web_page import Page
 from .web_stage import play
 from .web_steps import WebStep
@@ -38,6 +38,22 @@ FAMILIES: dict[str, tuple[Callable[[Random], Page], int]] = {
     "focus": (web_presses.Focus, 3),
     "shape": (web_presses.Shape, 3),
     "most": (web_presses.Most, 3),
+    "cell": (web_lists.Cell, 4),
+    "cells": (web_lists.Cells, 3),
+    "asked": (web_lists.Asked, 3),
+    "row button": (web_lists.RowButton, 4),
+    "results": (web_lists.Results, 5),
+    "complete": (web_lists.Complete, 4),
+    "long list": (web_lists.LongList, 2),
+    "messages": (web_offers.Messages, 3),
+    "offers": (web_offers.Offers, 4),
+    "lookup": (web_offers.Lookup, 4),
+    "mixed": (web_offers.Mixed, 5),
+    "counter": (web_counts.Counter, 2),
+    "parity": (web_counts.Parity, 3),
+    "calendar": (web_counts.Calendar, 5),
+    "ascending": (web_counts.Ascending, 2),
+    "enter key": (web_counts.EnterKey, 2),
 }
 """Kinds of pages with their shares."""
 

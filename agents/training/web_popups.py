@@ -20,15 +20,21 @@ NEWS = """Never miss an offer | Join our mailing list | Tell us what you think |
 
 
 class Popup:
-    """Something that came between: a dialog of the browser, a box over the page, or a banner on it."""
+    """Something that came between.
 
-    def __init__(self, rng: Random) -> None:
-        self.kind = pick(rng, "dialog | dialog | box | box | box | banner")
+    `kind` is dialog (of the browser), box (over the page), banner (on it) or loading (nothing there yet).
+    """
+
+    def __init__(self, rng: Random, kind: str = "") -> None:
+        self.kind = kind or pick(rng, "dialog | dialog | box | box | box | banner")
         self.dialog: Dialog | None = None
         self.lines: list[Line] = []
         self.right = Move("click", "popup")
         if self.kind == "dialog":
             self._ask(rng)
+        elif self.kind == "loading":
+            self.lines = [[pick(rng, "Loading… | Loading... | Please wait | One moment… | Working…")]]
+            self.right = Move("wait")
         else:
             self._show(rng)
 

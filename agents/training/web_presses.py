@@ -113,11 +113,12 @@ class LinkInText(Page):
         for index in range(len(names)):
             item = self.items[f"l{index}"]
             if role == "link":
-                self.shape.append(
-                    [prose(rng, 2, 6), item, *([prose(rng, 2, 5)] if rng.random() < 0.6 else [])]
-                )
+                self.shape.append([prose(rng, 2, 6), item])
+                if rng.random() < 0.6:
+                    self.shape[-1].append(prose(rng, 2, 5))
             else:
-                self.shape += [[prose(rng, 2, 6)], [item]]
+                self.shape.append([prose(rng, 2, 6)])
+                self.shape.append([item])
         place = rng.randrange(len(names))
         self.target = f"l{place}"
         voice = Voice(rng)

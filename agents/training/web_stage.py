@@ -74,7 +74,7 @@ class Play:
         self.honest = self.rng.random() < 0.6
         self.slips = self.rng.choice((0, 1, 1, 1, 2))
         self.above, self.below = surroundings(page)
-        self.popup: Popup | None = None
+        self.popup = Popup(self.rng, "loading") if self.rng.random() < 0.04 else None
         self.message = ending(self.rng)
         self.replaced = page.blank and self.rng.random() < 0.4
         self.did: list[Done] = []
@@ -94,6 +94,13 @@ class Play:
             made.lines = [*self.above, *page.lines(), *self.below, *(popup.lines if popup else [])]
         return made
 
+    def look(self, sheet: Sheet) -> View:
+        """The view of a page, cut to its budget."""
+        above, below = self.page.cut if self.popup is None else (0, 0)
+        if self.page.reached and self.replaced:
+            above = below = 0
+        return replace(sheet.view(), above=above, below=below) if above or below else sheet.view()
+
     def right(self) -> Move:
         """The right next action."""
         if self.popup is not None:
@@ -107,7 +114,7 @@ class Play:
             NeverReached: The expert does not come to its goal.
         """
         sheet = self.sheet()
-        view = sheet.view()
+        view = self.look(sheet)
         for _ in range(MOST_STEPS + 4):
             move = self.right()
             if self.slips and move.verb != "done" and self.popup is None and self.rng.random() < 0.45:
@@ -115,7 +122,7 @@ class Play:
                 self.slip(move, sheet, view)
                 self.mends += 1
                 sheet = self.sheet()
-                view = sheet.view()
+                view = self.look(sheet)
                 move = self.right()
             action = act(move, sheet)
             self.steps.append(WebStep(self.page.goal, view, tuple(self.did), action))
@@ -123,7 +130,7 @@ class Play:
                 return self.steps
             self.do(move)
             sheet, before = self.sheet(), view
-            view = sheet.view()
+            view = self.look(sheet)
             self.tell(action, before, view)
         raise NeverReached(self.page, self.steps)
 
@@ -131,6 +138,8 @@ class Play:
         """Carry an action out."""
         if self.popup is not None and (move.tag.startswith("popup") or move.verb == "dialog"):
             self.popup = None
+        elif self.popup is not None and move.verb == "wait":
+            self.popup = None if self.rng.random() < 0.7 else self.popup
         else:
             self.page.apply(move)
 
@@ -141,7 +150,9 @@ class Play:
         elif not self.honest or self.rng.random() < 0.1:
             line = "ok"
         elif (
-            before == after and action.verb in ("click", "press", "wait") and (idle or action.verb == "wait")
+            before == after
+            and action.verb in ("click", "press", "wait", "scroll")
+            and (idle or action.verb == "wait")
         ):
             line = idle or "no effect"
         else:
@@ -154,7 +165,9 @@ class Play:
     def slip(self, move: Move, sheet: Sheet, view: View) -> None:
         """Let something go wrong at the point where `move` is right."""
         roll = self.rng.random()
-        if roll < 0.2 and view.dialog is None:
+        if view.dialog is not None:
+            return
+        if roll < 0.2:
             self.interrupt(move, sheet, view)
         elif roll < 0.55:
             self.dud(move, sheet, view)
@@ -178,7 +191,7 @@ class Play:
         self.popup = popup
         if self.rng.random() < 0.6 and move.verb == "click":
             action = act(move, sheet)
-            self.tell(action, view, self.sheet().view())
+            self.tell(action, view, self.look(self.sheet()))
 
     def dud(self, move: Move, sheet: Sheet, view: View) -> None:
         """The right action does nothing; if nobody tells, the page has to show it."""
@@ -191,6 +204,8 @@ class Play:
             element = view.elements[action.target or 0]
             gone = f"stale_ref: {element.role} {clip(element.name, 40)!r} is gone from the page"
             line = self.rng.choice((gone, "stale_ref: the page changed since it was looked at", "timeout"))
+            if line.startswith("stale_ref") and self.rng.random() < 0.5 and not self.page.cut[1]:
+                self.above.insert(0, [Item("late", "link", distinct(self.rng, 1, apart=[self.page.goal])[0])])
         if not self.honest or self.rng.random() < 0.3:
             if not self.shows(move):
                 return
@@ -217,7 +232,11 @@ class Play:
     def stray(self, move: Move, sheet: Sheet, view: View) -> bool:
         """A wrong thing is clicked, or a wrong text typed."""
         rng, page = self.rng, self.page
-        if move.verb == "type" and page.items[move.tag].role != "password" and rng.random() < 0.5:
+        if (
+            move.verb == "type"
+            and page.items[move.tag].role in ("textbox", "searchbox")
+            and rng.random() < 0.5
+        ):
             wrong = replace(
                 move,
                 text=rng.choice(
@@ -247,7 +266,7 @@ class Play:
             wrong = Move("click", rng.choice(sorted(there)))
         action = act(wrong, sheet)
         page.apply(wrong)
-        self.tell(action, view, self.sheet().view(), idle="no effect")
+        self.tell(action, view, self.look(self.sheet()), idle="no effect")
         return True
 
 
