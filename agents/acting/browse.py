@@ -61,9 +61,7 @@ async def browse(
         answer = await mind.ask(course.ask(view), task=order.task, attempt=order.attempt)
         try:
             action = read_browse(answer, view, goal)
-        except (
-            MalformedAction
-        ) as error:  # a model that does not decode under the grammar
+        except MalformedAction as error:  # a model that does not decode under the grammar
             course.note(Done(answer, f"not an action: {error.why}"))
             continue
         if course.refuses(action):

@@ -37,17 +37,8 @@ def browse(rng: Random, recorded: str | None = None) -> list[tuple[str, float]]:
         task = rng.choices(tuple(told), [len(steps) ** 0.5 for steps in told.values()])[0]
         question, answer = rng.choice(told[task])
     else:
-        question, answer = generated(rng)
+        question, answer = piece_of(rng.choice(web_episode(rng)))
     return [(question, 0.0), (answer, 1.0)]
-
-
-def generated(rng: Random) -> tuple[str, str]:
-    """Question and answer of a decision on a generated page, one that can be said."""
-    while True:
-        try:
-            return piece_of(rng.choice(web_episode(rng)))
-        except ValueError:  # its text is neither in the goal nor on the page
-            continue
 
 
 @lru_cache(maxsize=2)

@@ -6,7 +6,7 @@ from random import Random
 
 from . import words
 from .sites import Line
-from .web_page import Form
+from .web_page import Form, Move
 from .web_words import SENDS, Voice, caption, cased, code, distinct, ordinal, prose, short, text_of
 from .words import MONTHS, pick
 
@@ -242,7 +242,7 @@ class Copied(Form):
                 type what you read into the box{then}"""
         elif way == "pieces":
             text = code(rng, 3, 6)
-            self.head = [[" ".join(text)]] if rng.random() < 0.6 else [[letter] for letter in text]
+            self.head = [[text]]
             texts = """type the letters shown on the page as one word{then} |
                 enter the characters below without blanks{then} | copy the code from the picture{then}"""
         else:
@@ -274,7 +274,7 @@ class Copied(Form):
 
 
 class DateTyped(Form):
-    """A date or a time for a field."""
+    """A date or a time for a field, typed as the goal has it; the field holds it in its own form."""
 
     def __init__(self, rng: Random) -> None:
         super().__init__(rng)
@@ -318,7 +318,15 @@ class DateTyped(Form):
         if not self.labels["when"]:
             self.style = "named"
             self.items["when"].name = rng.choice(("tt", "date", "when", ""))
+        self.said = said
         self.foot = self.sender(button)
+
+    def move(self) -> Move:
+        move = super().move()
+        return Move("type", "when", self.said) if move.verb == "type" and move.tag == "when" else move
+
+    def put(self, tag: str, text: str) -> None:
+        super().put(tag, self.want[tag] if tag == "when" and text == self.said else text)
 
     def lines(self) -> list[Line]:
         return [*self.shown("when"), *self.noted(), *self.foot]
