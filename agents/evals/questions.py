@@ -16,11 +16,12 @@ from ...tools.browser.actions import parse_action
 from ...tools.browser.view import View
 from .. import roles
 from ..answering import MONTHS, Note, ask_recall
+from ..browsing import ask_browse, read_browse, write_browse
 from ..checking.verifying import ask_verify
 from ..question import Question
 from ..steps import Done, Stage, Step
 from ..tool_use import ToolCard, ask_use, read_card
-from ..training import note_documents, pages, tool_documents, verify_documents
+from ..training import note_documents, pages, tool_documents, verify_documents, web_documents
 from ..training.documents import HELD_OUT, ROLES, role_document
 from .domain_exams import DOMAIN_EXAMS
 from .exam import Document, Exam, Examination, Piece, QuestionDrifted, from_text, same
@@ -147,8 +148,17 @@ _DOCUMENTS: dict[str, Document] = {
     "recall": note_documents.recall,
 }
 
+def _browse(rng: Random) -> list[Exam]:
+    """A decision on a generated page; right is what means the same action."""
+    step = web_documents.drawn(rng)
+    question = ask_browse(step.view, step.did, step.goal)
+    answer = write_browse(step.action, step.view, step.goal)
+    return [Exam(question, answer, lambda said: read_browse(said, step.view, step.goal) == step.action)]
+
+
 EXAMS: dict[str, Examination] = {
     "act": Examination(partial(role_document, "act"), _page),
+    "browse": Examination(partial(role_document, "browse"), _browse),
     **{role: from_text(role, _DOCUMENTS[role], ask) for role, ask in _REBUILD.items()},
     **DOMAIN_EXAMS,
 }

@@ -37,8 +37,13 @@ def browse(rng: Random, recorded: str | None = None) -> list[tuple[str, float]]:
         task = rng.choices(tuple(told), [len(steps) ** 0.5 for steps in told.values()])[0]
         question, answer = rng.choice(told[task])
     else:
-        question, answer = piece_of(rng.choice(web_episode(rng)))
+        question, answer = piece_of(drawn(rng))
     return [(question, 0.0), (answer, 1.0)]
+
+
+def drawn(rng: Random) -> WebStep:
+    """A decision on a generated page."""
+    return rng.choice(web_episode(rng))
 
 
 @lru_cache(maxsize=2)
