@@ -57,7 +57,7 @@ class Sections(Page):
     def _kinds(self, voice: Voice, name: str, head: str) -> tuple[str, bool]:
         """The goal, and whether it names the section."""
         rng, place = self.rng, self.place
-        kind = pick(rng, "find | find | named | field")
+        kind = "press" if self.count == 1 and not self.tabs else pick(rng, "find | find | named | field")
         self.kind, self.text = kind, ""
         noun = "tab" if self.tabs else "section"
         if kind == "field":
@@ -71,6 +71,12 @@ class Sections(Page):
                 in {{head}}, enter {{text}} and click {send} | expand {{head}}, type {{text}}, then {send}"""
             return voice.say(texts, head=voice.quote(head), text=voice.quote(self.text)), True
         self.target = f"in{place}.0"
+        if kind == "press":
+            send = self.thing("send", "button", pick(rng, "Submit | Submit | Save | OK | Send")).name
+            self.guarded.add("send")
+            texts = f"""open the section, then press {send} | expand {{head}} and click {send} |
+                unfold the section below and hit {send.lower()} | show {{head}}, then click on {send}"""
+            return voice.say(texts, head=voice.quote(head)), True
         if kind == "named":
             texts = f"""open {{head}} and click {{name}} |
                 in the {noun} {{head}}, click the link {{name}} | go to {{head}}, then follow {{name}}"""
@@ -90,15 +96,17 @@ class Sections(Page):
             made.append([head])
             if index == self.open:
                 made += self.inside[index]
+        if self.kind == "press":
+            made.append([self.items["send"]])
         return made
 
     def move(self) -> Move:
         if self.open == self.place:
-            if self.kind != "field":
+            if self.kind in ("find", "named"):
                 return Move("click", self.target)
-            return (
-                Move("click", "send") if self.held("text") == self.text else Move("type", "text", self.text)
-            )
+            if self.kind == "field" and self.held("text") != self.text:
+                return Move("type", "text", self.text)
+            return Move("click", "send")
         if self.seen:
             return Move("click", f"s{self.place}")
         return Move("click", f"s{(self.open + 1) % self.count}")
@@ -108,8 +116,8 @@ class Sections(Page):
             index = int(tag[1:])
             self.open = -1 if index == self.open and not self.tabs else index
         elif tag == "send":
-            self.reached = self.held("text") == self.text
-        elif self.kind != "field":
+            self.reached = self.open == self.place and (not self.text or self.held("text") == self.text)
+        elif self.kind in ("find", "named"):
             self.reached = tag == self.target
 
 
