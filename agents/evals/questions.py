@@ -148,6 +148,7 @@ _DOCUMENTS: dict[str, Document] = {
     "recall": note_documents.recall,
 }
 
+
 def _browse(rng: Random) -> list[Exam]:
     """A decision on a generated page; right is what means the same action."""
     step = web_documents.drawn(rng)

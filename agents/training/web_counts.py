@@ -254,43 +254,6 @@ class Calendar(Page):
         self.open = False
 
 
-class Ascending(Page):
-    """Numbers that are pressed from the smallest to the largest, or the other way; what was pressed goes."""
-
-    def __init__(self, rng: Random) -> None:
-        super().__init__(rng)
-        self.numbers = rng.sample(
-            range(-9 if rng.random() < 0.2 else 0, rng.choice((10, 100, 1000))), rng.randint(2, 5)
-        )
-        self.up = rng.random() < 0.6
-        for number in self.numbers:
-            self.thing(f"n{number}", pick(rng, "button | button | other"), str(number))
-        self.left = list(self.numbers)
-        self.guarded = set(self.items)
-        voice = Voice(rng)
-        order = (
-            ("from the smallest to the largest", "in ascending order")
-            if self.up
-            else ("from the largest to the smallest", "in descending order")
-        )
-        self.goal = voice.say(
-            """press the numbers {order} | click all numbers {order} |
-            take the numbers away {order}""",
-            order=rng.choice(order),
-        )
-
-    def lines(self) -> list[Line]:
-        return [[self.items[f"n{number}"]] for number in self.left] or [[self.title or "0"]]
-
-    def move(self) -> Move:
-        return Move("click", f"n{min(self.left) if self.up else max(self.left)}")
-
-    def pressed(self, tag: str) -> None:
-        if tag in self.items:
-            self.left.remove(int(tag[1:]))
-            self.reached = not self.left
-
-
 class EnterKey(Form):
     """A text that is sent by the Enter key, or a box that Escape closes."""
 

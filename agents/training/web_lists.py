@@ -5,9 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from . import words
-from .sites import Item, Line
+from .sites import Line
 from .web_page import Form, Move, Page
-from .web_presses import apart
 from .web_words import SENDS, Voice, caption, code, distinct, ordinal, prose, short, text_of
 from .words import pick
 
@@ -141,59 +140,6 @@ class Asked(Page):
         if tag.startswith("t"):
             self.open = int(tag[1:])
             self.reached = self.open == self.place
-
-
-class RowButton(Page):
-    """A button in the row of one person or thing, where every row has the same buttons."""
-
-    def __init__(self, rng: Random) -> None:
-        super().__init__(rng)
-        count = rng.randint(2, 6)
-        names = distinct(
-            rng,
-            count,
-            lambda rng: " ".join(words.person(rng)).title() if rng.random() < 0.6 else caption(rng),
-        )
-        acts = distinct(
-            rng, rng.randint(1, 4), lambda rng: pick(rng, ACTS) if rng.random() < 0.6 else short(rng), names
-        )
-        hinted = rng.random() < 0.2
-        role = "other" if hinted else pick(rng, "button | button | link | other")
-        layout = pick(rng, "row | row | spread | linked")
-        self.rows: list[Line] = []
-        for index, name in enumerate(names):
-            buttons = [
-                self.thing(f"b{index}.{at}", role, act.lower() if hinted else act)
-                for at, act in enumerate(acts)
-            ]
-            text = prose(rng, 2, 8)
-            if layout == "spread":
-                self.rows.append([name])
-                self.rows.append([text])
-                self.rows += apart(buttons)
-            else:
-                head: str | Item = self.thing(f"n{index}", "link", name) if layout == "linked" else name
-                self.rows.append([head, *([text] if rng.random() < 0.7 else []), *buttons])
-        place, at = rng.randrange(count), rng.randrange(len(acts))
-        self.target = f"b{place}.{at}"
-        self.guarded = {tag for tag in self.items if tag.startswith("b")}
-        voice = Voice(rng)
-        self.goal = voice.say(
-            """press {act} for {name} | click {act} in the row of {name} |
-                {name} should get {act}. Press it | in the list, find {name} and click {act} |
-                use the {act} button that belongs to {name}""",
-            act=voice.quote(self.items[self.target].name),
-            name=voice.quote(names[place]),
-        )
-
-    def lines(self) -> list[Line]:
-        return self.rows
-
-    def move(self) -> Move:
-        return Move("click", self.target)
-
-    def pressed(self, tag: str) -> None:
-        self.reached = tag == self.target
 
 
 class Results(Page):

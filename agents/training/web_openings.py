@@ -57,7 +57,7 @@ class Sections(Page):
     def _kinds(self, voice: Voice, name: str, head: str) -> tuple[str, bool]:
         """The goal, and whether it names the section."""
         rng, place = self.rng, self.place
-        kind = pick(rng, "find | find | named | field")
+        kind = "press" if self.count == 1 and not self.tabs else pick(rng, "find | find | named | field")
         self.kind, self.text = kind, ""
         noun = "tab" if self.tabs else "section"
         if kind == "field":
@@ -71,6 +71,12 @@ class Sections(Page):
                 in {{head}}, enter {{text}} and click {send} | expand {{head}}, type {{text}}, then {send}"""
             return voice.say(texts, head=voice.quote(head), text=voice.quote(self.text)), True
         self.target = f"in{place}.0"
+        if kind == "press":
+            send = self.thing("send", "button", pick(rng, "Submit | Submit | Save | OK | Send")).name
+            self.guarded.add("send")
+            texts = f"""open the section, then press {send} | expand {{head}} and click {send} |
+                unfold the section below and hit {send.lower()} | show {{head}}, then click on {send}"""
+            return voice.say(texts, head=voice.quote(head)), True
         if kind == "named":
             texts = f"""open {{head}} and click {{name}} |
                 in the {noun} {{head}}, click the link {{name}} | go to {{head}}, then follow {{name}}"""
@@ -90,15 +96,17 @@ class Sections(Page):
             made.append([head])
             if index == self.open:
                 made += self.inside[index]
+        if self.kind == "press":
+            made.append([self.items["send"]])
         return made
 
     def move(self) -> Move:
         if self.open == self.place:
-            if self.kind != "field":
+            if self.kind in ("find", "named"):
                 return Move("click", self.target)
-            return (
-                Move("click", "send") if self.held("text") == self.text else Move("type", "text", self.text)
-            )
+            if self.kind == "field" and self.held("text") != self.text:
+                return Move("type", "text", self.text)
+            return Move("click", "send")
         if self.seen:
             return Move("click", f"s{self.place}")
         return Move("click", f"s{(self.open + 1) % self.count}")
@@ -108,8 +116,8 @@ class Sections(Page):
             index = int(tag[1:])
             self.open = -1 if index == self.open and not self.tabs else index
         elif tag == "send":
-            self.reached = self.held("text") == self.text
-        elif self.kind != "field":
+            self.reached = self.open == self.place and (not self.text or self.held("text") == self.text)
+        elif self.kind in ("find", "named"):
             self.reached = tag == self.target
 
 
@@ -197,64 +205,6 @@ class Tree(Page):
         self.reached = tag == f"n{self.target}"
         if not self.reached:
             self.open ^= {index}
-
-
-class Menu(Page):
-    """A menu with sub-menus, and the way to an entry."""
-
-    def __init__(self, rng: Random) -> None:
-        super().__init__(rng)
-        tops = distinct(rng, rng.randint(2, 5), short)
-        self.role = pick(rng, "menuitem | menuitem | button | other | link")
-        self.levels: dict[str, list[str]] = {"": tops}
-        known = list(tops)
-        for top in tops:
-            self.levels[top] = distinct(rng, rng.randint(2, 4), short, known)
-            known += self.levels[top]
-        first = rng.choice(tops)
-        second = rng.choice(self.levels[first])
-        self.path = f"/{words.fresh(rng)}"
-        self.way = [first, second]
-        if rng.random() < 0.4:
-            self.levels[second] = distinct(rng, rng.randint(2, 4), short, known)
-            self.way.append(rng.choice(self.levels[second]))
-        for names in self.levels.values():
-            for name in names:
-                self.thing(name, self.role, name)
-        self.open: list[str] = []
-        voice = Voice(rng)
-        self.goal = voice.say(
-            """open the menu {top} and choose {rest} | choose {way} in the menu |
-                in the menu, go to {way} | click {top}, then {rest}""",
-            top=voice.quote(first),
-            rest=", then ".join(map(voice.quote, self.way[1:])),
-            way=rng.choice((" > ", ", then ", " → ")).join(map(voice.quote, self.way)),
-        )
-
-    def lines(self) -> list[Line]:
-        made: list[Line] = []
-        for name in self.levels[""]:
-            made.append([self.items[name]])
-            if name in self.open:
-                for inner in self.levels[name]:
-                    made.append([self.items[inner]])
-                    if inner in self.open:
-                        made += apart([self.items[last] for last in self.levels.get(inner, [])])
-        return made
-
-    def move(self) -> Move:
-        held = [name for name, wanted in zip(self.open, self.way, strict=False) if name == wanted]
-        return Move("click", self.way[len(held) if len(held) == len(self.open) else self._shared()])
-
-    def _shared(self) -> int:
-        return next((at for at, name in enumerate(self.open) if name != self.way[at]), len(self.open))
-
-    def pressed(self, tag: str) -> None:
-        if tag == self.way[-1] and self.open == self.way[:-1]:
-            self.reached = True
-        elif tag in self.levels:
-            level = 0 if tag in self.levels[""] else 1
-            self.open = [] if self.open[level:] == [tag] else [*self.open[:level], tag]
 
 
 class BoxOverPage(Page):

@@ -60,44 +60,6 @@ class OneButton(Page):
         self.reached = tag == self.target
 
 
-class InOrder(Page):
-    """Several buttons in the order that the goal tells; the page may show what was pressed."""
-
-    def __init__(self, rng: Random) -> None:
-        super().__init__(rng)
-        self.names = distinct(rng, rng.randint(2, 6))
-        self.order = rng.sample(range(len(self.names)), rng.randint(2, min(4, len(self.names))))
-        self.shows = rng.random() < 0.5
-        self.told = self.shows
-        self.done: list[int] = []
-        for index, name in enumerate(self.names):
-            self.thing(f"b{index}", pick(rng, "button | button | other"), name)
-        self.guarded = set(self.items)
-        self.said = pick(rng, "Pressed: | So far: | Log: | Last:")
-        voice = Voice(rng)
-        named = [voice.quote(self.names[place]) for place in self.order]
-        self.goal = voice.say(
-            """click {row} | press {row} | press these one after the other: {list} |
-                click {list} in this order | push {row}""",
-            row=rng.choice((", then ", " and then ", ", after that ")).join(named),
-            list=", ".join(named),
-        )
-
-    def lines(self) -> list[Line]:
-        log: list[Line] = (
-            [[f"{self.said} {self.names[place]}"] for place in self.done[-1:]] if self.shows else []
-        )
-        return [*apart([self.items[f"b{index}"] for index in range(len(self.names))]), *log]
-
-    def move(self) -> Move:
-        return Move("click", f"b{self.order[len(self.done)]}")
-
-    def pressed(self, tag: str) -> None:
-        if tag.startswith("b"):
-            self.done.append(int(tag[1:]))
-            self.reached = len(self.done) == len(self.order)
-
-
 class LinkInText(Page):
     """A link in running text."""
 
@@ -232,49 +194,6 @@ class Shape(Page):
 
     def lines(self) -> list[Line]:
         return [*apart([self.items[f"g{index}"] for index in range(self.count)]), *self.named]
-
-    def move(self) -> Move:
-        return Move("click", self.target)
-
-    def pressed(self, tag: str) -> None:
-        self.reached = tag == self.target
-
-
-class Most(Page):
-    """The largest or smallest number among buttons, or beside them."""
-
-    def __init__(self, rng: Random) -> None:
-        super().__init__(rng)
-        self.count = rng.randint(2, 7)
-        top = rng.choice((9, 100, 100, 2000))
-        numbers = rng.sample(range(-top if rng.random() < 0.2 else 0, top), self.count)
-        big, beside = rng.random() < 0.5, rng.random() < 0.5
-        place = numbers.index(max(numbers) if big else min(numbers))
-        self.target = f"b{place}"
-        self.rows: list[Line] = []
-        unit = pick(rng, "$ | € | £") if rng.random() < 0.2 else ""
-        names = (
-            distinct(rng, self.count, short)
-            if rng.random() < 0.5
-            else [pick(rng, "Select | Take | Choose")] * self.count
-        )
-        for index, number in enumerate(numbers):
-            item = self.thing(
-                f"b{index}", pick(rng, "button | link"), names[index] if beside else f"{unit}{number}"
-            )
-            self.rows.append([f"{unit}{number}", item] if beside else [item])
-        voice = Voice(rng)
-        self.goal = voice.say(
-            """click the {size} number | press the button of the {size} number |
-                find the {size} value and click it | take the {size} number"""
-            if not beside
-            else """press the button beside the {size} number | choose the row with the {size} number |
-                take the one with the {size} value""",
-            size=rng.choice(("largest", "highest", "biggest") if big else ("smallest", "lowest")),
-        )
-
-    def lines(self) -> list[Line]:
-        return self.rows
 
     def move(self) -> Move:
         return Move("click", self.target)

@@ -72,7 +72,7 @@ class Play:
     def __init__(self, page: Page) -> None:
         self.page, self.rng = page, page.rng
         self.honest = self.rng.random() < 0.6
-        self.slips = self.rng.choice((0, 1, 1, 1, 2))
+        self.slips = self.rng.choice((0, 1, 1, 2, 2))
         self.above, self.below = surroundings(page)
         self.popup = Popup(self.rng, "loading") if self.rng.random() < 0.04 else None
         self.message = ending(self.rng)
@@ -117,9 +117,8 @@ class Play:
         view = self.look(sheet)
         for _ in range(MOST_STEPS + 4):
             move = self.right()
-            if self.slips and move.verb != "done" and self.popup is None and self.rng.random() < 0.45:
+            if self.may_slip(move, view) and self.slip(move, sheet, view):
                 self.slips -= 1
-                self.slip(move, sheet, view)
                 self.mends += 1
                 sheet = self.sheet()
                 view = self.look(sheet)
@@ -162,55 +161,66 @@ class Play:
 
     # What goes wrong ----------------------------------------------------------------------------------------
 
-    def slip(self, move: Move, sheet: Sheet, view: View) -> None:
-        """Let something go wrong at the point where `move` is right."""
-        roll = self.rng.random()
-        if view.dialog is not None:
-            return
-        if roll < 0.2:
-            self.interrupt(move, sheet, view)
-        elif roll < 0.55:
-            self.dud(move, sheet, view)
-        elif roll < 0.65 and self.clear():
-            pass
-        elif not self.stray(move, sheet, view):
-            self.dud(move, sheet, view)
+    def may_slip(self, move: Move, view: View) -> bool:
+        """Whether something goes wrong now."""
+        calm = self.popup is None and view.dialog is None and move.verb != "done"
+        return calm and self.slips > 0 and self.rng.random() < 0.5
 
-    def interrupt(self, move: Move, sheet: Sheet, view: View) -> None:
+    def slip(self, move: Move, sheet: Sheet, view: View) -> bool:
+        """Let something go wrong at the point where `move` is right; whether anything did."""
+        roll = self.rng.random()
+        if roll < 0.2:
+            return self.interrupt(move, sheet, view)
+        if roll < 0.6:
+            return self.dud(move, sheet, view)
+        if roll < 0.7 and self.clear():
+            return True
+        return self.stray(move, sheet, view) or self.dud(move, sheet, view)
+
+    def interrupt(self, move: Move, sheet: Sheet, view: View) -> bool:
         """Something pops up instead of what the action should do, or beside the last one."""
         popup = Popup(self.rng)
         if popup.kind == "banner":
-            if self.honest and move.verb == "click":
-                name = next((part for line in popup.lines for part in line if isinstance(part, str)), "a box")
-                action = act(move, sheet)
-                element = view.elements[action.target or 0]
-                named = f"{element.role} {clip(element.name, 40)!r}"
-                self.did.append(note(action, view, f"covered: {named} is covered by {name!r}"))
-                self.popup = popup
-            return
+            return self.cover(popup, move, sheet, view)
         self.popup = popup
         if self.rng.random() < 0.6 and move.verb == "click":
-            action = act(move, sheet)
-            self.tell(action, view, self.look(self.sheet()))
+            self.tell(act(move, sheet), view, self.look(self.sheet()))
+        return True
 
-    def dud(self, move: Move, sheet: Sheet, view: View) -> None:
+    def cover(self, popup: Popup, move: Move, sheet: Sheet, view: View) -> bool:
+        """A banner lies over the thing to click; nothing on the page shows that, so it has to be told."""
+        if not self.honest or move.verb != "click":
+            return False
+        cover = next((part for line in popup.lines for part in line if isinstance(part, str)), "")
+        action = act(move, sheet)
+        covered = f"covered: {named(action, view)} is covered by {cover!r}"
+        self.did.append(note(action, view, covered))
+        self.popup = popup
+        return True
+
+    def dud(self, move: Move, sheet: Sheet, view: View) -> bool:
         """The right action does nothing; if nobody tells, the page has to show it."""
         action = act(move, sheet)
-        failing = {"type": "value_differs: the field holds ''", "select": "value_differs: it shows ''"}
-        line = failing.get(move.verb, "no effect")
-        if move.verb in failing:
-            line = line.replace("''", repr(self.page.items[move.tag].value or ""))
-        elif move.verb == "click" and self.rng.random() < 0.25:
-            element = view.elements[action.target or 0]
-            gone = f"stale_ref: {element.role} {clip(element.name, 40)!r} is gone from the page"
-            line = self.rng.choice((gone, "stale_ref: the page changed since it was looked at", "timeout"))
-            if line.startswith("stale_ref") and self.rng.random() < 0.5 and not self.page.cut[1]:
-                self.above.insert(0, [Item("late", "link", distinct(self.rng, 1, apart=[self.page.goal])[0])])
         if not self.honest or self.rng.random() < 0.3:
-            if not self.shows(move):
-                return
-            line = "ok"
-        self.did.append(note(action, view, line))
+            line = "ok" if self.shows(move) else ""
+        elif move.verb in ("type", "select"):
+            value = self.page.items[move.tag].value or ""
+            line = f"value_differs: {'the field holds' if move.verb == 'type' else 'it shows'} {value!r}"
+        elif move.verb == "click" and self.rng.random() < 0.25:
+            line = self.stale(action, view)
+        else:
+            line = "no effect"
+        if line:
+            self.did.append(note(action, view, line))
+        return bool(line)
+
+    def stale(self, action: Action, view: View) -> str:
+        """The result of an action on a number of before; at times the page has grown meanwhile."""
+        rng = self.rng
+        if rng.random() < 0.5 and self.page.cut == (0, 0):
+            self.above.insert(0, [Item("late", "link", distinct(rng, 1, apart=[self.page.goal])[0])])
+        gone = f"stale_ref: {named(action, view)} is gone from the page"
+        return rng.choice((gone, "stale_ref: the page changed since it was looked at", "timeout"))
 
     def shows(self, move: Move) -> bool:
         """Whether the page would look otherwise after an action."""
@@ -279,6 +289,12 @@ def note(action: Action, view: View, line: str) -> Done:
     """An action with the code that begins the line of its result."""
     code = line.partition(":")[0].replace(" ", "_")
     return did(action, view, "ok" if code.startswith("dialog") else code)
+
+
+def named(action: Action, view: View) -> str:
+    """The thing that an action is about, as results name it."""
+    element = view.elements[action.target or 0]
+    return f"{element.role} {clip(element.name, 40)!r}"
 
 
 def texts_beyond(before: View, after: View) -> list[str]:
