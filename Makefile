@@ -36,7 +36,9 @@ types: $(STAMP) ## pyright, strict on the five packages
 	PATH="$$($(BIN)/python -c '$(DRIVER)'):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
 		$(BIN)/pyright --pythonpath $(BIN)/python
 
-check-all: test ## lint, types, tests, then what takes minutes or wants Ray (JSON_SCHEMA_SUITE=DIR: that suite too)
+check-all: test ## lint, types, tests, then what takes an hour or wants Ray (JSON_SCHEMA_SUITE=DIR: that suite too)
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[ray]'
+	$(BIN)/python -m pip install -q -c constraints.txt --no-deps miniwob
 	JSON_SCHEMA_SUITE='$(JSON_SCHEMA_SUITE)' REQUIRE_BROWSER=1 \
 		$(BIN)/python -m pytest -q -m 'long or ray' -o faulthandler_timeout=3600
+	$(BIN)/punchlist eval miniwob --limit 100 --parallel 2
