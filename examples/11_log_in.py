@@ -62,6 +62,7 @@ def the_team(session: BrowserSession) -> list[FunctionWorker]:
         return (await session.view()).text()
 
     async def read(brief: Brief) -> Statement:
+        await session.goto("/invoices")
         if brief.feedback:
             await session.click((await session.view()).find("Show all").number)
         view = await session.view(budget=50_000)  # characters: no row is cut off
@@ -91,8 +92,7 @@ if __name__ == "__main__":
     with Ledger(chosen) as ledger, TemporaryDirectory() as folder:
         ended = asyncio.run(main(ledger, chosen, Path(folder, "run.db")))
         records = b"".join(file.read_bytes() for file in Path(folder).iterdir())
-    refused = [f"refused: {item.criterion} : {item.why}" for item in ended.punch_list]
-    print(*refused, type(ended).__name__, sep="\n")
+    print(*(f"refused: {it.criterion} : {it.why}" for it in ended.punch_list), type(ended).__name__, sep="\n")
     if isinstance(ended, Confirmed):
         print(*ended.result["read"].invoices, f"total: {ended.result['read'].total}", sep="\n")
     print("in the record: secret:ledger", b"secret:ledger" in records)

@@ -11,7 +11,6 @@ Prints:
     Country: bad_option: the options are Please choose | France | Germany | United Kingdom
     Telephone: write it with the country, as in +44 20 7946 0018
     full_name='Ada Lovelace' date_of_birth=datetime.date(1990, 12, 10) nights=3
-    registrations at the site: 1
 """
 
 import asyncio
@@ -97,4 +96,3 @@ async def main(site: Registry, fields: Fields, better: Fields) -> Registration:
 if __name__ == "__main__":
     with Registry() as registry:
         print(asyncio.run(main(registry, ADA, dict(BETTER))))
-        print(f"registrations at the site: {len(registry.kept)}")

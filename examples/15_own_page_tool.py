@@ -1,9 +1,9 @@
 """Plug in a page tool of your own, beside those of the browser: the table of a page as rows.
 
 The shop is on loopback, served from here. A tool is a function with a schema; this one closes over the
-session that the browser's tools act on, so it sees the same page. It goes through the same door, which permits,
-records and makes values of errors, and the verifier calls it for itself, to hold the basket against what was
-asked for. Plain Python where a model could choose the steps.
+session that the browser's tools act on, so it sees the same page. It goes through the same door, which
+permits, records and makes values of errors, and the verifier calls it for itself, to hold the basket against
+what was asked for. Plain Python where a model could choose the steps.
 
     python 15_own_page_tool.py
 
@@ -73,7 +73,7 @@ async def main(shop: PriceShop) -> Outcome[Any]:
     """Try the tool by hand; then let a worker use it, and the verifier."""
     plan = Plan("the cheapest mug")
     basket = ToolCheck("one, and cheap", ToolCall("page_table", {"column": "Price"}), cheap)
-    plan.task("buy", "Put the cheapest mug into the basket.", spec=[basket])
+    plan.task("buy", "Put the cheapest mug into the basket.", spec=[basket], attempts=1)
     async with Browser(allow=[shop.url]) as browser:
         session = await browser.open("clerk", url=f"{shop.url}/?q=mug")
         door = Executor(preset("unattended"), tools=[page_table_of(session)])

@@ -1,10 +1,10 @@
 """Let a model behind a URL drive the browser, and believe only what the world shows of it.
 
 The shop is on loopback, served from here. The model gets four of the browser's tools and answers in JSON, one
-step at a time (ReAct). What it says it has done counts for nothing: the shop's own books must show it, and the click
-must have taken effect; else it is done again, and ends unverified if that does not help. Any server with
-OpenAI's interface will do: vLLM, SGLang, Ollama, llama.cpp, `punchlist serve`, a hosted one. A key goes into
-the environment variable PUNCHLIST_API_KEY.
+step at a time (ReAct). What it says it has done counts for nothing: the shop's own books must show it, and
+the click must have taken effect; else it is done again, and ends unverified if that does not help. Any server
+with OpenAI's interface will do: vLLM, SGLang, Ollama, llama.cpp, `punchlist serve`, a hosted one. A key goes
+into the environment variable PUNCHLIST_API_KEY.
 
     python 16_hosted_model.py --url http://127.0.0.1:8000/v1 --model Qwen/Qwen3-8B
 
