@@ -27,7 +27,7 @@ from punchlist.tools.browser import Browser, BrowserSession, Element, browser_to
 LIMIT = 3.50
 
 
-def page_table_of(session: BrowserSession) -> Tool[..., list[dict[str, str]]]:
+def page_table_of(session: BrowserSession) -> Tool[..., Any]:
     """The tool, for the pages of one session."""
 
     @tool(effect="read", recovery="pure", timeout=10)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from punchlist.core_model import load_model
+from punchlist.core_model.errors import CoreModelError
 from punchlist.examples.small_sites import Answer, Asked, Course, Ledger, PriceShop, Registry, page
-from punchlist.protocols import Confirmed, Failed, Unverified
+from punchlist.protocols import Confirmed, Unverified
 from punchlist.tools.browser.view import NotInView
 
 pytestmark = pytest.mark.browser
@@ -121,8 +122,8 @@ async def test_both_shops_are_visited_at_once(tmp_path: Path, monkeypatch: pytes
     with Meeting({"Green mug": "4.50"}) as north, Meeting({"Green mug": "4.20"}) as south:
         outcome = await compare.main({"north": north, "south": south})
 
-    assert isinstance(outcome, Confirmed), outcome
     assert outcome.result["choice"].offer.shop == "south"
+    assert isinstance(outcome, Confirmed)
 
 
 async def test_a_watch_ends_with_its_time_and_books_nothing() -> None:
@@ -195,7 +196,7 @@ async def test_a_basket_over_the_limit_is_refused_by_the_tool_that_looks(
 
 
 @contextmanager
-def scripted_server(*steps: dict[str, Any]) -> Iterator[str]:
+def scripted_server(*steps: dict[str, Any]) -> Generator[str]:
     """A server with OpenAI's interface that answers from a script, the last answer again and again."""
     answers = [json.dumps(step) for step in steps]
 
@@ -259,21 +260,6 @@ async def test_what_a_model_behind_a_url_only_claims_is_not_confirmed(
     assert basket == []
 
 
-async def test_a_server_that_is_not_there_is_a_failure_that_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with scripted_server(CLAIM) as gone:
-        pass
-
-    outcome, _ = await ordered(gone)
-
-    assert isinstance(outcome, Failed) and "Start the server or correct the URL" in str(outcome.error)
-
-
-def test_a_url_that_is_none_is_refused_with_what_to_give(tmp_path: Path) -> None:
-    program = [sys.executable, hosted.__file__, "--url", "127.0.0.1:8000/v1"]
-
-    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-
-    assert done.returncode == 2 and "server URL" in done.stderr and done.stdout == ""
+async def test_a_url_that_is_none_is_refused_with_what_to_give() -> None:
+    with pytest.raises(CoreModelError, match="Give a folder, 'owner/name' or a server URL"):
+        await hosted.ask("127.0.0.1:8000/v1")
