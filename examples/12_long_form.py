@@ -52,13 +52,16 @@ async def fill(session: BrowserSession, label: str, wanted: str | bool) -> None:
     view = await session.view(budget=50_000)
     radios = [each for each in view.elements.values() if (each.role, each.name) == ("radio", wanted)]
     field = radios[0] if radios else view.find(label)
-    if field.role in ("checkbox", "radio"):
-        result = await session.click(field.number) if (field.value == "on") != bool(wanted) else None
+    box = field.role in ("checkbox", "radio")
+    if field.value == (("on" if wanted else "off") if box else wanted):
+        return
+    if box:
+        result = await session.click(field.number)
     elif field.role == "select":
         result = await session.select(field.number, str(wanted))
     else:
         result = await session.type(field.number, str(wanted))
-    if result and not result.ok:
+    if not result.ok:
         raise FieldProblem(label, result.line())
 
 
@@ -81,11 +84,12 @@ async def register(session: BrowserSession, fields: Fields) -> Registration:
 
 
 async def main(site: Registry, fields: Fields, better: Fields) -> Registration:
-    """Register; where a field is a problem, once more with what is better there, which is used up."""
+    """Register; a field that is a problem is mended in the half-filled form, with what is better there."""
     async with Browser(allow=[site.url]) as browser:
+        session = await browser.open("clerk", url=site.url)
         while True:
             try:
-                return await register(await browser.open("clerk", url=site.url), fields)
+                return await register(session, fields)
             except FieldProblem as problem:
                 print(problem)
                 if problem.registered or problem.label not in better:

@@ -10,7 +10,7 @@ Ctrl-C ends the browser and the watch. Plain Python, no model.
 
 Prints:
     watching ...
-    Booked(seat=1, left=1, looks=...)
+    Booked(seat=1, left=2, looks=...)
     on the list: Ada Lovelace
 """
 
