@@ -55,12 +55,8 @@ async def fill(session: BrowserSession, label: str, wanted: str | bool) -> None:
     box = field.role in ("checkbox", "radio")
     if field.value == (("on" if wanted else "off") if box else wanted):
         return
-    if box:
-        result = await session.click(field.number)
-    elif field.role == "select":
-        result = await session.select(field.number, str(wanted))
-    else:
-        result = await session.type(field.number, str(wanted))
+    fill_in = session.select if field.role == "select" else session.type
+    result = await (session.click(field.number) if box else fill_in(field.number, str(wanted)))
     if not result.ok:
         raise FieldProblem(label, result.line())
 
