@@ -114,6 +114,15 @@ class Dialog:
     message: str
 
 
+class NotInView(LookupError):
+    """A view does not print exactly one thing of a name."""
+
+    def __init__(self, what: str, there: tuple[str, ...]) -> None:
+        self.what, self.there = what, there
+        shown = "; ".join(there[:OPTION_LIMIT]) or "nothing that can be acted on"
+        super().__init__(f"the view does not have exactly one {what}. It has: {shown}")
+
+
 Line = tuple["str | Element", ...]
 """One printed line: a lone element, a text run, or a row of both (table row, list item, card)."""
 
@@ -156,6 +165,23 @@ class View:
         if self.dialog is not None:
             return {}
         return {part.number: part for line in self.lines for part in line if isinstance(part, Element)}
+
+    def find(self, name: str, role: str | None = None) -> Element:
+        """The one printed thing of that name, letter case aside: `view.find("Email", "textbox").number`.
+
+        Args:
+            name: The whole name, as the view prints it.
+            role: One of `Element.role`; any when None.
+
+        Raises:
+            NotInView: There is none, or more than one; says what there is.
+        """
+        there = tuple(each for each in self.elements.values() if role in (None, each.role))
+        found = [each for each in there if clip(each.name).casefold() == clip(name).casefold()]
+        if len(found) != 1:
+            shown = tuple(each.text() for each in found or there)
+            raise NotInView(f"{role or 'thing'} {name!r}", shown)
+        return found[0]
 
     def text(self) -> str:
         """The view as the model reads it."""
