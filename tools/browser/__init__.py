@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from .session import BrowserSession
     from .tab import Limits
     from .toolbox import browser_tools, took_effect
-    from .view import Dialog, Element, View, ViewStyle
+    from .view import Dialog, Element, NotInView, View, ViewStyle
 
 __all__ = [
     "Action", "ActionResult", "BlockingBrowser", "BlockingSession", "Browser", "BrowserSession", "Dialog",
-    "Download", "Effect", "Element", "Gate", "Limits", "MalformedAction", "Secret", "View", "ViewStyle",
+    "Download", "Effect", "Element", "Gate", "Limits", "MalformedAction", "NotInView", "Secret", "View", "ViewStyle",
     "action_grammar", "browser_tools", "evidence", "parse_action", "took_effect",
 ]  # fmt: skip
 
@@ -28,7 +28,8 @@ _HOMES = {
     "BlockingBrowser": "blocking", "BlockingSession": "blocking", "Download": "results", "Limits": "tab",
     "browser_tools": "toolbox", "took_effect": "toolbox", "ActionResult": "results", "Effect": "results",
     "evidence": "results", "Browser": "browser", "Gate": "gates", "Secret": "secrets", "ViewStyle": "view",
-    "BrowserSession": "session", "Dialog": "view", "Element": "view", "View": "view",
+    "BrowserSession": "session", "Dialog": "view", "Element": "view", "NotInView": "view",
+    "View": "view",
 }  # fmt: skip
 
 
