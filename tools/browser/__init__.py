@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action", "ActionResult", "BlockingBrowser", "BlockingSession", "Browser", "BrowserSession", "Dialog",
-    "Download", "Effect", "Element", "Gate", "Limits", "MalformedAction", "NotInView", "Secret", "View", "ViewStyle",
-    "action_grammar", "browser_tools", "evidence", "parse_action", "took_effect",
+    "Download", "Effect", "Element", "Gate", "Limits", "MalformedAction", "NotInView", "Secret", "View",
+    "ViewStyle", "action_grammar", "browser_tools", "evidence", "parse_action", "took_effect",
 ]  # fmt: skip
 
 _HOMES = {
