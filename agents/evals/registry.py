@@ -179,6 +179,20 @@ MEASUREMENTS = (
     ),
     Measurement(
         "bench",
+        "browser",
+        "ms a view, a click and a start, episodes a second, beside Playwright's snapshot and others (--peers)",
+        "browser",
+        frozenset({"data", "limit", "peers"}),
+    ),
+    Measurement(
+        "bench",
+        "soak",
+        "2,000 episodes in one process: memory of it and of its browser, processes that are left (--limit)",
+        "browser_soak",
+        frozenset({"data", "limit"}),
+    ),
+    Measurement(
+        "bench",
         "demo",
         "fresh clone with and without set-up, import, decoding",
         "demo",
