@@ -2,10 +2,11 @@
 
 The others are Playwright's own `aria_snapshot(mode="ai")` with `get_by_ref`, without a fence, and with
 `--peers DIR` browser-use, in an environment of its own (`peers/README.md`), without a model, without its
-screenshots and without its telemetry (`peers/browsing_browser_use.py`). All take turns in one run, so that what
-else the machine does falls on all of them. The pages are MiniWoB++'s development tasks (`miniwob/pages.py`
-says how to install them; `--data` names their folder) and a page of 1,000 cards. Milliseconds are medians,
-with `_p90` behind them the ninth of ten; `_of_<party>` says whose a figure is, those without it are ours.
+screenshots and without its telemetry (`peers/browsing_browser_use.py`). All take turns in one run, so that
+what else the machine does falls on all of them. The pages are MiniWoB++'s development tasks
+(`miniwob/pages.py` says how to install them; `--data` names their folder) and a page of 1,000 cards.
+Milliseconds are medians, with `_p90` behind them the ninth of ten; `_of_<party>` says whose a figure is,
+those without it are ours.
 
     start_ms, start_ms_p90, start_ms_of_<party>, start_ms_p90_of_<party>
                             from nothing to the first look at a page: driver, browser, context, page, look
@@ -14,25 +15,29 @@ with `_p90` behind them the ninth of ten; `_of_<party>` says whose a figure is, 
     view_cards_ms, view_cards_ms_p90, view_cards_ms_of_<party>, view_cards_ms_p90_of_<party>
                             a look at 1,000 cards
     click_ms, click_ms_p90, click_ms_of_<party>, click_ms_p90_of_<party>
-                            a click of an episode: ours until the page is quiet, with a reading before and after;
-                            of others until their own call returns
+                            a click of an episode: ours until the page is quiet, with a reading before and
+                            after it; of others until their own call returns
     step_ms, step_ms_p90, step_ms_of_<party>, step_ms_p90_of_<party>
                             a look and the action after it
     episodes_per_second, episodes_per_second_of_<party>
                             of six tasks, from going to the page to its reward, over the episodes in which all
                             parties got the whole reward
+    solved_per_second, solved_per_second_of_<party>
+                            the same without going to the page and its beginning: from the goal to the reward
     episodes_compared       how many those are
     succeeded, succeeded_of_<party>
                             share of all episodes with the whole reward
     chars, chars_of_<party>, chars_cards, chars_cards_of_<party>
                             characters of a look: the median over the tasks, and of the cards
-    vs_<party>              episodes a second, ours by theirs; above 1 ours is faster
+    vs_<party>, vs_<party>_solved
+                            episodes a second, ours by theirs; above 1 ours is faster
     vs_<party>_start, vs_<party>_view, vs_<party>_view_cards, vs_<party>_click, vs_<party>_step
                             median milliseconds, theirs by ours; above 1 ours is faster
 
 In an episode a scripted expert leads our browser by our views, and the others do the same moves after it
-(`browser_parties.py`), so that a step is a look and an action for everyone. A seed begins in place where the page
-of its task is open already. `--limit` is the number of episodes of each task; `--quick` takes few of everything.
+(`browser_parties.py`), so that a step is a look and an action for everyone. A seed begins in place where the
+page of its task is open already. `--limit` is the number of episodes of each task; `--quick` takes few of
+everything.
 
 Does not cover: models, whose time is the same whoever drives the browser; pages of the internet.
 """
@@ -45,6 +50,7 @@ import os
 import statistics
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -57,7 +63,7 @@ from .miniwob.experts import EXPERTS
 from .miniwob.pages import SMOKE, TASKS, Pages, Told, find_pages
 from .miniwob.policies import Scripted
 from .miniwob.stage import START_SECONDS, EpisodeStuck
-from .peers import PeerBroke, opened
+from .peers import BROWSING, BROWSING_SCRIPT, PeerBroke, opened
 from .processes import descendants, leftovers
 from .view_pages import PageServer
 
@@ -74,8 +80,6 @@ BEHIND = 1.0
 """Seconds that a page may take to tell its reward once the last action is over."""
 
 FIRST_SEED = 500
-PEERS = ("browser_use",)
-SCRIPT = "browsing"
 
 
 class Referee:
@@ -124,11 +128,17 @@ class Referee:
 
 @dataclass
 class Played:
-    """One episode of one party; times are in milliseconds, `seconds` is all of it."""
+    """One episode of one party.
+
+    Attributes:
+        seconds, begun: All of it, and the part before the goal was told.
+        clicks, steps: Milliseconds.
+    """
 
     task: str
     seed: int
     seconds: float = 0.0
+    begun: float = 0.0
     rewarded: bool = False
     moves: list[Move] = field(default_factory=list[Move])
     clicks: list[float] = field(default_factory=list[float])
@@ -176,9 +186,10 @@ class Bench:
         self, measuring: Measuring, pages: Pages, cards: str, ours: Ours, others: Sequence[Party]
     ) -> None:
         self.measuring, self.pages, self.cards = measuring, pages, cards
-        self.ours, self.others = ours, list(others)
+        self.ours = ours
+        self.parties: list[Party] = [ours, *others]
         self.referee = Referee(pages)
-        self.found: dict[str, Found] = {party.name: Found() for party in (ours, *others)}
+        self.found: dict[str, Found] = {party.name: Found() for party in self.parties}
 
     async def start(self, times: int) -> None:
         """Start every party so many times; the last time it stays."""
@@ -193,27 +204,29 @@ class Bench:
 
     async def view(self, tasks: Sequence[str], times: int) -> None:
         """Look at tasks that have just begun, and at the cards."""
-        for number in range(times):
+        for seed in range(times):
             await self._turn(self._view_cards)
             for task in tasks:
-                await self._turn(lambda party, task=task: self._view_task(party, task, number))
+                await self._turn(partial(self._view_task, task, seed))
 
     async def play(self, tasks: Sequence[str], times: int) -> None:
         """Play: ours by a scripted expert, then all others the same moves."""
         for task in tasks:
             for seed in range(FIRST_SEED, FIRST_SEED + times):
                 led = await self._lead(task, seed)
-                await self._turn(lambda party, led=led: self._follow(party, led), ours=False)
+                await self._turn(partial(self._follow, led))
 
-    async def _turn(self, do: Callable[[Party], Awaitable[None]], *, ours: bool = True) -> None:
-        """Once for each party, begun with another one each time; one that breaks is left out from then on."""
-        for party in [*([self.ours] if ours else []), *self.others]:
+    async def _turn(self, do: Callable[[Party], Awaitable[None]]) -> None:
+        """Once for each party, each time begun with another; one that breaks is left out from then on."""
+        self.parties.append(self.parties.pop(0))
+        for party in list(self.parties):
             try:
                 await do(party)
-            except PeerBroke as error:
-                self.others.remove(party)
+            except (PeerBroke, EpisodeStuck) as error:
+                if party is self.ours:
+                    raise
+                self.parties.remove(party)
                 self.measuring.skipped[f"vs_{party.name}"] = str(error)
-        self.others.append(self.others.pop(0)) if self.others else None
 
     async def _view_cards(self, party: Party) -> None:
         await party.go(self.cards)
@@ -224,8 +237,8 @@ class Bench:
             found.chars_cards = looked.chars
         self._say(party, f"1,000 cards {found.view_cards[-1]:,.1f} ms, {found.chars_cards:,} characters")
 
-    async def _view_task(self, party: Party, task: str, number: int) -> None:
-        await self._begin(party, task, number)
+    async def _view_task(self, task: str, seed: int, party: Party) -> None:
+        await self._begin(party, task, seed)
         found = self.found[party.name]
         looks = [await party.look() for _ in range(LOOKS)]
         found.view += [each.ms for each in looks]
@@ -241,6 +254,7 @@ class Bench:
         played = Played(task, seed)
         began = perf_counter()
         await self._begin(self.ours, task, seed)
+        played.begun = perf_counter() - began
         policy, last = Scripted(EXPERTS[task], self.referee.goal), None
         while self.referee.told is None and len(played.steps) < MOST_STEPS:
             looked = await self.ours.look()
@@ -253,11 +267,14 @@ class Bench:
         self._keep(self.ours, played, began, await self.referee.rewarded())
         return played
 
-    async def _follow(self, party: Party, led: Played) -> None:
+    async def _follow(self, led: Played, party: Party) -> None:
         """The same moves by another party."""
+        if party is self.ours:
+            return
         played = Played(led.task, led.seed)
         began = perf_counter()
         await self._begin(party, led.task, led.seed)
+        played.begun = perf_counter() - began
         missing = ""
         for move in led.moves:
             looked = await party.look()
@@ -273,7 +290,8 @@ class Bench:
         played.seconds, played.rewarded = perf_counter() - began, rewarded
         self.found[party.name].played.append(played)
         came = "whole reward" if rewarded else f"no reward {missing}".strip()
-        self._say(party, f"{played.task} {played.seed}: {len(played.steps)} steps, {played.seconds:.2f} s, {came}")
+        took = f"{len(played.steps)} steps, {played.seconds:.2f} s"
+        self._say(party, f"{played.task} {played.seed}: {took}, {came}")
 
     def _say(self, party: Party, what: str) -> None:
         self.measuring.say(f"{party.name or 'punchlist'}: {what}")
@@ -295,7 +313,7 @@ async def _measure(measuring: Measuring) -> Figures:
     folder, executable = find_pages(measuring.options.data), find_browser()
     episodes = measuring.count(EPISODES, QUICK_EPISODES)
     starts = QUICK_STARTS if quick else STARTS
-    measuring.settings |= {"chromium": executable.name, "episodes": episodes, "starts": starts, "looks": LOOKS}
+    measuring.settings |= {"chromium": executable.name, "episodes": episodes, "starts": starts}
     async with _bench(measuring, folder, executable) as bench:
         await bench.start(starts)
         await bench.view(SMOKE if quick else TASKS, 1 if quick else 2)
@@ -312,7 +330,7 @@ async def _bench(measuring: Measuring, folder: Path, executable: Path) -> AsyncG
         parties: list[Party] = [Snapshots(executable)]
         if measuring.options.peers is not None:
             missing: dict[str, str] = {}
-            peers = stack.enter_context(opened(measuring.options.peers, missing, PEERS, SCRIPT))
+            peers = stack.enter_context(opened(measuring.options.peers, missing, BROWSING, BROWSING_SCRIPT))
             versions: dict[str, JsonValue] = {name: peer.version for name, peer in peers.items()}
             measuring.settings["peers"] = versions
             measuring.skipped |= {f"vs_{name}": why for name, why in missing.items()}
@@ -341,7 +359,8 @@ def figures_of(found: dict[str, Found]) -> Figures:
             f"chars{end}": median(each.chars),
             f"chars_cards{end}": each.chars_cards,
             f"succeeded{end}": share(sum(one.rewarded for one in each.played), len(each.played)),
-            f"episodes_per_second{end}": _rate(each, compared),
+            f"episodes_per_second{end}": _rate(each, compared, lambda one: one.seconds),
+            f"solved_per_second{end}": _rate(each, compared, lambda one: one.seconds - one.begun),
         }
     for name in found.keys() - {""}:
         figures |= _versus(name, figures)
@@ -355,7 +374,10 @@ def _versus(name: str, figures: Figures) -> Figures:
         above, below = figures[more], figures[less]
         return above / below if above is not None and below else None
 
-    versus = {f"vs_{name}": ratio("episodes_per_second", f"episodes_per_second_of_{name}")}
+    versus = {
+        f"vs_{name}": ratio("episodes_per_second", f"episodes_per_second_of_{name}"),
+        f"vs_{name}_solved": ratio("solved_per_second", f"solved_per_second_of_{name}"),
+    }
     for what in Found().times():
         versus[f"vs_{name}_{what}"] = ratio(f"{what}_ms_of_{name}", f"{what}_ms")
     return dict(versus)
@@ -364,11 +386,12 @@ def _versus(name: str, figures: Figures) -> Figures:
 def _compared(found: dict[str, Found]) -> set[tuple[str, int]]:
     """Episodes in which every party got the whole reward."""
     rewarded = [{(one.task, one.seed) for one in each.played if one.rewarded} for each in found.values()]
-    return set.intersection(*rewarded) if rewarded else set()
+    return {episode for episode in rewarded[0] if all(episode in each for each in rewarded)}
 
 
-def _rate(each: Found, compared: set[tuple[str, int]]) -> float | None:
-    seconds = sum(one.seconds for one in each.played if (one.task, one.seed) in compared)
+def _rate(each: Found, compared: set[tuple[str, int]], seconds_of: Callable[[Played], float]) -> float | None:
+    """Episodes a second over those that are compared; None of none."""
+    seconds = sum(seconds_of(one) for one in each.played if (one.task, one.seed) in compared)
     return len(compared) / seconds if seconds else None
 
 

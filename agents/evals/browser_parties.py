@@ -1,4 +1,4 @@
-"""Who takes turns in `bench browser`: our browser, Playwright's snapshot with `get_by_ref`, and other frameworks.
+"""Who takes turns in `bench browser`: our browser, Playwright's snapshot with `get_by_ref`, and others.
 
 A party goes to an address, looks, and acts on what it sees by kind, name and place (`Move`). Ours is led by a
 scripted policy that reads our views, and what it did is the list of moves that the others do after it: each

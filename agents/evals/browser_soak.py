@@ -17,7 +17,7 @@ of Playwright's driver, and of the browser's processes.
     own_mb_early, driver_mb_early, browser_mb_early
                             after the first 200 episodes, in which caches fill
     own_mb_growth_per_thousand, driver_mb_growth_per_thousand, browser_mb_growth_per_thousand
-                            MB a thousand episodes from there on, the slope of the line nearest to all readings
+                            MB a thousand episodes from there on: the slope of the line nearest to them
     processes_left          processes that outlive the closing of the browser
 
 `--quick` runs 60 episodes and reads after every 20; slopes of so few say nothing.
@@ -33,6 +33,7 @@ import gc
 import os
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -105,13 +106,12 @@ def growth(readings: list[tuple[int, float]]) -> float | None:
 
 
 class Grounds(Protocol):
-    """Where episodes are played.
+    """Where episodes are played."""
 
-    Attributes:
-        names: Of the pages.
-    """
-
-    names: tuple[str, ...]
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the pages."""
+        ...
 
     async def play(self, name: str, seed: int, fresh: bool) -> bool:
         """One episode, in a fresh context or in place; whether it went well."""
@@ -125,7 +125,7 @@ class Grounds(Protocol):
 class Tasks:
     """MiniWoB++'s pages with the scripted experts."""
 
-    names = SMOKE
+    names: Sequence[str] = SMOKE
 
     def __init__(self, folder: Path) -> None:
         self._pages = Pages(folder)
@@ -152,7 +152,7 @@ class Tasks:
 class OwnPages:
     """Our own pages: look, use the first things, look again."""
 
-    names = OWN_PAGES
+    names: Sequence[str] = OWN_PAGES
 
     def __init__(self) -> None:
         self._server = PageServer()

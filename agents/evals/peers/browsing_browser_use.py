@@ -1,9 +1,9 @@
-"""browser-use in `bench browser` and `bench view`: its BrowserSession and its Tools, as its own agent uses them.
+"""browser-use in `bench browser` and `bench view`: its BrowserSession and its Tools, as its agent uses them.
 
 A step of its agent (`Agent.step`) is `get_browser_state_summary`, a prompt made of
-`dom_state.llm_representation()`, and `Tools.act` of what the model said; a look here is the first two, an action
-is the third. What its agent does beside that is left out, and so is its screenshot, which it takes at every
-step by default. Extensions, which it would fetch from a shop, are off, and so are its telemetry and its cloud.
+`dom_state.llm_representation()`, and `Tools.act` of what the model said; a look here is the first two, an
+action is the third. What its agent does beside that is left out, and so is its screenshot, which it takes at
+every step by default. Extensions, which it would fetch from a shop, are off, and so are telemetry and cloud.
 
 The things of the page have the kind and the name that its own state gives them.
 """
