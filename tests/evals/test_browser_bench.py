@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 
-from punchlist.agents.evals import browser
+from punchlist.agents.evals import browser, view
 from punchlist.agents.evals.browser import Bench, Found, Played, figures_of, ninth_of_ten
 from punchlist.agents.evals.browser_parties import (
     Elsewhere,
@@ -21,7 +22,7 @@ from punchlist.agents.evals.browser_parties import (
     find_ref,
     move_of,
 )
-from punchlist.agents.evals.harness import EvalOptions, Measuring
+from punchlist.agents.evals.harness import EvalOptions, Measuring, execute
 from punchlist.agents.evals.miniwob.pages import Pages
 from punchlist.agents.evals.peers import BROWSING, BROWSING_SCRIPT, PeerBroke, opened
 from punchlist.agents.evals.registry import MEASUREMENTS
@@ -30,6 +31,8 @@ from punchlist.tools.browser import Action, Element, View
 from punchlist.tools.browser.locate import find_browser
 
 from .miniwob_pages import write_pages
+
+Unexplained = Callable[[Any, dict[str, Any]], set[str]]
 
 SNAPSHOT = """
 - generic [ref=e2]:
@@ -79,11 +82,11 @@ def test_a_thing_is_found_in_a_snapshot_by_its_name_else_by_its_place(move: Move
 
 def test_an_action_of_ours_is_told_by_kind_name_and_place() -> None:
     things = Element(1, "textbox", "Name"), Element(2, "link", "More"), Element(3, "password", "Secret")
-    view = View("", "", "", tuple((thing,) for thing in things))
+    shown = View("", "", "", tuple((thing,) for thing in things))
 
-    assert move_of(Action("type", 3, "x"), view) == Move("field", "Secret", 1, "x")
-    assert move_of(Action("click", 2), view) == Move("other", "More", 0)
-    assert move_of(Action("wait"), view) is None
+    assert move_of(Action("type", 3, "x"), shown) == Move("field", "Secret", 1, "x")
+    assert move_of(Action("click", 2), shown) == Move("other", "More", 0)
+    assert move_of(Action("wait"), shown) is None
 
 
 def found(seconds: float, rewarded: tuple[bool, ...]) -> Found:
@@ -109,7 +112,7 @@ def test_nothing_in_common_is_no_figure() -> None:
     assert (made["episodes_compared"], made["vs_playwright"]) == (0, None)
 
 
-def test_the_figures_are_explained(unexplained) -> None:  # type: ignore[no-untyped-def]
+def test_the_figures_are_explained(unexplained: Unexplained) -> None:
     made = figures_of({"": found(1, (True,)), "browser_use": found(2, (True,))})
 
     assert unexplained(browser, made) == set()
@@ -175,3 +178,24 @@ async def test_another_framework_is_asked_through_its_script(tmp_path: Path) -> 
         assert await there.act(Move("button", "Go", 0)) == 1.5
         with pytest.raises(PeerBroke, match="it fell"):
             await there.run("1")
+
+
+@pytest.mark.browser
+def test_what_other_frameworks_show_stands_beside_our_views(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unexplained: Unexplained,
+) -> None:
+    def no_tasks(given: Path | None) -> None:
+        return None
+
+    monkeypatch.setattr(view, "PAGES", ("login", "cards"))
+    monkeypatch.setattr(view, "_task_folder", no_tasks)
+    options = EvalOptions(peers=talking(tmp_path), say=lambda line: None)
+
+    report = execute("bench", "view", options)
+
+    figures = cast("dict[str, float | None]", report["figures"])
+    assert (figures["chars_median_of_browser_use"], figures["chars_cards_of_browser_use"]) == (70, 70)
+    assert cast("dict[str, object]", report["settings"])["peers"] == {"browser_use": "1.0"}
+    assert unexplained(view, figures) == set()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -44,7 +46,7 @@ def test_memory_is_of_this_process_and_of_those_below_it() -> None:
 def test_episodes_are_counted_and_no_process_stays(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    unexplained,  # type: ignore[no-untyped-def]
+    unexplained: Callable[[Any, dict[str, Any]], set[str]],
 ) -> None:
     monkeypatch.setattr(Tasks, "names", ("click-test-2", "press-named"))
     monkeypatch.setattr(
@@ -54,9 +56,8 @@ def test_episodes_are_counted_and_no_process_stays(
     options = EvalOptions(quick=True, limit=4, data=write_pages(tmp_path / "html"), say=lambda line: None)
     before = descendants(os.getpid())
 
-    figures = execute("bench", "soak", options)["figures"]
+    figures = cast("dict[str, Any]", execute("bench", "soak", options)["figures"])
 
-    assert isinstance(figures, dict)
     assert (figures["episodes"], figures["contexts"], figures["succeeded"], figures["on_tasks"]) == (
         4,
         2,

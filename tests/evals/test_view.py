@@ -11,8 +11,6 @@ from punchlist.agents.evals.view_pages import PAGES, PageServer
 from punchlist.agents.evals.view_truth import unnumbered, usable
 from punchlist.tools.browser.browser import Browser
 
-from .test_browser_bench import talking
-
 pytestmark = pytest.mark.browser
 
 
@@ -57,16 +55,3 @@ def test_the_figures_are_those_that_the_module_names_and_a_wrong_folder_is_told(
     monkeypatch.undo()
     with pytest.raises(EvalError, match="Name the folder miniwob/html"):
         execute("bench", "view", EvalOptions(data=tmp_path))
-
-
-def test_what_other_frameworks_show_stands_beside_it(tmp_path, monkeypatch, unexplained):
-    monkeypatch.setattr(view, "PAGES", ("login", "cards"))
-    monkeypatch.setattr(view, "_task_folder", lambda given: None)
-    options = EvalOptions(peers=talking(tmp_path), say=lambda line: None)
-
-    report = execute("bench", "view", options)
-
-    figures = report["figures"]
-    assert (figures["chars_median_of_browser_use"], figures["chars_cards_of_browser_use"]) == (70, 70)
-    assert report["settings"]["peers"] == {"browser_use": "1.0"}
-    assert unexplained(view, figures) == set()
