@@ -46,7 +46,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import statistics
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -64,7 +63,6 @@ from .miniwob.pages import SMOKE, TASKS, Pages, Told, find_pages
 from .miniwob.policies import Scripted
 from .miniwob.stage import START_SECONDS, EpisodeStuck
 from .peers import BROWSING, BROWSING_SCRIPT, PeerBroke, opened
-from .processes import descendants, leftovers
 from .view_pages import PageServer
 
 if TYPE_CHECKING:
@@ -324,7 +322,6 @@ async def _measure(measuring: Measuring) -> Figures:
 @contextlib.asynccontextmanager
 async def _bench(measuring: Measuring, folder: Path, executable: Path) -> AsyncGenerator[Bench]:
     """Servers and parties; what they started is gone at the end."""
-    before = descendants(os.getpid())
     with contextlib.ExitStack() as stack:
         cards, pages = stack.enter_context(PageServer()), stack.enter_context(Pages(folder))
         parties: list[Party] = [Snapshots(executable)]
@@ -339,11 +336,9 @@ async def _bench(measuring: Measuring, folder: Path, executable: Path) -> AsyncG
         try:
             yield Bench(measuring, pages, f"{cards.url}/cards", ours, parties)
         finally:
-            started = descendants(os.getpid()) - before
             for party in (ours, *parties):
                 with contextlib.suppress(PeerBroke):
                     await party.close()
-    await leftovers(started)
 
 
 def figures_of(found: dict[str, Found]) -> Figures:

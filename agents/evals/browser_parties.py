@@ -24,6 +24,7 @@ from ...tools.browser import Action, Browser, BrowserSession, Element, View
 from ...tools.permissions import preset
 from .miniwob.moves import FIELDS, things
 from .peers import Peer, PeerBroke
+from .processes import descendants, leftovers
 
 KINDS = {**dict.fromkeys(FIELDS, "field"), "checkbox": "checkbox", "radio": "radio", "button": "button"}
 """Kinds of our roles; all others are "other"."""
@@ -35,6 +36,9 @@ ARIA_KINDS = {
 REF_LINE = re.compile(r"""^\s*- '?(\w+)(?: "((?:[^"\\]|\\.)*)")?[^\n]*?\[ref=(\w+)\]""", re.MULTILINE)
 PATIENCE_MS = 3000
 """How long Playwright may wait until a thing can be clicked; its own 30 s would be no comparison."""
+
+PATIENCE = 2.0
+"""Seconds that a framework's browser may take to end once it was closed."""
 
 LANE = "bench"
 
@@ -297,8 +301,16 @@ class Elsewhere:
         return float(answer["ms"])
 
     async def close(self) -> None:
-        """See `Party`."""
-        await self._ask(do="close")
+        """See `Party`. What the framework leaves running is killed.
+
+        Raises:
+            PeerBroke: The script gives no answer.
+        """
+        below = descendants(self._peer.process.pid)
+        try:
+            await self._ask(do="close")
+        finally:
+            await leftovers(below, PATIENCE)
 
     async def _ask(self, **request: Any) -> dict[str, Any]:
         answer = await asyncio.to_thread(self._peer.ask, **request)

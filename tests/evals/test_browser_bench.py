@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 import pytest_asyncio
 
-from punchlist.agents.evals import browser, view
+from punchlist.agents.evals import browser, browser_parties, view
 from punchlist.agents.evals.browser import Bench, Found, Played, figures_of, ninth_of_ten
 from punchlist.agents.evals.browser_parties import (
     Elsewhere,
@@ -25,6 +25,7 @@ from punchlist.agents.evals.browser_parties import (
 from punchlist.agents.evals.harness import EvalOptions, Measuring, execute
 from punchlist.agents.evals.miniwob.pages import Pages
 from punchlist.agents.evals.peers import BROWSING, BROWSING_SCRIPT, PeerBroke, opened
+from punchlist.agents.evals.processes import descendants
 from punchlist.agents.evals.registry import MEASUREMENTS
 from punchlist.agents.evals.view_pages import PageServer
 from punchlist.tools.browser import Action, Element, View
@@ -199,3 +200,21 @@ def test_what_other_frameworks_show_stands_beside_our_views(
     assert (figures["chars_median_of_browser_use"], figures["chars_cards_of_browser_use"]) == (70, 70)
     assert cast("dict[str, object]", report["settings"])["peers"] == {"browser_use": "1.0"}
     assert unexplained(view, figures) == set()
+
+
+async def test_what_a_framework_leaves_running_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that ends the script it started, and not the browser that the script started."""
+    monkeypatch.setattr(browser_parties, "PATIENCE", 0.1)
+    code = "import subprocess\nsubprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL)\n" + TALKS
+    folder = talking(tmp_path)
+    path = folder / BROWSING[0] / "bin" / "python"
+    path.write_text(f"#!{sys.executable}\n{code.replace('BROKEN', repr(''))}")
+    with opened(folder, {}, BROWSING, BROWSING_SCRIPT) as running:
+        peer = running["browser_use"]
+        below = descendants(peer.process.pid)
+
+        await Elsewhere(peer, Path("chromium")).close()
+
+        assert len(below) == 1 and descendants(peer.process.pid) == set()
