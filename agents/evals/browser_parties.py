@@ -108,14 +108,6 @@ class Party(Protocol):
         """What a model would read."""
         ...
 
-    async def act(self, move: Move) -> float:
-        """Act on what the latest look showed: milliseconds.
-
-        Raises:
-            NotThere: It does not show the thing, or cannot act on it.
-        """
-        ...
-
     async def close(self) -> None:
         """End everything."""
         ...
@@ -162,20 +154,6 @@ class Ours:
         self.view = await self.session.view()
         chars = len(self.view.text())
         return Looked(since(began), chars)
-
-    async def act(self, move: Move) -> float:
-        """See `Party`."""
-        same = [item for item in things(self.view) if kind_of(item) == move.kind]
-        named = [item for item in same if move.name and item.name == move.name]
-        found = named or same[move.place : move.place + 1]
-        if not found:
-            raise NotThere(f"{move.kind} {move.name!r}")
-        verb = "click" if move.text is None else "type"
-        began = perf_counter()
-        result = await self.session.act(Action(verb, found[0].number, move.text or ""))
-        if result.code not in ("ok", "no_effect"):
-            raise NotThere(result.line())
-        return since(began)
 
     async def close(self) -> None:
         """See `Party`."""
@@ -232,7 +210,11 @@ class Snapshots:
         return Looked(since(began), len(self._text))
 
     async def act(self, move: Move) -> float:
-        """See `Party`."""
+        """Act on what the latest look showed: milliseconds.
+
+        Raises:
+            NotThere: It does not show the thing, or it cannot be acted on.
+        """
         ref = find_ref(self._text, move)
         if ref is None:
             raise NotThere(f"{move.kind} {move.name!r}")
@@ -294,7 +276,7 @@ class Elsewhere:
         return Looked(float(answer["ms"]), int(answer["chars"]))
 
     async def act(self, move: Move) -> float:
-        """See `Party`."""
+        """See `Snapshots.act`."""
         answer = await self._ask(do="act", kind=move.kind, name=move.name, place=move.place, text=move.text)
         if "missing" in answer:
             raise NotThere(str(answer["missing"]))

@@ -181,6 +181,7 @@ async def test_another_framework_is_asked_through_its_script(tmp_path: Path) -> 
             await there.run("1")
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_what_other_frameworks_show_stands_beside_our_views(
     tmp_path: Path,

@@ -110,6 +110,8 @@ class Browsing:
         state = await self.session.get_browser_state_summary(include_screenshot=False)
         text = state.dom_state.llm_representation()
         spent = (time.perf_counter() - began) * 1000
+        if state.dom_state._root is None:
+            raise RuntimeError(f"no state of the page after {spent:,.0f} ms: {text}")
         self.things = dict(state.dom_state.selector_map)
         return {"ms": spent, "chars": len(text)}
 
