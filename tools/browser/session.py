@@ -289,7 +289,8 @@ class BrowserSession(ActionCalls):
         commits = tab.commits
         before, done, failure = await self._attempt(tab, action, approved)
         switched, led, after = await self._aftermath(tab, action, approved)
-        if failure is led is None and not switched and not done.moved and still(before, after, action):
+        stayed = failure is led is None and not switched and not done.moved and tab.commits == commits
+        if stayed and still(before, after, action):
             with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
                 await tab.settle()  # that nothing changed is said only after twice the quiet
             switched, led, after = await self._aftermath(tab, action, approved)
