@@ -175,7 +175,21 @@ MEASUREMENTS = (
         "view",
         "what views number and how long they are, beside Playwright's snapshot (--data: miniwob/html)",
         "view",
-        frozenset({"data"}),
+        frozenset({"data", "peers"}),
+    ),
+    Measurement(
+        "bench",
+        "browser",
+        "ms a look, a click and a start, episodes a second, beside Playwright and browser-use (--peers)",
+        "browser",
+        frozenset({"data", "limit", "peers"}),
+    ),
+    Measurement(
+        "bench",
+        "soak",
+        "2,000 episodes in one process: memory of it and of its browser, processes that are left (--limit)",
+        "browser_soak",
+        frozenset({"data", "limit"}),
     ),
     Measurement(
         "bench",

@@ -15,7 +15,10 @@ Pages: fifteen of our own (`view_pages.py`) and, where the PyPI package `miniwob
                                     characters of a view, and of the snapshot, over all pages but the longest
     chars_median_hints              of a view with hints and shared boxes
     chars_cards, chars_cards_window, chars_cards_snapshot
-                                    the same of 1,000 cards: the usual view, one of the window, the snapshot
+                                    the same of 1,000 cards: the usual view, which fills its budget of 4,000,
+                                    one of the window alone (`ViewStyle(window=True)`), the snapshot
+    chars_median_of_<peer>, chars_cards_of_<peer>
+                                    of what another framework shows its model of these pages (`--peers DIR`)
 
 Does not cover: frames in processes of their own. What only listens on the whole document is no thing.
 """
@@ -39,9 +42,11 @@ from ...tools.browser.locate import find_browser
 from ...tools.browser.observer import Observer
 from ...tools.browser.presenting import present
 from ...tools.browser.view import PLAIN, ViewStyle
+from .browser_parties import Elsewhere
 from .harness import Figures, Measuring, median
 from .ledger import EvalError
 from .miniwob.pages import TASKS
+from .peers import BROWSING, BROWSING_SCRIPT, PeerBroke, opened
 from .view_pages import PAGES, PageServer
 from .view_truth import Node, unnumbered, usable
 
@@ -74,15 +79,17 @@ class _Page:
     chars_hints: int
     chars_window: int
     chars_snapshot: int
+    chars_peers: dict[str, int]
 
 
 @dataclass
 class _Bench:
-    """A browser at the pages' server."""
+    """A browser at the pages' server, and other frameworks with theirs."""
 
     measuring: Measuring
     chromium: Chromium
     server: PageServer
+    peers: list[Elsewhere]
     pages: list[_Page] = field(default_factory=list[_Page])
 
     async def own(self) -> None:
@@ -103,10 +110,11 @@ class _Bench:
             window = await self._chars(observer, ViewStyle(window=True))
             snapshot = len(await page.aria_snapshot(mode="ai"))
         async with self._open(url, seed, by_script=True) as page:
-            observer, others = await self._things(page, by_debugger=False)
-            by_script = unnumbered(others, set(await observer.node_ids()))
+            observer, noted = await self._things(page, by_debugger=False)
+            by_script = unnumbered(noted, set(await observer.node_ids()))
         counts = len(things), len(missed), len(by_script)
-        self.pages.append(_Page(name, *counts, usual, rich, window, snapshot))
+        others = {peer.name: await self._chars_of(peer, url, seed) for peer in self.peers}
+        self.pages.append(_Page(name, *counts, usual, rich, window, snapshot, others))
         self.measuring.say(
             f"{name}: {len(missed)} of {len(things)} have no number; {usual} characters, snapshot {snapshot}"
         )
@@ -136,12 +144,42 @@ class _Bench:
         view, _ = present(await observer.view(style), BUDGET, style)
         return len(view.text())
 
+    async def _chars_of(self, peer: Elsewhere, url: str, seed: int | None) -> int:
+        """What another framework shows of the page."""
+        await peer.go(url)
+        if seed is not None:
+            await peer.run(f"({BEGIN})({seed})")
+        return (await peer.look()).chars
+
+
+@contextlib.asynccontextmanager
+async def _others(measuring: Measuring, executable: Path, url: str) -> AsyncGenerator[list[Elsewhere]]:
+    """The frameworks of --peers, each with a browser of its own."""
+    folder = measuring.options.peers
+    if folder is None:
+        yield []
+        return
+    missing: dict[str, str] = {}
+    with opened(folder, missing, BROWSING, BROWSING_SCRIPT) as running:
+        measuring.skipped |= {f"chars_median_of_{name}": why for name, why in missing.items()}
+        measuring.settings["peers"] = {name: peer.version for name, peer in running.items()}
+        parties = [Elsewhere(peer, executable) for peer in running.values()]
+        try:
+            for party in parties:
+                await party.start(url)
+            yield parties
+        finally:
+            for party in parties:
+                with contextlib.suppress(PeerBroke):
+                    await party.close()
+
 
 def measure(measuring: Measuring) -> Figures:
     """The figures of `bench view`.
 
     Raises:
-        EvalError: The folder of --data holds no pages of MiniWoB++.
+        EvalError: The folder of --data holds no pages of MiniWoB++, or that of --peers no environment, or
+            another framework broke.
     """
     return asyncio.run(_measure(measuring))
 
@@ -155,17 +193,18 @@ async def _measure(measuring: Measuring) -> Figures:
         "seeds": seeds,
         "budget": BUDGET,
     }
+    executable = find_browser()
     async with async_playwright() as driver:
-        chromium = await driver.chromium.launch(
-            executable_path=find_browser(), args=["--disable-dev-shm-usage"]
-        )
+        chromium = await driver.chromium.launch(executable_path=executable, args=["--disable-dev-shm-usage"])
         try:
             with PageServer(folder) as server:
-                own, tasks = _Bench(measuring, chromium, server), _Bench(measuring, chromium, server)
-                await own.own()
-                for name in TASKS if folder is not None else ():
-                    for seed in range(seeds):
-                        await tasks.task(name, seed)
+                async with _others(measuring, executable, f"{server.url}/{PAGES[0]}") as others:
+                    own = _Bench(measuring, chromium, server, others)
+                    tasks = _Bench(measuring, chromium, server, others)
+                    await own.own()
+                    for name in TASKS if folder is not None else ():
+                        for seed in range(seeds):
+                            await tasks.task(name, seed)
         finally:
             await chromium.close()
     if folder is None:
@@ -178,6 +217,10 @@ def _figures(own: list[_Page], tasks: list[_Page]) -> Figures:
     short = [page for page in own if page.name != LONGEST]
     cards = next(page for page in own if page.name == LONGEST)
     compared = short + tasks
+    others: Figures = {}
+    for name in cards.chars_peers:
+        others[f"chars_median_of_{name}"] = median([page.chars_peers[name] for page in compared])
+        others[f"chars_cards_of_{name}"] = cards.chars_peers[name]
     return {
         "things": sum(page.things for page in own),
         "things_tasks": sum(page.things for page in tasks) if tasks else None,
@@ -193,6 +236,7 @@ def _figures(own: list[_Page], tasks: list[_Page]) -> Figures:
         "chars_cards": cards.chars,
         "chars_cards_window": cards.chars_window,
         "chars_cards_snapshot": cards.chars_snapshot,
+        **others,
     }
 
 

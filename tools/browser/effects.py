@@ -41,6 +41,13 @@ def idle(action: Action, tab: Tab, effect: Effect, moved: bool) -> Failure | Non
     return ("no_effect", "nothing changed") if tab.refused is None else outside(tab.refused)
 
 
+def still(before: Seen | None, after: Seen | None, action: Action) -> bool:
+    """Whether nothing is seen yet of an action that is meant to change something."""
+    seen, moved = compare(before, after, action.verb)
+    waits = action.verb in NEEDS_CHANGE and action.verb != "wait"
+    return waits and after is not None and not seen.dom_changed and not moved
+
+
 def compare(before: Seen | None, after: Seen | None, verb: str) -> tuple[Effect, bool]:
     """What changed on the page, and whether the place in it did (scrolled, or the caret moved)."""
     if before is None or after is None:

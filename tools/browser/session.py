@@ -22,7 +22,7 @@ from ..errors import BrowserCrashed, OriginBlocked, PageUnreadable, SiteUnreacha
 from .actions import Action, checked
 from .calls import ActionCalls
 from .downloads import SIZE_LIMIT, Downloads
-from .effects import Failure, compare, failure_of, idle, outside
+from .effects import Failure, compare, failure_of, idle, outside, still
 from .fence import Fence
 from .gates import NEW_ORIGIN, Gate, GateClosed, Gatekeeper
 from .observer import ContextLost, Seen, path_of
@@ -288,10 +288,13 @@ class BrowserSession(ActionCalls):
             self._downloads.begin()
         commits = tab.commits
         before, done, failure = await self._attempt(tab, action, approved)
-        switched = await self._follow(tab)
-        if (led := await self._arrive(action, approved)) is not None:
-            failure, switched = failure or led, False
-        after = await self._peek()
+        switched, led, after = await self._aftermath(tab, action, approved)
+        stayed = failure is led is None and not switched and not done.moved and tab.commits == commits
+        if stayed and still(before, after, action):
+            with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
+                await tab.settle()  # that nothing changed is said only after twice the quiet
+            switched, led, after = await self._aftermath(tab, action, approved)
+        failure = failure or led
         seen, moved = compare(before, after, action.verb)
         effect = replace(
             seen,
@@ -364,6 +367,14 @@ class BrowserSession(ActionCalls):
         if action.text:
             self._latest = Look(View("", "", "", ()), {}, None)
         return Done(text=self._tabs.listing(self._vault.mask), moved=bool(action.text))
+
+    async def _aftermath(
+        self, tab: Tab, action: Action, approved: Collection[Gate]
+    ) -> tuple[bool, Failure | None, Seen | None]:
+        """Whether another tab became the current one, why the session may not be there, and the page."""
+        switched = await self._follow(tab)
+        led = await self._arrive(action, approved)
+        return switched and led is None, led, await self._peek()
 
     async def _follow(self, tab: Tab) -> bool:
         """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""

@@ -34,7 +34,7 @@ from .view import Dialog
 
 T = TypeVar("T")
 
-QUIET_MS = 80
+QUIET_MS = 50
 QUIET_CAP_MS = 1000
 ERRORS_KEPT = 5
 MOST_TABS = 6
@@ -206,7 +206,7 @@ class Tab:
             alarm.cancel()
 
     async def settle(self) -> None:
-        """Wait until the page is quiet: a navigation that began commits, then 80 ms without a change (1 s at
+        """Wait until the page is quiet: a navigation that began commits, then 50 ms without a change (1 s at
         most), then requests in flight (2 s at most).
 
         Raises:

@@ -28,6 +28,12 @@ PEERS = (
 )  # fmt: skip
 """Names of scripts, and of the folders of their virtual environments."""
 
+BROWSING = ("browser_use",)
+"""Those that drive browsers."""
+
+BROWSING_SCRIPT = "browsing"
+"""How the names of their scripts begin."""
+
 MENDED = frozenset({"mended_by_redo", "right_in_the_last_attempt"})
 """Situations in which the caller must get the right answer; in all others it must not get one for done."""
 

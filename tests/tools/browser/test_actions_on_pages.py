@@ -26,6 +26,16 @@ async def test_a_dead_first_click_has_no_effect_and_the_second_works(show):
     assert (second.ok, second.effect.new, second.line()) == (True, ("Added to cart",), "ok: Added to cart")
 
 
+async def test_nothing_changed_is_said_only_after_twice_the_quiet(show):
+    """The page is quiet for longer than it is usually waited for, and then does change."""
+    visit = await show("""<title>Late</title><p id=p>Before</p>
+        <button onclick="setTimeout(() => p.textContent = 'After', 75)">Go</button>""")
+
+    result = await visit.do("click", "Go")
+
+    assert (result.code, result.effect.new) == ("ok", ("After",))
+
+
 async def test_a_click_that_only_changes_data_attributes_has_no_effect(show):
     visit = await show("<title>Quiet</title><button onclick=\"this.dataset.seen='1'\">Silent</button>")
 
