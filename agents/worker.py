@@ -29,6 +29,7 @@ from ..tools.tool import AnyTool, EffectClass, Recovery, Tool, tool
 from . import roles
 from .acting import claims, rows
 from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck
+from .acting.recording import recorded
 from .acting.thought import thought_report
 from .acting.using import use_tools
 from .agent import Agent, NothingToWorkWith
@@ -160,6 +161,12 @@ class Worker(Agent):
         if uses:
             return await use_tools(self.name, self.functions, attempt)
         attempt.session = await self.session(order)
+        async with recorded(attempt, None if self.browser is None else self.browser.record):
+            return await self._browse(attempt, attempt.session)
+
+    async def _browse(self, attempt: Attempt, session: BrowserSession) -> Report:
+        """Follow the plan of an attempt in the browser."""
+        order, mind = attempt.order, attempt.mind
         kept = self._changes.setdefault(order.lane, {})
         attempt.changes = kept.setdefault(order.task, {})  # a redo goes on with the same half-filled form
         left_out: list[JsonValue] = []
@@ -176,7 +183,7 @@ class Worker(Agent):
             if step.verb == "open cart":
                 attempt.cart = self._latest.get(order.lane)
         result: dict[str, JsonValue] = {
-            "url": attempt.session.url,
+            "url": session.url,
             "changes": list(attempt.changes.values()),
             "left_out": left_out,
         }

@@ -33,7 +33,8 @@ _HOMES = {
     "browser_tools": "toolbox", "took_effect": "toolbox", "ActionResult": "results", "Effect": "results",
     "evidence": "results", "Browser": "browser", "Gate": "gates", "Secret": "secrets", "ViewStyle": "view",
     "Trace": "trace", "TraceUnreadable": "trace", "Replayed": "trace_replay", "replay": "trace_replay",
-    "to_playwright": "trace_script", "BrowserSession": "session", "Dialog": "view", "Element": "view", "View": "view",
+    "to_playwright": "trace_script", "BrowserSession": "session", "Dialog": "view", "Element": "view",
+    "View": "view",
 }  # fmt: skip
 
 

@@ -339,9 +339,14 @@ def new_folder(folder: Path) -> Path:
 
 def trace_folder(base: Path, name: str) -> Path:
     """A folder of `base` for a trace of `name` that is not there yet."""
-    plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip(".-")[:80] or "trace"
+    plain = plain_name(name)
     places = (base / (f"{plain}-{count}" if count else plain) for count in itertools.count())
     return next(place for place in places if not place.exists())
+
+
+def plain_name(name: str) -> str:
+    """A name that any file system takes."""
+    return re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip(".-")[:80] or "trace"
 
 
 def open_new(path: Path) -> IO[str]:

@@ -121,8 +121,7 @@ async def replay(
             None, session.url, window=trace.head.window, budget=trace.head.budget, style=style
         )
     session.style = ViewStyle(**{name: True for name, wanted in trace.head.style.items() if wanted})
-    run = _Replay(trace, session, {trace.head.values[name]: value for name, value in (values or {}).items()
-                                   if name in trace.head.values}, act)  # fmt: skip
+    run = _Replay(trace, session, values or {}, act)
     done: list[ReplayedStep] = []
     try:
         if not from_here and (failed := await run.begin()) is not None:
@@ -143,12 +142,15 @@ async def replay(
 
 
 class _Replay:
-    """One replay; `pairs` are values of then and now."""
+    """One replay; `values` are those that it was given."""
 
     def __init__(
-        self, trace: Trace, session: BrowserSession, pairs: Mapping[str, str], act: Act | None
+        self, trace: Trace, session: BrowserSession, values: Mapping[str, str], act: Act | None
     ) -> None:
-        self._trace, self._session, self._pairs, self._act = trace, session, pairs, act
+        self._trace, self._session, self._act = trace, session, act
+        known = trace.head.values
+        self._pairs = {known[name]: value for name, value in values.items() if name in known}
+        self._hidden = [value for name, value in values.items() if name not in known and value]
 
     async def begin(self) -> ReplayedStep | None:
         """Go to where the trace began; the failure, if it cannot."""
@@ -163,7 +165,7 @@ class _Replay:
 
     async def step(self, number: int, recorded: TraceStep, step: TraceStep) -> ReplayedStep:
         """Do one step and hold its result against the recorded one."""
-        words = swapped(step.words(), self._pairs)
+        words = swapped((recorded if recorded.hidden else step).words(), self._pairs)
         if step.verb in TASK_ENDS:
             return ReplayedStep(number, words, "same")
         if not step.done and step.verb not in LOOKING:
@@ -216,7 +218,7 @@ class _Replay:
                     f"it had the effect {words!r}, and has not" if getattr(old, name) else f"{words!r} is new"
                 )
         asked, asks = (None if each is None else each.message for each in (old.dialog, new.dialog))
-        if self._line(asked or "") != self._line(asks or ""):
+        if self._line(asked or "") != self._seen(asks or ""):
             return f"the dialog said {asked!r} and says {asks!r}"
         if (old.download is None) != (new.download is None):
             return "a file came, and comes no more" if new.download is None else "a file comes that did not"
@@ -233,12 +235,18 @@ class _Replay:
 
     def _lines(self, old: tuple[str, ...], new: tuple[str, ...]) -> str:
         """Whether enough of the lines appeared that appeared then."""
-        wanted, found = Counter(map(self._line, old)), Counter(map(shape_text, new))
+        wanted, found = Counter(map(self._line, old)), Counter(map(self._seen, new))
         kept = (wanted & found).total()
         if kept >= KEPT_LINES * wanted.total():
             return ""
         missing = next(line for line in old if self._line(line) not in found)
         return f"{kept} of {wanted.total()} lines appeared that did then; missing is {clip(missing, 60)!r}"
+
+    def _seen(self, text: str) -> str:
+        """A line of now as the trace would have it: what was hidden then is hidden."""
+        for value in self._hidden:
+            text = text.replace(value, MASK)
+        return shape_text(text)
 
     def _line(self, text: str) -> str:
         return shape_text(swapped(text, self._pairs))
