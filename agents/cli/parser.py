@@ -111,8 +111,8 @@ def _add_run(commands: Any) -> None:
     )
     parser.add_argument(
         "--record", action="store_true",
-        help="leave traces of what is done in the browser, with pictures, beside the journal; `journal report` "
-        "shows them",
+        help="leave traces of what is done in the browser, with pictures, beside the journal; "
+        "`punchlist journal report` shows them",
     )  # fmt: skip
     add_autonomy(parser)
     add_wait(parser)

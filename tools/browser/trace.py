@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Literal, Self
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -296,6 +297,11 @@ def swapped(text: str, pairs: Mapping[str, str]) -> str:
         return text
     old = "|".join(re.escape(each) for each in sorted(pairs, key=len, reverse=True))
     return re.sub(rf"(?<!\w)(?:{old})(?!\w)", lambda found: pairs[found[0]], text)
+
+
+def plain_path(path: str) -> str:
+    """A path, or a text that may be in one, without the ways in which sites spell words there."""
+    return re.sub(r"[-_+ ]+", " ", unquote(path)).casefold()
 
 
 def describe(view: View, number: int | None) -> Target | None:

@@ -20,7 +20,7 @@ from ..errors import BrowserCrashed, OriginBlocked, SiteUnreachable
 from .actions import Action
 from .results import MASK, ActionResult
 from .session import BrowserSession
-from .trace import Target, Trace, TraceStep, swapped
+from .trace import Target, Trace, TraceStep, plain_path, swapped
 from .trace_recorder import Recorder
 from .view import View, ViewStyle, clip
 
@@ -189,8 +189,9 @@ class _Replay:
             if look:
                 await self._session.act(Action("wait"))
                 view = await self._session.view(self._trace.head.budget)
-            if step.target is not None and (here := shape(view.path)) != shape(step.path):
-                why = f"the page is {here} and was {shape(step.path)}"
+            here, there = shape(view.path), shape(step.path, self._pairs)
+            if step.target is not None and here != there:
+                why = f"the page is {here} and was {there}"
                 continue
             target, why = find(view, step.target)
             to, also = find(view, step.to)
@@ -208,7 +209,7 @@ class _Replay:
             return "" if same else f"it was {was.code} and is {result.line()}"
         if result.code != was.code:
             return f"it was {was.code} and is {result.line()}"
-        before, after = shape(recorded.after), shape(self._session.url)
+        before, after = shape(recorded.after, self._pairs), shape(self._session.url)
         if (old.url_changed or new.url_changed) and before != after:
             return f"it led to {before} and leads to {after}"
         for name in ("url_changed", "dom_changed", "new_tab"):
@@ -280,10 +281,17 @@ def find(view: View, target: Target | None) -> tuple[int | None, str]:
     return None, f"of {what}{row} there are {len(same)} now and there were {target.of}"
 
 
-def shape(address: str) -> str:
-    """An address without what differs from one time to the next: site, query, and numbers in the path."""
+def shape(address: str, pairs: Mapping[str, str] | None = None) -> str:
+    """An address without what differs from one time to the next: site, query, and numbers in the path.
+
+    Args:
+        pairs: Texts that are others now; in paths they may be spelled `green-mug` or `Green%20mug`.
+    """
     parts = urlsplit(address)
-    return re.sub(r"\d+", "#", parts.path or "/") if parts.scheme in ("", "http", "https") else address
+    if parts.scheme not in ("", "http", "https"):
+        return address
+    spelled = {plain_path(old): plain_path(new) for old, new in (pairs or {}).items()}
+    return re.sub(r"\d+", "#", swapped(plain_path(parts.path or "/"), spelled))
 
 
 def shape_text(text: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from .actions import unquoted
 from .results import MASK, secret_name
-from .trace import Target, Trace, TraceStep, Where
+from .trace import Target, Trace, TraceStep, Where, plain_path
 from .trace_places import ARIA, FIELDS
 from .view import clip
 
@@ -112,7 +112,7 @@ class _Script:
         if effect.url_changed and effect.dialog is None and step.after.startswith("http"):
             path = urlsplit(step.after).path or "/"
             pattern = re.sub(r"[0-9]+", "[0-9]+", re.escape(path))
-            if not any(value in path for value in self._names):
+            if not any(plain_path(value) in plain_path(path) for value in self._names):
                 whole = f"^https?://[^/]+{pattern}([?#].*)?$"
                 self._say(f"expect(page).to_have_url(re.compile({whole!r}))")
         held = effect.value_after
