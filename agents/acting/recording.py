@@ -30,7 +30,7 @@ async def recorded(attempt: Attempt, base: Path | None) -> AsyncGenerator[None]:
     folder = trace_folder(base / plain_name(order.run), f"{order.task}-{order.anew}{order.attempt}")
     problem = ""
     try:
-        await session.record(folder, about=order.goal)
+        await session.record(folder, about="; ".join(step.line() for step in order.steps) or order.goal)
     except OSError as error:
         problem = f"{str(folder)!r} cannot be made: {error.strerror or error}"
     _note(attempt, folder, problem)

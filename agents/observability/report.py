@@ -4,8 +4,8 @@ Needs neither network nor script: the page's policy allows no script at all, so 
 said cannot act, whatever it is. Parts open by themselves (`details`), follow the reader's light or dark
 setting and fit a phone.
 
-Does not cover: page text and pictures of pages, which are not journalled; what a running process has not
-written yet. What is too much for a page is left out, and the page says so at its end.
+Does not cover: page text and pictures of pages, except where the run was recorded and its traces are still
+there; what a running process has not written yet. What is too much for a page is left out, and the page says so at its end.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def page(
         ),
         ("overview", "Tasks", task_table(record, say), ""),
         ("tasks", "Attempts", task_parts(record, say), ""),
-        ("browser", "In the browser", browsing(recordings, say), FILMED),
+        ("browser", "In the browser", film := browsing(recordings, say), FILMED),
         ("planning", "Planning", _planning(record), "Answers of models that belong to no task."),
         ("thoughts", "Thoughts", _trees(traces, say), "Searches for answers, the best path first."),
         ("lessons", "Lessons", _lessons(record), ""),
@@ -165,7 +165,7 @@ def page(
         say(f"rows that repeat what is shown, or hold cookies and prompts: {', '.join(others)}")
     style = resources.files(__package__ or "").joinpath("report.css").read_text(encoding="utf-8")
     title = clean(one_line(record.info.goal, 80))
-    large = ' class="large"' if len(body) > LARGE else ""
+    large = ' class="large"' if len(body) - len(film) > LARGE else ""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
