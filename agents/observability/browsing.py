@@ -159,7 +159,8 @@ def _picture(picture: bytes, step: TraceStep, window: tuple[int, int]) -> str:
     )
     data = base64.b64encode(picture).decode()
     alt = clean(one_line(f"the page before: {step.words()}", 200))
-    return f'<div class="pic"><img alt="{alt}" decoding="async" src="data:image/png;base64,{data}">{outlines}</div>'
+    drawn = f'<img alt="{alt}" decoding="async" src="data:image/png;base64,{data}">'
+    return f'<div class="pic">{drawn}{outlines}</div>'
 
 
 def _outline(box: Box, window: tuple[int, int]) -> str:

@@ -5,7 +5,8 @@ said cannot act, whatever it is. Parts open by themselves (`details`), follow th
 setting and fit a phone.
 
 Does not cover: page text and pictures of pages, except where the run was recorded and its traces are still
-there; what a running process has not written yet. What is too much for a page is left out, and the page says so at its end.
+there; what a running process has not written yet. What is too much for a page is left out, and the page says
+so at its end.
 """
 
 from __future__ import annotations
