@@ -30,6 +30,7 @@ from . import roles
 from .acting import claims, rows
 from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck
 from .acting.browse import browse
+from .acting.recording import recorded
 from .acting.thought import thought_report
 from .acting.using import use_tools
 from .agent import Agent, NothingToWorkWith
@@ -164,8 +165,13 @@ class Worker(Agent):
         if uses:
             return await use_tools(self.name, self.functions, attempt)
         attempt.session = await self.session(order)
-        if browses:
-            return await self._browse(attempt, attempt.session)
+        go = self._browse if browses else self._follow
+        async with recorded(attempt, None if self.browser is None else self.browser.record):
+            return await go(attempt, attempt.session)
+
+    async def _follow(self, attempt: Attempt, session: BrowserSession) -> Report:
+        """Follow the plan of an attempt in the browser."""
+        order, mind = attempt.order, attempt.mind
         kept = self._changes.setdefault(order.lane, {})
         attempt.changes = kept.setdefault(order.task, {})  # a redo goes on with the same half-filled form
         left_out: list[JsonValue] = []
@@ -182,7 +188,7 @@ class Worker(Agent):
             if step.verb == "open cart":
                 attempt.cart = self._latest.get(order.lane)
         result: dict[str, JsonValue] = {
-            "url": attempt.session.url,
+            "url": session.url,
             "changes": list(attempt.changes.values()),
             "left_out": left_out,
         }

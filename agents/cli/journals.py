@@ -34,6 +34,7 @@ FINISHED = ENDED_FOR_GOOD
 
 KINDS = (
     "sitting",
+    "recording",
     "plan",
     "plan_hash",
     "outline",

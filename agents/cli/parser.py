@@ -21,6 +21,7 @@ from .arguments import (
 from .journal_parser import add_import, add_verify
 from .reporting_parser import add_report
 from .thinking_parser import add_export, add_strategy, add_think, add_tree, add_tuning
+from .traces_parser import add_trace
 
 EPILOG = """\
 examples:
@@ -62,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_figures(commands)
     _add_journal(commands)
+    add_trace(commands)
     _add_site(commands)
     _add_serve(commands)
     _add_door(commands)
@@ -107,6 +109,11 @@ def _add_run(commands: Any) -> None:
         metavar="N",
         help="attempts of a task beyond the first (default 2)",
     )
+    parser.add_argument(
+        "--record", action="store_true",
+        help="leave traces of what is done in the browser, with pictures, beside the journal; "
+        "`punchlist journal report` shows them",
+    )  # fmt: skip
     add_autonomy(parser)
     add_wait(parser)
     add_budget(parser)

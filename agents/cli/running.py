@@ -19,7 +19,7 @@ from ...protocols.outcome import Confirmed
 from ...tools.browser.locate import find_browser
 from ...tools.permissions import preset
 from ..events import Ended, Event
-from ..manager import Manager
+from ..manager import RUNS, Manager
 from ..people import waiting
 from ..reasoning.strategy import strategy_named
 from .board import Board
@@ -68,6 +68,7 @@ class Settings:
     money: str | None = None
     price: str | None = None
     autonomy: str = "unattended"
+    record: str | None = None
 
     @classmethod
     def recorded(cls, found: Found) -> Settings:
@@ -150,6 +151,8 @@ def _perform(
         options.open_model, settings.model, quiet=machine or options.quiet, price=settings.price
     )
     place, named = (found.place, found.named) if found is not None else _journal(options.journal)
+    if getattr(options, "record", False):
+        settings = replace(settings, record=str(traces_of(place)))
     if shop is not None:
         shop.finished = False
     board = Board(goal, journal=named)
@@ -209,6 +212,11 @@ def _journal(named: str | None) -> tuple[str, str]:
         return place, journal.named
 
 
+def traces_of(place: str) -> Path:
+    """Where a run leaves its traces: beside its journal, where that is a file."""
+    return (Path(RUNS) / "run.traces" if "://" in place else Path(place).with_suffix(".traces")).absolute()
+
+
 @contextlib.contextmanager
 def memory_in(folder: str | None) -> Any:
     """The memory in a folder, closed afterwards; None for none."""
@@ -238,7 +246,7 @@ def manager_of(
     from ...tools.browser import Browser
     from ..worker import Worker
 
-    browser = Browser(allow=[settings.site])
+    browser = Browser(allow=[settings.site], record=settings.record)
     workers = [
         Worker(f"worker-{number}", model, [browser], strategy=settings.strategy)
         for number in range(1, settings.workers + 1)

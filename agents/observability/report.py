@@ -4,8 +4,9 @@ Needs neither network nor script: the page's policy allows no script at all, so 
 said cannot act, whatever it is. Parts open by themselves (`details`), follow the reader's light or dark
 setting and fit a phone.
 
-Does not cover: page text and pictures of pages, which are not journalled; what a running process has not
-written yet. What is too much for a page is left out, and the page says so at its end.
+Does not cover: page text and pictures of pages, except where the run was recorded and its traces are still
+there; what a running process has not written yet. What is too much for a page is left out, and the page says
+so at its end.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from pathlib import Path
 
 from ...protocols.journal import Journal, RunInfo
 from ...protocols.outcome import PunchItem
+from ..acting.recording import RECORDING
 from ..events import money_text
 from ..reasoning.boxes import clean
 from ..reasoning.forest import Forest, traces_of, usage
 from ..reasoning.picture import cost_line, draw, end_line
 from ..reasoning.trace import Trace
 from .attempts import deed_row, task_parts, task_table
+from .browsing import POLICY, Recording, browsing, recordings_of
 from .edits import edits_table
 from .markup import badge, block, counted, dim, facts, fold, grid, listing, paragraph, seconds, section, tone
 from .record import ModelCall, Record, Spoken, read_run, reasons_of
@@ -45,13 +48,13 @@ LARGE = 1_000_000
 MOST_REASONS = 20
 """Reasons at the head of the page why tasks are not confirmed."""
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""The page's content security policy: nothing runs, nothing is fetched."""
-
 EDITS = (
     "What people added, dropped or changed while the run went on. What a redo took over stands there again."
 )
 """Said above the edits of plans."""
+
+FILMED = "The page before each step, with what was chosen outlined. Each opens to what the model read."
+"""Said above the recordings."""
 
 Say = Callable[[str], None]
 """Takes a sentence about what is left out."""
@@ -90,7 +93,8 @@ def report_of(journal: Journal, info: RunInfo, status: str = "") -> Report:
     """
     record = read_run(journal, info, status)
     traces = [trace for trace in traces_of(journal, info.run) if trace.all_events()]
-    return page(record, traces, journal.named)
+    record.others.pop(RECORDING, None)
+    return page(record, traces, journal.named, recordings_of(journal, info.run))
 
 
 def save_report(path: Path | str, out: Path | str, run: str | None = None, status: str = "") -> Report:
@@ -120,12 +124,18 @@ def save_report(path: Path | str, out: Path | str, run: str | None = None, statu
     return made
 
 
-def page(record: Record, traces: Sequence[Trace] = (), source: Path | str = "") -> Report:
+def page(
+    record: Record,
+    traces: Sequence[Trace] = (),
+    source: Path | str = "",
+    recordings: Sequence[Recording] = (),
+) -> Report:
     """The report of a record.
 
     Args:
         traces: What was thought in searches.
         source: The journal, as the page names it.
+        recordings: What was done in browsers, where that was recorded.
     """
     left_out: list[str] = []
     say = left_out.append
@@ -141,6 +151,7 @@ def page(record: Record, traces: Sequence[Trace] = (), source: Path | str = "") 
         ),
         ("overview", "Tasks", task_table(record, say), ""),
         ("tasks", "Attempts", task_parts(record, say), ""),
+        ("browser", "In the browser", film := browsing(recordings, say), FILMED),
         ("planning", "Planning", _planning(record), "Answers of models that belong to no task."),
         ("thoughts", "Thoughts", _trees(traces, say), "Searches for answers, the best path first."),
         ("lessons", "Lessons", _lessons(record), ""),
@@ -155,7 +166,7 @@ def page(record: Record, traces: Sequence[Trace] = (), source: Path | str = "") 
         say(f"rows that repeat what is shown, or hold cookies and prompts: {', '.join(others)}")
     style = resources.files(__package__ or "").joinpath("report.css").read_text(encoding="utf-8")
     title = clean(one_line(record.info.goal, 80))
-    large = ' class="large"' if len(body) > LARGE else ""
+    large = ' class="large"' if len(body) - len(film) > LARGE else ""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'

@@ -66,6 +66,7 @@ class PaperShop:
 
     def __init__(self, *, loses_quantity: bool = False, sends_the_wrong_thing: bool = False) -> None:
         self.allow = (URL,)
+        self.record = None
         self.goods = ["Green mug", "Desk lamp", "Blue mug"]
         self.tickets = [Ticket("Grace Hopper"), Ticket("Ada Lovelace")]
         self.visits: list[Visit] = []

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from .session import BrowserSession
     from .tab import Limits
     from .toolbox import browser_tools, took_effect
+    from .trace import Trace, TraceUnreadable
+    from .trace_replay import Replayed, replay
+    from .trace_script import to_playwright
     from .view import Dialog, Element, NotInView, View, ViewStyle
 
 __all__ = [
     "Action", "ActionResult", "BlockingBrowser", "BlockingSession", "Browser", "BrowserSession", "Dialog",
-    "Download", "Effect", "Element", "Gate", "Limits", "MalformedAction", "NotInView", "Secret", "View",
-    "ViewStyle", "action_grammar", "browser_tools", "evidence", "parse_action", "took_effect",
+    "Download", "Effect", "Element", "Gate", "Limits", "MalformedAction", "NotInView", "Replayed", "Secret",
+    "Trace", "TraceUnreadable", "View", "ViewStyle", "action_grammar", "browser_tools", "evidence",
+    "parse_action", "replay", "to_playwright", "took_effect",
 ]  # fmt: skip
 
 _HOMES = {
@@ -28,8 +32,9 @@ _HOMES = {
     "BlockingBrowser": "blocking", "BlockingSession": "blocking", "Download": "results", "Limits": "tab",
     "browser_tools": "toolbox", "took_effect": "toolbox", "ActionResult": "results", "Effect": "results",
     "evidence": "results", "Browser": "browser", "Gate": "gates", "Secret": "secrets", "ViewStyle": "view",
-    "BrowserSession": "session", "Dialog": "view", "Element": "view", "NotInView": "view",
-    "View": "view",
+    "Trace": "trace", "TraceUnreadable": "trace", "Replayed": "trace_replay", "replay": "trace_replay",
+    "to_playwright": "trace_script", "BrowserSession": "session", "Dialog": "view", "Element": "view",
+    "NotInView": "view",    "View": "view",
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from .locate import find_browser
 from .secrets import Secret, Vault
 from .session import BrowserSession
 from .tab import Tab
+from .trace import trace_folder
 
 VIEWPORT = (1280, 720)
 FLAGS = (
@@ -56,6 +57,7 @@ class Browser:
         resolve: Finds the addresses of names; the system's way when None.
         secrets: What `type N secret:NAME` may name.
         policy: Decides actions that have to be approved (see `gates`); None approves none of them.
+        record: A folder in which each session leaves a trace of what it does; None records nothing.
 
     Raises:
         ValueError: An entry of `allow` is no http(s) address.
@@ -71,8 +73,10 @@ class Browser:
         resolve: Resolve | None = None,
         secrets: Mapping[str, Secret] | None = None,
         policy: Policy | None = None,
+        record: str | Path | None = None,
     ) -> None:
         self.allow = tuple(allow)
+        self.record = None if record is None else Path(record)
         self.budget = budget
         self._vault = Vault(secrets)
         self._policy = policy
@@ -114,6 +118,7 @@ class Browser:
             OriginBlocked: `url` is outside the allowed origins.
             SiteUnreachable: The site of `url` does not answer.
             BrowserCrashed: The browser ended meanwhile.
+            OSError: The folder of traces cannot be made.
         """
         if (former := self._lanes.pop(lane, None)) is not None and self._loop is asyncio.get_running_loop():
             await former.close()
@@ -137,6 +142,8 @@ class Browser:
             await session.keep_downloads(downloads)
         if url is not None:
             await session.load(url)
+        if self.record is not None:
+            await session.record(trace_folder(self.record, lane))
         return session
 
     async def close(self) -> None:

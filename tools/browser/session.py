@@ -33,6 +33,7 @@ from .secrets import Vault
 from .shots import masked_screenshot
 from .tab import DialogOpened, Limits, Tab, TooSlow
 from .tabs import Tabs, close
+from .trace_recorder import Recorder
 from .verbs import Verbs, load
 from .view import PLAIN, View, ViewStyle, clip
 
@@ -44,6 +45,7 @@ class BrowserSession(ActionCalls):
 
     Attributes:
         files: The folder that `upload` takes files from, and from nowhere else; None refuses every upload.
+        recording: What every action is written to; None: nothing is recorded. See `record`.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class BrowserSession(ActionCalls):
         keeper: Gatekeeper,
     ) -> None:
         self.files: Path | None = None
+        self.recording: Recorder | None = None
         self._vault, self._keeper = vault, keeper
         self._context = context
         self._tabs = Tabs(context, tab, fence)
@@ -135,8 +138,36 @@ class BrowserSession(ActionCalls):
         checked(action)
         async with self._lock:
             said = in_words(replace(action, text=self._vault.mask(action.text)), self._latest.view)
+            recording = self.recording
+            moment = recording and await recording.before(action, self._tab, self._latest, self._vault)
             result = await self._act(action, approved)
-            return self._vault.mask_result(replace(result, did=said))
+            result = self._vault.mask_result(replace(result, did=said))
+            if recording is not None and moment is not None:
+                recording.after(moment, action, result, url=self.url, tabs=len(self._tabs), vault=self._vault)
+            return result
+
+    async def record(self, folder: str | Path | None, *, pictures: bool = True, about: str = "") -> None:
+        """Write every action from here on, and what it comes to, to a folder as a trace; None ends that.
+
+        Args:
+            pictures: Also a picture of the page before each action.
+            about: What is recorded, in words.
+
+        Raises:
+            FileExistsError: The folder holds a trace already.
+            OSError: It cannot be made.
+        """
+        async with self._lock:
+            if self.recording is not None:
+                self.recording.close()
+                self.recording = None
+            if folder is not None:
+                size = self._tab.page.viewport_size or {"width": 0, "height": 0}
+                window = size["width"], size["height"]
+                self.recording = Recorder(
+                    Path(folder), self.url, window=window, budget=self._budget, style=self.style,
+                    pictures=pictures, about=about,
+                )  # fmt: skip
 
     async def keep_downloads(self, folder: str | Path, limit: int = SIZE_LIMIT) -> None:
         """Keep the files that pages send in `folder`, each up to `limit` bytes; else they are refused.
@@ -219,6 +250,8 @@ class BrowserSession(ActionCalls):
     async def close(self) -> None:
         """Close the context with all its tabs. May be called more than once."""
         self._closed = True
+        if self.recording is not None:
+            self.recording.close()
         for tab in self._tabs:
             tab.let_go()
         if self._downloads is not None:
