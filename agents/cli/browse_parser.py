@@ -14,8 +14,7 @@ def add_browse(commands: Any) -> None:
     """`browse`."""
     example = (
         "punchlist browse http://127.0.0.1:8000\n"
-        "  punchlist browse http://127.0.0.1:8000 --text --style hints,place\n"
-        "  printf 'read\\ndone\\n' | punchlist browse http://127.0.0.1:8000 --text"
+        "  punchlist browse http://127.0.0.1:8000 --text --style hints,place"
     )
     about = "drive a page by hand: what a model sees of it beside its picture"
     parser = command(commands, "browse", about, example, "browse:browse")

@@ -7,6 +7,7 @@ it is not done on another page than was meant.
 from __future__ import annotations
 
 import asyncio
+import select
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from .browse import Drive
 
 PROMPT = "> "
+SIGNAL_SECONDS = 0.25
+"""How late Ctrl-C may be seen: one that comes just before a read begins does not end the read."""
+
 YES, NO = ("y", "yes"), ("", "n", "no")
 
 
@@ -163,11 +167,9 @@ class _Terminal:
             self._kept = None
             return kept
         if self._typed_by_person:
-            try:
-                return input(prompt)
-            except EOFError:
-                print(flush=True)
-                return None
+            print(prompt, end="", flush=True)
+            while not select.select([sys.stdin], [], [], SIGNAL_SECONDS)[0]:
+                continue
         line = sys.stdin.readline()
         return line.rstrip("\r\n") if line else None
 

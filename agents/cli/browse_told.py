@@ -39,7 +39,8 @@ def beginnings(view: View, *, full: bool, files: Sequence[str] = (), tabs: int =
             found += (["dialog accept "] if view.dialog.kind == "prompt" else []) + ["tab close"]
         return [*found, "cannot "]
     things = [element for element in view.elements.values() if not element.disabled]
-    found = [line for element in things for line in _for(element, full, files)]
+    found = [line for element in things for line in _for(element, full)]
+    found += [f"upload {number} {name}" for number in _choosing(things) for name in files if full]
     found += [f"press {key}" for key in KEYS]
     found += [f"scroll {where}" for where in (DIRECTIONS if full else DIRECTIONS[:2])]
     found += ["find ", "read", "wait", *(["wait "] if full else []), "back", "goto "]
@@ -48,7 +49,13 @@ def beginnings(view: View, *, full: bool, files: Sequence[str] = (), tabs: int =
     return [*found, "done", "done ", "cannot "]
 
 
-def _for(element: Element, full: bool, files: Sequence[str]) -> Iterator[str]:
+def _choosing(things: Sequence[Element]) -> list[int]:
+    """Where files are chosen: file fields, else whatever a page may ask for one from."""
+    fields = [element.number for element in things if element.role == "file"]
+    return fields or [element.number for element in things if element.role in ("button", "other")]
+
+
+def _for(element: Element, full: bool) -> Iterator[str]:
     number = element.number
     if element.role in TEXT_ROLES and not (full and element.role == "file"):
         yield f"type {number} "
@@ -56,8 +63,6 @@ def _for(element: Element, full: bool, files: Sequence[str]) -> Iterator[str]:
             yield from (f"type{WITH_ENTER} {number} ", f"keys {number} ", f"keys{WITH_ENTER} {number} ")
     if element.role == "select":
         yield from (f"select {number} {option}" for option in element.options)
-    if full and element.role in ("file", "button", "other"):
-        yield from (f"upload {number} {name}" for name in files)
     yield f"click {number}"
     if full:
         yield from (f"hover {number}", f"drag {number} ", f"read {number}")
