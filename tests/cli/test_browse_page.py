@@ -149,6 +149,14 @@ def test_a_number_of_an_earlier_look_is_not_acted_on(drive):
     assert late.status_code == 422 and "looked at again" in late.json()["error"]
 
 
+def test_the_driven_page_cannot_go_to_the_page_that_drives_it(drive):
+    line = {"line": f"goto {drive.url}state", "view": drive.state()["view"]}
+
+    told = drive.post("act", line).json()
+
+    assert told["steps"][-1]["code"] == "blocked_origin" and told["url"] == f"{drive.site.url}/"
+
+
 def test_a_page_is_driven_from_the_picture_and_its_words_stay_words(drive, window):
     errors: list[str] = []
     window.on("pageerror", lambda error: errors.append(str(error)))

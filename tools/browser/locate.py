@@ -31,12 +31,15 @@ PLAYWRIGHT_FROM, PLAYWRIGHT_BELOW = (1, 59), (2, 0)
 """Versions of Playwright that are known to give what is asked of it here."""
 
 _SIGNS = (
-    ("XServer", "a window was asked for (headless=False) and there is no display: leave headless as it is, "
-     "set DISPLAY, or call the program under xvfb-run"),
-    ("sandboxing failed", "it insists on its sandbox, which root and many containers cannot have: run as "
-     "another user, or name a Chromium that takes --no-sandbox"),
-    ("Timeout", "it gave the driver no answer: it may be no Chromium, or far from what "
-     "this Playwright was made for (pip install --upgrade playwright)"),
+    ("XServer|X server",
+     "a window was asked for (headless=False) and there is no display: leave headless as it is, set DISPLAY, "
+     "or call the program under xvfb-run"),
+    ("sandboxing failed|without --no-sandbox is",
+     "it insists on its sandbox, which root and many containers cannot have: run as another user, or name a "
+     "Chromium that takes --no-sandbox"),
+    ("Timeout",
+     "it gave the driver no answer: it may be no Chromium, or far from what this Playwright was made for "
+     "(pip install --upgrade playwright)"),
 )  # fmt: skip
 
 
@@ -52,7 +55,7 @@ def start_failure(message: str) -> str:
             "chromium, or install it with the system's package manager)"
         )
     for sign, why in _SIGNS:
-        if sign in message:
+        if re.search(sign, message):
             return why
     said = re.search(r"\[err\] (.+)", message)
     ended = re.search(r"exitCode=(\d+)", message)
