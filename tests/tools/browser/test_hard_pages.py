@@ -12,7 +12,7 @@ import pytest
 from punchlist.tools.browser.browser import Browser
 from punchlist.tools.browser.tab import Limits
 
-from .conftest import Opener, Visit
+from .conftest import Visit
 from .site import Site
 from .test_fence_and_process import browsers_of
 
@@ -20,45 +20,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PATIENCE = 12_000
 """Milliseconds that no action may take, however busy the machine is; the limits of actions are far below."""
-
-HEAVY = Limits(action=10, navigation=20)
-"""For pages that the browser itself needs seconds to lay out where others compute beside it."""
-
-
-async def heavy(show: Opener, site: Site, html: str) -> Visit:
-    visit = await show("<title>T</title>")
-    visit.session.limits = HEAVY
-    site.pages["/heavy"] = html
-    await visit.session.load(f"{site.url}/heavy")
-    await visit.look()
-    return visit
-
-
-async def test_a_page_of_a_hundred_thousand_nodes_is_acted_on(show, site):
-    visit = await heavy(show, site, """<title>Long</title><button onclick="q.textContent='Pressed'">Press</button>
-        <p id=q></p><input aria-label=Field><main id=m></main><script>m.innerHTML =
-        Array.from({ length: 50000 }, (_, n) => `<p>Line ${n}</p>`).join('')</script>""")  # fmt: skip
-
-    clicked = await visit.line("click 1")
-    typed = await visit.line("type 2 hello")
-    read = await visit.line("read")
-
-    assert (clicked.code, clicked.effect.new) == ("ok", ("Pressed",))
-    assert (typed.code, typed.effect.value_after, len(read.text)) == ("ok", "hello", 2000)
-    assert len(await visit.look()) <= 4000
-
-
-async def test_ten_megabytes_of_text_reach_nobody_whole(show, site):
-    visit = await heavy(show, site, """<title>Much</title><button onclick="q.append('Pressed')">Press</button>
-        <p id=q></p><p id=p></p><textarea aria-label=Notes></textarea><script>
-        document.querySelector('textarea').value = p.textContent = 'word '.repeat(2e6)</script>""")  # fmt: skip
-
-    clicked = await visit.line("click 1")
-    found = await visit.line("find nowhere to be found")
-    read = await visit.line("read")
-
-    assert (clicked.code, found.code, len(read.text)) == ("ok", "no_effect", 2000)
-    assert len(await visit.look()) < 600
 
 
 async def test_a_body_that_is_replaced_all_the_time_gives_typed_results(show):
