@@ -10,24 +10,38 @@ import asyncio
 import contextlib
 import importlib.util
 import json
+import os
 import platform
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
+from typing import Self
 
 from ...core_model.errors import MissingWeights
 from ...examples.site import DEMO_SEED, Site
 from ...memory import EmbedderMissing
 from ...protocols.journal import Journal
-from ...tools.browser.locate import BrowserMissing, find_browser, install_browser
+from ...tools.browser.locate import (
+    BrowserMissing,
+    driver_failure,
+    find_browser,
+    install_browser,
+    start_failure,
+)
 from ..manager import RUNS
 from .edge import DONE, USAGE, SettingsError, describe_error
 
 PAGE_SECONDS = 60.0
 """How long the browser may take to start and open a page."""
+
+TRIES = 3
+"""Ways in which `fence` tries to reach a site that is not allowed: a picture, a script, a redirect."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,24 @@ def native() -> str:
     return f"decoder compiled with {find_compiler()}"
 
 
+def driver() -> str:
+    """Playwright is one that fits, and its driver starts."""
+    number = version("playwright")
+    told = subprocess.run(
+        [sys.executable, "-m", "playwright", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    ill = driver_failure(
+        number, "" if told.returncode == 0 else told.stderr or f"exit code {told.returncode}"
+    )
+    if ill:
+        raise SettingsError(ill)
+    return f"Playwright {number}"
+
+
 def browser() -> str:
     """Path and version of the browser."""
     path = find_browser()
@@ -98,7 +130,14 @@ def browser() -> str:
         raise SettingsError(
             f"{str(path)!r} does not run ({error}). Install another, or set PUNCHLIST_BROWSER."
         ) from error
-    return f"{told.stdout.strip() or 'version unknown'}, {path}"
+    if told.returncode != 0:
+        why = start_failure(f"[err] {told.stderr.strip() or f'nothing, and ended with {told.returncode}'}")
+        raise SettingsError(f"{str(path)!r} does not run: {why}. Install another, or set PUNCHLIST_BROWSER.")
+    root = os.geteuid() == 0
+    note = (
+        "; you are root: a page that breaks out of it is root, too; better use another user" if root else ""
+    )
+    return f"{told.stdout.strip() or 'version unknown'}, {path}{note}"
 
 
 def page() -> str:
@@ -106,6 +145,67 @@ def page() -> str:
     with Site(DEMO_SEED) as site:
         title = asyncio.run(_title(site.url))
     return f"opened {title!r} of the example shop"
+
+
+def fence() -> str:
+    """A page of an allowed site, and a redirect of it, do not reach another site that is up and counts."""
+    with Counting() as other, Counting(other.url) as allowed:
+        asyncio.run(_try_to_leave(allowed.url))
+        reached = other.came
+    if reached:
+        raise SettingsError(
+            f"a page reached a site that is not allowed ({reached} requests). Let this browser act on "
+            "nothing, and report it with the browser's version."
+        )
+    return "a page, its script and a redirect could not reach a site that is not allowed"
+
+
+class Counting:
+    """A site on loopback that counts requests; its page and its redirect lead to `other`."""
+
+    def __init__(self, other: str = "") -> None:
+        self.came = 0
+        counting = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                counting.came += 1
+                leads = self.path == "/away"
+                body = f"<title>Out</title><img src={other}/x><script>fetch('{other}/y')</script>".encode()
+                self.send_response(302 if leads else 200)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(body)))
+                if leads:
+                    self.send_header("Location", f"{other}/z")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+async def _try_to_leave(url: str) -> None:
+    from ...tools.browser import Browser
+
+    async with asyncio.timeout(PAGE_SECONDS), Browser(allow=[url]) as chromium:
+        session = await chromium.open("doctor", url=url)
+        led = await session.goto(f"{url}/away")
+        if led.code != "blocked_origin" or len(chromium.blocked) < TRIES:
+            raise SettingsError(
+                f"of {TRIES} tries to leave the allowed site {len(chromium.blocked)} were refused, and a "
+                f"redirect ended {led.code!r}. Let this browser act on nothing, and report it."
+            )
 
 
 async def _title(url: str) -> str:
@@ -162,8 +262,10 @@ CHECKS: dict[str, Callable[[], str]] = {
     "python": python,
     "torch": torch,
     "native": native,
+    "driver": driver,
     "browser": browser,
     "page": page,
+    "fence": fence,
     "embedder": embedder,
     "weights": weights,
     "journal": journal,

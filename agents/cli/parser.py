@@ -18,6 +18,7 @@ from .arguments import (
     positive,
     whole,
 )
+from .browse_parser import add_browse
 from .journal_parser import add_import, add_verify
 from .reporting_parser import add_report
 from .thinking_parser import add_export, add_strategy, add_think, add_tree, add_tuning
@@ -64,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_figures(commands)
     _add_journal(commands)
     add_trace(commands)
+    add_browse(commands)
     _add_site(commands)
     _add_serve(commands)
     _add_door(commands)

@@ -26,6 +26,7 @@ COMMANDS = (
     "journal show",
     "journal tree",
     "journal export",
+    "browse",
     "site",
     "serve",
 )

@@ -1,14 +1,17 @@
 """`tasks`, `doctor`, `train`, `eval` and `bench`: what they print, and what they refuse."""
 
 import json
+from collections.abc import Iterable
 
 import pytest
 
+from punchlist.agents.cli.doctor import browser, driver, fence
 from punchlist.agents.cli.edge import DONE, USAGE, SettingsError
 from punchlist.agents.cli.figures import lines, options_of
 from punchlist.agents.cli.parser import build_parser
 from punchlist.agents.cli.training import Progress, check_folder, newest_line, progress_line
 from punchlist.agents.families import FAMILIES
+from punchlist.tools.browser.fence import Fence, Resolve
 
 LINE = {"step": 50, "loss": 1.25, "tokens_per_second": 7000.0, "seconds": 60.0, "accuracy_plan": 0.5}
 
@@ -30,6 +33,38 @@ def test_doctor_names_what_is_missing_and_what_to_do_and_still_checks_the_rest(p
     assert not checks["browser"]["ok"]
     assert "playwright install" in checks["browser"]["text"]
     assert checks["python"]["ok"] and checks["torch"]["ok"] and checks["journal"]["ok"]
+
+
+@pytest.mark.browser
+def test_doctor_tries_the_driver_and_the_fence(monkeypatch):
+    """And fails where the fence stands open."""
+
+    class Everything(frozenset[object]):
+        def __contains__(self, _: object) -> bool:
+            return True
+
+    class Open(Fence):
+        def __init__(self, allow: Iterable[str] = (), resolve: Resolve | None = None) -> None:
+            super().__init__(allow, resolve)
+            self.allowed = Everything()
+
+    assert driver().startswith("Playwright 1.") and "could not reach" in fence()
+    monkeypatch.setattr("punchlist.tools.browser.browser.Fence", Open)
+
+    with pytest.raises(SettingsError, match="Let this browser act on nothing"):
+        fence()
+
+
+def test_doctor_says_why_a_browser_does_not_run(monkeypatch, tmp_path):
+    program = tmp_path / "chromium"
+    program.write_text(
+        '#!/bin/sh\necho "$0: error while loading shared libraries: libgbm.so.1: no" >&2\nexit 127\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PUNCHLIST_BROWSER", str(program))
+
+    with pytest.raises(SettingsError, match=r"library libgbm.so.1 \(as root: .*install-deps chromium"):
+        browser()
 
 
 def test_a_training_is_neither_overwritten_nor_continued_by_mistake(tmp_path):

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from .actions import Action
 from .fence import Fence
-from .gates import Gate, GateClosed, Gatekeeper, gates_at
+from .gates import NEW_ORIGIN, Gate, GateClosed, Gatekeeper, gates_at
 from .reach import Look, Reach, Refused
 from .secrets import Vault
 from .tab import Tab
@@ -44,7 +44,9 @@ class Approval(Reach):
     ) -> None:
         super().__init__(tab, look, vault)
         self._fence, self._keeper = fence, keeper
+        self._approved = frozenset(approved)
         self._passed: set[Gate] = set(approved)
+        self._leads: set[str] = set()
 
     async def gates(self, action: Action) -> set[Gate]:
         """The gates that the action would have to pass on the page as it is now.
@@ -90,7 +92,10 @@ class Approval(Reach):
         return found
 
     def _leads_to_new(self, url: str) -> bool:
-        return self._fence.allows(url) and self._keeper.is_new(url)
+        new = self._fence.allows(url) and self._keeper.is_new(url)
+        if new:
+            self._leads.add(url)
+        return new
 
     async def _pass_gates(self, action: Action, done: Action | None = None) -> None:
         """Have the action approved; where that took asking, the page is looked at once more.
@@ -100,16 +105,29 @@ class Approval(Reach):
             done: What is named to whoever is asked, where `action` is a part of that.
         """
         for _ in range(APPROVAL_LOOKS):
+            self._leads.clear()
             gates = await self.gates(action)
             line = self._vault.mask((done or action).line())
             url = self._vault.mask(self._tab.page.url)
+            here = gates - {NEW_ORIGIN}
             try:
-                if not await self._keeper.require(sorted(gates), self._passed, line, url):
-                    return
+                asked = await self._keeper.require(sorted(here), self._passed, line, url)
+                asked = await self._pass_to_new(line) or asked
             except GateClosed as error:
                 raise Refused("needs_approval", str(error)) from error
-            self._passed |= gates
+            if not asked:
+                return
+            self._passed |= here
         raise Refused("stale_ref", "the page changed while approval was asked for")
+
+    async def _pass_to_new(self, line: str) -> bool:
+        """Have each new origin approved that the action leads to, once for the way there and the arrival."""
+        asked = False
+        for url in sorted(self._leads):
+            if await self._keeper.require((NEW_ORIGIN,), self._approved, line, self._vault.mask(url)):
+                self._keeper.arrive(url)
+                asked = True
+        return asked
 
     async def _press_enter(self, action: Action) -> None:
         """Press Enter behind `action`, through the gates of where the keyboard is now."""

@@ -100,7 +100,7 @@ class BlockingSession:
         self.read, self.wait, self.tab = made(session.read), made(session.wait), made(session.tab)
         self.dialog, self.load = made(session.dialog), made(session.load)
         self.new_tab_view, self.screenshot = made(session.new_tab_view), made(session.screenshot)
-        self.keep_downloads = made(session.keep_downloads)
+        self.keep_downloads, self.boxes = made(session.keep_downloads), made(session.boxes)
         self.storage_state, self.close = made(session.storage_state), made(session.close)
 
     @property

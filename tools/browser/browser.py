@@ -13,17 +13,18 @@ import os
 import signal
 import uuid
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self, cast
 
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Error, Playwright, StorageState, async_playwright
+from playwright.async_api import BrowserContext, Error, Playwright, StorageState, async_playwright
 
 from ..errors import BrowserCrashed, BrowserMissing
 from ..permissions import Policy
 from .fence import Blocked, Fence, Resolve
 from .gates import Gatekeeper
-from .locate import find_browser
+from .locate import driver_failure, find_browser, start_failure
 from .secrets import Secret, Vault
 from .session import BrowserSession
 from .tab import Tab
@@ -122,18 +123,11 @@ class Browser:
         """
         if (former := self._lanes.pop(lane, None)) is not None and self._loop is asyncio.get_running_loop():
             await former.close()
-        chromium = await self._started()
         try:
-            context = await chromium.new_context(
-                viewport={"width": VIEWPORT[0], "height": VIEWPORT[1]},
-                service_workers="block",
-                accept_downloads=False,
-                storage_state=cast("StorageState | None", storage_state),
-            )
-            context.set_default_timeout(10_000)
-            tab = await Tab.attach(await context.new_page(), self._fence)
-        except Error as error:
-            raise BrowserCrashed from error
+            context, tab = await self._fresh(storage_state)
+        except BrowserCrashed:  # where its driver ended, too, that comes to light only now
+            await self.close()
+            context, tab = await self._fresh(storage_state)
         keeper = Gatekeeper(self._policy)
         session = BrowserSession(context, tab, self._fence, self.budget, self._vault, keeper)
         self._lanes[lane] = session
@@ -172,6 +166,28 @@ class Browser:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def _fresh(self, storage_state: Mapping[str, Any] | None) -> tuple[BrowserContext, Tab]:
+        """A new context with an empty tab.
+
+        Raises:
+            BrowserCrashed: The browser is gone.
+            ValueError: `storage_state` is none.
+        """
+        chromium = await self._started()
+        try:
+            context = await chromium.new_context(
+                viewport={"width": VIEWPORT[0], "height": VIEWPORT[1]},
+                service_workers="block",
+                accept_downloads=False,
+                storage_state=cast("StorageState | None", storage_state),
+            )
+            context.set_default_timeout(10_000)
+            return context, await Tab.attach(await context.new_page(), self._fence)
+        except Error as error:
+            if "closed" not in error.message.lower() and chromium.is_connected():
+                raise ValueError(f"the browser takes no such storage state: {error.message[:200]}") from error
+            raise BrowserCrashed from error
+
     async def _started(self) -> Chromium:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
@@ -186,12 +202,12 @@ class Browser:
             return await self._start()
 
     async def _start(self) -> Chromium:
-        executable = Path(self._executable) if self._executable is not None else find_browser()
+        executable = Path(self._executable or find_browser(window=not self._headless))
         self._mark = f"--punchlist-browser={uuid.uuid4().hex}"
         atexit.register(self._kill)
         try:
             proxy = await self._fence.start()
-            self._playwright = await async_playwright().start()
+            self._playwright = await _driver()
             self._chromium = await self._playwright.chromium.launch(
                 executable_path=executable,
                 headless=self._headless,
@@ -201,7 +217,7 @@ class Browser:
             )
         except Error as error:
             await self.close()
-            raise BrowserMissing((str(executable),), error.message.split("\n")[0][:200]) from error
+            raise BrowserMissing((str(executable),), start_failure(error.message)) from error
         except BaseException:
             await self.close()
             raise
@@ -226,6 +242,19 @@ class Browser:
             if _parent(pid) == os.getpid():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+
+
+async def _driver() -> Playwright:
+    """Playwright's own process.
+
+    Raises:
+        BrowserMissing: It does not start.
+    """
+    try:
+        return await async_playwright().start()
+    except Exception as error:  # Playwright has no class of its own for that
+        why = driver_failure(version("playwright"), str(error))
+        raise BrowserMissing(("playwright",), why.rstrip(".")) from error
 
 
 def _processes(mark: str) -> list[int]:

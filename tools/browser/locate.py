@@ -8,6 +8,7 @@ what Playwright downloaded.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from ..errors import BrowserMissing
 
-__all__ = ["BrowserMissing", "find_browser", "install_browser"]
+__all__ = ["BrowserMissing", "driver_failure", "find_browser", "install_browser", "start_failure"]
 
 VARIABLES = ("PUNCHLIST_BROWSER", "BROWSER_EXECUTABLE")
 NAMES = (
@@ -26,12 +27,80 @@ DOWNLOADED = ("headless_shell", "chrome-headless-shell", "chrome", "Chromium", "
 PACKAGE = "chromium-headless-shell"
 
 
-def find_browser() -> Path:
+PLAYWRIGHT_FROM, PLAYWRIGHT_BELOW = (1, 59), (2, 0)
+"""Versions of Playwright that are known to give what is asked of it here."""
+
+_SIGNS = (
+    ("XServer|X server",
+     "a window was asked for (headless=False) and there is no display: leave headless as it is, set DISPLAY, "
+     "or call the program under xvfb-run"),
+    ("sandboxing failed|without --no-sandbox is",
+     "it insists on its sandbox, which root and many containers cannot have: run as another user, or name a "
+     "Chromium that takes --no-sandbox"),
+    ("Timeout",
+     "it gave the driver no answer: it may be no Chromium, or far from what this Playwright was made for "
+     "(pip install --upgrade playwright)"),
+)  # fmt: skip
+
+
+def start_failure(message: str) -> str:
+    """Why a browser did not start and what to do, in one sentence without its full stop.
+
+    Args:
+        message: What Playwright says, with the browser's log.
+    """
+    if found := re.search(r"error while loading shared libraries: ([^\s:]+)", message):
+        return (
+            f"it misses the system library {found[1]} (as root: {sys.executable} -m playwright install-deps "
+            "chromium, or install it with the system's package manager)"
+        )
+    for sign, why in _SIGNS:
+        if re.search(sign, message):
+            return why
+    said = re.search(r"\[err\] (.+)", message)
+    ended = re.search(r"exitCode=(\d+)", message)
+    if said is not None:
+        return f"it said {said[1].strip()[:160]!r}"
+    return f"it ended at once with exit code {ended[1]}" if ended else message.partition("\n")[0][:200]
+
+
+def driver_failure(version: str, told: str = "") -> str:
+    """What is wrong with Playwright; empty where nothing is known to be.
+
+    Args:
+        version: Of the package.
+        told: What its driver said when it did not start.
+    """
+    number = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if not PLAYWRIGHT_FROM <= number < PLAYWRIGHT_BELOW:
+        which = "old" if number < PLAYWRIGHT_FROM else "new"
+        return (
+            f"Playwright {version} is too {which}. Install one that fits: pip install 'playwright>=1.59,<2'."
+        )
+    if found := re.search(r"([^\s:]+): cannot open shared object", told):
+        return (
+            f"Playwright's driver misses the system library {found[1]}. Install it (Debian, Ubuntu: "
+            "sudo apt-get install libatomic1)."
+        )
+    if told:
+        return (
+            f"Playwright's driver does not start: {told.strip()[:160].rstrip('.')}. Install it anew "
+            "(pip install --force-reinstall playwright) without PLAYWRIGHT_NODEJS_PATH in the environment."
+        )
+    return ""
+
+
+def find_browser(*, window: bool = False) -> Path:
     """The Chromium to drive.
+
+    Args:
+        window: It must be able to show a window, which headless shells are not.
 
     Raises:
         BrowserMissing: None was found, or the one that the environment names is not there.
     """
+    if window:
+        return _with_window()
     for variable in VARIABLES:
         if named := os.environ.get(variable):
             found = shutil.which(named)
@@ -44,6 +113,18 @@ def find_browser() -> Path:
     if downloaded := _downloaded():
         return downloaded
     raise BrowserMissing((*VARIABLES, *NAMES, str(_download_folder())))
+
+
+def _with_window() -> Path:
+    named = next((os.environ[variable] for variable in VARIABLES if os.environ.get(variable)), None)
+    for name in (named,) if named is not None else NAMES:
+        if "headless" not in Path(name).name and (found := shutil.which(name)):
+            return Path(found)
+    raise BrowserMissing(
+        tuple(name for name in NAMES if "headless" not in name) if named is None else (named,),
+        "a window was asked for (headless=False), which a headless shell cannot show; install a whole "
+        "Chromium (Debian: sudo apt-get install chromium) or leave headless as it is",
+    )
 
 
 def install_browser() -> Path:

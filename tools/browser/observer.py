@@ -8,7 +8,7 @@ built-ins it shares with the observer (its answers are untrusted data and are va
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +16,8 @@ from playwright.async_api import Error, Page
 
 from ..errors import PageUnreadable
 from .aria import Snapshot
-from .document import ContextLost, Debugger, Document, Seen, SeenElement, SeenLine
+from .boxes import Box, PlacedDocument, shifted
+from .document import ContextLost, Debugger, Seen, SeenElement, SeenLine
 from .frames import frame_world
 from .presenting import number, path_of
 from .view import PLAIN, ViewStyle
@@ -75,7 +76,7 @@ class Observer:
     ) -> None:
         self._page = page
         self._by_debugger = by_debugger
-        self._document = Document(cdp, context, by_debugger)
+        self._document = PlacedDocument(cdp, context, by_debugger)
         self._depth = depth
         self._frames: dict[int, Observer] = {}
         self._parts: _Parts | None = None
@@ -136,6 +137,34 @@ class Observer:
         for frame in self._frames.values():
             found += await frame.node_ids()
         return found
+
+    async def boxes(self, indexes: Collection[int]) -> dict[int, Box]:
+        """Where things of the latest view are in this window, by index; those of a snapshot have no place.
+
+        Raises:
+            ContextLost: The document is gone. A frame that is gone has no things.
+        """
+        if self._snapshot is not None:
+            return {}
+        parts = self._parts
+        if parts is None:
+            return await self._document.boxes(indexes)
+        found: dict[int, Box] = {}
+        for mark in {parts.things[index][0] for index in indexes}:
+            inner = {parts.things[index][1]: index for index in indexes if parts.things[index][0] == mark}
+            if mark is None:
+                placed = await self._document.boxes(inner)
+            else:
+                placed = await self._boxes_in_frame(mark, inner)
+            found |= {inner[local]: box for local, box in placed.items()}
+        return found
+
+    async def _boxes_in_frame(self, mark: int, indexes: Collection[int]) -> dict[int, Box]:
+        try:
+            window = await self._document.inside(mark)
+            return shifted(await self._frames[mark].boxes(indexes), window)
+        except (ContextLost, KeyError, Error):
+            return {}
 
     def forget(self) -> None:
         """The page navigated: the next reading installs the observer anew."""

@@ -20,6 +20,7 @@ from playwright.async_api import BrowserContext, Error
 
 from ..errors import BrowserCrashed, OriginBlocked, PageUnreadable, SiteUnreachable
 from .actions import Action, checked
+from .boxes import Box
 from .calls import ActionCalls
 from .downloads import SIZE_LIMIT, Downloads
 from .effects import Failure, compare, failure_of, idle, outside, still
@@ -246,6 +247,21 @@ class BrowserSession(ActionCalls):
                 return await self._tab.race(masked_screenshot(self._tab.page, self._vault), 5.0)
             except (DialogOpened, TooSlow, ContextLost) as error:
                 raise PageUnreadable(self.url, "it cannot be drawn now") from error
+
+    async def boxes(self) -> dict[int, Box]:
+        """Where the things of the latest view are in the picture of `screenshot`, by number.
+
+        Without those that the window does not show; empty while a dialog is open or the page gives no answer.
+
+        Raises:
+            BrowserCrashed: The browser is gone.
+        """
+        async with self._lock:
+            indexes = self._latest.indexes
+            with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
+                found = await self._tab.race(self._tab.observer.boxes(set(indexes.values())))
+                return {number: found[index] for number, index in indexes.items() if index in found}
+            return {}
 
     async def close(self) -> None:
         """Close the context with all its tabs. May be called more than once."""

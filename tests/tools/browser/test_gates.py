@@ -152,6 +152,26 @@ async def test_a_site_that_is_allowed_but_new_to_the_session_needs_approval(way,
     assert approved.ok and (await session.view()).title == "Second"
 
 
+@pytest.mark.parametrize("way", ["goto", "link", "redirect"])
+async def test_a_person_is_asked_once_about_a_new_site_and_told_where_it_is(way, enter, site, second):
+    site.pages["/to-second"] = redirect(second.url + "/")
+    asked = []
+
+    def person(call):
+        asked.append(call.arguments["url"])
+        return True
+
+    policy = preset("ask_irreversible", person)
+    async with Browser([site.url, second.url], policy=policy) as browser:
+        to = "/to-second" if way == "redirect" else second.url + "/"
+        session, _ = await enter(f"<a href='{to}'>Go</a>", browser)
+
+        results = [await session.goto(to) if way == "goto" else await session.click(1), await session.back()]
+        results.append(await session.goto(second.url))
+
+    assert [each.code for each in results] == ["ok"] * 3 and asked == [second.url + "/"]
+
+
 async def test_a_file_needs_approval(enter):
     session, view = await enter("<label>Picture <input type=file></label>")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from punchlist.tools.browser import locate
-from punchlist.tools.browser.locate import BrowserMissing, find_browser, install_browser
+from punchlist.tools.browser.browser import Browser
+from punchlist.tools.browser.locate import BrowserMissing, driver_failure, find_browser, install_browser
 
 
 @pytest.fixture
@@ -76,3 +77,62 @@ def test_where_nothing_can_be_installed_the_error_is_the_same(machine, monkeypat
 
     with pytest.raises(BrowserMissing):
         install_browser()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("Missing X server or $DISPLAY", "there is no display: leave headless as it is, set DISPLAY"),
+        ("Running as root without --no-sandbox is not supported", "insists on its sandbox, which root"),
+        ("chrome: error while loading shared libraries: libnss3.so: cannot open", "library libnss3.so"),
+        ("Illegal instruction", "it said 'Illegal instruction'"),
+        ("", "it ended at once with exit code 3"),
+    ],
+)  # fmt: skip
+@pytest.mark.asyncio
+async def test_a_browser_that_does_not_start_says_why_and_what_to_do(said, why, tmp_path):
+    """Scripts that say what a Chromium says there; Playwright starts them for real."""
+    program = tmp_path / "chromium"
+    program.write_text(f"#!/bin/sh\n[ -z '{said}' ] || echo '{said}' >&2\nexit 3\n")
+    program.chmod(0o755)
+
+    with pytest.raises(BrowserMissing, match="could be started") as caught:
+        await Browser(executable=program).open("lane")
+
+    assert why in str(caught.value) and "--disable-" not in str(caught.value)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("node", ["/bin/false", "/nowhere/node"])
+async def test_a_driver_that_does_not_start_is_named(node, monkeypatch, tmp_path):
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", node)
+
+    with pytest.raises(BrowserMissing, match=r"Playwright's driver does not start.*--force-reinstall"):
+        await Browser(executable=tmp_path).open("lane")
+
+
+@pytest.mark.parametrize(
+    ("version", "told", "why"),
+    [
+        ("1.58.0", "", "1.58.0 is too old"),
+        ("2.0.1", "", "2.0.1 is too new"),
+        ("1.65.2", "node: libatomic.so.1: cannot open shared object file", "library libatomic.so.1"),
+        ("1.59.0", "", ""),
+    ],
+)
+def test_a_playwright_that_does_not_fit_is_told_from_one_that_does(version, told, why):
+    said = driver_failure(version, told)
+
+    assert why in said and bool(said) == bool(why)
+
+
+def test_a_window_needs_a_whole_chromium(machine, monkeypatch):
+    machine("chromium-headless-shell")
+    with pytest.raises(BrowserMissing, match="a headless shell cannot show"):
+        find_browser(window=True)
+
+    whole = machine("chromium")
+    assert find_browser(window=True) == whole
+    monkeypatch.setenv("PUNCHLIST_BROWSER", str(machine("other/headless_shell")))
+    with pytest.raises(BrowserMissing, match="a headless shell cannot show"):
+        find_browser(window=True)
