@@ -4,7 +4,8 @@ Other than in the role `act`, which serves one step of a known kind of task, not
 goal in a person's words. The page is told with names before numbers (`button submit [7]`), so that an answer
 copies a name and goes on with the number behind it. Text to type is copied too: from the goal or from the
 page, as it stands, or all in upper or lower case. What is copied is looked up again where it came from, so
-capitals and spaces of the original are typed.
+capitals and spaces of the original are typed. A cell of a row is said with the cell before it (`country |
+nepal`): what names a value comes first, and the value is what follows it.
 
 Does not cover: text that stands neither in the goal nor on the page; addresses to go to.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
 from ..tools.browser.view import OPTION_LIMIT, TEXT_ROLES, Element, View, ViewStyle
@@ -29,6 +31,9 @@ RECENT = 12
 
 NAMED = 8
 """Words by which an answer names a thing at most."""
+
+BESIDE = " | "
+"""Between a cell and the one before it."""
 
 CASES = ("upper", "lower")
 """How copied text may be changed."""
@@ -104,15 +109,17 @@ def browse_grammar(view: View, goal: str, spent: Collection[str] = ()) -> str:
     if pressed:
         rules.append(f'"click " ({any_of(pressed)})')
     fields = any_of(_called(item) for item in usable if item.role in TEXT_ROLES)
+    cells = any_of(f" {pair}" for pair in pairs_of(view))
+    text = f"(SPAN | {cells})" if cells else "SPAN"
     if fields:
         cases = any_of(f" {case}" for case in CASES)
-        rules.append(f'"type " ({fields}) ({cases})? " =" SPAN')
+        rules.append(f'"type " ({fields}) ({cases})? " =" {text}')
     for item in usable:
         options = any_of(fold(option) for option in item.options)
         if item.role == "select" and options:
             rules.append(f"{json.dumps(f'select {_called(item)} = ', ensure_ascii=False)} ({options})")
     rules += [json.dumps(move) for move in MOVES if _as_line(move) not in spent]
-    rules += ['"done" (" =" SPAN)?', '"cannot"']
+    rules += [f'"done" (" =" {text})?', '"cannot"']
     sources = [fold(text) for text in sources_of(view, goal)]
     return f"start: {' | '.join(rules)}\n{span_terminal(list(dict.fromkeys(sources)))}"
 
@@ -124,6 +131,16 @@ def sources_of(view: View, goal: str) -> list[str]:
         for part in line:
             found += [part] if isinstance(part, str) else [part.name, part.value or ""]
     return [text for text in found if text.strip()]
+
+
+def pairs_of(view: View) -> dict[str, str]:
+    """Cells of rows with the cells before them, folded, and each cell as the page has it."""
+    pairs: dict[str, str] = {}
+    for line in view.lines:
+        for name, cell in pairwise(line):
+            if isinstance(name, str) and isinstance(cell, str) and fold(name) and fold(cell):
+                pairs.setdefault(f"{fold(name)}{BESIDE}{fold(cell)}", cell)
+    return pairs
 
 
 def _as_line(move: str) -> str:
@@ -157,6 +174,8 @@ def read_browse(answer: str, view: View, goal: str) -> Action:
 
 def _original(copied: str, view: View, goal: str) -> str | None:
     """Copied text as it is spelled where it was copied from; None where it stands nowhere."""
+    if BESIDE in copied:
+        return pairs_of(view).get(copied)
     found = (locate(copied, source) for source in sources_of(view, goal))
     return next((span.text for span in found if span), None)
 
@@ -172,17 +191,16 @@ def write_browse(action: Action, view: View, goal: str) -> str:
         ValueError: The text of the action cannot be copied from the goal or the page.
     """
     if action.target is None:
-        text = f" = {fold(action.text)}" if action.verb == "done" and action.text else ""
-        answer = f"{action.verb}{text}" if action.verb in ("done", "cannot") else action.line().lower()
-        return answer
+        text = f" = {_copy(action.text, view, goal)}" if action.verb == "done" and action.text else ""
+        return f"{action.verb}{text}" if action.verb in ("done", "cannot") else action.line().lower()
     said = f"{action.verb} {_called(view.elements[action.target])}"
     if action.verb in ("click", "select"):
         return said + (f" = {fold(action.text)}" if action.text else "")
+    copy = _copy(action.text, view, goal)
     for case in ("", *CASES):
-        answer = f"{said}{f' {case}' if case else ''} = {fold(action.text)}"
-        read = _original(fold(action.text), view, goal)
+        read = _original(copy, view, goal)
         if read is not None and _cased(read, case) == action.text:
-            return answer
+            return f"{said}{f' {case}' if case else ''} = {copy}"
     raise ValueError(f"{action.text!r} stands neither in the goal nor on the page")
 
 
@@ -221,6 +239,13 @@ class Course:
     def note(self, said: Done) -> None:
         """Note what the model is to be told besides."""
         self._history.append(said)
+
+
+def _copy(text: str, view: View, goal: str) -> str:
+    """A text as an answer copies it: a cell that the goal does not say with the cell before it."""
+    if locate(fold(text), goal) is None:
+        return next((pair for pair, cell in pairs_of(view).items() if cell == text), fold(text))
+    return fold(text)
 
 
 def did(action: Action, view: View, code: str = "ok") -> Done:

@@ -16,6 +16,18 @@ RECORDED = 0.62
 """Share of the recorded decisions, where there are some; the others are on generated pages."""
 
 
+HEAVIER = {
+    **dict.fromkeys(("click-checkboxes", "click-checkboxes-large", "click-checkboxes-transfer"), 4.0),
+    **dict.fromkeys(("read-table", "read-table-2", "multi-layouts", "multi-orderings", "odd-or-even"), 4.0),
+    **dict.fromkeys(("buy-ticket", "choose-date", "choose-date-nodelay", "choose-date-medium"), 4.0),
+    **dict.fromkeys(("search-engine", "navigate-tree", "text-transform", "click-option"), 2.0),
+}
+"""Tasks that take longer to learn, and how much oftener they are drawn."""
+
+ENDS = 0.35
+"""Share of the steps that only say `done` which are kept: they are many and alike."""
+
+
 def piece_of(step: WebStep) -> tuple[str, str]:
     """Question and answer of a decision."""
     question = ask_browse(step.view, step.did, step.goal)
@@ -34,7 +46,8 @@ def browse(rng: Random, recorded: str | None = None) -> list[tuple[str, float]]:
     """
     if recorded is not None and rng.random() < RECORDED:
         told = recordings(recorded)
-        task = rng.choices(tuple(told), [len(steps) ** 0.5 for steps in told.values()])[0]
+        weights = [len(steps) ** 0.5 * HEAVIER.get(task, 1.0) for task, steps in told.items()]
+        task = rng.choices(tuple(told), weights)[0]
         question, answer = rng.choice(told[task])
     else:
         question, answer = piece_of(drawn(rng))
@@ -43,7 +56,10 @@ def browse(rng: Random, recorded: str | None = None) -> list[tuple[str, float]]:
 
 def drawn(rng: Random) -> WebStep:
     """A decision on a generated page."""
-    return rng.choice(web_episode(rng))
+    while True:
+        step = rng.choice(web_episode(rng))
+        if step.action.verb != "done" or step.action.text or rng.random() < ENDS:
+            return step
 
 
 @lru_cache(maxsize=2)

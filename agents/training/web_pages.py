@@ -17,7 +17,7 @@ from .web_stage import play
 from .web_steps import WebStep
 
 FAMILIES: dict[str, tuple[Callable[[Random], Page], int]] = {
-    "boxes": (web_forms.Boxes, 5),
+    "boxes": (web_forms.Boxes, 9),
     "untick": (web_forms.Untick, 2),
     "choice": (web_forms.Choice, 4),
     "one text": (web_forms.OneText, 5),
@@ -35,18 +35,18 @@ FAMILIES: dict[str, tuple[Callable[[Random], Page], int]] = {
     "native dialog": (web_openings.NativeDialog, 2),
     "focus": (web_presses.Focus, 3),
     "shape": (web_presses.Shape, 3),
-    "cell": (web_lists.Cell, 4),
-    "cells": (web_lists.Cells, 3),
+    "cell": (web_lists.Cell, 6),
+    "cells": (web_lists.Cells, 6),
     "asked": (web_lists.Asked, 3),
     "results": (web_lists.Results, 5),
     "complete": (web_lists.Complete, 4),
     "long list": (web_lists.LongList, 2),
-    "offers": (web_offers.Offers, 4),
-    "lookup": (web_offers.Lookup, 4),
+    "offers": (web_offers.Offers, 6),
+    "lookup": (web_offers.Lookup, 8),
     "mixed": (web_offers.Mixed, 5),
     "counter": (web_counts.Counter, 2),
-    "parity": (web_counts.Parity, 3),
-    "calendar": (web_counts.Calendar, 5),
+    "parity": (web_counts.Parity, 4),
+    "calendar": (web_counts.Calendar, 8),
     "enter key": (web_counts.EnterKey, 2),
 }
 """Kinds of pages with their shares."""

@@ -18,6 +18,7 @@ def page(*lines: Line, dialog: Dialog | None = None) -> View:
 
 FORM = page(
     ("Order no. A-17",),
+    ("Country", "El Salvador"),
     (Element(1, "textbox", "Name", ""),),
     (Element(2, "select", "Size", "S", ("S", "L")),),
     (Element(3, "button", "Save"),),
@@ -37,6 +38,7 @@ def test_a_question_has_the_page_what_was_done_and_the_goal() -> None:
 
     assert asked.splitlines() == [
         "order no . a-17",
+        "country | el salvador",
         "textbox name [1] :",
         "select size [2] : s ( s | l )",
         "button save [3]",
@@ -59,6 +61,8 @@ def test_a_question_has_the_page_what_was_done_and_the_goal() -> None:
         (Action("press", None, "Enter"), "press enter"),
         (Action("done", None, "A-17"), "done = a-17"),
         (Action("done"), "done"),
+        (Action("type", 1, "El Salvador"), "type name [1] = country | el salvador"),
+        (Action("done", None, "El Salvador"), "done = country | el salvador"),
         (Action("scroll", None, "down"), "scroll down"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.line(),
