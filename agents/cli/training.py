@@ -28,7 +28,7 @@ def train(options: argparse.Namespace) -> int:
 
     given = {
         name: getattr(options, name)
-        for name in ("steps", "seed", "batch_tokens", "decay_steps", "start", "widen", "recorded")
+        for name in ("steps", "seed", "batch_tokens", "decay_steps", "start", "widen", "recorded", "only")
     }
     settings = settle(out, **given)
     steps = steps_in_all(out, settings)

@@ -7,7 +7,7 @@ index and anyone can look at what was trained on. Held-out data is drawn with se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
 from ...tools.browser.actions import parse_action
@@ -69,7 +69,9 @@ CURRICULUM = ((0.6, 0.3), (0.15, 0.35), (0.04, 0.12), (0.0, 0.03))
 """Shares of echoes and drills in each stage; the rest are documents of the roles."""
 
 
-def document(seed: int, index: int, stage: int = 3, recorded: str | None = None) -> list[Piece]:
+def document(
+    seed: int, index: int, stage: int = 3, recorded: str | None = None, only: Sequence[str] = ROLES
+) -> list[Piece]:
     """The document with this number.
 
     Args:
@@ -77,6 +79,7 @@ def document(seed: int, index: int, stage: int = 3, recorded: str | None = None)
         index: Number of the document in the stream.
         stage: Of the curriculum, 0 to 3; pages are small below 2.
         recorded: Folder with recorded decisions on pages; see `web_documents.browse`.
+        only: Roles that documents are of.
     """
     rng = Random(seed * 1_000_003 + index)
     echoes, drills = CURRICULUM[stage]
@@ -85,7 +88,7 @@ def document(seed: int, index: int, stage: int = 3, recorded: str | None = None)
         return echo(rng)
     if roll < echoes + drills:
         return drill(rng)
-    role = rng.choices(ROLES, tuple(SHARES.values()))[0]
+    role = rng.choices(only, [SHARES[role] for role in only])[0]
     return role_document(role, rng, stage, recorded)
 
 

@@ -89,13 +89,13 @@ FURTHER = 100_000
 
 
 def stream(
-    tokenizer: Tokenizer, seed: int, first: int = 0, recorded: str | None = None
+    tokenizer: Tokenizer, seed: int, first: int = 0, recorded: str | None = None, only: Sequence[str] = ROLES
 ) -> Callable[[int], tuple[list[int], list[float]]]:
     """The training documents by number, from number `first` on."""
 
     def numbered(index: int) -> tuple[list[int], list[float]]:
         number = first + index
-        return encode(tokenizer, documents.document(seed, number, stage_of(number), recorded))
+        return encode(tokenizer, documents.document(seed, number, stage_of(number), recorded, only))
 
     return numbered
 
@@ -109,10 +109,10 @@ def held_out_accuracy(
     token has the highest logit. `count` documents a role.
     """
     figures: dict[str, float] = {}
-    for number, role in enumerate(roles):
+    for role in roles:
         right = total = 0
         for index in range(count):
-            rng = Random((HELD_OUT + number) * 1_000_003 + index)
+            rng = Random((HELD_OUT + ROLES.index(role)) * 1_000_003 + index)
             hits = answer_hits(model, tokenizer, documents.role_document(role, rng))
             right, total = right + sum(hits), total + len(hits)
         figures[f"accuracy_{role}"] = round(right / max(1, total), 4)
@@ -169,6 +169,7 @@ class Settings:
             then taken as done.
         widen: Width that the feed-forward of `start` gets before; None leaves it as it is.
         recorded: Folder with recorded decisions on pages (`punchlist train pages`); None for generated pages.
+        only: Roles to train, separated by commas; None for all.
     """
 
     steps: int = 9000
@@ -178,6 +179,21 @@ class Settings:
     start: str | None = None
     widen: int | None = None
     recorded: str | None = None
+    only: str | None = None
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that are trained.
+
+        Raises:
+            ValueError: There is none of a name in `only`.
+        """
+        if self.only is None:
+            return ROLES
+        named = tuple(dict.fromkeys(name.strip() for name in self.only.split(",")))
+        if unknown := set(named) - set(ROLES):
+            raise ValueError(f"there is no role {sorted(unknown)[0]!r}; there are {', '.join(ROLES)}")
+        return named
 
     @property
     def first(self) -> int:
@@ -316,12 +332,12 @@ def train_embedded(
     )
     return train(
         plan,
-        stream(tokenizer, settings.seed, settings.first, settings.recorded),
+        stream(tokenizer, settings.seed, settings.first, settings.recorded, settings.roles),
         out,
         model_config=config,
         tokenizer=tokenizer,
         initial=initial,
-        evaluate=lambda model, _: held_out_accuracy(model, tokenizer),
+        evaluate=lambda model, _: held_out_accuracy(model, tokenizer, roles=settings.roles),
     )
 
 

@@ -151,6 +151,7 @@ def command_of(settings: Settings) -> str:
     """The call that trains with these settings."""
     started = "" if settings.start is None else f" --start {shlex.quote(last_folder(settings.start))}"
     started += "" if settings.widen is None else f" --widen {settings.widen}"
+    started += "" if settings.only is None else f" --only {settings.only}"
     if settings.recorded is not None:
         started += f" --recorded {shlex.quote(last_folder(settings.recorded))}"
     return (
