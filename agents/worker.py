@@ -72,6 +72,17 @@ ASTRAY = "astray"
 """Under this name a step counts how often it would have acted on a wrong page."""
 
 
+class NotTaught(ValueError):
+    """The embedded model for jobs was given a task on pages, which another one was taught."""
+
+    def __init__(self, worker: str) -> None:
+        self.worker = worker
+        super().__init__(
+            f"The embedded model of worker {worker!r} was not taught to go towards goals on pages. "
+            "Give the worker load_model('embedded-web'), or another checkpoint or server."
+        )
+
+
 class Worker(Agent):
     """An agent that does tasks: a model, and what it may act with.
 
@@ -151,6 +162,7 @@ class Worker(Agent):
         Raises:
             StepFailed: The model said that a step cannot be done, or it went in circles.
             EffectUnknown: A call with an effect was begun, and it is not known whether it took effect.
+            NotTaught: A task on pages, for the embedded model that only knows jobs.
             BudgetExhausted, ToolError, CoreModelError: The attempt broke down.
         """
         mind = replace(mind, model=self.model, strategy=self.strategy, policy=policy, lost=order.lost)
@@ -229,6 +241,8 @@ class Worker(Agent):
     async def _browse(self, attempt: Attempt, session: BrowserSession) -> Report:
         """A task of a plan on pages: its text is the goal."""
         order, mind = attempt.order, attempt.mind
+        if self.model.name == "embedded":
+            raise NotTaught(self.name)
         session.style = STYLE
 
         async def look() -> View:

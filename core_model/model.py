@@ -29,6 +29,10 @@ from .tokenizer import Tokenizer
 from .transformer import Transformer
 
 EMBEDDED = Path(__file__).parent / "weights"
+EMBEDDED_WEB = Path(__file__).parent / "weights_web"
+
+SHIPPED = {"embedded": EMBEDDED, "embedded-web": EMBEDDED_WEB}
+"""The weights that come with this package, by the names that `load_model` takes: for jobs, and for pages."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_FILES = ("config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json")
 _HUB_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
@@ -207,8 +211,9 @@ def load_model(
     """Open a model.
 
     Args:
-        source: None for the embedded model; a checkpoint folder; a hub name ("owner/name", fetched once);
-            or the URL of an OpenAI-compatible server, with "#name" behind it where it serves several models.
+        source: None or "embedded" for the embedded model; "embedded-web" for the one that goes towards goals
+            on pages; a checkpoint folder; a hub name ("owner/name", fetched once); or the URL of an
+            OpenAI-compatible server, with "#name" behind it where it serves several models.
         device: For a local model: "cpu", "cuda", "mps"; None takes cuda where there is one, for the embedded
             model always cpu.
         dtype: For a local model; None computes in float32 on a cpu, and in bfloat16 elsewhere or where
@@ -223,11 +228,13 @@ def load_model(
             the URL is none.
         HubUnavailable: the hub name could not be fetched.
     """
-    if source is None:
-        if not (EMBEDDED / "config.json").is_file():
+    shipped = "embedded" if source is None else str(source)
+    if shipped in SHIPPED:
+        folder = SHIPPED[shipped]
+        if not (folder / "config.json").is_file():
             remedy = "Reinstall punchlist, or name a checkpoint folder, a hub model or a server URL."
-            raise MissingWeights(EMBEDDED, "the embedded model is not installed", remedy)
-        return open_folder(EMBEDDED, "embedded", device or "cpu", dtype, seed, price=price, **engine)
+            raise MissingWeights(folder, f"the model {shipped!r} is not installed", remedy)
+        return open_folder(folder, shipped, device or "cpu", dtype, seed, price=price, **engine)
     if re.match(r"https?:", str(source)):
         from .remote import RemoteModel
 
@@ -238,12 +245,14 @@ def load_model(
 
 
 def resolve(source: str | Path) -> Path:
-    """The folder of a checkpoint: the one that is named, or that of a hub name, fetched once.
+    """The folder of a checkpoint: of weights that came along, the one named, or of a hub name, fetched once.
 
     Raises:
         UnknownCheckpoint: it is neither.
         HubUnavailable: the hub name could not be fetched.
     """
+    if str(source) in SHIPPED:
+        return SHIPPED[str(source)]
     try:
         folder = Path(source).expanduser()
     except RuntimeError as error:

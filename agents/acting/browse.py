@@ -51,8 +51,9 @@ async def browse(
         StepStuck: It went round in circles, or took too many actions.
     """
     order, mind, course = attempt.order, attempt.mind, Course(goal)
-    if attempt.order.feedback:
-        course.note(Done("before", f"refused: {attempt.order.feedback}"))
+    step = order.steps[0].line()
+    if order.feedback:
+        course.note(Done("before", f"refused: {order.feedback}"))
     taken: dict[str, int] = {}
     returned: list[JsonValue] = []
     for _ in range(MOST_ACTIONS):
@@ -67,6 +68,8 @@ async def browse(
         if course.refuses(action):
             continue
         if action.verb == "done":
+            if order.watch is not None:
+                order.watch.step_done(step)
             result: dict[str, JsonValue] = {"url": view.url, "answer": action.text, "returned": returned}
             return Report(result=result, evidence=tuple(attempt.evidence))
         if action.verb == "cannot":
@@ -80,7 +83,7 @@ async def browse(
         course.came(action, view, code)
         returned.append(json.dumps({"did": _done(action, view), "ok": code == "ok", "result": line}))
         changed = None if action.verb in LOOKING else code != "no_effect"
-        if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, goal))) is not None:
+        if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, step))) is not None:
             course.note(said)
     raise StepStuck(goal, "too many actions")
 

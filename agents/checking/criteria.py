@@ -24,6 +24,17 @@ def look(name: str, lane: str, expect: Expect, *, again: bool = True) -> ToolChe
     return ToolCheck(name, _call(lane, again), partial(_on_page, expect))
 
 
+def shows(text: str, lane: str) -> ToolCheck:
+    """A criterion that the page of a lane shows a text; the verifier itself looks at it as it stands."""
+    return look(f"the page shows {text!r}", lane, partial(_said, text), again=False)
+
+
+def _said(text: str, page: Page) -> bool | str:
+    wanted = " ".join(text.split()).casefold()
+    shown = [" | ".join(row) for row in page.rows] + [page.title, *(value for _, _, value in page.fields)]
+    return any(wanted in " ".join(row.split()).casefold() for row in shown) or f"it does not show {text!r}"
+
+
 def look_for_reported(
     name: str, lane: str, key: str, expect: Callable[[Page, str], bool | str | None]
 ) -> ToolCheck:

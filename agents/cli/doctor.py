@@ -231,19 +231,20 @@ def embedder() -> str:
 
 
 def weights() -> str:
-    """The embedded model's files are there and are those of its manifest."""
+    """The embedded models' files are there and are those of their manifests."""
     from ...core_model.checkpoint import MANIFEST, verify_manifest
-    from ...core_model.model import EMBEDDED
+    from ...core_model.model import SHIPPED
 
-    if not (EMBEDDED / "config.json").is_file():
-        remedy = "Reinstall punchlist, or name another model with --model."
-        raise MissingWeights(EMBEDDED, "the embedded model is not installed", remedy)
-    if not (EMBEDDED / MANIFEST).is_file():
-        remedy = "Reinstall punchlist, or name another model with --model."
-        raise MissingWeights(EMBEDDED, f"there is no {MANIFEST}", remedy)
-    verify_manifest(EMBEDDED)
-    size = sum(path.stat().st_size for path in EMBEDDED.glob("*.safetensors"))
-    return f"embedded model, {size / 1e6:.1f} MB, sha256 as in its manifest"
+    remedy = "Reinstall punchlist, or name another model with --model."
+    size = 0
+    for name, folder in SHIPPED.items():
+        if not (folder / "config.json").is_file():
+            raise MissingWeights(folder, f"the model {name!r} is not installed", remedy)
+        if not (folder / MANIFEST).is_file():
+            raise MissingWeights(folder, f"there is no {MANIFEST}", remedy)
+        verify_manifest(folder)
+        size += sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return f"{' and '.join(SHIPPED)}, {size / 1e6:.1f} MB, sha256 as in their manifests"
 
 
 def journal() -> str:

@@ -81,7 +81,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(commands: Any) -> None:
     goal = "Order 2 green mugs for Ada Lovelace, express, deliver on 3 May."
-    example = f'punchlist run --demo\n  punchlist run "{goal}" --site http://127.0.0.1:8000'
+    site = "--site http://127.0.0.1:8000"
+    pages = f"""punchlist run 'Search for "green mug".' {site} --expect 'Green mug'"""
+    example = f'punchlist run --demo\n  punchlist run "{goal}" {site}\n  {pages}'
     parser = command(commands, "run", "get a goal done on a web site, verified", example, "running:run")
     parser.add_argument("goal", nargs="?", help="what is to be done, in a sentence or two")
     parser.add_argument(
@@ -90,6 +92,11 @@ def _add_run(commands: Any) -> None:
     parser.add_argument(
         "--site", metavar="URL", help="where it is to be done; the browser reaches nothing else"
     )
+    parser.add_argument(
+        "--expect", action="append", default=[], metavar="TEXT",
+        help="go towards any goal on pages, and hold it against this: the page must show TEXT then; may be "
+        "given several times",
+    )  # fmt: skip
     parser.add_argument("--model", metavar="M", help=MODEL)
     add_strategy(parser)
     parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")

@@ -88,7 +88,7 @@ class Ending:
         found = [self._headline(), ""]
         match outcome:
             case Confirmed(result=result):
-                found += [*indented(plain(result)), ""]
+                found += [*indented(_told(plain(result), 1)), ""]
             case Unverified(last=last, reasons=reasons):
                 found += [f"  - {reason}" for reason in reasons]
                 found += ["", *self._parts(plain(last))]
@@ -177,11 +177,12 @@ BOOKKEEPING = ("changes", "returned", "left_out")
 """What tasks tell the manager beside their result; nothing for a person."""
 
 
-def _told(value: Any) -> Any:
-    """A task's result without its bookkeeping."""
+def _told(value: Any, depth: int = 0) -> Any:
+    """A task's result without its bookkeeping; with `depth` 1 the results of tasks by their names."""
     if not isinstance(value, dict):
         return value
-    return {key: item for key, item in value.items() if key not in BOOKKEEPING}  # pyright: ignore[reportUnknownVariableType]
+    kept = {key: item for key, item in value.items() if key not in BOOKKEEPING}  # pyright: ignore[reportUnknownVariableType]
+    return {key: _told(item) for key, item in kept.items()} if depth else kept  # pyright: ignore[reportUnknownVariableType]
 
 
 def indented(value: Any, depth: int = 1) -> list[str]:

@@ -18,9 +18,11 @@ from ...protocols.journal import Journal
 from ...protocols.outcome import Confirmed
 from ...tools.browser.locate import find_browser
 from ...tools.permissions import preset
+from ..checking.criteria import shows
 from ..events import Ended, Event
 from ..manager import RUNS, Manager
 from ..people import waiting
+from ..plan import Plan
 from ..reasoning.strategy import strategy_named
 from .board import Board
 from .edge import SettingsError, describe_error
@@ -39,6 +41,9 @@ CLOSING_SECONDS = 15.0
 
 OF_A_SITTING = ("site", "model", "tokens", "seconds", "money", "price", "autonomy")
 """Settings that a run may be resumed with other values of."""
+
+GOAL = "goal"
+"""Name of the task of a goal that is reached on pages."""
 
 BEAT = 0.2
 """Seconds between two pictures of the live view."""
@@ -69,6 +74,15 @@ class Settings:
     price: str | None = None
     autonomy: str = "unattended"
     record: str | None = None
+    expect: tuple[str, ...] = ()
+
+    def plan(self, goal: str) -> Plan | None:
+        """The plan of a goal that is reached on pages and held against what they then show; None without."""
+        if not self.expect:
+            return None
+        plan = Plan(goal)
+        plan.task(GOAL, goal, spec=[shows(text, GOAL) for text in self.expect])
+        return plan
 
     @classmethod
     def recorded(cls, found: Found) -> Settings:
@@ -84,7 +98,9 @@ class Settings:
                 f"{found.named!r} was not made by `punchlist run`, so its workers and tools are not "
                 "recorded. Resume it from the program that made it: Manager(...).resume(path)."
             )
-        return cls(**cast("dict[str, Any]", {key: body[key] for key in known if key in body}))
+        kept = cast("dict[str, Any]", {key: body[key] for key in known if key in body})
+        kept["expect"] = tuple(kept.get("expect", ()))
+        return cls(**kept)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -93,7 +109,10 @@ def run(options: argparse.Namespace) -> int:
     settings = Settings(
         options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds,
         strategy=options.strategy, money=options.money, price=options.price, autonomy=options.autonomy,
+        expect=tuple(options.expect),
     )  # fmt: skip
+    if settings.expect and (options.demo or settings.strategy):
+        raise SettingsError("--expect goes with a goal on pages, without --demo and --strategy.")
     if settings.strategy is not None:
         strategy_named(settings.strategy)  # refuses an unknown one before anything is started
     if options.demo:
@@ -147,9 +166,8 @@ def _perform(
     if options.picture:
         _check_picture(Path(options.picture))
     machine = options.json or options.events
-    model = open_model(
-        options.open_model, settings.model, quiet=machine or options.quiet, price=settings.price
-    )
+    source = settings.model or ("embedded-web" if settings.expect else None)
+    model = open_model(options.open_model, source, quiet=machine or options.quiet, price=settings.price)
     place, named = (found.place, found.named) if found is not None else _journal(options.journal)
     if getattr(options, "record", False):
         settings = replace(settings, record=str(traces_of(place)))
@@ -158,7 +176,12 @@ def _perform(
     board = Board(goal, journal=named)
     with memory_in(settings.memory) as memory:
         manager = manager_of(place, settings, model, memory, patient=options.wait)
-        events = manager.stream(goal) if found is None else manager.resume(place, found.info.run)
+        plan = settings.plan(goal)
+        events = (
+            manager.stream(plan or goal)
+            if found is None
+            else manager.resume(place, found.info.run, plan=plan)
+        )
         with _front(options, board, found) as front:
             outcome, error = asyncio.run(_follow(events, manager, model, front))
     board.run, resumable, asks = _note_end(place, board.run, outcome)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 STRING_MATCH = "string-match"
 EMBEDDED = "embedded"
+EMBEDDED_WEB = "embedded-web"
 WEIGHTS = Path(__file__).parents[2] / "core_model" / "weights"
 
 
@@ -33,7 +34,9 @@ def model_mark(name: str | None) -> str:
     """The model's name, with the first digits of its manifest's hash where it has one."""
     if name == STRING_MATCH:
         return STRING_MATCH
-    folder = WEIGHTS if name is None or name == EMBEDDED else Path(name)
+    from ...core_model.model import SHIPPED
+
+    folder = SHIPPED[name or EMBEDDED] if name is None or name in SHIPPED else Path(name)
     manifest = folder / "manifest.json"
     digest = hashlib.sha256(manifest.read_bytes()).hexdigest()[:12] if manifest.is_file() else ""
     return f"{name or EMBEDDED} {digest}".strip()

@@ -38,6 +38,15 @@ class Breaking(ScriptedModel):
         raise RemoteError("http://127.0.0.1:9/v1", "connection refused", "Start it.")
 
 
+def searching(text: str) -> str:
+    """Types what the goal quotes into the search field of a page; says that it is done when it did."""
+    if "did : type" in text:
+        return "done"
+    field = next(row for row in text.splitlines() if row.startswith("searchbox"))
+    called = field.removeprefix("searchbox ").partition("]")[0]
+    return f"type {called}] = {text.rsplit('goal : ', 1)[1].split(chr(34))[1].strip()}"
+
+
 def loading() -> ScriptedModel:
     """Takes for ever to load."""
     print("STUCK", flush=True)
@@ -48,6 +57,7 @@ def loading() -> ScriptedModel:
 MODELS: dict[str, Callable[[], ScriptedModel]] = {
     "helpless": lambda: ScriptedModel(lambda _: "cannot"),
     "string-match": string_match_model,
+    "searching": lambda: ScriptedModel(searching),
     "stuck": Stuck,
     "breaking": Breaking,
     "loading": loading,

@@ -30,6 +30,7 @@ without effect that it was told of), `calls_per_episode` and `tokens_per_episode
 `expert_steps_per_episode` and `expert_seconds` (the median), and `expert_episodes_per_second`, what one
 browser makes in a second.
 
+The model is `embedded-web`, unless `--model` names another one, by the same role (`agents/browsing.py`).
 `--model expert` and `--model string-match` put these policies in the model's place.
 """
 
@@ -45,7 +46,7 @@ from typing import TYPE_CHECKING
 
 from ..harness import Figures, Measuring, OptionRefused, mean, median, rate
 from ..ledger import Row
-from ..models import STRING_MATCH, model_mark, open_model
+from ..models import EMBEDDED_WEB, STRING_MATCH, model_mark, open_model
 from .episodes import BROKEN, FEWER_STEPS, MOST_STEPS, EpisodeRow, play
 from .experts import EXPERTS
 from .moves import FIELDS, click, things, typed
@@ -85,7 +86,7 @@ async def _measure(measuring: Measuring) -> Figures:
     folder = find_pages(options.data)
     tasks = _tasks(measuring)
     seeds = seeds_of(measuring)
-    model = EXPERT if options.model == EXPERT else model_mark(options.model)
+    model = EXPERT if options.model == EXPERT else model_mark(options.model or EMBEDDED_WEB)
     measuring.settings |= {
         "model": model,
         "tasks": list(tasks),
@@ -96,7 +97,7 @@ async def _measure(measuring: Measuring) -> Figures:
     async with _stages(measuring, folder) as stages:
         walk = Walk(measuring, stages, tasks, seeds)
         figures = await walk.prove_restarts()
-        main = options.model or "embedded"
+        main = options.model or EMBEDDED_WEB
         full = await walk.walk("full", main, redo=True)
         figures |= _figures(full)
         if options.compare:
