@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
@@ -94,9 +95,38 @@ def _row(item: Element) -> str:
     return " ".join(parts)
 
 
-def _called(item: Element) -> str:
-    """Name and number of a thing, as answers say them."""
-    return f"{' '.join(fold(item.name).split()[:NAMED]) or item.role} [{item.number}]"
+def _called(item: Element, view: View) -> str:
+    """Name and number of a thing, as answers say them; a field that has no name by what stands beside it."""
+    name = labels_of(view).get(item.number) or " ".join(fold(item.name).split()[:NAMED])
+    return f"{name or item.role} [{item.number}]"
+
+
+@lru_cache(maxsize=64)
+def labels_of(view: View) -> dict[int, str]:
+    """The text beside each field that nothing names: in its row before it, else on the line before.
+
+    Where the first of these fields stands before all texts: on the line behind.
+    """
+    places = [
+        (row, place, part)
+        for row, line in enumerate(view.lines)
+        for place, part in enumerate(line)
+        if isinstance(part, Element) and part.hinted
+    ]
+    if not places:
+        return {}
+    behind = not any(isinstance(part, str) for line in view.lines[: places[0][0] + 1] for part in line)
+    found: dict[int, str] = {}
+    for row, place, field in places:
+        line = view.lines[row]
+        beside = [part for part in line[:place] if isinstance(part, str)][-1:]
+        other = row + 1 if behind else row - 1
+        if not beside and 0 <= other < len(view.lines) and len(view.lines[other]) == 1:
+            beside = [part for part in view.lines[other] if isinstance(part, str)]
+        label = fold(beside[0]).rstrip(" :*") if beside else ""
+        if label and len(label.split()) <= NAMED:
+            found[field.number] = label
+    return found
 
 
 def browse_grammar(view: View, goal: str, spent: Collection[str] = ()) -> str:
@@ -105,10 +135,10 @@ def browse_grammar(view: View, goal: str, spent: Collection[str] = ()) -> str:
         return 'start: "dialog accept" | "dialog dismiss"\n'
     usable = [item for item in view.elements.values() if not item.disabled]
     rules: list[str] = []
-    pressed = [_called(item) for item in usable if Action("click", item.number).line() not in spent]
+    pressed = [_called(item, view) for item in usable if Action("click", item.number).line() not in spent]
     if pressed:
         rules.append(f'"click " ({any_of(pressed)})')
-    fields = any_of(_called(item) for item in usable if item.role in TEXT_ROLES)
+    fields = any_of(_called(item, view) for item in usable if item.role in TEXT_ROLES)
     cells = any_of(f" {pair}" for pair in pairs_of(view))
     text = f"(SPAN | {cells})" if cells else "SPAN"
     if fields:
@@ -117,7 +147,7 @@ def browse_grammar(view: View, goal: str, spent: Collection[str] = ()) -> str:
     for item in usable:
         options = any_of(fold(option) for option in item.options)
         if item.role == "select" and options:
-            rules.append(f"{json.dumps(f'select {_called(item)} = ', ensure_ascii=False)} ({options})")
+            rules.append(f"{json.dumps(f'select {_called(item, view)} = ', ensure_ascii=False)} ({options})")
     rules += [json.dumps(move) for move in MOVES if _as_line(move) not in spent]
     rules += [f'"done" (" =" {text})?', '"cannot"']
     sources = [fold(text) for text in sources_of(view, goal)]
@@ -193,7 +223,7 @@ def write_browse(action: Action, view: View, goal: str) -> str:
     if action.target is None:
         text = f" = {_copy(action.text, view, goal)}" if action.verb == "done" and action.text else ""
         return f"{action.verb}{text}" if action.verb in ("done", "cannot") else action.line().lower()
-    said = f"{action.verb} {_called(view.elements[action.target])}"
+    said = f"{action.verb} {_called(view.elements[action.target], view)}"
     if action.verb in ("click", "select"):
         return said + (f" = {fold(action.text)}" if action.text else "")
     copy = _copy(action.text, view, goal)
@@ -254,4 +284,4 @@ def did(action: Action, view: View, code: str = "ok") -> Done:
     if item is None:
         return Done(action.line().lower(), code)
     text = f" = {fold(action.text)}" if action.text else ""
-    return Done(f"{action.verb} {_called(item)}{text}", code)
+    return Done(f"{action.verb} {_called(item, view)}{text}", code)

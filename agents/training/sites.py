@@ -169,6 +169,7 @@ class Item:
     value: str | None = None
     options: tuple[str, ...] = ()
     disabled: bool = False
+    hinted: bool = False
 
 
 Line = list[str | Item]
@@ -209,7 +210,8 @@ class Sheet:
                     row.append(part)
                 else:
                     number += 1
-                    row.append(Element(number, part.role, part.name, part.value, part.options, part.disabled))
+                    told = (part.role, part.name, part.value, part.options, part.disabled)
+                    row.append(Element(number, *told, hinted=part.hinted))
             lines.append(tuple(row))
         return View("", self.path, self.title, tuple(lines), self.dialog)
 

@@ -116,6 +116,7 @@ class Page:
         known = self.style == "named" or role in ("checkbox", "radio")
         hint = "" if self.rng.random() < 0.3 else pick(self.rng, HINTS)
         item = self.items[tag] = Item(tag, role, label if known else hint, value, options)
+        item.hinted = not (known and label)
         self.labels[tag] = label
         return item
 

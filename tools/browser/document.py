@@ -39,6 +39,7 @@ class SeenElement(BaseModel):
     disabled: bool = False
     state: str = ""
     shown: str = ""
+    hinted: bool = False
 
 
 SeenLine = tuple[str | SeenElement, ...]

@@ -149,7 +149,8 @@
       if (this.printed.has(el)) return;
       this.printed.add(el);
       this.endRun();
-      const thing = { role, name: nameOf(el, role).name, value: shortValue(el, role), disabled: isDisabled(el) };
+      const known = nameOf(el, role);
+      const thing = { role, name: known.name, value: shortValue(el, role), disabled: isDisabled(el), hinted: known.from === "hint" };
       if (role === "select") {
         thing.options = [...el.options].filter((option) => !option.disabled).map(optionText).filter(Boolean);
       }

@@ -122,6 +122,7 @@ def _numbered(seen: Seen, first: int, end: int | None = None) -> tuple[View, dic
                     part.disabled,
                     part.state,
                     part.shown,
+                    part.hinted,
                 )
             )
         lines.append(tuple(parts))

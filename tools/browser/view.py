@@ -75,6 +75,7 @@ class Element:
         disabled: It is shown but cannot be used.
         state: What else is told of it where the style asks for it: expanded, collapsed, selected, ...
         shown: Its line where it is not to be printed as usual, with `[ref=]` for the number.
+        hinted: A field that nothing on the page was found to name: its name is its placeholder or its id.
     """
 
     number: int
@@ -85,6 +86,7 @@ class Element:
     disabled: bool = False
     state: str = ""
     shown: str = ""
+    hinted: bool = False
 
     def text(self) -> str:
         """The element as a view prints it, for example `[2] select Size: M (S | M | L)`."""
