@@ -259,7 +259,11 @@ def _add_embedded(inner: Any, example: str) -> None:
     parser.add_argument(
         "--recorded", metavar="FOLDER", help="learn from recorded decisions on pages too (train pages)"
     )
-    parser.add_argument("--only", metavar="A,B", help="train these roles alone, e.g. browse")
+    parser.add_argument(
+        "--only",
+        metavar="A,B",
+        help="train these roles (default: those of jobs; browse has weights of its own)",
+    )
     parser.add_argument("--minutes", type=positive, metavar="M", help="save and stop after so many minutes")
     parser.add_argument("--threads", type=whole, metavar="T", help="CPU threads (default: torch's choice)")
     parser.add_argument("--seed", type=int, metavar="N", help="of documents and first weights (default 1)")

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..training.documents import ROLES
+from ..training.documents import JOBS
 from ..training.legs import TOLD, read_legs
 from .harness import Figures, Measuring, wilson
 from .ledger import EvalError, Row
-from .models import EMBEDDED, WEIGHTS, model_mark, open_model
+from .models import EMBEDDED, EMBEDDED_WEB, model_mark, open_model
 from .questions import Exam, documents, held_out
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ async def _measure(measuring: Measuring) -> Figures:
     if not isinstance(model, LocalModel):
         raise NotLocal(model.name)
     try:
-        keys = [f"{way}:{role}" for role in ROLES for way in ("forced", "grammar")]
+        roles = ("browse",) if which == EMBEDDED_WEB else JOBS
+        keys = [f"{way}:{role}" for role in roles for way in ("forced", "grammar")]
         await measuring.each(keys, lambda key: _role(model, key, count), _tell)
         figures = _figures(measuring.ledger().rows)
         figures["parameters"] = model.engine.config.parameters
@@ -121,7 +122,9 @@ def _figures(rows: dict[str, Row]) -> Figures:
 
 def _training(measuring: Measuring, which: str | None) -> Figures:
     """Tokens and seconds of all legs of the training, where the weights tell them."""
-    legs = read_legs(WEIGHTS if which is None or which == EMBEDDED else Path(which))
+    from ...core_model.model import SHIPPED
+
+    legs = read_legs(SHIPPED[which or EMBEDDED] if which is None or which in SHIPPED else Path(which))
     if not legs:
         why = f"{TOLD} is not beside the weights"
         measuring.skipped |= {"training_tokens": why, "training_seconds": why}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core_model.errors import TrainingRefused
 from . import documents
-from .documents import HELD_OUT, ROLES, Piece
+from .documents import HELD_OUT, JOBS, ROLES, Piece
 from .legs import keep_origin
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ FURTHER = 100_000
 
 
 def stream(
-    tokenizer: Tokenizer, seed: int, first: int = 0, recorded: str | None = None, only: Sequence[str] = ROLES
+    tokenizer: Tokenizer, seed: int, first: int = 0, recorded: str | None = None, only: Sequence[str] = JOBS
 ) -> Callable[[int], tuple[list[int], list[float]]]:
     """The training documents by number, from number `first` on."""
 
@@ -101,7 +101,7 @@ def stream(
 
 
 def held_out_accuracy(
-    model: Transformer, tokenizer: Tokenizer, count: int = 60, roles: Sequence[str] = ROLES
+    model: Transformer, tokenizer: Tokenizer, count: int = 60, roles: Sequence[str] = JOBS
 ) -> dict[str, float]:
     """Share of held-out answers that the model gets right to the last token, without a grammar, per role.
 
@@ -169,7 +169,7 @@ class Settings:
             then taken as done.
         widen: Width that the feed-forward of `start` gets before; None leaves it as it is.
         recorded: Folder with recorded decisions on pages (`punchlist train pages`); None for generated pages.
-        only: Roles to train, separated by commas; None for all.
+        only: Roles to train, separated by commas; None for those of jobs.
     """
 
     steps: int = 9000
@@ -189,7 +189,7 @@ class Settings:
             ValueError: There is none of a name in `only`.
         """
         if self.only is None:
-            return ROLES
+            return JOBS
         named = tuple(dict.fromkeys(name.strip() for name in self.only.split(",")))
         if unknown := set(named) - set(ROLES):
             raise ValueError(f"there is no role {sorted(unknown)[0]!r}; there are {', '.join(ROLES)}")

@@ -91,7 +91,7 @@ def ship(run: Path, weights: Path, settings: Settings, *, history: str = "", cou
             parameters=model.config.parameters,
             vocabulary=tokenizer.vocab_size,
             shape={name: getattr(model.config, name) for name in SHAPE},
-            held_out=held_out_accuracy(model, tokenizer, count=count),
+            held_out=held_out_accuracy(model, tokenizer, count=count, roles=settings.roles),
             held_out_documents=count,
             revision=revision(),
         )
@@ -192,7 +192,8 @@ def model_card(facts: Facts) -> str:
         ),
     }
     words |= {name: f"{value:,.0f}" for name, value in figures.items()}
-    text = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
+    card = "card_web.md" if set(facts.held_out) == {"accuracy_browse"} else "card.md"
+    text = Path(__file__).with_name(card).read_text(encoding="utf-8")
     return re.sub(r"\{(\w+)\}", lambda found: words[found[1]], text)
 
 

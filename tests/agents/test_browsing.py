@@ -73,6 +73,25 @@ def test_an_answer_says_an_action_and_means_it(action: Action, answer: str) -> N
     assert accepts(FORM, answer)
 
 
+def test_a_field_that_nothing_names_is_called_by_what_stands_beside_it():
+    def field(number, name="q"):
+        return Element(number, "textbox", name, "", hinted=True)
+
+    before = page(("Director:",), (field(1),), ("Year", field(2)), (Element(3, "textbox", "Genre", ""),))
+    behind = page((field(1),), ("Director",), (field(2),), ("Year",))
+    alone = page(("a", "b"), (field(1),), ("A sentence of more than eight words is no label.",), (field(2),))
+
+    assert [write_browse(Action("click", number), before, GOAL) for number in (1, 2, 3)] == [
+        "click director [1]", "click year [2]", "click genre [3]",
+    ]  # fmt: skip
+    assert [write_browse(Action("click", number), behind, GOAL) for number in (1, 2)] == [
+        "click director [1]", "click year [2]",
+    ]  # fmt: skip
+    assert [write_browse(Action("click", number), alone, GOAL) for number in (1, 2)] == [
+        "click q [1]", "click q [2]",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -7,7 +7,7 @@ from punchlist.agents.evals.embedded import NotLocal
 from punchlist.agents.evals.harness import EvalOptions, execute
 from punchlist.agents.evals.models import STRING_MATCH
 from punchlist.agents.evals.questions import EXAMS, QuestionDrifted, held_out, rebuild
-from punchlist.agents.training.documents import ROLES
+from punchlist.agents.training.documents import JOBS, ROLES
 from punchlist.agents.training.embedded import make_tokenizer
 from punchlist.core_model.checkpoint import save_checkpoint
 from punchlist.core_model.config import ModelConfig
@@ -96,7 +96,7 @@ def test_every_role_is_measured_both_ways_and_what_is_not_known_is_said(untraine
     made = execute("eval", "embedded", options)
 
     figures = made["figures"]
-    wanted = {f"accuracy_{role}{way}" for role in ROLES for way in ("", "_grammar")}
+    wanted = {f"accuracy_{role}{way}" for role in JOBS for way in ("", "_grammar")}
     assert wanted <= set(figures)
     assert all(
         0 <= figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"] <= 1 for name in wanted
