@@ -101,6 +101,7 @@ class BlockingSession:
         self.dialog, self.load = made(session.dialog), made(session.load)
         self.new_tab_view, self.screenshot = made(session.new_tab_view), made(session.screenshot)
         self.keep_downloads, self.boxes = made(session.keep_downloads), made(session.boxes)
+        self.record = made(session.record)
         self.storage_state, self.close = made(session.storage_state), made(session.close)
 
     @property
