@@ -26,7 +26,7 @@ demo: $(STAMP) ## set up if needed, then run the main job
 	@$(BIN)/punchlist run --demo || { code=$$?; [ $$code -ne 3 ] || echo '$(UNVERIFIED)'; exit $$code; }
 
 test: $(STAMP) lint types ## set up if needed, then lint, types and the tests
-	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q
+	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .

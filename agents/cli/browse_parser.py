@@ -6,7 +6,7 @@ from typing import Any
 
 from .arguments import command, port
 
-STYLES = ("hints", "shared", "window", "place", "new", "diff", "snapshot")
+STYLES = ("hints", "shared", "states", "window", "place", "new", "diff", "snapshot")
 """The fields of `tools.browser.ViewStyle`, which parsing does not import; a test holds them together."""
 
 

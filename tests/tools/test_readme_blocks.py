@@ -43,8 +43,9 @@ def test_the_programs_about_the_browser_run(tmp_path):
         text.replace("http://127.0.0.1:8000", site.url) for text in programs(TOOLS / "browser" / "README.md")
     ]
 
-    first, without_async = (run(program, tmp_path) for program in here)
+    first, without_async, recorded = (run(program, tmp_path) for program in here)
     site.close()
 
     assert first.startswith("page /: Shop\n- Welcome\nok ")
     assert without_async == "page /: Shop\n- Welcome\nno effect\n"
+    assert recorded.splitlines()[0].startswith("the step came out") and "sync_playwright" in recorded

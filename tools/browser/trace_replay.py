@@ -88,7 +88,11 @@ class Replayed:
         """One sentence for a person or a model."""
         stopped = self.stopped
         if stopped is None:
-            return f"all {self.total} steps came out as before"
+            return (
+                "the step came out as before"
+                if self.total == 1
+                else f"all {self.total} steps came out as before"
+            )
         return f"step {stopped.number} of {self.total}, {stopped.words}: {stopped.outcome}, {stopped.why}"
 
 
