@@ -167,3 +167,19 @@ async def test_workers_browse_side_by_side_and_each_task_begins_afresh(site: Sit
 
     assert titles == ["who=ann", "who=bob", "who=cy"]
     assert (await fresh.view()).title == "none"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "rest",
+    ["<p><b>x</b></p>" * 50_000, f"<p>{'word ' * 200}</p>" * 10_000, f"<p>{'word ' * 2_000_000}</p>"],
+    ids=["100,000 nodes", "10 MB in paragraphs", "10 MB in one"],
+)
+async def test_a_heavy_page_is_acted_on_in_its_time(show, rest):
+    visit = await show(
+        f"<title>T</title><button onclick=\"p.textContent='hit'\">Go</button><p id=p></p>{rest}"
+    )
+
+    result = await visit.line("click 1")
+
+    assert result.ok and result.effect.ms < 3000 and "- hit" in await visit.look()
