@@ -17,9 +17,9 @@ RECORDED = 0.62
 
 
 HEAVIER = {
-    **dict.fromkeys(("click-checkboxes", "click-checkboxes-large", "click-checkboxes-transfer"), 4.0),
+    **dict.fromkeys(("click-checkboxes", "click-checkboxes-large", "click-checkboxes-transfer"), 5.0),
     **dict.fromkeys(("read-table", "read-table-2", "multi-layouts", "multi-orderings", "odd-or-even"), 4.0),
-    **dict.fromkeys(("buy-ticket", "choose-date", "choose-date-nodelay", "choose-date-medium"), 4.0),
+    **dict.fromkeys(("buy-ticket", "choose-date", "choose-date-nodelay", "choose-date-medium"), 6.0),
     **dict.fromkeys(("search-engine", "navigate-tree", "text-transform", "click-option"), 2.0),
 }
 """Tasks that take longer to learn, and how much oftener they are drawn."""
