@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 from ..tools.browser.actions import Action, MalformedAction, parse_action, span_terminal
@@ -40,13 +39,14 @@ CASES = ("upper", "lower")
 """How copied text may be changed."""
 
 NOT_DONE = frozenset(
-    "no_effect stale_ref covered not_visible disabled not_editable bad_option value_differs timeout".split()
+    """no_effect stale_ref covered not_visible disabled not_editable bad_option value_differs timeout
+    needs_approval blocked_origin secret_refused dialog_open bad_file not_kept""".split()
 )
 """Codes of results by which an action is not done and something is to be redone, without asking anybody."""
 
 MOVES = ("press enter", "scroll down", "scroll up", "back", "wait")
 
-_ON_THING = re.compile(r"(click|type|select) (?:.*)\[(\d+)\](?: (upper|lower))?(?: = (.+))?")
+_ON_THING = re.compile(r"(click|type|select) (?:.*?)\[(\d+)\](?: (upper|lower))?(?: = (.+))?")
 
 
 def ask_browse(view: View, history: Sequence[Done], goal: str, spent: Collection[str] = ()) -> Question:
@@ -95,13 +95,12 @@ def _row(item: Element) -> str:
     return " ".join(parts)
 
 
-def _called(item: Element, view: View) -> str:
+def _called(item: Element, labels: dict[int, str]) -> str:
     """Name and number of a thing, as answers say them; a field that has no name by what stands beside it."""
-    name = labels_of(view).get(item.number) or " ".join(fold(item.name).split()[:NAMED])
+    name = labels.get(item.number) or " ".join(fold(item.name).split()[:NAMED])
     return f"{name or item.role} [{item.number}]"
 
 
-@lru_cache(maxsize=64)
 def labels_of(view: View) -> dict[int, str]:
     """The text beside each field that nothing names: in its row before it, else on the line before.
 
@@ -134,11 +133,13 @@ def browse_grammar(view: View, goal: str, spent: Collection[str] = ()) -> str:
     if view.dialog is not None:
         return 'start: "dialog accept" | "dialog dismiss"\n'
     usable = [item for item in view.elements.values() if not item.disabled]
+    labels = labels_of(view)
+    called = {item.number: _called(item, labels) for item in usable}
     rules: list[str] = []
-    pressed = [_called(item, view) for item in usable if Action("click", item.number).line() not in spent]
+    pressed = [called[item.number] for item in usable if Action("click", item.number).line() not in spent]
     if pressed:
         rules.append(f'"click " ({any_of(pressed)})')
-    fields = any_of(_called(item, view) for item in usable if item.role in TEXT_ROLES)
+    fields = any_of(called[item.number] for item in usable if item.role in TEXT_ROLES)
     cells = any_of(f" {pair}" for pair in pairs_of(view))
     text = f"(SPAN | {cells})" if cells else "SPAN"
     if fields:
@@ -147,7 +148,7 @@ def browse_grammar(view: View, goal: str, spent: Collection[str] = ()) -> str:
     for item in usable:
         options = any_of(fold(option) for option in item.options)
         if item.role == "select" and options:
-            rules.append(f"{json.dumps(f'select {_called(item, view)} = ', ensure_ascii=False)} ({options})")
+            rules.append(f"{json.dumps(f'select {called[item.number]} = ', ensure_ascii=False)} ({options})")
     rules += [json.dumps(move) for move in MOVES if _as_line(move) not in spent]
     rules += [f'"done" (" =" {text})?', '"cannot"']
     sources = [fold(text) for text in sources_of(view, goal)]
@@ -188,6 +189,10 @@ def read_browse(answer: str, view: View, goal: str) -> Action:
         verb, _, copied = answer.partition(" = ")
         if verb == "done":
             return Action("done", None, _original(copied, view, goal) or copied)
+        if verb == "cannot":
+            return Action("cannot", None, copied)
+        if not _of_this_role(answer):
+            raise MalformedAction(answer, "no action of this role")
         return parse_action(_as_line(answer), view)
     verb, number, case, copied = found[1], int(found[2]), found[3], found[4] or ""
     item = view.elements.get(number)
@@ -202,10 +207,14 @@ def read_browse(answer: str, view: View, goal: str) -> Action:
     return Action(verb, number, text)
 
 
+def _of_this_role(answer: str) -> bool:
+    return answer in MOVES or answer.partition(" ")[0] in ("dialog", "press", "scroll")
+
+
 def _original(copied: str, view: View, goal: str) -> str | None:
     """Copied text as it is spelled where it was copied from; None where it stands nowhere."""
-    if BESIDE in copied:
-        return pairs_of(view).get(copied)
+    if BESIDE in copied and (cell := pairs_of(view).get(copied)) is not None:
+        return cell
     found = (locate(copied, source) for source in sources_of(view, goal))
     return next((span.text for span in found if span), None)
 
@@ -223,7 +232,7 @@ def write_browse(action: Action, view: View, goal: str) -> str:
     if action.target is None:
         text = f" = {_copy(action.text, view, goal)}" if action.verb == "done" and action.text else ""
         return f"{action.verb}{text}" if action.verb in ("done", "cannot") else action.line().lower()
-    said = f"{action.verb} {_called(view.elements[action.target], view)}"
+    said = f"{action.verb} {_called(view.elements[action.target], labels_of(view))}"
     if action.verb in ("click", "select"):
         return said + (f" = {fold(action.text)}" if action.text else "")
     copy = _copy(action.text, view, goal)
@@ -284,4 +293,4 @@ def did(action: Action, view: View, code: str = "ok") -> Done:
     if item is None:
         return Done(action.line().lower(), code)
     text = f" = {fold(action.text)}" if action.text else ""
-    return Done(f"{action.verb} {_called(item, view)}{text}", code)
+    return Done(f"{action.verb} {_called(item, labels_of(view))}{text}", code)

@@ -72,7 +72,7 @@ class Span:
 
 def words(text: str) -> list[str]:
     """The folded words and punctuation marks of `text`, in order."""
-    return [word.lower() for word in _TOKEN.findall(text)]
+    return [word.lower().replace("i\u0307", "i") for word in _TOKEN.findall(text)]  # the Turkish capital I
 
 
 def fold(text: str) -> str:

@@ -79,7 +79,8 @@ async def browse(
         if taken[mark] > MOST_REPEATS:
             raise StepStuck(goal, "going in circles", action.line())
         line = await act(action, view)
-        code = line.partition(":")[0].replace(" ", "_")
+        opened = line.startswith("dialog ")  # it asks something, which is what it was meant to do
+        code = "ok" if opened else line.partition(":")[0].replace(" ", "_")
         course.came(action, view, code)
         returned.append(json.dumps({"did": _done(action, view), "ok": code == "ok", "result": line}))
         changed = None if action.verb in LOOKING else code != "no_effect"

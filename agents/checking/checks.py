@@ -111,6 +111,7 @@ class Page:
         rows: Cells as they were printed.
         fields: Role, name and value of each.
         links: The words of all that is there to be clicked.
+        cut: There is more on the page than was seen.
     """
 
     url: str
@@ -119,6 +120,7 @@ class Page:
     rows: tuple[tuple[str, ...], ...]
     fields: tuple[tuple[str, str, str], ...]
     links: tuple[str, ...] = ()
+    cut: bool = False
 
     @classmethod
     def of(cls, view: View) -> Page:
@@ -133,7 +135,8 @@ class Page:
                 if isinstance(part, Element) and part.value is not None
             ]
         links = tuple(part.name for part in view.elements.values() if part.value is None)
-        return cls(view.url, view.path, view.title, tuple(rows), tuple(fields), links)
+        cut = bool(view.above or view.below or view.unread_above or view.unread_below)
+        return cls(view.url, view.path, view.title, tuple(rows), tuple(fields), links, cut)
 
     @classmethod
     def read(cls, value: Any) -> Page:
@@ -141,13 +144,14 @@ class Page:
         rows = tuple(tuple(str(cell) for cell in row) for row in value["rows"])
         fields = tuple((str(a), str(b), str(c)) for a, b, c in value["fields"])
         links = tuple(str(name) for name in value.get("links", ()))
-        return cls(value["url"], value["path"], value["title"], rows, fields, links)
+        cut = value.get("cut") is True
+        return cls(value["url"], value["path"], value["title"], rows, fields, links, cut)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "url": self.url, "path": self.path, "title": self.title,
             "rows": [list(row) for row in self.rows], "fields": [list(item) for item in self.fields],
-            "links": list(self.links),
+            "links": list(self.links), **({"cut": True} if self.cut else {}),
         }  # fmt: skip
 
     def text(self) -> str:

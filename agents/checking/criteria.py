@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
 from ...protocols.spec import ToolCall, ToolCheck
+from ...tools.browser.view import TEXT_ROLES
 from .checks import Page
 
 LOOK = "look"
@@ -29,10 +31,22 @@ def shows(text: str, lane: str) -> ToolCheck:
     return look(f"the page shows {text!r}", lane, partial(_said, text), again=False)
 
 
-def _said(text: str, page: Page) -> bool | str:
+def _said(text: str, page: Page) -> bool | str | None:
+    """Whether a page shows a text, what stands in its text fields aside: that was typed, not answered."""
     wanted = " ".join(text.split()).casefold()
-    shown = [" | ".join(row) for row in page.rows] + [page.title, *(value for _, _, value in page.fields)]
-    return any(wanted in " ".join(row.split()).casefold() for row in shown) or f"it does not show {text!r}"
+    typed = Counter(value for role, _, value in page.fields if role in TEXT_ROLES)
+    shown = [page.title]
+    for row in page.rows:
+        cells: list[str] = []
+        for cell in row:
+            if typed[cell] > 0:
+                typed[cell] -= 1
+            else:
+                cells.append(cell)
+        shown.append(" | ".join(cells))
+    if any(wanted in " ".join(row.split()).casefold() for row in shown):
+        return True
+    return None if page.cut else f"it does not show {text!r}"
 
 
 def look_for_reported(

@@ -111,6 +111,8 @@ def run(options: argparse.Namespace) -> int:
         strategy=options.strategy, money=options.money, price=options.price, autonomy=options.autonomy,
         expect=tuple(options.expect),
     )  # fmt: skip
+    if not all(text.strip() for text in settings.expect):
+        raise SettingsError("--expect is empty; say what the page must show when the goal is reached.")
     if settings.expect and (options.demo or settings.strategy):
         raise SettingsError("--expect goes with a goal on pages, without --demo and --strategy.")
     if settings.strategy is not None:
@@ -166,6 +168,11 @@ def _perform(
     if options.picture:
         _check_picture(Path(options.picture))
     machine = options.json or options.events
+    if settings.expect and settings.model == "embedded":
+        raise SettingsError(
+            "--expect needs a model that was taught pages: leave out --model, or name embedded-web or a "
+            "server."
+        )
     source = settings.model or ("embedded-web" if settings.expect else None)
     model = open_model(options.open_model, source, quiet=machine or options.quiet, price=settings.price)
     place, named = (found.place, found.named) if found is not None else _journal(options.journal)

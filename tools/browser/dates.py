@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 from dateutil import parser
@@ -26,7 +27,7 @@ def resolve_date(
     except ValueError:
         pass
     # What the two readings do not agree on was not in the text but in the default.
-    one, other = _parse(text, date(2000, 1, 1), day_first), _parse(text, date(2008, 2, 15), day_first)
+    one, other = _parse(text, date(2000, 1, 1), day_first), _parse(text, date(2008, 2, 14), day_first)
     if one is None or other is None:
         return None
     if one == other:
@@ -38,7 +39,7 @@ def resolve_date(
 
 def resolve_time(text: str) -> str | None:
     """The time of day that `text` means, as a field holds it: `6:09 PM` is `18:09`; None for no time."""
-    text = " ".join(text.split())
+    text = re.sub(r"(?<=\d)\.(?=\d\d\b)", ":", " ".join(text.split()))  # 6.30 pm
     if not any(char.isdigit() for char in text) or any(char in "/-," for char in text):
         return None
     try:
