@@ -220,7 +220,16 @@ def settle(out: Path, **given: Any) -> Settings:
         if "widen" in named and "start" not in named:
             remedy = "Name the checkpoint with start, or leave it out: fresh weights have their own shape."
             raise TrainingRefused(out, "there is nothing to widen", remedy)
-        return Settings(**named)
+        begun = Settings(**named)
+        try:
+            roles = begun.roles
+        except ValueError as error:
+            remedy = "Name some of them, separated by commas."
+            raise TrainingRefused(out, str(error), remedy) from error
+        if begun.recorded is not None and "browse" not in roles:
+            remedy = "Name browse with only, or leave the recordings out."
+            raise TrainingRefused(out, "recordings teach the role browse, which is not trained", remedy)
+        return begun
     try:
         begun = Settings(**json.loads((out / KEPT).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

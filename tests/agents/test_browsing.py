@@ -61,6 +61,7 @@ def test_a_question_has_the_page_what_was_done_and_the_goal() -> None:
         (Action("press", None, "Enter"), "press enter"),
         (Action("done", None, "A-17"), "done = a-17"),
         (Action("done"), "done"),
+        (Action("cannot"), "cannot"),
         (Action("type", 1, "El Salvador"), "type name [1] = country | el salvador"),
         (Action("done", None, "El Salvador"), "done = country | el salvador"),
         (Action("scroll", None, "down"), "scroll down"),
@@ -117,10 +118,27 @@ def test_a_dialog_can_only_be_answered() -> None:
     assert read_browse("dialog accept", asking, GOAL) == Action("dialog", None, "accept")
 
 
-@pytest.mark.parametrize("answer", ["click nothing [9]", "click save [3] = x", "type name [1]", "fly away"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "click nothing [9]",
+        "click save [3] = x",
+        "type name [1]",
+        "fly away",
+        "goto http://x.test/",
+        "find it",
+    ],
+)
 def test_what_is_no_action_of_this_view_is_refused(answer: str) -> None:
     with pytest.raises(MalformedAction):
         read_browse(answer, FORM, GOAL)
+
+
+def test_what_the_goal_says_with_a_bar_in_it_is_typed_as_it_is_said():
+    goal = 'Type "Foo | Bar" and press Save.'
+
+    assert write_browse(Action("type", 1, "Foo | Bar"), FORM, goal) == "type name [1] = foo | bar"
+    assert read_browse("type name [1] = foo | bar", FORM, goal).text == "Foo | Bar"
 
 
 def test_text_that_cannot_be_copied_cannot_be_said() -> None:

@@ -76,9 +76,9 @@ async def test_what_failed_verification_is_told_in_the_next_attempt(shop, tmp_pa
 
 
 async def test_a_goal_that_cannot_be_reached_is_not_confirmed(shop, tmp_path):
-    outcome, _ = await done_by(lambda _: "cannot", shop, tmp_path / "run.db", attempts=1)
+    outcome, asked = await done_by(lambda _: "cannot", shop, tmp_path / "run.db", attempts=1)
 
-    assert not isinstance(outcome, Confirmed)
+    assert not isinstance(outcome, Confirmed) and len(asked) == 1
 
 
 async def test_a_claim_about_an_action_that_had_no_effect_is_refused_without_a_model(shop, tmp_path):

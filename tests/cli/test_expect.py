@@ -33,6 +33,26 @@ def test_a_word_that_it_is_done_is_not_enough(punchlist: Call, shop: Any) -> Non
     assert "it does not show 'purple elephant'" in ended.out
 
 
+def test_what_was_only_typed_is_not_shown(punchlist: Call, shop: Any) -> None:
+    ended = punchlist(
+        "run", 'Search for "grey cup".', "--site", shop.url, "--memory", "none", "--redos", "0",
+        "--expect", "grey cup", model="searching",
+    )  # fmt: skip
+
+    assert ended.code == 3 and "it does not show 'grey cup'" in ended.out
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_nothing_cannot_be_expected(punchlist: Call, shop: Any, text: str) -> None:
+    assert run(punchlist, shop, "--expect", text).code == 2
+
+
+def test_the_weights_for_jobs_are_refused_before_anything_is_begun(punchlist: Call, shop: Any) -> None:
+    ended = run(punchlist, shop, "--expect", "x", "--model", "embedded")
+
+    assert ended.code == 2 and "embedded-web" in ended.err
+
+
 def test_a_run_goes_on_with_what_it_expects(punchlist: Call, shop: Any, tmp_path: Path) -> None:
     first = run(punchlist, shop, "--expect", "green mug", "--quiet", "--journal", "run.db", model="breaking")
 

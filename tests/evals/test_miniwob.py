@@ -189,7 +189,7 @@ async def test_the_measurement_gives_every_figure_and_says_what_each_means(
     made: dict[str, Any] = {**await asyncio.to_thread(execute, "eval", "miniwob", options)}
 
     figures: dict[str, Any] = made["figures"]
-    fixed = "success success_10_steps success_no_redo string_match_baseline expert_ceiling episodes".split()
+    fixed = "success success_10_steps success_with_redo string_match_baseline expert_ceiling episodes".split()
     assert {name: figures[name] for name in fixed} == dict.fromkeys(fixed[:-1], 1.0) | {"episodes": 2}
     assert {"task_click-test-2", "expert_task_click-test-2_low", "string_match_task_press-named"} <= set(
         figures

@@ -30,6 +30,11 @@ DIRECTIONS = ("up", "down", "top", "bottom")
 SEVERAL = " | "
 """Between the options of a `select` that names several, as a view prints them."""
 
+BACKSLASH = "\\"
+
+ON_THINGS = ("click", "type", "select", "keys", "hover", "drag", "upload")
+"""Verbs that take a thing of the page."""
+
 WITH_ENTER = "+enter"
 """Behind `type` and `keys`: press Enter afterwards."""
 
@@ -54,7 +59,7 @@ class Action:
 
     def line(self) -> str:
         """The action as one line of text; `parse_action` reads it back."""
-        text = self.text.replace("\\", "\\\\").replace("\n", "\\n")
+        text = _escaped(self.text)
         numbers = [str(number) for number in (self.target, self.to) if number is not None]
         verb = f"{self.verb}{WITH_ENTER}" if self.enter else self.verb
         return " ".join([verb, *numbers, *([text] if text else [])])
@@ -113,6 +118,8 @@ class _Reader:
         if verb not in (ALL_VERBS if self._full else VERBS) or (enter and verb not in ("type", "keys")):
             raise _Wrong(f"unknown verb {word!r}")
         rest = rest.strip()
+        if self._view is not None and self._view.dialog is not None and verb in ON_THINGS:
+            raise _Wrong("a dialog is open: answer it first, with dialog accept or dialog dismiss")
         if verb in ("click", "type", "select", "keys", "hover", "upload") or (verb == "read" and rest):
             number, text = self._number(verb, rest)
             if verb in ("type", "select", "keys", "upload") and not text:
@@ -140,6 +147,8 @@ class _Reader:
             raise _Wrong("tab takes nothing, a tab's number or close")
         if verb in ("goto", "find", "cannot") and not rest:
             raise _Wrong(f"{verb} takes text")
+        if verb == "wait" and rest and not rest.strip("\"' "):
+            raise _Wrong("wait takes some text, or milliseconds")
         if (verb == "back" or (verb == "wait" and not self._full)) and rest:
             raise _Wrong(f"{verb} takes nothing")
         return Action(verb, None, _unescape(rest))
@@ -233,7 +242,8 @@ def action_grammar(
         rules.append('"done"' if answers == () else f'"done" | {returned}')
     if "cannot" in chosen:
         rules.append(f'"cannot " ({_choice(reasons)})' if reasons else '"cannot " /[^\\n]{1,80}/')
-    return f"start: {' | '.join(rules)}\n{span_terminal(spans)}"
+    copied = [span.replace(BACKSLASH, BACKSLASH * 2) for span in spans]
+    return f"start: {' | '.join(rules)}\n{span_terminal(copied)}"
 
 
 def _dialog_rules(view: View, verbs: Sequence[str], full: bool) -> list[str]:
@@ -256,7 +266,7 @@ def _element_rules(elements: Sequence[Element], verbs: Sequence[str], full: bool
         rules.append(f'"type " ({editable}) SPAN')
     for item in elements if "select" in verbs else ():
         if item.role == "select" and item.options:
-            options = f"({_choice(item.options)})"
+            options = f"({_choice(map(_escaped, item.options))})"
             more = f" ({json.dumps(SEVERAL)} {options})*" if full else ""
             rules.append(f'"select {item.number} " {options}{more}')
     if full and editable:
@@ -281,7 +291,7 @@ def _more_rules(
         item for item in elements if item.role in ("button", "other")
     ]
     if "upload" in verbs and files and choosing:
-        rules.append(f'"upload " ({_numbers(choosing)}) " " ({_choice(files)})')
+        rules.append(f'"upload " ({_numbers(choosing)}) " " ({_choice(map(_escaped, files))})')
     if "scroll" in verbs:
         rules.append('"scroll top" | "scroll bottom"')
         rules += [f'"scroll " ({numbers}) " " ({directions})'] if numbers else []
@@ -307,6 +317,11 @@ def span_terminal(spans: Sequence[str]) -> str:
         f'COPY{index}: %regex {{ "substring_chunks": {source} }}' for index, source in enumerate(sources)
     )
     return f"{pieces}\nSPAN: ({' | '.join(f'COPY{index}' for index in range(len(sources)))}) & /.+/\n"
+
+
+def _escaped(text: str) -> str:
+    """`text` as it stands in the line of an action, which `parse_action` reads back."""
+    return text.replace(BACKSLASH, BACKSLASH * 2).replace("\n", "\\n")
 
 
 def _choice(items: Iterable[str]) -> str:

@@ -347,7 +347,13 @@
       const el = index === null ? document.body : nodes[index];
       if (!el || !el.isConnected) return JSON.stringify({ code: "stale_ref" });
       const role = hardRole(el);
-      const text = role !== null && FIELDS.has(role) ? valueOf(el, role) : el.innerText || el.textContent || "";
+      const drawn = el.namespaceURI === "http://www.w3.org/2000/svg";
+      const all = [el, ...el.querySelectorAll("*")];
+      const apart = index === null && all.some((one) => shadowOf(one) !== null || one.localName === "iframe");
+      const shown = () => read().lines.map((line) => line.map((part) => (typeof part === "string" ? part :
+        [part.name, part.value].filter(Boolean).join(": "))).join(" | ")).join("\n");
+      const text = role !== null && FIELDS.has(role) ? valueOf(el, role) :
+        apart ? shown() : (drawn ? el.textContent : el.innerText) || contentText(el, true);
       return JSON.stringify({ text: text.slice(0, 10 * RUN_CHARACTERS).split("\n").map(clean).filter(Boolean).join("\n") });
     },
     // Resolves when nothing changed for `quiet` ms, or after `cap` ms.

@@ -337,12 +337,13 @@ class BrowserSession(ActionCalls):
             self._downloads.begin()
         commits = tab.commits
         before, done, failure = await self._attempt(tab, action, approved)
-        switched, led, after = await self._aftermath(tab, action, approved)
+        answers = failure is None or failure[0] != "timeout"
+        switched, led, after = await self._aftermath(tab, action, approved, answers)
         stayed = failure is led is None and not switched and not done.moved and tab.commits == commits
         if stayed and still(before, after, action):
             with contextlib.suppress(DialogOpened, TooSlow, ContextLost):
                 await tab.settle()  # that nothing changed is said only after twice the quiet
-            switched, led, after = await self._aftermath(tab, action, approved)
+            switched, led, after = await self._aftermath(tab, action, approved, True)
         failure = failure or led
         seen, moved = compare(before, after, action.verb)
         effect = replace(
@@ -418,12 +419,13 @@ class BrowserSession(ActionCalls):
         return Done(text=self._tabs.listing(self._vault.mask), moved=bool(action.text))
 
     async def _aftermath(
-        self, tab: Tab, action: Action, approved: Collection[Gate]
+        self, tab: Tab, action: Action, approved: Collection[Gate], answers: bool
     ) -> tuple[bool, Failure | None, Seen | None]:
-        """Whether another tab became the current one, why the session may not be there, and the page."""
+        """Whether another tab became the current one, why the session may not be there, and the page, if it
+        still answers."""
         switched = await self._follow(tab)
         led = await self._arrive(action, approved)
-        return switched and led is None, led, await self._peek()
+        return switched and led is None, led, await self._peek() if answers or switched else None
 
     async def _follow(self, tab: Tab) -> bool:
         """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""
@@ -486,9 +488,9 @@ class BrowserSession(ActionCalls):
         for _ in range(2):
             try:
                 return self._vault.mask_seen(await self._tab.race(self._tab.observer.peek()))
-            except (DialogOpened, PageUnreadable):
+            except (DialogOpened, PageUnreadable, TooSlow):
                 return None
-            except (ContextLost, TooSlow):
+            except ContextLost:
                 with contextlib.suppress(DialogOpened, TooSlow):
                     await self._tab.settle()
         return None

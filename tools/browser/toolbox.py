@@ -16,8 +16,9 @@ from typing import Any, Literal, cast
 
 from ...protocols.spec import Check
 from ..tool import AnyTool, EffectClass, tool
+from .actions import MalformedAction
 from .calls import Direction
-from .results import ActionResult
+from .results import ActionResult, refused
 from .session import BrowserSession
 
 SECONDS = 60.0
@@ -221,7 +222,10 @@ def _made(function: Callable[..., Awaitable[Outcome]], effect: EffectClass) -> A
 
 
 async def _outcome(session: BrowserSession, doing: Awaitable[ActionResult] | None = None) -> Outcome:
-    result = ActionResult(True, "ok") if doing is None else await doing
+    try:
+        result = ActionResult(True, "ok") if doing is None else await doing
+    except MalformedAction as error:  # arguments that no page could take
+        result = refused("bad_option", error.why, 0.0)
     view = await session.view()
     said = f"{result.line()} ({result.hint})" if result.hint else result.line()
     return Outcome(result.did or "look", result.ok, result.code, said, result.text, view.text())

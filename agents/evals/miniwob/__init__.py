@@ -10,14 +10,15 @@ Without `--only` the tasks are the 39 that are developed on; `--only a,b` (or `-
 Seeds are 10000 and on, `--limit` of each task (25); `--seeds A-B` takes others. Seeds 0-999 are for
 development.
 
-    success             share of episodes with the whole reward within 20 actions, by the model
+    success             share of episodes with the whole reward within 20 actions, by the model, that is told
+                        nothing of what its actions did: redo is off
     success_10_steps    the same within 10 actions
     success_any_reward  share of episodes with a reward above nothing, for comparison: some others count that
-    success_no_redo     the model again, told nothing of what its actions did: no redo of what had no effect
+    success_with_redo   the model again, told of what had no effect, which is not offered again on that page
     success_of_ceiling  `success` over `expert_ceiling`, both over the tasks that have an expert
     string_match_baseline, string_match_10_steps
                         clicking what the goal names, typing what it quotes
-    expert_ceiling, expert_10_steps, expert_any_reward, expert_no_redo
+    expert_ceiling, expert_10_steps, expert_any_reward, expert_with_redo
                         scripted experts that see the view and emit the verbs, over the tasks that have one
     task_<task>, string_match_task_<task>, expert_task_<task>
                         `success`, baseline and ceiling of one task
@@ -98,12 +99,12 @@ async def _measure(measuring: Measuring) -> Figures:
         walk = Walk(measuring, stages, tasks, seeds)
         figures = await walk.prove_restarts()
         main = options.model or EMBEDDED_WEB
-        full = await walk.walk("full", main, redo=True)
-        figures |= _figures(full)
+        alone = await walk.walk("alone", main, redo=False)
+        figures |= _figures(alone)
         if options.compare:
-            figures |= await _compared(walk, main, full)
-            return figures | await _told_nothing(walk, main)
-    compared = ("success_no_redo", "string_match_baseline", "expert_ceiling")
+            figures |= await _compared(walk, main, alone)
+            return figures | await _with_redo(walk, main)
+    compared = ("success_with_redo", "string_match_baseline", "expert_ceiling")
     measuring.skipped |= dict.fromkeys(compared, "left out as asked")
     return figures | dict.fromkeys(compared)
 
@@ -253,13 +254,13 @@ def _beginner(which: str, model: Model | None, asked: Asked) -> Begin:
     return lambda task, goal: ModelPolicy(model, goal, asked)
 
 
-async def _compared(walk: Walk, main: str, full: list[EpisodeRow]) -> Figures:
-    """The passes that only compare."""
+async def _compared(walk: Walk, main: str, alone: list[EpisodeRow]) -> Figures:
+    """The passes that only compare, without redo as the model's."""
 
-    async def again(name: str, which: str, *, redo: bool) -> list[EpisodeRow]:
-        return full if which == main and redo else await walk.walk(name, which, redo=redo)
+    async def again(name: str, which: str) -> list[EpisodeRow]:
+        return alone if which == main else await walk.walk(name, which, redo=False)
 
-    expert = await again("expert", EXPERT, redo=True)
+    expert = await again("expert", EXPERT)
     figures = _rates("expert_ceiling", expert, _success) | _rates("expert_10_steps", expert, _within)
     figures |= _rates("expert_any_reward", expert, _partial)
     figures |= _by_task("expert_task_", expert)
@@ -267,24 +268,25 @@ async def _compared(walk: Walk, main: str, full: list[EpisodeRow]) -> Figures:
     figures["expert_seconds"] = median([row.seconds for row in expert])
     spent = sum(row.seconds for row in expert)
     figures["expert_episodes_per_second"] = len(expert) / spent if spent else None
-    plain = await again("string match", STRING_MATCH, redo=True)
+    plain = await again("string match", STRING_MATCH)
     figures |= _rates("string_match_baseline", plain, _success)
     figures |= _rates("string_match_10_steps", plain, _within)
     figures |= _by_task("string_match_task_", plain)
-    reached = mean([row.success for row in full if row.task in EXPERTS])
+    reached = mean([row.success for row in alone if row.task in EXPERTS])
     ceiling = mean([row.success for row in expert])
     figures["success_of_ceiling"] = reached / ceiling if reached is not None and ceiling else None
     return figures
 
 
-async def _told_nothing(walk: Walk, main: str) -> Figures:
-    """The passes without redo; a quick measurement leaves them out."""
+async def _with_redo(walk: Walk, main: str) -> Figures:
+    """The passes with redo; a quick measurement leaves them out."""
     if walk.measuring.options.quick:
-        walk.measuring.skipped |= dict.fromkeys(("success_no_redo", "expert_no_redo"), "left out by --quick")
-        return {"success_no_redo": None, "expert_no_redo": None}
-    expert = await walk.walk("expert no redo", EXPERT, redo=False)
-    alone = expert if main == EXPERT else await walk.walk("no redo", main, redo=False)
-    return _rates("expert_no_redo", expert, _success) | _rates("success_no_redo", alone, _success)
+        left = dict.fromkeys(("success_with_redo", "expert_with_redo"), "left out by --quick")
+        walk.measuring.skipped |= left
+        return dict.fromkeys(left)
+    expert = await walk.walk("expert with redo", EXPERT, redo=True)
+    told = expert if main == EXPERT else await walk.walk("with redo", main, redo=True)
+    return _rates("expert_with_redo", expert, _success) | _rates("success_with_redo", told, _success)
 
 
 def _figures(rows: list[EpisodeRow]) -> Figures:

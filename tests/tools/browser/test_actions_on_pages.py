@@ -249,12 +249,35 @@ async def test_what_05_03_means_is_said_by_the_page_or_the_browser(show, languag
 
 @pytest.mark.parametrize(
     ("said", "held"),
-    [("6:09 PM", "18:09"), ("12:00 am", "00:00"), ("7 pm", "19:00"), ("18:09:30", "18:09:30")],
+    [
+        ("6:09 PM", "18:09"),
+        ("12:00 am", "00:00"),
+        ("6.30 pm", "18:30"),
+        ("7 pm", "19:00"),
+        ("18:09:30", "18:09:30"),
+    ],
 )
 async def test_a_time_field_takes_times_as_people_write_them(show, said, held):
     visit = await show("<title>T</title><input type=time step=1 aria-label=At>")
 
     assert (await visit.do("type", "At", said)).effect.value_after == held
+
+
+@pytest.mark.parametrize("said", ["May 2027", "05/2027", "2027-02"])
+async def test_a_month_is_no_day(show, said):
+    visit = await show("<title>T</title><input type=date aria-label=Day>")
+
+    assert (await visit.do("type", "Day", said)).line().startswith(f"bad_option: {said!r} is not a date")
+
+
+async def test_read_gives_what_is_in_shadows_and_frames_and_no_script(show):
+    visit = await show("""<title>T</title><h1>Top</h1><div id=h></div><script>
+        h.attachShadow({mode: "open"}).innerHTML = "<p>open text</p>"</script>
+        <iframe srcdoc="<p>Inner"></iframe>""")
+
+    read = await visit.do("read")
+
+    assert read.text.splitlines() == ["Top", "open text", "Inner"]
 
 
 @pytest.mark.parametrize("said", ["noon or so", "3 May", "05/03/2027", "25:00"])
