@@ -295,6 +295,7 @@ class BrowserSession(ActionCalls):
         self._keeper.arrive(tab.page.url)
 
     async def _look(self, tab: Tab, budget: int, before: Look | None) -> Look:
+        slow = False
         for _ in range(3):
             try:
                 seen = self._vault.mask_seen(await tab.race(tab.observer.view(self.style)))
@@ -310,7 +311,10 @@ class BrowserSession(ActionCalls):
                     {},
                     seen,
                 )
-            except (ContextLost, TooSlow):
+            except (ContextLost, TooSlow) as error:
+                if slow and isinstance(error, TooSlow):
+                    break
+                slow = slow or isinstance(error, TooSlow)
                 with contextlib.suppress(DialogOpened, TooSlow):
                     await tab.settle()
         raise PageUnreadable(tab.page.url, "it gave no answer")
