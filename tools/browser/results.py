@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from time import perf_counter
 from typing import Literal
 
 from pydantic_core import to_jsonable_python
@@ -111,6 +112,11 @@ class ActionResult:
         if self.effect.new and not self.effect.url_changed and not self.effect.new_tab:
             return f"ok: {clip(self.effect.new[0], HINT_LIMIT)}"
         return "ok"
+
+
+def since(begun: float) -> float:
+    """Milliseconds since a `perf_counter` time."""
+    return round((perf_counter() - begun) * 1000, 1)
 
 
 def refused(code: Code, message: str = "", ms: float = 0.0) -> ActionResult:

@@ -29,7 +29,7 @@ from .gates import NEW_ORIGIN, Gate, GateClosed, Gatekeeper
 from .observer import ContextLost, Seen, path_of
 from .presenting import present
 from .reach import Done, Look, Refused, nearest
-from .results import MESSAGE_LIMIT, ActionResult, Download, in_words, refused
+from .results import MESSAGE_LIMIT, ActionResult, Download, in_words, refused, since
 from .secrets import Vault
 from .shots import masked_screenshot
 from .tab import DialogOpened, Limits, Tab, TooSlow
@@ -325,14 +325,14 @@ class BrowserSession(ActionCalls):
         begun = perf_counter()
         self._tabs.drop_closed()
         if self.crashed:
-            return refused("crashed", "the browser is gone", _since(begun))
+            return refused("crashed", "the browser is gone", since(begun))
         leaving = action.verb == "tab" and action.text == "close"
         if self._tab.dialog is not None and action.verb != "dialog" and not leaving:
-            return refused("dialog_open", "answer the dialog first", _since(begun))
+            return refused("dialog_open", "answer the dialog first", since(begun))
         try:
             return await self._perform(action, begun, approved)
         except BrowserCrashed:
-            return refused("crashed", "the browser is gone", _since(begun))
+            return refused("crashed", "the browser is gone", since(begun))
 
     async def _perform(self, action: Action, begun: float, approved: Collection[Gate]) -> ActionResult:
         tab, address = self._tab, self.url
@@ -359,7 +359,7 @@ class BrowserSession(ActionCalls):
             new_tab=switched,
             download=await self._arrived(tab),
             console_errors=tuple(clip(self._vault.mask(error)) for error in tab.errors),
-            ms=_since(begun),
+            ms=since(begun),
         )
         moved = moved or done.moved
         failure = failure or failure_of(tab, effect) or idle(action, tab, effect, moved)
@@ -498,7 +498,3 @@ class BrowserSession(ActionCalls):
                 with contextlib.suppress(DialogOpened, TooSlow):
                     await self._tab.settle()
         return None
-
-
-def _since(begun: float) -> float:
-    return round((perf_counter() - begun) * 1000, 1)
