@@ -260,8 +260,8 @@ class _Replay:
 def find(view: View, target: Target | None) -> tuple[int | None, str]:
     """The number in `view` of the thing that was described, and why there is none.
 
-    One that was the only one of its role and name, and still is, is it, whatever row it stands in now. Of
-    several it is the one in the same row, or at the same place among as many as there were.
+    One that was the only one of its role and name, and still is, is it, unless its row begins with another
+    text. Of several it is the one in the same row, or at the same place among as many as there were.
     """
     if target is None:
         return None, ""
@@ -269,13 +269,15 @@ def find(view: View, target: Target | None) -> tuple[int | None, str]:
     what = clip(f"{target.role} {target.name}", 80)
     if not named:
         return None, f"there is no {what}"
-    if len(named) == 1 and target.alike == 1:
-        return named[0].number, ""
     rows = {
         number: tuple(part for part in line if isinstance(part, str))
         for line in view.lines
         for number in (part.number for part in line if not isinstance(part, str))
     }
+    if len(named) == 1 and target.alike == 1:
+        begins = [shape_text(text) for text in rows[named[0].number][:1]]
+        if not target.row or begins == [shape_text(target.row[0])]:
+            return named[0].number, ""
     same = [each.number for each in named if rows[each.number] == target.row]
     if not same and target.row:
         same = [each.number for each in named if rows[each.number][:1] == target.row[:1]]

@@ -199,6 +199,20 @@ async def test_numbers_and_places_may_be_others(trace, shop, site):
     assert replayed.ok, replayed.line()
 
 
+async def test_the_only_button_of_another_row_is_not_taken_for_it(shop, site, tmp_path):
+    row = """<title>T</title><ul><li>Alice <button onclick="fetch('/alice');this.closest('li').remove()">
+    Delete</button></ul>"""
+    site.pages["/rows"] = row
+    session = await shop.open("rows", url=site.url + "/rows")
+    trace = await record(session, tmp_path / "t", "click button Delete")
+    site.pages["/rows"] = row.replace("Alice", "Bob").replace("/alice", "/bob")
+
+    replayed = await replay(trace, await impatient(shop, "rows again"))
+
+    assert replayed.stopped.outcome == "target_missing" and "'Alice'" in replayed.stopped.why
+    assert not site.hits["/bob"]
+
+
 async def test_values_that_have_names_may_be_others(trace, shop, site):
     named = trace.parameterized({"customer": "Ada", "article": "Lamp"})
     session = await shop.open("valued")
