@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest_asyncio
 from punchlist.tools.browser import Browser, Limits, Secret, Trace, TraceUnreadable, replay, to_playwright
 from punchlist.tools.browser.actions import Action, parse_action
 from punchlist.tools.browser.locate import find_browser
+from punchlist.tools.browser.results import MASK
 from punchlist.tools.browser.trace import FILE
 from punchlist.tools.permissions import preset
 
@@ -150,6 +152,24 @@ async def test_what_is_typed_into_a_password_field_is_hidden_and_has_to_be_given
     assert given.ok, given.line()
     assert "hunter2222" not in str([step.words for step in given.steps])
     assert "os.environ['TYPED_1']" in to_playwright(trace)
+
+
+async def test_a_password_that_shows_elsewhere_is_hidden_there_too(shop, site, tmp_path):
+    site.pages["/copy"] = """<title>T</title><label>Password <input type=password id=i
+    oninput="b.textContent = 'Copy ' + value; r.textContent = 'Row ' + value"></label>
+    <label>Plain <input></label><ul><li><span id=r>Row</span> <button id=b>Copy</button></ul>"""
+    session = await shop.open("copy", url=site.url + "/copy")
+    trace = await record(
+        session, tmp_path / "t", "type password Password|hun ter22", "type textbox Plain|my hun ter22",
+        "click button Copy hun ter22 Row hun ter22", f"goto |{site.url}/in?pw=hun+ter22",
+    )  # fmt: skip
+
+    plain, button = trace.steps[1], trace.steps[2].target
+
+    written = (tmp_path / "t" / FILE).read_text()
+    assert "hun ter22" not in written and "hun+ter22" not in written
+    assert (plain.hidden, plain.text) == (True, MASK)
+    assert (button.name, button.row) == (f"Copy {MASK}", (f"Row {MASK}",)) and button.where is not None
 
 
 async def test_a_trace_replays_in_a_fresh_context(trace, shop):
@@ -326,11 +346,25 @@ async def test_a_folder_that_holds_a_trace_is_not_written_over(trace, shop, site
     assert Trace.load(trace.folder) == trace
 
 
+async def test_a_folder_is_taken_by_the_first_recording_and_left_if_it_was_there(shop, site, tmp_path):
+    site.pages["/in"] = INSIDE
+    first, second = [await shop.open(lane, url=site.url + "/in") for lane in ("first", "second")]
+    (tmp_path / "own").mkdir()
+    await first.record(tmp_path / "own")
+
+    with pytest.raises(FileExistsError, match="record into another folder"):
+        await second.record(tmp_path / "own")
+    await first.record(tmp_path / "new")
+    await first.record(None)
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "own"] and not list((tmp_path / "own").iterdir())
+
+
 async def test_a_full_disk_ends_the_recording_and_not_the_task(shop, site, tmp_path):
     site.pages["/in"] = INSIDE
     session = await shop.open("full", url=site.url + "/in")
     await session.record(tmp_path / "t")
-    (tmp_path / "t").rmdir()
+    shutil.rmtree(tmp_path / "t")
 
     read = await session.act(Action("read"))
 
@@ -342,15 +376,17 @@ async def test_what_is_no_trace_says_so(trace, tmp_path):
     for name, text in {
         "empty": "",
         "other": "not JSON\n",
-        "newer": head.replace('"version":1', '"version":2') + "\n",
+        "newer": head.replace('"version":1', '"version":2,"extra":0') + "\n",
         "killed": "\n".join([head, *steps[:2], steps[2][:50]]),
+        "damaged": "\n".join([head, steps[0], steps[1][:50], steps[2], ""]),
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / FILE).write_text(text)
 
     for name, why in {
         "none": "No such file",
-        "empty": "Invalid JSON",
+        "empty": "line 1 of trace.jsonl: Invalid JSON",
+        "damaged": "line 3 of trace.jsonl: Invalid JSON",
         "other": "JSON",
         "newer": "version 2",
     }.items():
