@@ -286,6 +286,29 @@ async def test_the_script_does_the_same_without_the_package(trace, site, tmp_pat
     assert site.hits[f"/in?n=Grace&pw={PASSWORD}&s=M"] == 1
 
 
+async def test_the_script_knows_what_playwright_has_other_words_for(shop, site, tmp_path):
+    site.pages["/start"] = """<title>Start</title><script>onload = () => { document.title = confirm("Hi?") }
+    </script><p>Start"""
+    site.pages["/words"] = """<title>Words</title><label>City <select><option>Paris<option>Rome (Italy)
+    </select></label> <label>Time <input type=time></label> <div contenteditable role=textbox
+    aria-label=Note>x</div> <button onclick="this.textContent = confirm('one?') + ' ' + prompt('two?')">Ask
+    </button><button onclick="if (confirm('sure?')) window.open('/window')">Open</button>"""
+    site.pages["/window"] = """<title>Window</title><button onclick="window.close()">Close</button>"""
+    session = await shop.open("words")
+    trace = await record(
+        session, tmp_path / "t", f"goto |{site.url}/start", "dialog |accept", "goto |/words",
+        "select select City|rome", "type textbox Time|6:09 PM", "type textbox Note|hello there",
+        "click button Ask", "dialog |accept", 'dialog |accept "tea"', "click button Open", "dialog |accept",
+        "click button Close", "click button true tea", "dialog |dismiss", "dialog |dismiss",
+    )  # fmt: skip
+    (tmp_path / "script.py").write_text(to_playwright(trace))
+
+    done = run_script(tmp_path)
+
+    assert [step.result.code for step in trace.steps] == ["ok"] * 15
+    assert done.returncode == 0, done.stderr
+
+
 async def test_tabs_frames_and_closed_roots_are_in_the_script(shop, site, tmp_path):
     site.pages["/odd"] = """<title>T</title><iframe name=inner srcdoc="<button onclick='this.textContent=1'>In
 frame</button>"></iframe><a href=/in target=_blank>Window</a><x-card></x-card><script>
