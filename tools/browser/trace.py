@@ -286,7 +286,8 @@ def _read(kind: type[Row], line: str, folder: Path, number: int) -> Row:
     except ValidationError as error:
         found = error.errors(include_url=False)[0]
         place = f"{'.'.join(map(str, found['loc']))}: " if found["loc"] else ""
-        raise TraceUnreadable(folder, f"line {number} of {FILE}: {place}{found['msg']}") from error
+        told = found["msg"].replace(" at line 1 column ", " at column ")  # the line's own count is 1 always
+        raise TraceUnreadable(folder, f"line {number} of {FILE}: {place}{told}") from error
 
 
 def replaced(step: TraceStep, pairs: Mapping[str, str]) -> TraceStep:

@@ -164,12 +164,15 @@ async def test_a_password_that_shows_elsewhere_is_hidden_there_too(shop, site, t
         "click button Copy hun ter22 Row hun ter22", f"goto |{site.url}/in?pw=hun+ter22",
     )  # fmt: skip
 
-    plain, button = trace.steps[1], trace.steps[2].target
+    given = {"typed_1": "hun ter22", "typed_2": "my hun ter22"}
+    replayed = await replay(trace, await shop.open("copy again"), given)
 
+    plain, button = trace.steps[1], trace.steps[2].target
     written = (tmp_path / "t" / FILE).read_text()
     assert "hun ter22" not in written and "hun+ter22" not in written
     assert (plain.hidden, plain.text) == (True, MASK)
     assert (button.name, button.row) == (f"Copy {MASK}", (f"Row {MASK}",)) and button.where is not None
+    assert replayed.ok, replayed.line()
 
 
 async def test_a_trace_replays_in_a_fresh_context(trace, shop):
