@@ -19,6 +19,7 @@ from .edge import DONE, UNVERIFIED, USAGE, SettingsError
 if TYPE_CHECKING:
     from ...tools.browser.trace_replay import Replayed, ReplayedStep
 
+FROM_ENVIRONMENT = "env:"
 PLAIN_MARKS = {"same": "ok", "skipped": "--"}
 
 
@@ -64,7 +65,7 @@ def show(options: argparse.Namespace) -> int:
 def replay_trace(options: argparse.Namespace) -> int:
     """Do a trace again; 0 where all came out as before, 3 where something did not."""
     trace = _load(options.folder)
-    values = _pairs("--value", options.value)
+    values = {name: _given(name, text) for name, text in _pairs("--value", options.value).items()}
     try:
         trace.filled(values)
     except ValueError as error:
@@ -129,8 +130,9 @@ def export(options: argparse.Namespace) -> int:
     from ...tools.browser import to_playwright
 
     trace = _load(options.folder)
+    named = _pairs("--param", options.param)
     try:
-        script = to_playwright(trace.parameterized(_pairs("--param", options.param)))
+        script = to_playwright(trace.parameterized(named))
     except ValueError as error:
         raise SettingsError(f"--param: {error}.") from error
     if not options.out:
@@ -169,6 +171,20 @@ def _pairs(option: str, given: Iterable[str]) -> dict[str, str]:
             raise SettingsError(f"{option} {each!r} is not NAME=TEXT.")
         found[name] = value
     return found
+
+
+def _given(name: str, text: str) -> str:
+    """A value of `--value`; `env:VARIABLE` keeps it off the command line, which others can read.
+
+    Raises:
+        SettingsError: There is no such variable.
+    """
+    if not text.startswith(FROM_ENVIRONMENT):
+        return text
+    variable = text.removeprefix(FROM_ENVIRONMENT)
+    if variable not in os.environ:
+        raise SettingsError(f"--value {name}: the environment variable {variable!r} is not set.")
+    return os.environ[variable]
 
 
 def _line(number: int, step: TraceStep) -> str:

@@ -7,7 +7,10 @@ from typing import Any
 from .arguments import add_autonomy, command, whole
 
 FOLDER = "the folder of a trace"
-VALUE = "another value for a parameter of the trace, or for typed_N; may be given several times"
+VALUE = (
+    "another value for a parameter of the trace, or for typed_N; env:VARIABLE takes it from the environment; "
+    "may be given several times"
+)
 
 
 def add_trace(commands: Any) -> None:
@@ -35,7 +38,7 @@ def _add_replay(inner: Any) -> None:
     about = "do a trace again, and stop where something comes out otherwise"
     example = (
         "punchlist trace replay traces/shop\n"
-        "  punchlist trace replay traces/shop --secret login_pw=SHOP_PASSWORD --value typed_2=hunter22"
+        "  punchlist trace replay traces/shop --secret login_pw=SHOP_PASSWORD --value typed_2=env:TYPED"
     )
     again = command(inner, "replay", about, example, "traces:replay_trace")
     again.add_argument("folder", metavar="FOLDER", help=FOLDER)

@@ -5,18 +5,20 @@ that were taken. What was acted on is described in ways that outlive the view it
 the row it stands in, its place among things alike, its frame. Files are readable by their owner only.
 
 Does not cover: pages themselves, cookies, and what was in the context before the first step. Secrets are
-names here; a password that was typed as it is, is bullets, in what pages said afterwards too, but not in
-pictures.
+names here; a password that was typed as it is, is bullets, in what was typed and what pages said afterwards
+too, but not in pictures, nor in steps before it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Literal, Self
+from typing import IO, Literal, Self, TypeVar, cast
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +31,9 @@ FILE = "trace.jsonl"
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height in pixels of the browser's window, as in the picture."""
+
+
+Row = TypeVar("Row", bound=BaseModel)
 
 
 class TraceUnreadable(ValueError):
@@ -191,17 +196,12 @@ class Trace(BaseModel):
             text = (place / FILE).read_bytes().decode("utf-8", "replace")
         except OSError as error:
             raise TraceUnreadable(place, f"{FILE}: {error.strerror or error}") from error
-        lines = text.split("\n")
-        whole, rest = lines[:-1], lines[-1]
-        try:
-            head = TraceHead.model_validate_json(whole[0] if whole else "")
-            if head.version != VERSION:
-                raise TraceUnreadable(place, f"it is of version {head.version}, this reads {VERSION}")
-            steps = tuple(TraceStep.model_validate_json(line) for line in whole[1:])
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            told = f"{'.'.join(map(str, first['loc'])) or 'a line'}: {first['msg']}"
-            raise TraceUnreadable(place, told) from error
+        (first, *others), rest = text.split("\n")[:-1] or [""], text.rpartition("\n")[2]
+        version = _version(first)
+        if version != VERSION:
+            raise TraceUnreadable(place, f"it is of version {version}, this reads {VERSION}")
+        head = _read(TraceHead, first, place, 1)
+        steps = tuple(_read(TraceStep, line, place, number) for number, line in enumerate(others, 2))
         return cls(head=head, steps=steps, folder=place, cut=bool(rest))
 
     def save(self, folder: Path | str) -> None:
@@ -211,7 +211,8 @@ class Trace(BaseModel):
             FileExistsError: A trace is there.
             OSError: It cannot be written.
         """
-        place = new_folder(Path(folder))
+        place = Path(folder)
+        new_folder(place)
         with open_new(place / FILE) as file:
             for row in (self.head, *(step.model_copy(update={"picture": ""}) for step in self.steps)):
                 file.write(line_of(row))
@@ -262,6 +263,31 @@ class Trace(BaseModel):
                 shown = {"text": values[name], "hidden": False}
                 steps[place - 1] = steps[place - 1].model_copy(update=shown)
         return tuple(steps)
+
+
+def _version(line: str) -> int:
+    """The version that the first line of a trace names; this one where it names none."""
+    with contextlib.suppress(ValueError):
+        body: object = json.loads(line)
+        if isinstance(body, dict):
+            version = cast("dict[str, object]", body).get("version")
+            return version if isinstance(version, int) else VERSION
+    return VERSION
+
+
+def _read(kind: type[Row], line: str, folder: Path, number: int) -> Row:
+    """A line of a trace's file; `number` is its place, from 1.
+
+    Raises:
+        TraceUnreadable: It is damaged.
+    """
+    try:
+        return kind.model_validate_json(line)
+    except ValidationError as error:
+        found = error.errors(include_url=False)[0]
+        place = f"{'.'.join(map(str, found['loc']))}: " if found["loc"] else ""
+        told = found["msg"].replace(" at line 1 column ", " at column ")  # the line's own count is 1 always
+        raise TraceUnreadable(folder, f"line {number} of {FILE}: {place}{told}") from error
 
 
 def replaced(step: TraceStep, pairs: Mapping[str, str]) -> TraceStep:
@@ -330,17 +356,20 @@ def describe(view: View, number: int | None) -> Target | None:
     )
 
 
-def new_folder(folder: Path) -> Path:
-    """Make a folder for a trace, for its owner only.
+def new_folder(folder: Path) -> bool:
+    """Make a folder for a trace, for its owner only; whether it was not there before.
 
     Raises:
-        FileExistsError: A trace is there, or a file is in the way.
+        FileExistsError: A file is in the way.
         OSError: It cannot be made.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if (folder / FILE).exists():
-        raise FileExistsError(f"{str(folder)!r} holds a trace already; record into another folder")
-    return folder
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return False
+    return True
 
 
 def trace_folder(base: Path, name: str) -> Path:
@@ -356,8 +385,17 @@ def plain_name(name: str) -> str:
 
 
 def open_new(path: Path) -> IO[str]:
-    """A new file that only its owner reads, as text; lines are on their way when they are written."""
-    handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    """A new file that only its owner reads, as text; lines are on their way when they are written.
+
+    Raises:
+        FileExistsError: A trace is there.
+        OSError: It cannot be made.
+    """
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        told = f"{str(path.parent)!r} holds a trace already; record into another folder"
+        raise FileExistsError(told) from error
     return open(handle, "w", encoding="utf-8", buffering=1)
 
 

@@ -18,7 +18,7 @@ from .actions import Action
 from .observer import ContextLost
 from .reach import Look, Refused
 from .results import MASK, ActionResult, evidence, secret_name
-from .secrets import SHORTEST, Vault
+from .secrets import SHORTEST, Vault, spellings
 from .shots import masked_screenshot
 from .tab import DialogOpened, Tab, TooSlow
 from .trace import FILE, Target, Trace, TraceHead, TraceStep, describe, line_of, new_folder, open_new
@@ -58,7 +58,7 @@ class Recorder:
 
     Raises:
         FileExistsError: The folder holds a trace already.
-        OSError: The folder cannot be made.
+        OSError: It cannot be made, or not be written to.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Recorder:
         pictures: bool = True,
         about: str = "",
     ) -> None:
-        self.folder = None if folder is None else new_folder(folder)
+        self.folder = folder
         self.problem = ""
         self.steps: list[TraceStep] = []
         self._pictures = pictures and folder is not None
@@ -80,7 +80,16 @@ class Recorder:
         self.head = TraceHead(url=url, began=time(), window=window, budget=budget, style=chosen, about=about)
         self._begun = perf_counter()
         self._file: IO[str] | None = None
-        self._hidden: list[str] = []
+        self._made = False
+        if folder is not None:
+            self._made = new_folder(folder)
+            self._file = open_new(folder / FILE)
+            try:
+                self._file.write(line_of(self.head))
+            except OSError:
+                self.close()
+                raise
+        self._hidden: set[str] = set()
 
     @property
     def trace(self) -> Trace:
@@ -114,19 +123,20 @@ class Recorder:
             return
         typed = action.verb in ("type", "keys") and secret_name(action.text) is None
         password = moment.target is not None and moment.target.role == "password"
-        hidden = typed and bool(action.text) and (password or vault.holds(action.text))
+        told = password or vault.holds(action.text) or self._mask(action.text) != action.text
+        hidden = typed and bool(action.text) and told
         if hidden and len(action.text) >= SHORTEST:
-            self._hidden.append(action.text)
+            self._hidden |= spellings(action.text)
         step = TraceStep(
             at=round(moment.began - self._begun, 3),
             url=self._mask(moment.url),
             path=self._mask(moment.view.path),
             view=self._mask(moment.view.text()),
             verb=action.verb,
-            text=MASK if hidden else vault.mask(action.text),
+            text=MASK if hidden else self._mask(vault.mask(action.text)),
             enter=action.enter,
-            target=moment.target,
-            to=moment.to,
+            target=self._masked_target(moment.target),
+            to=self._masked_target(moment.to),
             hidden=hidden,
             result=self._masked(action, result),
             after=self._mask(url),
@@ -134,35 +144,50 @@ class Recorder:
             picture="" if moment.picture is None else f"{len(self.steps) + 1:03}.png",
         )
         self.steps.append(step)
-        if self.folder is not None:
+        if self.folder is not None and self._file is not None:
             try:
-                self._write(self.folder, step, moment.picture)
+                self._write(self.folder, self._file, step, moment.picture)
             except OSError as error:
                 self.problem = f"{str(self.folder)!r} cannot be written: {error.strerror or error}"
                 _log.warning("the recording ended: %s", self.problem)
 
     def close(self) -> None:
-        """Let go of the file. A folder in which nothing was recorded is taken away."""
-        if self._file is not None:
+        """Let go of the file. Where nothing was recorded it is taken away, and the folder if it was made."""
+        if self._file is None or self.folder is None:
+            return
+        with contextlib.suppress(OSError):  # what a full disk did not take
             self._file.close()
-        elif self.folder is not None:
+        if not self.steps:
             with contextlib.suppress(OSError):
-                self.folder.rmdir()
+                (self.folder / FILE).unlink()
+                if self._made:
+                    self.folder.rmdir()
 
-    def _write(self, folder: Path, step: TraceStep, picture: bytes | None) -> None:
-        if self._file is None:
-            self._file = open_new(folder / FILE)
-            self._file.write(line_of(self.head))
+    @staticmethod
+    def _write(folder: Path, file: IO[str], step: TraceStep, picture: bytes | None) -> None:
         if picture is not None:
             handle = os.open(folder / step.picture, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-            with open(handle, "wb") as file:
-                file.write(picture)
-        self._file.write(line_of(step))
+            with open(handle, "wb") as image:
+                image.write(picture)
+        file.write(line_of(step))
 
     def _masked(self, action: Action, result: ActionResult) -> ActionResult:
         if not self._hidden:
             return result
         return _RESULT.validate_python(evidence(action, result, None, self._hidden)["result"])
+
+    def _masked_target(self, target: Target | None) -> Target | None:
+        if target is None or not self._hidden:
+            return target
+        where = target.where and target.where.model_copy(
+            update={
+                "name": self._mask(target.where.name),
+                "row_text": self._mask(target.where.row_text),
+                "frames": tuple(map(self._mask, target.where.frames)),
+            }
+        )
+        row = tuple(map(self._mask, target.row))
+        return target.model_copy(update={"name": self._mask(target.name), "row": row, "where": where})
 
     def _mask(self, text: str) -> str:
         for secret in sorted(self._hidden, key=len, reverse=True):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -154,7 +154,8 @@ class _Replay:
         self._trace, self._session, self._act = trace, session, act
         known = trace.head.values
         self._pairs = {known[name]: value for name, value in values.items() if name in known}
-        self._hidden = [value for name, value in values.items() if name not in known and value]
+        hidden = [value for name, value in values.items() if name not in known and value]
+        self._hidden = sorted(hidden, key=len, reverse=True)
 
     async def begin(self) -> ReplayedStep | None:
         """Go to where the trace began; the failure, if it cannot."""
@@ -197,8 +198,8 @@ class _Replay:
             if step.target is not None and here != there:
                 why = f"the page is {here} and was {there}"
                 continue
-            target, why = find(view, step.target)
-            to, also = find(view, step.to)
+            target, why = find(view, step.target, self._hidden)
+            to, also = find(view, step.to, self._hidden)
             why = why or also
             if not why:
                 return view, (target, to), ""
@@ -249,33 +250,47 @@ class _Replay:
 
     def _seen(self, text: str) -> str:
         """A line of now as the trace would have it: what was hidden then is hidden."""
-        for value in self._hidden:
-            text = text.replace(value, MASK)
-        return shape_text(text)
+        return shape_text(masked(text, self._hidden))
 
     def _line(self, text: str) -> str:
         return shape_text(swapped(text, self._pairs))
 
 
-def find(view: View, target: Target | None) -> tuple[int | None, str]:
+def masked(text: str, hidden: Sequence[str]) -> str:
+    """A text with bullets for what was hidden when it was recorded; longer ones come first."""
+    for value in hidden:
+        text = text.replace(value, MASK)
+    return text
+
+
+def find(view: View, target: Target | None, hidden: Sequence[str] = ()) -> tuple[int | None, str]:
     """The number in `view` of the thing that was described, and why there is none.
 
-    One that was the only one of its role and name, and still is, is it, whatever row it stands in now. Of
-    several it is the one in the same row, or at the same place among as many as there were.
+    One that was the only one of its role and name, and still is, is it, unless its row begins with another
+    text. Of several it is the one in the same row, or at the same place among as many as there were.
+
+    Args:
+        hidden: Texts that are bullets in the description, longest first.
     """
     if target is None:
         return None, ""
-    named = [each for each in view.elements.values() if (each.role, each.name) == (target.role, target.name)]
+    named = [
+        each
+        for each in view.elements.values()
+        if each.role == target.role and masked(each.name, hidden) == target.name
+    ]
     what = clip(f"{target.role} {target.name}", 80)
     if not named:
         return None, f"there is no {what}"
-    if len(named) == 1 and target.alike == 1:
-        return named[0].number, ""
     rows = {
-        number: tuple(part for part in line if isinstance(part, str))
+        number: tuple(masked(part, hidden) for part in line if isinstance(part, str))
         for line in view.lines
         for number in (part.number for part in line if not isinstance(part, str))
     }
+    if len(named) == 1 and target.alike == 1:
+        begins = [shape_text(text) for text in rows[named[0].number][:1]]
+        if not target.row or begins == [shape_text(target.row[0])]:
+            return named[0].number, ""
     same = [each.number for each in named if rows[each.number] == target.row]
     if not same and target.row:
         same = [each.number for each in named if rows[each.number][:1] == target.row[:1]]

@@ -7,15 +7,18 @@ that a step led to and what a field held. A thing that no selector reaches is cl
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from collections.abc import Sequence
+from itertools import takewhile
+from urllib.parse import urljoin, urlsplit
 
-from .actions import unquoted
+from .actions import SEVERAL, unquoted
+from .dates import resolve_time
 from .results import MASK, secret_name
-from .trace import Target, Trace, TraceStep, Where, plain_path
+from .trace import Target, Trace, TraceStep, Where, plain_path, swapped
 from .trace_places import ARIA, FIELDS
 from .view import clip
 
-HEAD = '''"""{about}
+HEAD = r'''"""{about}
 
 Made from a recorded trace. Needs `pip install playwright`, and a Chromium: `playwright install chromium`, or
 one of this machine in BROWSER_EXECUTABLE.{needs}
@@ -23,17 +26,42 @@ one of this machine in BROWSER_EXECUTABLE.{needs}
 
 import os
 import re
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Dialog, Error, Locator, expect, sync_playwright
 
 FILES = Path(os.environ.get("FILES", "."))  # uploads come from here, downloads go here
+HELD = r"""async (field, text) => {{
+  const plain = (said) => String(said).replace(/\s+/g, " ").trim();
+  const held = () => "value" in field ? field.value : field.innerText;
+  for (let tries = 0; tries < 50 && plain(held()) !== plain(text); tries++) {{
+    await new Promise((next) => setTimeout(next, 100));
+  }}
+  return plain(held()) === plain(text) ? text : held();
+}}"""
+answers = deque()  # to the dialogs to come: accept or dismiss, and what to write into it
 {values}
+
+def answer(dialog: Dialog) -> None:
+    """Answer a dialog as it was; others are dismissed, but pages may be left."""
+    said = answers.popleft() if answers else ("accept" if dialog.type == "beforeunload" else "dismiss",)
+    getattr(dialog, said[0])(*said[1:])
+
+
+def holds(field: Locator, text: str) -> None:
+    """Wait until a field has this text."""
+    held = field.evaluate(HELD, text)
+    if held != text:
+        raise SystemExit(f"{{field}} holds {{held!r}} and held {{text!r}}")
+
 
 def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=os.environ.get("BROWSER_EXECUTABLE") or None)
         context = browser.new_context(viewport={{"width": {width}, "height": {height}}})
+        context.on("dialog", answer)
         page = context.new_page()
         page.set_default_timeout(10_000)
 '''
@@ -63,13 +91,13 @@ class _Script:
 
     def text(self) -> str:
         """The whole script."""
-        head = self._trace.head
+        head, steps = self._trace.head, self._trace.steps
+        self._queue(_answers(steps))
         if head.url != "about:blank":
             self._say(f"page.goto({head.url!r})")
-        steps = self._trace.steps
-        for place, step in enumerate(steps):
+        for place, step in enumerate(steps, 1):
             if step.done:
-                self._step(place + 1, step, steps[place + 1] if place + 1 < len(steps) else None)
+                self._step(place, step)
         values = "".join(
             f"{name} = os.environ.get({name!r}, {value!r})\n" for value, name in self._names.items()
         )
@@ -83,31 +111,40 @@ class _Script:
     def _say(self, line: str) -> None:
         self._lines.append(line)
 
-    def _step(self, place: int, step: TraceStep, following: TraceStep | None) -> None:
+    def _queue(self, answers: Sequence[TraceStep]) -> None:
+        """Have the answers to the dialogs of the next step ready."""
+        for step in answers:
+            answer, _, said = step.text.partition(" ")
+            given = f", {self._expression(unquoted(said))}" if said else ","
+            self._say(f"answers.append(({answer!r}{given}))")
+
+    def _step(self, place: int, step: TraceStep) -> None:
         calls = self._calls(place, step)
         if not calls:
             return
         self._lines.append("")
         self._say(f"# {place}. {_comment(step.words())}")
-        effect = step.result.effect
-        if effect.dialog is not None and following is not None and following.verb == "dialog":
-            answer, _, said = following.text.partition(" ")
-            given = self._expression(unquoted(said)) if said else ""
-            self._say(f'page.once("dialog", lambda dialog: dialog.{answer}({given}))')
-        opened = effect.new_tab and step.verb not in ("tab", "dialog") and step.tabs > 1
-        if opened:
-            self._say("with page.expect_popup() as opened:")
-        elif effect.download is not None and not effect.download.problem:
-            self._say("with page.expect_download() as sent:")
-        indent = "    " if self._lines[-1].startswith("with ") else ""
-        self._lines += [f"{indent}{call}" for call in calls]
-        if opened:
-            self._say("page = opened.value")
-        elif indent:
-            self._say("sent.value.save_as(FILES / Path(sent.value.suggested_filename).name)")
-        self._checks(step, opened)
+        steps = self._trace.steps
+        answers = _answers(steps[place:])
+        self._queue(answers)
+        parts = (step, *answers)
+        turned = step.verb != "tab" and any(part.result.effect.new_tab for part in parts)
+        more = parts[-1].tabs - (steps[place - 2].tabs if place > 1 else 1)
+        sent = [part.result.effect.download for part in parts]
+        before, after = "", ""
+        if turned and more > 0:
+            before, after = "with page.expect_popup() as opened:", "page = opened.value"
+        elif turned and more < 0:
+            # a page that goes away in the middle of a call ends the call with an error
+            before = 'with page.expect_event("close"), suppress(Error):'
+            after = "page = context.pages[-1]"
+        elif any(file is not None and not file.problem for file in sent):
+            before = "with page.expect_download() as sent:"
+            after = "sent.value.save_as(FILES / Path(sent.value.suggested_filename).name)"
+        self._lines += [before, *(f"    {call}" for call in calls), after] if before else calls
+        self._checks(parts[-1], turned)
 
-    def _checks(self, step: TraceStep, opened: bool) -> None:
+    def _checks(self, step: TraceStep, turned: bool) -> None:
         effect = step.result.effect
         if effect.url_changed and effect.dialog is None and step.after.startswith("http"):
             path = urlsplit(step.after).path or "/"
@@ -117,17 +154,17 @@ class _Script:
                 self._say(f"expect(page).to_have_url(re.compile({whole!r}))")
         held = effect.value_after
         reached = step.target is not None and (step.target.where is None or step.target.where.by != "point")
-        stays = step.verb in ("type", "keys") and not step.enter and not effect.url_changed and not opened
+        stays = step.verb in ("type", "keys") and not step.enter and not effect.url_changed and not turned
         known = reached and held is not None and MASK not in held and not step.hidden
         if stays and known and step.target is not None and secret_name(step.text) is None:
-            self._say(f"expect({self._locator(step.target)}).to_have_value({self._expression(held or '')})")
+            self._say(f"holds({self._locator(step.target)}, {self._expression(held or '')})")
 
     def _calls(self, place: int, step: TraceStep) -> list[str]:
         """The calls of one step; none for what only looks, or was answered with the step before."""
         verb, target = step.verb, step.target
         match verb:
             case "goto":
-                return [f"page.goto({self._expression(step.text)})"]
+                return [f"page.goto({self._expression(urljoin(step.url, step.text.strip()))})"]
             case "back":
                 return ["page.go_back()"]
             case "press":
@@ -154,15 +191,13 @@ class _Script:
             case "click" | "hover":
                 return [f"{thing}.{step.verb}()"]
             case "type" | "keys":
-                text, held = self._typed(place, step), step.result.effect.value_after
-                if target.role == "date" and held and MASK not in held:
-                    text = self._expression(held)
+                text = self._typed(place, step)
                 typing = "fill" if step.verb == "type" else "press_sequentially"
                 first = [] if step.verb == "type" else [f'{thing}.fill("")']
                 enter = [f'{thing}.press("Enter")'] if step.enter else []
                 return [*first, f"{thing}.{typing}({text})", *enter]
             case "select":
-                labels = [self._expression(label) for label in step.text.split(" | ")]
+                labels = [self._expression(label) for label in self._chosen(step)]
                 chosen = labels[0] if len(labels) == 1 else f"[{', '.join(labels)}]"
                 return [f"{thing}.select_option(label={chosen})"]
             case "drag" if step.to is not None:
@@ -205,10 +240,33 @@ class _Script:
     def _typed(self, place: int, step: TraceStep) -> str:
         secret = secret_name(step.text)
         if secret is None and not step.hidden:
-            return self._expression(step.text)
+            held = step.result.effect.value_after
+            said = (step.target is not None and step.target.role == "date") or (
+                held is not None and held == resolve_time(step.text)
+            )
+            return self._expression(self._held(step) if said else step.text)
         name = _variable(secret or f"typed_{place}")
         self._needed[name] = None
         return f"os.environ[{name!r}]"
+
+    def _held(self, step: TraceStep) -> str:
+        """What a field held afterwards: Playwright takes no words for a day, a time, or a part of an option.
+        What was said, where that has a parameter and what the field held has not."""
+        held = step.result.effect.value_after
+        usable = held and MASK not in held and (self._named(held) or not self._named(step.text))
+        return held if held and usable else step.text
+
+    def _chosen(self, step: TraceStep) -> list[str]:
+        """The labels of the options that a step chose."""
+        said, held = step.text.split(SEVERAL), self._held(step)
+        if held == step.text or len(said) == 1:
+            return [held]
+        whole = held.split(", ")  # unless a label has a comma itself
+        return whole if len(whole) == len(said) else said
+
+    def _named(self, text: str) -> bool:
+        """Whether a parameter of the trace is in a text."""
+        return swapped(text, dict.fromkeys(self._names, "")) != text
 
     @staticmethod
     def _wait(text: str) -> str:
@@ -246,6 +304,12 @@ class _Script:
             self._names[piece] if place % 2 else repr(piece) for place, piece in enumerate(pieces) if piece
         ]
         return " + ".join(parts)
+
+
+def _answers(steps: Sequence[TraceStep]) -> list[TraceStep]:
+    """The answers to dialogs that come before the next step that acts on a page."""
+    before = takewhile(lambda step: not step.done or step.verb in ("dialog", "read", "find"), steps)
+    return [step for step in before if step.done and step.verb == "dialog"]
 
 
 def _middle(target: Target) -> tuple[float, float]:

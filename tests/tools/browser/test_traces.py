@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest_asyncio
 from punchlist.tools.browser import Browser, Limits, Secret, Trace, TraceUnreadable, replay, to_playwright
 from punchlist.tools.browser.actions import Action, parse_action
 from punchlist.tools.browser.locate import find_browser
+from punchlist.tools.browser.results import MASK
 from punchlist.tools.browser.trace import FILE
 from punchlist.tools.permissions import preset
 
@@ -152,6 +154,27 @@ async def test_what_is_typed_into_a_password_field_is_hidden_and_has_to_be_given
     assert "os.environ['TYPED_1']" in to_playwright(trace)
 
 
+async def test_a_password_that_shows_elsewhere_is_hidden_there_too(shop, site, tmp_path):
+    site.pages["/copy"] = """<title>T</title><label>Password <input type=password id=i
+    oninput="b.textContent = 'Copy ' + value; r.textContent = 'Row ' + value"></label>
+    <label>Plain <input></label><ul><li><span id=r>Row</span> <button id=b>Copy</button></ul>"""
+    session = await shop.open("copy", url=site.url + "/copy")
+    trace = await record(
+        session, tmp_path / "t", "type password Password|hun ter22", "type textbox Plain|my hun ter22",
+        "click button Copy hun ter22 Row hun ter22", f"goto |{site.url}/in?pw=hun+ter22",
+    )  # fmt: skip
+
+    given = {"typed_1": "hun ter22", "typed_2": "my hun ter22"}
+    replayed = await replay(trace, await shop.open("copy again"), given)
+
+    plain, button = trace.steps[1], trace.steps[2].target
+    written = (tmp_path / "t" / FILE).read_text()
+    assert "hun ter22" not in written and "hun+ter22" not in written
+    assert (plain.hidden, plain.text) == (True, MASK)
+    assert (button.name, button.row) == (f"Copy {MASK}", (f"Row {MASK}",)) and button.where is not None
+    assert replayed.ok, replayed.line()
+
+
 async def test_a_trace_replays_in_a_fresh_context(trace, shop):
     replayed = await replay(trace, await shop.open("fresh"))
 
@@ -197,6 +220,20 @@ async def test_numbers_and_places_may_be_others(trace, shop, site):
     replayed = await replay(trace, await shop.open("moved"))
 
     assert replayed.ok, replayed.line()
+
+
+async def test_the_only_button_of_another_row_is_not_taken_for_it(shop, site, tmp_path):
+    row = """<title>T</title><ul><li>Alice <button onclick="fetch('/alice');this.closest('li').remove()">
+    Delete</button></ul>"""
+    site.pages["/rows"] = row
+    session = await shop.open("rows", url=site.url + "/rows")
+    trace = await record(session, tmp_path / "t", "click button Delete")
+    site.pages["/rows"] = row.replace("Alice", "Bob").replace("/alice", "/bob")
+
+    replayed = await replay(trace, await impatient(shop, "rows again"))
+
+    assert replayed.stopped.outcome == "target_missing" and "'Alice'" in replayed.stopped.why
+    assert not site.hits["/bob"]
 
 
 async def test_values_that_have_names_may_be_others(trace, shop, site):
@@ -250,6 +287,29 @@ async def test_the_script_does_the_same_without_the_package(trace, site, tmp_pat
     assert "LOGIN_PW" in refused.stderr and refused.returncode == 1
     assert done.returncode == 0, done.stderr
     assert site.hits[f"/in?n=Grace&pw={PASSWORD}&s=M"] == 1
+
+
+async def test_the_script_knows_what_playwright_has_other_words_for(shop, site, tmp_path):
+    site.pages["/start"] = """<title>Start</title><script>onload = () => { document.title = confirm("Hi?") }
+    </script><p>Start"""
+    site.pages["/words"] = """<title>Words</title><label>City <select><option>Paris<option>Rome (Italy)
+    </select></label> <label>Time <input type=time></label> <div contenteditable role=textbox
+    aria-label=Note>x</div> <button onclick="this.textContent = confirm('one?') + ' ' + prompt('two?')">Ask
+    </button><button onclick="if (confirm('sure?')) window.open('/window')">Open</button>"""
+    site.pages["/window"] = """<title>Window</title><button onclick="window.close()">Close</button>"""
+    session = await shop.open("words")
+    trace = await record(
+        session, tmp_path / "t", f"goto |{site.url}/start", "dialog |accept", "goto |/words",
+        "select select City|rome", "type textbox Time|6:09 PM", "type textbox Note|hello there",
+        "click button Ask", "dialog |accept", 'dialog |accept "tea"', "click button Open", "dialog |accept",
+        "click button Close", "click button true tea", "dialog |dismiss", "dialog |dismiss",
+    )  # fmt: skip
+    (tmp_path / "script.py").write_text(to_playwright(trace))
+
+    done = run_script(tmp_path)
+
+    assert [step.result.code for step in trace.steps] == ["ok"] * 15
+    assert done.returncode == 0, done.stderr
 
 
 async def test_tabs_frames_and_closed_roots_are_in_the_script(shop, site, tmp_path):
@@ -312,11 +372,25 @@ async def test_a_folder_that_holds_a_trace_is_not_written_over(trace, shop, site
     assert Trace.load(trace.folder) == trace
 
 
+async def test_a_folder_is_taken_by_the_first_recording_and_left_if_it_was_there(shop, site, tmp_path):
+    site.pages["/in"] = INSIDE
+    first, second = [await shop.open(lane, url=site.url + "/in") for lane in ("first", "second")]
+    (tmp_path / "own").mkdir()
+    await first.record(tmp_path / "own")
+
+    with pytest.raises(FileExistsError, match="record into another folder"):
+        await second.record(tmp_path / "own")
+    await first.record(tmp_path / "new")
+    await first.record(None)
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "own"] and not list((tmp_path / "own").iterdir())
+
+
 async def test_a_full_disk_ends_the_recording_and_not_the_task(shop, site, tmp_path):
     site.pages["/in"] = INSIDE
     session = await shop.open("full", url=site.url + "/in")
     await session.record(tmp_path / "t")
-    (tmp_path / "t").rmdir()
+    shutil.rmtree(tmp_path / "t")
 
     read = await session.act(Action("read"))
 
@@ -328,15 +402,17 @@ async def test_what_is_no_trace_says_so(trace, tmp_path):
     for name, text in {
         "empty": "",
         "other": "not JSON\n",
-        "newer": head.replace('"version":1', '"version":2') + "\n",
+        "newer": head.replace('"version":1', '"version":2,"extra":0') + "\n",
         "killed": "\n".join([head, *steps[:2], steps[2][:50]]),
+        "damaged": "\n".join([head, steps[0], steps[1][:50], steps[2], ""]),
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / FILE).write_text(text)
 
     for name, why in {
         "none": "No such file",
-        "empty": "Invalid JSON",
+        "empty": "line 1 of trace.jsonl: Invalid JSON",
+        "damaged": "line 3 of trace.jsonl: Invalid JSON",
         "other": "JSON",
         "newer": "version 2",
     }.items():
