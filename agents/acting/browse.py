@@ -11,9 +11,12 @@ from collections.abc import Awaitable, Callable
 from pydantic import JsonValue
 
 from ...protocols.messages import Report
+from ...protocols.spec import Spec, ToolCheck
 from ...tools.browser.actions import Action, MalformedAction
 from ...tools.browser.view import View
 from ..browsing import Course, read_browse
+from ..checking.checks import Page
+from ..checking.criteria import LOOK
 from ..steps import Done
 from ..watch import Sighting
 from .attempt import Attempt, StepFailed, StepStuck
@@ -35,6 +38,9 @@ async def browse(
     act: Callable[[Action, View], Awaitable[str]],
 ) -> Report:
     """Go towards `goal` in one browsing session.
+
+    It ends when the model says that the goal is reached, or when something was done and the page shows all
+    that the verifier is to look for.
 
     Args:
         attempt: Whose model is asked, and whose watch looks on.
@@ -59,6 +65,8 @@ async def browse(
     for _ in range(MOST_ACTIONS):
         mind.budget.check()
         view = await look()
+        if returned and _reached(order.spec, view):
+            return _report(attempt, view, "", returned)
         answer = await mind.ask(course.ask(view), task=order.task, attempt=order.attempt)
         try:
             action = read_browse(answer, view, goal)
@@ -70,8 +78,7 @@ async def browse(
         if action.verb == "done":
             if order.watch is not None:
                 order.watch.step_done(step)
-            result: dict[str, JsonValue] = {"url": view.url, "answer": action.text, "returned": returned}
-            return Report(result=result, evidence=tuple(attempt.evidence))
+            return _report(attempt, view, action.text, returned)
         if action.verb == "cannot":
             raise StepFailed(goal, "the model found no way on this page", view.path)
         mark = f"{view.text()}\n{action.line()}"
@@ -87,6 +94,25 @@ async def browse(
         if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, step))) is not None:
             course.note(said)
     raise StepStuck(goal, "too many actions")
+
+
+def _report(attempt: Attempt, view: View, answer: str, returned: list[JsonValue]) -> Report:
+    result: dict[str, JsonValue] = {"url": view.url, "answer": answer, "returned": returned}
+    return Report(result=result, evidence=tuple(attempt.evidence))
+
+
+def _reached(spec: Spec | None, view: View) -> bool:
+    """Whether a page shows all that the verifier is to look for, where that is all it is to do."""
+    if spec is None or not spec.criteria:
+        return False
+    page = Page.of(view).as_json()
+    return all(
+        isinstance(each, ToolCheck)
+        and each.call.tool == LOOK
+        and callable(each.expect)
+        and each.expect(page) is True
+        for each in spec.criteria
+    )
 
 
 def _done(action: Action, view: View) -> str:

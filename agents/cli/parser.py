@@ -82,7 +82,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _add_run(commands: Any) -> None:
     goal = "Order 2 green mugs for Ada Lovelace, express, deliver on 3 May."
     site = "--site http://127.0.0.1:8000"
-    pages = f"""punchlist run 'Search for "green mug".' {site} --expect 'Green mug'"""
+    pages = f"""punchlist run 'Click on "Help desk counter".' {site} --expect 'Customer tickets'"""
     example = f'punchlist run --demo\n  punchlist run "{goal}" {site}\n  {pages}'
     parser = command(commands, "run", "get a goal done on a web site, verified", example, "running:run")
     parser.add_argument("goal", nargs="?", help="what is to be done, in a sentence or two")

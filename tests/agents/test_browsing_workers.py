@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from punchlist.agents import Manager, Plan, Worker
+from punchlist.agents.checking.criteria import shows
 from punchlist.agents.testing import ScriptedModel
 from punchlist.examples.site import Site
 from punchlist.protocols import Confirmed
@@ -55,6 +56,14 @@ def numbered(*answers):
         return next(rest).replace("search [{search}]", f"{name} [{number}]")
 
     return answer
+
+
+async def test_a_task_ends_when_the_page_shows_what_is_looked_for(shop, tmp_path):
+    answers = numbered("type search [{search}] = green mug", "press enter")
+
+    outcome, asked = await done_by(answers, shop, tmp_path / "run.db", [shows("answer to “green mug”", "shopping")])
+
+    assert isinstance(outcome, Confirmed) and len(asked) == 2
 
 
 async def test_a_word_that_it_is_done_does_not_count_right_behind_what_had_no_effect(shop, tmp_path):

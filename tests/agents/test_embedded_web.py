@@ -28,7 +28,7 @@ TOPPINGS = "".join(
 BOXES = f"""<title>Toppings</title>{TOPPINGS}<button onclick="say('Got ' + {TICKED})">Submit</button>{SAY}"""
 
 TABS = f"""<title>Help</title><button onclick="say('Tickets are open')">Tickets</button>
-<button onclick="say('Guides')">Guides</button><a href=# onclick="say('About us')">About</a>{SAY}"""
+<button onclick="say('Here are guides')">Guides</button><a href=# onclick="say('About us')">About</a>{SAY}"""
 
 
 @pytest_asyncio.fixture
@@ -52,7 +52,7 @@ async def go(site, page, goal, said, model="embedded-web"):
     [
         ("login", 'Enter the user "rosa" and the password "k8Zt" and press Login.', "Welcome back"),
         ("boxes", "Select Corn, Basil and click Submit.", "Got Corn,Basil"),
-        ("tabs", 'Click on "Tickets".', "Tickets are open"),
+        ("tabs", 'Click on "Guides".', "Here are guides"),
     ],
 )
 async def test_goals_on_pages_are_reached_and_confirmed(site, page, goal, said, tmp_path, monkeypatch):
