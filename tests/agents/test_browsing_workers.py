@@ -61,7 +61,8 @@ def numbered(*answers):
 async def test_a_task_ends_when_the_page_shows_what_is_looked_for(shop, tmp_path):
     answers = numbered("type search [{search}] = green mug", "press enter")
 
-    outcome, asked = await done_by(answers, shop, tmp_path / "run.db", [shows("answer to “green mug”", "shopping")])
+    spec = [shows("answer to “green mug”", "shopping")]
+    outcome, asked = await done_by(answers, shop, tmp_path / "run.db", spec)
 
     assert isinstance(outcome, Confirmed) and len(asked) == 2
 
