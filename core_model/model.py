@@ -228,7 +228,8 @@ def load_model(
             the URL is none.
         HubUnavailable: the hub name could not be fetched.
     """
-    shipped = "embedded" if source is None else str(source)
+    source = "embedded" if source is None else source
+    shipped = str(source)
     if shipped in SHIPPED:
         folder = SHIPPED[shipped]
         if not (folder / "config.json").is_file():
