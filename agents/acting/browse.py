@@ -6,6 +6,7 @@ Does not cover: whether the goal was reached. The report says what the model cla
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from pydantic import JsonValue
@@ -45,8 +46,7 @@ async def browse(
     Args:
         attempt: Whose model is asked, and whose watch looks on.
         goal: What is to be reached, in a person's words.
-        look: The page as it is now.
-        act: Carries an action out; gives the line of its result.
+        look, act: The page as it is now; carries an action out and gives the line of its result.
 
     Returns:
         `url` of the last page; `answer`: the words of the page that the model ended with, "" without any; and
@@ -60,7 +60,7 @@ async def browse(
     step = order.steps[0].line()
     if order.feedback:
         course.note(Done("before", f"refused: {order.feedback}"))
-    taken: dict[str, int] = {}
+    taken = Counter[tuple[str, str]]()
     returned: list[JsonValue] = []
     for _ in range(MOST_ACTIONS):
         mind.budget.check()
@@ -81,19 +81,22 @@ async def browse(
             return _report(attempt, view, action.text, returned)
         if action.verb == "cannot":
             raise StepFailed(goal, "the model found no way on this page", view.path)
-        mark = f"{view.text()}\n{action.line()}"
-        taken[mark] = taken.get(mark, 0) + 1
-        if taken[mark] > MOST_REPEATS:
+        taken[view.text(), action.line()] += 1
+        if taken[view.text(), action.line()] > MOST_REPEATS:
             raise StepStuck(goal, "going in circles", action.line())
         line = await act(action, view)
-        opened = line.startswith("dialog ")  # it asks something, which is what it was meant to do
-        code = "ok" if opened else line.partition(":")[0].replace(" ", "_")
+        code = _code(line)
         course.came(action, view, code)
         returned.append(json.dumps({"did": _done(action, view), "ok": code == "ok", "result": line}))
         changed = None if action.verb in LOOKING else code != "no_effect"
         if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, step))) is not None:
             course.note(said)
     raise StepStuck(goal, "too many actions")
+
+
+def _code(line: str) -> str:
+    """The code that begins the line of a result; that a dialog opened is what a click was meant to do."""
+    return "ok" if line.startswith("dialog ") else line.partition(":")[0].replace(" ", "_")
 
 
 def _report(attempt: Attempt, view: View, answer: str, returned: list[JsonValue]) -> Report:

@@ -195,7 +195,7 @@ def test_a_gate_is_asked_in_the_page_and_a_dialog_is_shown(drive, window):
     window.wait_for_selector(".box[data-number='2']")
     window.click(".box[data-number='2']")
     window.click("#allow")
-    window.wait_for_selector("#title >> text=In")
+    window.wait_for_selector('#title >> text="In"')
 
     assert (busy.status_code, refused, drive.site.hits["/in?p="]) == (409, 0, 1)
 

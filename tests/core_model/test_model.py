@@ -15,6 +15,7 @@ from punchlist.core_model.bench import measure_decode
 from punchlist.core_model.chat_template import ChatTemplate, Message
 from punchlist.core_model.errors import HubUnavailable, MissingWeights, TemplateError, UnknownCheckpoint
 from punchlist.core_model.generation import Delta, Generation
+from punchlist.core_model.model import SHIPPED
 from punchlist.core_model.tokenizer import Tokenizer
 
 MESSAGES: list[Message] = [{"role": "user", "content": "the order has two green mugs"}]
@@ -241,10 +242,12 @@ async def test_a_hub_name_opens_what_its_patterns_fetch(
 def test_embedded_weights_that_are_not_installed_are_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("punchlist.core_model.model.EMBEDDED", tmp_path)
+    monkeypatch.setitem(SHIPPED, "embedded", tmp_path)
+    monkeypatch.setitem(SHIPPED, "embedded-web", tmp_path)
 
-    with pytest.raises(MissingWeights, match="embedded"):
-        load_model()
+    for name in (None, "embedded", "embedded-web"):
+        with pytest.raises(MissingWeights, match=f"{name or 'embedded'}' is not installed"):
+            load_model(name)
 
 
 def test_measuring_gives_rates(model: LocalModel) -> None:

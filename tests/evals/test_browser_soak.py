@@ -27,7 +27,8 @@ def test_growth_is_the_slope_a_thousand_episodes_and_none_of_one_reading() -> No
 
 def test_memory_is_of_this_process_and_of_those_below_it() -> None:
     _, _, before = memory()
-    hold = "print('x' * 1, flush=True); held = bytearray(60_000_000); print(len(held), flush=True); input()"
+    fill = "held = bytearray(b'x') * 300_000_000"
+    hold = f"print('x', flush=True); {fill}; print(len(held), flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
@@ -37,7 +38,7 @@ def test_memory_is_of_this_process_and_of_those_below_it() -> None:
         own, driver, below = memory()
         child.kill()
 
-    assert below - before > 50
+    assert below - before > 150
     assert driver >= 0 and own > 1
     assert proportional_bytes(child.pid) == 0
 
