@@ -29,7 +29,7 @@ from ..tools.tool import AnyTool, EffectClass, Recovery, Tool, tool
 from . import roles
 from .acting import claims, rows
 from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck
-from .acting.browse import browse
+from .acting.browse import LOOKING, MOST_REPEATS, browse
 from .acting.recording import recorded
 from .acting.thought import thought_report
 from .acting.using import use_tools
@@ -55,12 +55,6 @@ DOORS = {
 
 MOST_ACTIONS = 24
 """Actions of one step before it counts as stuck."""
-
-MOST_REPEATS = 4
-"""Times that the same action may be taken on the same page in one step."""
-
-LOOKING = ("read", "find", "scroll", "wait")
-"""Actions that are not meant to change anything."""
 
 NO_ANSWER = ("crashed", "unreachable", "timeout")
 """Codes of an action after which nobody knows what the site made of it."""

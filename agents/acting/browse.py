@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from ...protocols.messages import Report
 from ...protocols.spec import Spec, ToolCheck
 from ...tools.browser.actions import Action, MalformedAction
+from ...tools.browser.results import in_words
 from ...tools.browser.view import View
 from ..browsing import Course, read_browse
 from ..checking.checks import Page
@@ -87,7 +88,7 @@ async def browse(
         line = await act(action, view)
         code = _code(line)
         course.came(action, view, code)
-        returned.append(json.dumps({"did": _done(action, view), "ok": code == "ok", "result": line}))
+        returned.append(json.dumps({"did": in_words(action, view), "ok": code == "ok", "result": line}))
         changed = None if action.verb in LOOKING else code != "no_effect"
         if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, step))) is not None:
             course.note(said)
@@ -116,9 +117,3 @@ def _reached(spec: Spec | None, view: View) -> bool:
         and each.expect(page) is True
         for each in spec.criteria
     )
-
-
-def _done(action: Action, view: View) -> str:
-    """An action as criteria name it: `click Like`, `type Name`."""
-    item = view.elements.get(action.target or 0)
-    return action.line() if item is None else f"{action.verb} {item.name or item.role}"

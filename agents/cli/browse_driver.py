@@ -14,7 +14,7 @@ from ...tools.browser.browser import VIEWPORT
 from ...tools.errors import BrowserCrashed, PageUnreadable, ToolError
 from ...tools.permissions import Call
 from ..reasoning.boxes import visible
-from .browse import LANE, Drive, unopened
+from .browse_drive import LANE, Drive, unopened
 from .browse_told import beginnings, first_of, outcome_of, pieces_of, question_of
 
 STEPS_KEPT = 200

@@ -34,7 +34,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ...tools.errors import ToolError
-from .browse import Drive, unopened
+from .browse_drive import Drive, unopened
 from .browse_driver import Busy, Driver, Misread
 from .edge import DONE, describe_error
 from .serving import opened_port

@@ -27,14 +27,14 @@ from ...tools.browser import (
 from ...tools.browser.session import TASK_ENDS
 from ...tools.errors import BrowserCrashed, PageUnreadable, ToolError
 from ..reasoning.boxes import visible
-from .browse import LANE, unopened
+from .browse_drive import LANE, unopened
 from .browse_told import outcome_of, question_of
 from .edge import DONE, USAGE
 
 if TYPE_CHECKING:
     from ...tools.browser.actions import Action
     from ...tools.permissions import Call
-    from .browse import Drive
+    from .browse_drive import Drive
 
 PROMPT = "> "
 SIGNAL_SECONDS = 0.25

@@ -59,8 +59,9 @@ from .browser_parties import Elsewhere, Looked, Move, NotThere, Ours, Party, Sna
 from .harness import Figures, Measuring, median, share
 from .miniwob.episodes import MOST_STEPS
 from .miniwob.experts import EXPERTS
-from .miniwob.pages import SMOKE, TASKS, Pages, Told, find_pages
+from .miniwob.pages import SMOKE, TASKS, Pages, find_pages
 from .miniwob.policies import Scripted
+from .miniwob.referee import Referee
 from .miniwob.stage import START_SECONDS, EpisodeStuck
 from .peers import BROWSING, BROWSING_SCRIPT, PeerBroke, opened
 from .view_pages import PageServer
@@ -78,50 +79,6 @@ BEHIND = 1.0
 """Seconds that a page may take to tell its reward once the last action is over."""
 
 FIRST_SEED = 500
-
-
-class Referee:
-    """Hears from the pages what began and what it came to; of one party at a time."""
-
-    def __init__(self, pages: Pages) -> None:
-        self._seed = -1
-        self._began, self._over = asyncio.Event(), asyncio.Event()
-        self.goal = ""
-        self.told: Told | None = None
-        pages.hear = self._hear
-
-    def expect(self, seed: int) -> None:
-        """An episode of this seed is about to begin."""
-        self._seed, self.told = seed, None
-        self._began.clear()
-        self._over.clear()
-
-    async def began(self, task: str) -> None:
-        """Wait until it has begun.
-
-        Raises:
-            EpisodeStuck: It does not.
-        """
-        try:
-            await asyncio.wait_for(self._began.wait(), START_SECONDS)
-        except TimeoutError as error:
-            raise EpisodeStuck(task, self._seed) from error
-
-    async def rewarded(self) -> bool:
-        """Whether the whole reward is given, now or in a moment."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), BEHIND)
-        return self.told is not None and self.told.raw == 1
-
-    def _hear(self, said: Told) -> None:
-        if said.seed != self._seed:
-            return  # of an episode that was left
-        if said.goal is not None:
-            self.goal = said.goal
-            self._began.set()
-        elif self.told is None:
-            self.told = said
-            self._over.set()
 
 
 @dataclass
@@ -245,7 +202,8 @@ class Bench:
     async def _begin(self, party: Party, task: str, seed: int) -> None:
         self.referee.expect(seed)
         await party.go(f"{self.pages.address(task)}#{seed}")
-        await self.referee.began(task)
+        if not await self.referee.begins(START_SECONDS):
+            raise EpisodeStuck(task, seed)
 
     async def _lead(self, task: str, seed: int) -> Played:
         """An episode of ours, by the task's expert."""
@@ -262,7 +220,7 @@ class Bench:
             acted = perf_counter()
             last = await self.ours.session.act(action)
             played.add(looked, move_of(action, self.ours.view), (perf_counter() - acted) * 1000)
-        self._keep(self.ours, played, began, await self.referee.rewarded())
+        self._keep(self.ours, played, began, await self.referee.rewarded(BEHIND))
         return played
 
     async def _follow(self, led: Played, party: Party) -> None:
@@ -281,7 +239,7 @@ class Bench:
             except NotThere as error:
                 missing = str(error)
                 break
-        rewarded = not missing and await self.referee.rewarded()
+        rewarded = not missing and await self.referee.rewarded(BEHIND)
         self._keep(party, played, began, rewarded, missing)
 
     def _keep(self, party: Party, played: Played, began: float, rewarded: bool, missing: str = "") -> None:

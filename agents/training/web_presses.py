@@ -1,4 +1,4 @@
-"""Pages where one thing is pressed among others: buttons, links, fields, shapes, numbers."""
+"""Pages where one thing is pressed among others: buttons, links, fields, shapes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,23 @@ def apart(items: list[Item]) -> list[Line]:
     return [[item] for item in items]
 
 
-class OneButton(Page):
+class OnePress(Page):
+    """A page where one thing is to be pressed: `target`, on lines that stay."""
+
+    shape: list[Line]
+    target: str
+
+    def lines(self) -> list[Line]:
+        return self.shape
+
+    def move(self) -> Move:
+        return Move("click", self.target)
+
+    def pressed(self, tag: str) -> None:
+        self.reached = tag == self.target
+
+
+class OneButton(OnePress):
     """One thing among others, by its name."""
 
     def __init__(self, rng: Random) -> None:
@@ -50,17 +66,8 @@ class OneButton(Page):
             what=voice.quote(names[place]),
         )
 
-    def lines(self) -> list[Line]:
-        return self.shape
 
-    def move(self) -> Move:
-        return Move("click", self.target)
-
-    def pressed(self, tag: str) -> None:
-        self.reached = tag == self.target
-
-
-class LinkInText(Page):
+class LinkInText(OnePress):
     """A link in running text."""
 
     def __init__(self, rng: Random) -> None:
@@ -89,15 +96,6 @@ class LinkInText(Page):
                 click on {what} in the text | go to {what}""",
             what=voice.quote(names[place]),
         )
-
-    def lines(self) -> list[Line]:
-        return self.shape
-
-    def move(self) -> Move:
-        return Move("click", self.target)
-
-    def pressed(self, tag: str) -> None:
-        self.reached = tag == self.target
 
 
 class Focus(Page):
@@ -137,7 +135,7 @@ class Focus(Page):
         self.reached = tag == self.target
 
 
-class Shape(Page):
+class Shape(OnePress):
     """Things without text, told apart by shape, colour and size; one is pressed, or named by a button."""
 
     def __init__(self, rng: Random) -> None:
@@ -194,9 +192,3 @@ class Shape(Page):
 
     def lines(self) -> list[Line]:
         return [*apart([self.items[f"g{index}"] for index in range(self.count)]), *self.named]
-
-    def move(self) -> Move:
-        return Move("click", self.target)
-
-    def pressed(self, tag: str) -> None:
-        self.reached = tag == self.target

@@ -8,14 +8,12 @@ it to the server. Every gate is open: the pages are made for this, and nobody is
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
 from ....tools.browser import Browser, BrowserSession
 from ....tools.permissions import preset
 from ...browsing import STYLE
 from ..ledger import EvalError
 from .pages import Pages, Told
+from .referee import Referee
 
 START_SECONDS = 15.0
 RESTART_SECONDS = 3.0
@@ -47,16 +45,12 @@ class Stage:
         self._browser = Browser(allow=[pages.url], budget=budget, policy=preset("unattended"))
         self._session: BrowserSession | None = None
         self._task = ""
-        self._seed = -1
-        self._begun = asyncio.Event()
-        self._goal = ""
-        self._ended: Told | None = None
-        pages.hear = self._hear
+        self._referee = Referee(pages)
 
     @property
     def ended(self) -> Told | None:
         """How the episode ended; None while it goes on."""
-        return self._ended
+        return self._referee.told
 
     async def begin(self, task: str, seed: int, *, fresh: bool = False) -> tuple[BrowserSession, str]:
         """Begin an episode.
@@ -75,35 +69,18 @@ class Stage:
             BrowserMissing, BrowserCrashed, SiteUnreachable: As `Browser.open`.
         """
         address = f"{self._pages.address(task)}#{seed}"
-        self._seed, self._ended = seed, None
-        self._begun.clear()
+        self._referee.expect(seed)
         session = self._session
         if session is not None and not (session.crashed or fresh) and task == self._task:
             await session.load(address)
-            if await self._begins(RESTART_SECONDS):
-                return session, self._goal
+            if await self._referee.begins(RESTART_SECONDS):
+                return session, self._referee.goal
         session = self._session = await self._browser.open(LANE, url=address)
         session.style = STYLE
         self._task = task
-        if not await self._begins(START_SECONDS):
+        if not await self._referee.begins(START_SECONDS):
             raise EpisodeStuck(task, seed)
-        return session, self._goal
-
-    async def _begins(self, seconds: float) -> bool:
-        """Whether the page says in time that the episode has begun."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._begun.wait()
-        return self._begun.is_set()
-
-    def _hear(self, said: Told) -> None:
-        if said.seed != self._seed:
-            return  # of an episode that was left
-        if said.goal is not None:
-            self._goal = said.goal
-            self._begun.set()
-        elif self._ended is None:
-            self._ended = said
+        return session, self._referee.goal
 
     async def close(self) -> None:
         """End the browser."""
