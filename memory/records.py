@@ -1,7 +1,7 @@
 """What memory holds and gives back: Record, its Scope and Provenance, and Recalled with its reasons.
 
-A record is one short statement in words. Whose it is (`Scope`), where it came from (`Provenance`) and
-whether its words may be trusted (`trust`) are fields of their own and never taken from the text.
+A record is one statement in words. Whose it is (`Scope`), where it came from (`Provenance`), who said it and
+whether its words may be trusted are fields of their own and never taken from the text.
 """
 
 from __future__ import annotations
@@ -9,19 +9,27 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-Kind = Literal["fact", "episode", "reflection", "preference", "skill"]
-Level = Literal["run", "agent", "user", "shared"]
+Kind = Literal["fact", "episode", "reflection", "preference", "skill", "summary"]
 Trust = Literal["trusted", "untrusted"]
+Stance = Literal["explicit", "implicit"]
+Standing = Literal["confirmed", "unverified", "failed", "unjudged"]
+Owner = Literal["user", "agent", "run"]
+By = Literal["program", "person", "job"]
 
-LONGEST_TEXT = 8_000
+OWNERS: tuple[Owner, ...] = ("user", "agent", "run")
+
+LONGEST_TEXT = 100_000
 """Characters in one record. Longer material belongs in the journal; remember what it says."""
+
+LONGEST_NAME = 500
+"""Characters in the name of an owner, a key, a speaker or a session."""
 
 
 def new_record_id() -> str:
@@ -41,87 +49,101 @@ def _in_utc(moment: datetime) -> datetime:
 def _has_words(text: str) -> str:
     if not text.strip():
         raise ValueError("a record needs words: its text is blank")
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a NUL character cannot be kept: take it out, or decode the text first")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"half a character (surrogate) at {error.start} cannot be kept: decode it first") from None
     return text
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_plain)]
 
 
 class Scope(BaseModel):
     """Whose a record is, and what it is about.
 
+    A question asked from a scope sees what lies there and what lies above: records whose user, agent and run
+    are each the same or none. It never sees another tenant, and another user's, agent's or run's only where
+    the caller names that level in `across`. A scope without owner is shared by everybody of the tenant.
+
     Attributes:
-        level: `run`, `agent` and `user` records belong to their `owner`; `shared` ones to everybody.
-        owner: The run id, agent name or user id; empty exactly for `shared`.
-        key: What it is about within that, such as a site's origin; empty: anything.
+        tenant: Whose installation; empty: the only one.
+        user, agent, run: Owner, each empty for none.
+        key: What it is about, such as a site's origin; empty: anything.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    level: Level
-    owner: str = ""
-    key: str = ""
-
-    @model_validator(mode="after")
-    def _owned(self) -> Scope:
-        if self.level == "shared" and self.owner:
-            raise ValueError(f"a shared scope has no owner, but {self.owner!r} was given; use `key`")
-        if self.level != "shared" and not self.owner:
-            raise ValueError(f"a {self.level} scope needs its owner")
-        return self
-
-    @classmethod
-    def run(cls, owner: str, key: str = "") -> Scope:
-        """Records of one run."""
-        return cls(level="run", owner=owner, key=key)
-
-    @classmethod
-    def agent(cls, owner: str, key: str = "") -> Scope:
-        """Records of one agent, in all its runs."""
-        return cls(level="agent", owner=owner, key=key)
-
-    @classmethod
-    def user(cls, owner: str, key: str = "") -> Scope:
-        """Records of one person."""
-        return cls(level="user", owner=owner, key=key)
+    tenant: Name = ""
+    user: Name = ""
+    agent: Name = ""
+    run: Name = ""
+    key: Name = ""
 
     @classmethod
     def shared(cls, key: str = "") -> Scope:
         """Records that everybody who uses this memory may see."""
-        return cls(level="shared", key=key)
+        return cls(key=key)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether nobody in particular owns it."""
+        return not (self.user or self.agent or self.run)
 
 
 class Provenance(BaseModel):
     """Where a record came from.
 
     Attributes:
+        by: `program` (a run, or the code that calls), `person` (somebody said or wrote it), `job` (derived
+            from other records by an idle job).
         run: The run in which it was learned.
         task: The task that was confirmed.
         attempt: The attempt of that task in which it was learned; not after the confirmed one.
         check: Name of the criterion that failed, for a lesson. A reflection must name it.
         confirm: Id of the envelope that carried the confirm.
         origin: Where its words were read (a site's origin, a tool, a person); empty: our own program.
+        sources: Ids of the records that it was derived from. A summary and what a job derives must name them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    run: str = Field(min_length=1)
-    task: str = Field(min_length=1)
-    attempt: int = Field(ge=1)
+    by: By = "program"
+    run: Name = ""
+    task: str = ""
+    attempt: int = Field(default=1, ge=1)
     check: str = ""
     confirm: str = ""
     origin: str = ""
+    sources: tuple[str, ...] = ()
 
 
 class Record(BaseModel):
     """One thing remembered. Frozen: a correction is a new record that supersedes this one.
 
     Attributes:
-        kind: fact, episode (what happened), reflection (a lesson from a failed check), preference, skill.
+        kind: fact, episode (what happened or was said, as it was), reflection (a lesson from a failed check),
+            preference, skill, summary (of other records).
         text: The statement itself, 1 to `LONGEST_TEXT` characters.
-        happened: When what it tells of took place; unknown: None.
+        speaker: Who said it, where somebody did; questions that name them find it more easily.
+        session: Conversation or document that it is part of; its neighbours there lend it context.
+        happened: When what it tells of took place, which may lie ahead; unknown: None.
         learned: When it was remembered.
+        valid_from: From this moment on it holds; None: since it was learned.
         valid_until: From this moment on it is no longer recalled; None: no end.
+        importance: 0 to 1; a small prior in ranking.
+        confidence: 0 to 1, of whoever wrote it.
+        stance: Of a preference: `explicit` (stated) or `implicit` (seen in choices).
+        standing: What became of the task in which it was learned. Set by memory from the proof, or for an
+            episode by whoever writes it.
+        seen: How often it was remembered in the same words. Set by memory only.
         superseded_by: Id of the record that replaced it. Set by memory only.
         trust: `untrusted` when any word was read from a page, a tool or a stranger. A confirm does not
             raise it: it proves the task, not the words.
@@ -131,65 +153,87 @@ class Record(BaseModel):
 
     kind: Kind
     text: Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_has_words)]
-    scope: Scope
-    provenance: Provenance
+    scope: Scope = Scope()
+    provenance: Provenance = Provenance()
     trust: Trust = "untrusted"
+    speaker: Name = ""
+    session: Name = ""
     happened: Moment | None = None
     learned: Moment = Field(default_factory=now)
+    valid_from: Moment | None = None
     valid_until: Moment | None = None
+    importance: float = Field(default=0.5, ge=0, le=1)
+    confidence: float = Field(default=1.0, ge=0, le=1)
+    stance: Stance | None = None
+    standing: Standing = "unjudged"
+    seen: int = Field(default=1, ge=1)
     superseded_by: str | None = None
-    id: str = Field(default_factory=new_record_id, min_length=1)
+    id: str = Field(default_factory=new_record_id, min_length=1, max_length=LONGEST_NAME)
 
     @model_validator(mode="after")
-    def _lesson_names_its_check(self) -> Record:
+    def _says_where_it_is_from(self) -> Record:
         if self.kind == "reflection" and not self.provenance.check:
             raise ValueError("a reflection must name the criterion that failed in provenance.check")
+        if (self.kind == "summary" or self.provenance.by == "job") and not self.provenance.sources:
+            raise ValueError(f"a {self.kind} that was derived must name its records in provenance.sources")
+        if (self.stance is not None) != (self.kind == "preference"):
+            raise ValueError("`stance` belongs to a preference, which must have one: explicit or implicit")
+        if self.stance == "implicit" and not self.provenance.sources:
+            raise ValueError("an implicit preference must name the episodes it was seen in (provenance.sources)")
         return self
 
     def digest(self) -> str:
-        """Equal for records of one kind and scope whose words are the same, but for case and spacing."""
+        """Equal for records of one kind, scope, session and speaker whose words are the same but for case and
+        spacing; an episode's time counts too, since the same words said twice are two episodes."""
         words = " ".join(self.text.casefold().split())
         scope = self.scope
-        parts = (self.kind, scope.level, scope.owner, scope.key, words)
+        parts = [self.kind, scope.tenant, scope.user, scope.agent, scope.run, scope.key, self.speaker, words]
+        if self.kind == "episode":
+            parts += [self.session, "" if self.happened is None else self.happened.isoformat()]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def statement(self) -> str:
+        """As it is embedded: when, who, what. The bare text is found much less often."""
+        when = "" if self.happened is None else f"({self.happened:%d %B %Y}) "
+        return f"{when}{self.speaker}: {self.text}" if self.speaker else f"{when}{self.text}"
 
 
 @dataclass(frozen=True)
 class Filter:
     """Which records a question may see: the one place where scope is decided.
 
-    A scope without key admits that owner's records about anything; a scope with a key admits those
-    about that key and those about nothing in particular. No scopes at all admits every record.
-
     Attributes:
-        at: The moment asked about; records closed by then are not seen. None: closed ones are seen too.
+        kinds: Only these; None: all.
+        scopes: From where the question is asked; see `Scope`. None: every record of everybody.
+        across: Levels at which those of every owner are seen.
+        at: The moment asked about; what did not hold then is not seen. None: closed ones are seen too.
+        trusted: Leave out what is not trusted.
     """
 
-    kinds: frozenset[Kind] | None
-    scopes: tuple[Scope, ...] | None
-    at: datetime | None
+    kinds: frozenset[Kind] | None = None
+    scopes: tuple[Scope, ...] | None = None
+    across: frozenset[Owner] = frozenset()
+    at: datetime | None = None
+    trusted: bool = False
 
     @classmethod
     def of(
-        cls, kinds: Sequence[Kind] | None, scope: Scope | Sequence[Scope] | None, at: datetime | None
+        cls,
+        kinds: Collection[Kind] | None,
+        scope: Scope | Sequence[Scope] | None,
+        at: datetime | None,
+        across: Collection[Owner] = (),
+        trusted: bool = False,
     ) -> Filter:
         """From what a caller gives; see `Memory.recall`."""
         scopes = (scope,) if isinstance(scope, Scope) else None if scope is None else tuple(scope)
-        return cls(None if kinds is None else frozenset(kinds), scopes, at)
+        wanted = None if kinds is None else frozenset(kinds)
+        return cls(wanted, scopes, frozenset(across), at, trusted)
 
-
-@dataclass(frozen=True)
-class Weights:
-    """How much each signal counts in a score. Both similarities are scaled to 0..1 before.
-
-    `recency` is a tie-breaker: it halves every `half_life` days. Keep it at or below 0.05; as heavy
-    as the similarities it drowns them.
-    """
-
-    dense: float = 0.5
-    lexical: float = 0.5
-    recency: float = 0.02
-    half_life: float = 30.0
+    @property
+    def empty(self) -> bool:
+        """Whether nothing can pass."""
+        return self.kinds == frozenset() or self.scopes == ()
 
 
 @dataclass(frozen=True)
@@ -199,14 +243,12 @@ class Why:
     Attributes:
         cosine: Similarity in meaning to the question, -1..1.
         bm25: Similarity in words, 0 (no word in common) upwards.
-        dense, lexical, recency: What each added to the score, weights applied.
+        parts: What each signal added to the score, weights applied; they sum up to it.
     """
 
     cosine: float
     bm25: float
-    dense: float
-    lexical: float
-    recency: float
+    parts: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -220,10 +262,8 @@ class Recalled:
     def explain(self) -> str:
         """One line for a log: the score and what it is made of."""
         why = self.why
-        return (
-            f"{self.record.id} {self.score:.3f} = {why.dense:.3f} meaning (cosine {why.cosine:.2f})"
-            f" + {why.lexical:.3f} words (bm25 {why.bm25:.2f}) + {why.recency:.3f} recency"
-        )
+        told = " + ".join(f"{value:.3f} {name}" for name, value in why.parts.items() if abs(value) >= 0.0005)
+        return f"{self.record.id} {self.score:.3f} = {told} (cosine {why.cosine:.2f}, bm25 {why.bm25:.2f})"
 
 
 @dataclass(frozen=True)
