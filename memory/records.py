@@ -58,7 +58,9 @@ def _plain(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"half a character (surrogate) at {error.start} cannot be kept: decode it first") from None
+        raise ValueError(
+            f"half a character (surrogate) at {error.start} cannot be kept: decode it first"
+        ) from None
     return text
 
 
@@ -179,7 +181,9 @@ class Record(BaseModel):
         if (self.stance is not None) != (self.kind == "preference"):
             raise ValueError("`stance` belongs to a preference, which must have one: explicit or implicit")
         if self.stance == "implicit" and not self.provenance.sources:
-            raise ValueError("an implicit preference must name the episodes it was seen in (provenance.sources)")
+            raise ValueError(
+                "an implicit preference must name the episodes it was seen in (provenance.sources)"
+            )
         return self
 
     def digest(self) -> str:
