@@ -3,11 +3,12 @@
 Importing this loads neither torch nor chromadb.
 """
 
-from .embedder import Embedder, MiniLM
+from .embedder import Embedder, MiniLM, pieces_of
 from .episodes import EpisodicMemory, Lesson
 from .errors import (
     AlreadySuperseded,
     DuplicateRecord,
+    EmbedderCacheUnusable,
     EmbedderCorrupt,
     EmbedderMismatch,
     EmbedderMissing,
@@ -18,10 +19,13 @@ from .errors import (
     MemoryRefused,
     StoreUnusable,
     StoreVersion,
+    TextTooLong,
     UnknownRecord,
     UnprovenMemory,
+    WrongVectors,
 )
 from .memory import Memory
+from .onnx_minilm import OnnxMiniLM
 from .records import Forgotten, Kind, Provenance, Recalled, Record, Scope, Trust, Weights, Why
 
 __all__ = [

