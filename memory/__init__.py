@@ -1,11 +1,14 @@
-"""What an agent knows across runs: proven records in SQLite, found through Chroma and BM25.
+"""What an agent knows across runs: records in SQLite, found by meaning and by words.
 
-Importing this loads neither torch nor chromadb.
+Importing this loads neither torch, chromadb nor onnxruntime.
 """
 
 from .embedder import Embedder, MiniLM, pieces_of
+from .embedders import embedder_of
 from .episodes import EpisodicMemory, Lesson
+from .erasing import Erased, Left
 from .errors import (
+    AlreadyClosed,
     AlreadySuperseded,
     DuplicateRecord,
     EmbedderCacheUnusable,
@@ -17,6 +20,8 @@ from .errors import (
     MemoryClosed,
     MemoryFault,
     MemoryRefused,
+    NotAnExport,
+    SecretRefused,
     StoreUnusable,
     StoreVersion,
     TextTooLong,
@@ -24,37 +29,55 @@ from .errors import (
     UnprovenMemory,
     WrongVectors,
 )
+from .health import Health
 from .memory import Memory
 from .onnx_minilm import OnnxMiniLM
-from .records import Forgotten, Kind, Provenance, Recalled, Record, Scope, Trust, Weights, Why
+from .ranking import Reranker, Weights
+from .records import Forgotten, Kind, Owner, Provenance, Recalled, Record, Scope, Stance, Standing, Trust, Why
 
 __all__ = [
+    "AlreadyClosed",
     "AlreadySuperseded",
     "DuplicateRecord",
     "Embedder",
+    "EmbedderCacheUnusable",
     "EmbedderCorrupt",
     "EmbedderMismatch",
     "EmbedderMissing",
     "EpisodicMemory",
+    "Erased",
     "ForgetIncomplete",
     "Forgotten",
+    "Health",
     "IndexUnusable",
     "Kind",
+    "Left",
     "Lesson",
     "Memory",
     "MemoryClosed",
     "MemoryFault",
     "MemoryRefused",
     "MiniLM",
+    "NotAnExport",
+    "OnnxMiniLM",
+    "Owner",
     "Provenance",
     "Recalled",
     "Record",
+    "Reranker",
     "Scope",
+    "SecretRefused",
+    "Stance",
+    "Standing",
     "StoreUnusable",
     "StoreVersion",
+    "TextTooLong",
     "Trust",
     "UnknownRecord",
     "UnprovenMemory",
     "Weights",
     "Why",
+    "WrongVectors",
+    "embedder_of",
+    "pieces_of",
 ]

@@ -26,6 +26,7 @@ from .errors import (
     UnprovenMemory,
 )
 from .gate import DERIVED
+from .ledger import Ledger
 from .records import Filter, Owner, Record, Scope
 from .rows import (
     GIVEN,
