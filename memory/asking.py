@@ -1,4 +1,4 @@
-"""What a question asks, and the answer: ranked by the finder, read from the store, perhaps ordered anew.
+"""What a question asks, and the answer: ranked by the finder, read from the store.
 
 It also knows what it told: words that were recalled and come back as a new record are not new.
 """
@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from .embedder import Vectors
 from .errors import UnknownRecord
 from .finder import Finder
-from .ranking import Question, Ranked, Reranker, Weights, rerank, unite
+from .ranking import Question, unite
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import Store, quotes
 
 MOST_TOLD = 500
 """Records whose words are kept to notice when they come back."""
-
-RERANKED = 50
-"""Records that a reranker reads."""
 
 Span = tuple[datetime, datetime]
 
@@ -67,13 +64,13 @@ class Query:
             diversity,
         )
 
-    def question(self, text: str, vector: Vectors, k: int) -> Question:
+    def question(self, text: str, vector: Vectors) -> Question:
         """As ranking reads it."""
         at = self.admitted.at or self.present
         return Question(
             text=text,
             vector=vector,
-            k=k,
+            k=self.k,
             now=self.present.timestamp(),
             kinds=self.admitted.kinds,
             keys=None,
@@ -88,9 +85,8 @@ class Query:
 class Asker:
     """Not safe to share between threads without a lock."""
 
-    def __init__(self, store: Store, finder: Finder, weights: Weights, reranker: Reranker | None) -> None:
+    def __init__(self, store: Store, finder: Finder) -> None:
         self._store, self._finder = store, finder
-        self._weights, self._reranker = weights, reranker
         self._told: OrderedDict[str, str] = OrderedDict()
 
     def ask(self, texts: Sequence[str], vectors: Sequence[Vectors], query: Query) -> list[Recalled]:
@@ -99,13 +95,14 @@ class Asker:
         Args:
             vectors: (dimension,) of each text.
         """
-        deep = query.k if self._reranker is None else max(query.k, RERANKED)
         rankings = [
-            self._finder.find(query.question(text, vector, deep), query.admitted, self._weights)
+            self._finder.find(query.question(text, vector), query.admitted)
             for text, vector in zip(texts, vectors, strict=True)
         ]
-        ranked = rankings[0] if len(rankings) == 1 else unite(rankings, deep)
-        found = self._read(ranked, texts[0])[: query.k]
+        ranked = rankings[0] if len(rankings) == 1 else unite(rankings, query.k)
+        here = self._store.picked([each.id for each in ranked])
+        # One that was forgotten in this moment is left out.
+        found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
         for each in found:
             self._told[each.record.id] = each.record.text
             self._told.move_to_end(each.record.id)
@@ -128,12 +125,3 @@ class Asker:
         """Know nothing more of these records."""
         for name in names:
             self._told.pop(name, None)
-
-    def _read(self, ranked: Sequence[Ranked], text: str) -> list[Recalled]:
-        """The records of a ranking; one that was forgotten in this moment is left out."""
-        here = self._store.picked([each.id for each in ranked])
-        found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
-        if self._reranker is None:
-            return found
-        order = rerank(self._reranker, text, [each.record.text for each in found])
-        return [replace(found[at], score=score) for at, score in order]

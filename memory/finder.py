@@ -18,10 +18,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from .embedder import Vectors
 from .index import ChromaIndex, FolderLock
-from .ranking import Question, Ranked, Statistics, Weights, rank
+from .ranking import Question, Ranked, Reranker, Statistics, Weights, rank
 from .records import Filter, Owner, Scope
-from .shelf import Shelf
+from .shelf import Row, Shelf
 from .store import State, Store
 from .words import stems
 
@@ -43,13 +46,16 @@ class _Kept:
 
     shelf: Shelf
     generation: int
-    changes: int
+    changes: int = 0
+    bytes: int = 0
 
 
 class Finder:
     """Not safe to share between threads without a lock."""
 
-    def __init__(self, store: Store, folder: Path, index: str) -> None:
+    def __init__(
+        self, store: Store, folder: Path, index: str, weights: Weights, reranker: Reranker | None
+    ) -> None:
         """Looks at nothing yet.
 
         Args:
@@ -58,6 +64,9 @@ class Finder:
         self._store = store
         self._folder = folder / "index"
         self._place = index
+        self._weights, self._reranker = weights, reranker
+        self._statistics: Statistics | None = None
+        self._counted_at = 0
         self._owner = FolderLock(folder / "index.lock")
         self._chroma: ChromaIndex | None = None
         self._shelves: OrderedDict[tuple[tuple[Scope, ...] | None, frozenset[Owner]], _Kept] = OrderedDict()
@@ -65,7 +74,7 @@ class Finder:
         self.used = "none yet"
         """What answered the last question, for a person."""
 
-    def find(self, question: Question, admitted: Filter, weights: Weights) -> list[Ranked]:
+    def find(self, question: Question, admitted: Filter) -> list[Ranked]:
         """The best records, best first.
 
         Raises:
@@ -75,17 +84,31 @@ class Finder:
         if not state.dimension:
             return []
         if (chroma := self._index_for(admitted, state)) is not None:
-            return self._among_candidates(chroma, question, admitted, weights)
+            return self._among_candidates(chroma, question, admitted, state)
         shelf = self._shelf(admitted, state)
         self.used = f"exact, {len(shelf)} records in sight"
-        return rank(shelf, question, weights)
+        return rank(shelf, question, self._weights, reranker=self._reranker)
 
-    def shelf_of(self, scope: Scope) -> Shelf | None:
-        """All that one scope sees; None before the first record, and where it is too much."""
+    def alike(self, scope: Scope, vectors: Vectors, least: float) -> list[tuple[Row, float]]:
+        """Records in sight of a scope that are at least so near to a text, with their cosine, nearest first.
+
+        None where too much is in sight to be compared.
+
+        Args:
+            vectors: (pieces, dimension) of the text.
+        """
         state, admitted = self._store.state, Filter(scopes=(scope,))
         if not state.dimension or self._is_too_much(admitted, state):
-            return None
-        return self._shelf(admitted, state)
+            return []
+        shelf = self._shelf(admitted, state)
+        with shelf.lock:
+            if not len(shelf):
+                return []
+            cosines = (shelf.pieces @ vectors.T).max(axis=1)  # (pieces,)
+            cosines = np.maximum.reduceat(cosines, shelf.column["piece"][: shelf.size])  # (rows,)
+            near = np.flatnonzero((cosines >= least) & shelf.column["live"][: shelf.size])
+            found = [(shelf.rows[place], float(cosines[place])) for place in near]
+        return sorted(found, key=lambda each: -each[1])
 
     def refresh(self) -> None:
         """Bring Chroma up to date, where this memory uses it."""
@@ -166,7 +189,7 @@ class Finder:
         return kept.shelf
 
     def _among_candidates(
-        self, chroma: ChromaIndex, question: Question, admitted: Filter, weights: Weights
+        self, chroma: ChromaIndex, question: Question, admitted: Filter, state: State
     ) -> list[Ranked]:
         pool = max(POOL, 4 * question.k)
         names = dict.fromkeys(chroma.nearest(question.vector, admitted, pool))
@@ -174,8 +197,17 @@ class Finder:
         if terms:
             match = " OR ".join(f'"{term}"' for term in terms)
             names |= dict.fromkeys(self._store.best_by_words(match, admitted, pool))
-        shelf = Shelf(self._store.state.dimension)
+        shelf = Shelf()
         shelf.put(self._store.candidates(list(names), replace(admitted, kinds=None, at=None, trusted=False)))
         where = "the server" if self._place.startswith("http") else "index/"
         self.used = f"chroma ({where}), {len(names)} candidates"
-        return rank(shelf, question, weights, Statistics.of(self._store))
+        return rank(shelf, question, self._weights, self._counted(state), self._reranker)
+
+    def _counted(self, state: State) -> Statistics:
+        """Figures of the whole store, counted anew once it has changed by more than a fiftieth."""
+        known = self._statistics
+        if known is None or state.changes - self._counted_at > known.documents / 50:
+            documents, mean_length = self._store.sizes()
+            known = Statistics(documents, mean_length, self._store.documents_with)
+            self._statistics, self._counted_at = known, state.changes
+        return known

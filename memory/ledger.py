@@ -252,6 +252,12 @@ class Ledger:
         found = self._select("SELECT doc FROM vocabulary WHERE term = ?", [stem])
         return int(found[0][0]) if found else 0
 
+    def sizes(self) -> tuple[int, float]:
+        """How many records there are, and how many stems one has on average."""
+        documents = self.count()
+        stems = int(self._select("SELECT coalesce(sum(cnt), 0) FROM vocabulary", [])[0][0])
+        return documents, max(stems / max(documents, 1), 1.0)
+
     def living_with(self, stem: str) -> int:
         """In how many records a stem occurs, read from the records themselves."""
         found = self._select("SELECT count(*) FROM records WHERE ' ' || terms || ' ' LIKE ?", [f"% {stem} %"])

@@ -30,7 +30,7 @@ from .errors import (
 from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit
 from .health import Health, health_of
-from .ranking import NEAR, Reranker, Weights
+from .ranking import ALIKE, Reranker, Weights
 from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, now
 from .store import Draft, Gone, Store
 from .transfer import read_export, write_export
@@ -55,8 +55,8 @@ class Memory:
         self.folder = folder
         self._store = store
         self._embedder = embedder
-        self._finder = Finder(store, folder, index)
-        self._asker = Asker(store, self._finder, weights, reranker)
+        self._finder = Finder(store, folder, index, weights, reranker)
+        self._asker = Asker(store, self._finder)
         self._index = index
         self._lock = threading.RLock()
         self._closed = False
@@ -452,12 +452,8 @@ class Memory:
         if record.kind == "episode":
             return ()
         with self._lock:
-            shelf = self._finder.shelf_of(record.scope)
-            if shelf is None:
-                return ()
-            return tuple(
-                (row.id, cosine) for row, cosine in shelf.nearest(vectors, NEAR) if row.kind != "episode"
-            )
+            alike = self._finder.alike(record.scope, vectors, ALIKE)
+        return tuple((row.id, cosine) for row, cosine in alike if row.kind != "episode")
 
     def _recall(self, asked: Sequence[tuple[str, Vectors | None]], query: Query) -> list[Recalled]:
         asked = [(text, vector) for text, vector in asked if text.strip()]
