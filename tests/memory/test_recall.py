@@ -139,8 +139,8 @@ async def test_an_expired_record_is_not_recalled(memory):
 async def test_of_two_equal_answers_the_newer_comes_first(memory):
     text = "The {} warehouse ships on Monday."
     last_year = now() - timedelta(days=365)
-    older = await memory.remember(record(text.format("old"), learned=last_year), confirm())
-    newer = await memory.remember(record(text.format("new"), learned=now()), confirm())
+    older = await memory.remember(record(text.format("old"), None, "episode", learned=last_year), confirm())
+    newer = await memory.remember(record(text.format("new"), None, "episode", learned=now()), confirm())
 
     found = await memory.recall("warehouse ships on Monday", k=2)
 
