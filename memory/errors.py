@@ -99,8 +99,8 @@ class EmbedderCacheUnusable(MemoryFault):
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(
-            f"The embedder's file in {str(path)!r} cannot be made: {reason}. Make room there, or name another "
-            "folder in XDG_CACHE_HOME."
+            f"The embedder's file in {str(path)!r} cannot be made: {reason}. Make room there, or name "
+            "another folder in XDG_CACHE_HOME."
         )
 
 

@@ -39,7 +39,7 @@ from .minilm_files import (
 from .minilm_graph import GRAPH_VERSION, Form, minilm_graph
 from .wordpieces import Wordpieces
 
-BATCH = 32
+BATCH = 256  # tokens in one pass, padding included: what stays near the processor
 MODEL, MANIFEST = "model.onnx", "manifest.json"
 _log = logging.getLogger(__name__)
 
@@ -93,8 +93,7 @@ class OnnxMiniLM:
             ids = [words.tokens(text) for text in texts]
             self._session = self._session or self._opened_session()
             by_length = sorted(range(len(ids)), key=lambda place: len(ids[place]))
-            for start in range(0, len(by_length), BATCH):
-                places = by_length[start : start + BATCH]
+            for places in _batches(by_length, [len(each) for each in ids]):
                 made[places] = self._run([ids[place] for place in places])
         return checked(self.name, made, len(texts), DIMENSION)
 
@@ -126,8 +125,20 @@ class OnnxMiniLM:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.log_severity_level = 3  # errors; the rest is about graphs that are not ours
         return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def _batches(by_length: list[int], lengths: list[int]) -> Generator[list[int], None, None]:
+    """Places of texts, shortest first, that go through the model together."""
+    batch: list[int] = []
+    for place in by_length:
+        if batch and (len(batch) + 1) * lengths[place] > BATCH:
+            yield batch
+            batch = []
+        batch.append(place)
+    yield batch
 
 
 def cache_folder() -> Path:
