@@ -4,6 +4,7 @@ Importing this loads neither torch nor chromadb.
 """
 
 from .embedder import Embedder, MiniLM, pieces_of
+from .embedders import embedder_of
 from .episodes import EpisodicMemory, Lesson
 from .errors import (
     AlreadySuperseded,
@@ -12,6 +13,7 @@ from .errors import (
     EmbedderCorrupt,
     EmbedderMismatch,
     EmbedderMissing,
+    EmbedderServerFailed,
     ForgetIncomplete,
     IndexUnusable,
     MemoryClosed,
@@ -20,13 +22,16 @@ from .errors import (
     StoreUnusable,
     StoreVersion,
     TextTooLong,
+    UnknownEmbedder,
     UnknownRecord,
     UnprovenMemory,
     WrongVectors,
 )
+from .hub_embedder import HubEmbedder
 from .memory import Memory
 from .onnx_minilm import OnnxMiniLM
 from .records import Forgotten, Kind, Provenance, Recalled, Record, Scope, Trust, Weights, Why
+from .remote_embedder import RemoteEmbedder
 
 __all__ = [
     "AlreadySuperseded",
@@ -36,9 +41,11 @@ __all__ = [
     "EmbedderCorrupt",
     "EmbedderMismatch",
     "EmbedderMissing",
+    "EmbedderServerFailed",
     "EpisodicMemory",
     "ForgetIncomplete",
     "Forgotten",
+    "HubEmbedder",
     "IndexUnusable",
     "Kind",
     "Lesson",
@@ -51,15 +58,18 @@ __all__ = [
     "Provenance",
     "Recalled",
     "Record",
+    "RemoteEmbedder",
     "Scope",
     "StoreUnusable",
     "StoreVersion",
     "TextTooLong",
     "Trust",
+    "UnknownEmbedder",
     "UnknownRecord",
     "UnprovenMemory",
     "Weights",
     "Why",
     "WrongVectors",
+    "embedder_of",
     "pieces_of",
 ]

@@ -4,9 +4,9 @@ The graph is the whole embedder after the tokenizer: BERT (Devlin et al. 2019, a
 layers, mean pooling over the mask, unit length. It is made for `ORT_ENABLE_BASIC`: further fusions of ONNX
 Runtime are slower on a CPU than the operators that they replace.
 
-int8: a scale for each output of a matrix and for each token that goes in, so that a vector does not depend on
-what is embedded beside it. Matrices take 7 of the 8 bits: two products with an activation then fit the 16 bits
-in which processors without VNNI add them, and every x86 processor gives the same sums.
+int8: a scale for each output of a matrix and for each token that goes in, so that a vector does not depend
+on what is embedded beside it. Matrices take 7 of the 8 bits: two products with an activation then fit the 16
+bits in which processors without VNNI add them, and every x86 processor gives the same sums.
 
 Needs the package onnx; torch is not needed. Some operators are ONNX Runtime's own (domain com.microsoft).
 """
@@ -19,10 +19,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .installed import installed
+
 Form = Literal["onnx", "int8"]
 GRAPH_VERSION = 2
-"""Part of the name of the file that is kept: raise it with every change of the graph. One that changes what is
-computed needs a new form as well: stored vectors go by its name."""
+"""Part of the name of the file that is kept: raise it with every change of the graph. One that changes what
+is computed needs a new form as well: stored vectors go by its name."""
 
 LAYERS, HEADS, WIDTH, EPSILON = 6, 12, 384, 1e-12
 _WEIGHT, _ACTIVATION = 63, 127  # the largest integers that stand for a weight and an activation
@@ -44,9 +46,7 @@ class _Writer:
     """Nodes and constants of one graph, in the order in which they are added."""
 
     def __init__(self, weights: Weights, form: Form) -> None:
-        import onnx
-
-        self._onnx: Any = onnx
+        self._onnx = installed("onnx")
         self._weights, self._form = weights, form
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
