@@ -110,6 +110,16 @@ def pieces_of(embedder: Embedder, text: str) -> list[str]:
     return cut(text) if cut is not None else plain_pieces(text, PLAIN_TOKENS)
 
 
+def embedded(embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
+    """(pieces, dimension) float32 of each text, each row of length 1. Raises WrongVectors."""
+    if not texts:
+        return []
+    pieces = [pieces_of(embedder, text) for text in texts]
+    flat = [piece for each in pieces for piece in each]
+    rows = checked(embedder.name, embedder.embed(flat), len(flat))
+    return np.split(rows, np.cumsum([len(each) for each in pieces])[:-1])
+
+
 def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> Vectors:
     """What an embedder returned as float32 rows of length 1.
 
