@@ -1,12 +1,14 @@
-"""What an agent knows across runs: proven records in SQLite, found through Chroma and BM25.
+"""What an agent knows across runs: records in SQLite, found by meaning and by words.
 
-Importing this loads neither torch nor chromadb.
+Importing this loads neither torch, chromadb nor onnxruntime.
 """
 
 from .embedder import Embedder, MiniLM, pieces_of
 from .embedders import embedder_of
 from .episodes import EpisodicMemory, Lesson
+from .erasing import Erased, Left
 from .errors import (
+    AlreadyClosed,
     AlreadySuperseded,
     DuplicateRecord,
     EmbedderCacheUnusable,
@@ -19,6 +21,8 @@ from .errors import (
     MemoryClosed,
     MemoryFault,
     MemoryRefused,
+    NotAnExport,
+    SecretRefused,
     StoreUnusable,
     StoreVersion,
     TextTooLong,
@@ -27,13 +31,16 @@ from .errors import (
     UnprovenMemory,
     WrongVectors,
 )
+from .health import Health
 from .hub_embedder import HubEmbedder
 from .memory import Memory
 from .onnx_minilm import OnnxMiniLM
-from .records import Forgotten, Kind, Provenance, Recalled, Record, Scope, Trust, Weights, Why
+from .ranking import Reranker, Weights
+from .records import Forgotten, Kind, Owner, Provenance, Recalled, Record, Scope, Stance, Standing, Trust, Why
 from .remote_embedder import RemoteEmbedder
 
 __all__ = [
+    "AlreadyClosed",
     "AlreadySuperseded",
     "DuplicateRecord",
     "Embedder",
@@ -43,23 +50,32 @@ __all__ = [
     "EmbedderMissing",
     "EmbedderServerFailed",
     "EpisodicMemory",
+    "Erased",
     "ForgetIncomplete",
     "Forgotten",
+    "Health",
     "HubEmbedder",
     "IndexUnusable",
     "Kind",
+    "Left",
     "Lesson",
     "Memory",
     "MemoryClosed",
     "MemoryFault",
     "MemoryRefused",
     "MiniLM",
+    "NotAnExport",
     "OnnxMiniLM",
+    "Owner",
     "Provenance",
     "Recalled",
     "Record",
     "RemoteEmbedder",
+    "Reranker",
     "Scope",
+    "SecretRefused",
+    "Stance",
+    "Standing",
     "StoreUnusable",
     "StoreVersion",
     "TextTooLong",

@@ -24,6 +24,17 @@ class UnprovenMemory(MemoryRefused):
         )
 
 
+class SecretRefused(MemoryRefused):
+    """A record holds a password, a key or the like. What it is is not said again here."""
+
+    def __init__(self, record: str, secret: str) -> None:
+        self.record, self.secret = record, secret
+        super().__init__(
+            f"Record {record!r} holds what looks like a secret ({secret}) and was not kept. Take it out and "
+            "say where it is kept instead; memory is read by models."
+        )
+
+
 class UnknownRecord(MemoryRefused):
     """No record has this id, or it was forgotten."""
 
@@ -38,6 +49,14 @@ class AlreadySuperseded(MemoryRefused):
     def __init__(self, record: str, by: str) -> None:
         self.record, self.by = record, by
         super().__init__(f"Record {record!r} was superseded by {by!r}. Supersede that one instead.")
+
+
+class AlreadyClosed(MemoryRefused):
+    """The record to be retracted is not open, or the one to be restored is."""
+
+    def __init__(self, record: str, state: str) -> None:
+        self.record, self.state = record, state
+        super().__init__(f"Record {record!r} is {state} already. `history()` shows what became of it.")
 
 
 class DuplicateRecord(MemoryRefused):
@@ -138,7 +157,7 @@ class EmbedderMismatch(MemoryFault):
         self.stored, self.given = stored, given
         super().__init__(
             f"This memory was embedded with {stored!r}, not {given!r}. Open it with {stored!r}, "
-            "or call rebuild() to embed every record again."
+            "or call reembed() to embed every record again."
         )
 
 
@@ -148,8 +167,8 @@ class StoreVersion(MemoryFault):
     def __init__(self, path: Path, found: int, known: int) -> None:
         self.path, self.found, self.known = path, found, known
         super().__init__(
-            f"{str(path)!r} has format {found}, this version reads {known}. Open it with the version "
-            "of punchlist that wrote it."
+            f"{str(path)!r} has format {found}, this version reads up to {known}. Open it with the version "
+            "of punchlist that wrote it, or a later one."
         )
 
 
@@ -183,4 +202,14 @@ class ForgetIncomplete(MemoryFault):
         super().__init__(
             f"The records were deleted, but {place!r} may still hold their bytes: {reason}. "
             "Close the other users of this memory and call forget() again."
+        )
+
+
+class NotAnExport(MemoryFault):
+    """A file that was to be imported is not an export of a memory, or was changed or cut."""
+
+    def __init__(self, path: Path, line: int, why: str) -> None:
+        self.path, self.line, self.why = path, line, why
+        super().__init__(
+            f"{str(path)!r}, line {line}, cannot be imported: {why}. Nothing was kept; export it again."
         )

@@ -1,14 +1,58 @@
-"""Decides what may enter memory: only what a confirmed task proves.
+"""Decides what may enter memory: what a confirmed task proves, what a person said, and what happened.
 
-Covers: no confirm, a confirm whose verdict does not pass, a confirm of another attempt. Does not cover:
-whether the record's words follow from the task. That is for who writes them, and why `trust` exists.
+| kind | enters with |
+|---|---|
+| fact, preference | a Confirm, or `provenance.by="person"`; an `implicit` preference names its sources |
+| reflection, skill | a Confirm; lessons and skills that a job derives name sources that were all confirmed |
+| episode | nothing: what happened is kept as it was, and its `standing` says what became of the task |
+| summary | the records that it sums up (`provenance.sources`) |
+
+Unconfirmed work so leaves no fact, lesson or skill. A text that holds a secret enters in no way.
+
+Covers: no confirm, a confirm whose verdict does not pass, a confirm of another attempt, secrets of known
+forms. Does not cover: whether the record's words follow from the task. That is for who writes them, and why
+`trust` exists.
 """
 
 from __future__ import annotations
 
 from ..protocols.messages import Confirm
-from .errors import UnprovenMemory
+from .errors import SecretRefused, UnprovenMemory
 from .records import Record
+from .secrecy import secret_in
+
+DERIVED = frozenset({"fact", "reflection", "skill"})
+"""Kinds that a job may derive from confirmed records only."""
+
+
+def admit(record: Record, proof: object) -> tuple[Record, tuple[str, ...]]:
+    """A record as it may enter, its `standing` set by its proof, and the proof as it is kept.
+
+    Raises:
+        UnprovenMemory: Its kind needs a proof and there is none, or the proof does not prove it.
+        SecretRefused: Its text or speaker holds a secret.
+    """
+    for words in (record.text, record.speaker):
+        if words and (found := secret_in(words)) is not None:
+            raise SecretRefused(record.id, found)
+    if proof is not None:
+        proven = require_proof(record, proof)
+        return record.model_copy(update={"standing": "confirmed"}), (proven.model_dump_json(),)
+    if record.standing == "confirmed":
+        raise UnprovenMemory(record.id, "it calls itself confirmed and comes without a proof")
+    if not _needs_no_proof(record):
+        why = f"a {record.kind} by a {record.provenance.by} needs a proof, and it has none"
+        raise UnprovenMemory(record.id, why)
+    return record, ()
+
+
+def _needs_no_proof(record: Record) -> bool:
+    by, kind = record.provenance.by, record.kind
+    if kind in ("episode", "summary"):
+        return True
+    if by == "job":
+        return True  # what it was derived from is looked at where it is written: see `Store.add`
+    return by == "person" and kind in ("fact", "preference") and record.stance != "implicit"
 
 
 def require_proof(record: Record, proof: object) -> Confirm:

@@ -1,10 +1,11 @@
-"""Finds the nearest vectors: Chroma, derived from the store and rebuilt from it at will, or an exact scan.
+"""Finds the nearest vectors among many: Chroma, derived from the store and rebuilt from it at will.
 
 Chroma holds ids, vectors and what is needed to filter; never text. It is brought up to date before each
-question, so writing touches SQLite alone and a crash between the two cannot lose anything.
+question, so writing touches SQLite alone and a crash between the two cannot lose anything. A record with
+several vectors is as near as its nearest.
 
 One process at a time owns the Chroma folder (two writers make records unfindable: each saves its own
-copy of the graph). Whoever does not own it scans the store's vectors exactly. A Chroma server may be
+copy of the graph). Whoever does not own it compares with every vector (`shelves.py`). A Chroma server may be
 shared by any number of processes. Erased vectors stay in Chroma's files, so an erasure throws the whole
 folder away. On a server that is the server's business: it deletes the collection when asked.
 """
@@ -13,45 +14,24 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import importlib.metadata
 import os
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
-
-import numpy as np
 
 from .embedder import Vectors
 from .errors import IndexUnusable
-from .records import Filter
-from .store import Store, Stored, microseconds, until_of
+from .ledger import Change
+from .records import OWNERS, Filter, Scope
+from .rows import microseconds
+from .store import Store
 
 PATIENCE = 10
-
-
-class VectorIndex(Protocol):
-    """What a search needs."""
-
-    def nearest(self, vector: Vectors, admitted: Filter, count: int) -> list[str]:
-        """Ids of up to `count` records nearest to `vector` by cosine, best first, all admitted."""
-        ...
-
-
-class ExactIndex:
-    """Compares with every admitted vector in the store: always right, and slower the more there are."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def nearest(self, vector: Vectors, admitted: Filter, count: int) -> list[str]:
-        """See `VectorIndex.nearest`."""
-        names, matrix = self._store.vectors(admitted)
-        if not names:
-            return []
-        best = np.argsort(-(matrix @ vector), kind="stable")[:count]
-        return [names[position] for position in best]
+PIECE = "#"
 
 
 class ChromaIndex:
@@ -69,11 +49,14 @@ class ChromaIndex:
         self._collection: Any = None
         self._generation = -1
         self._seen = 0
+        self._pieces = 0
         self.rebuilt = 0
         """How often the whole index was written anew because it did not match the store."""
 
     def nearest(self, vector: Vectors, admitted: Filter, count: int) -> list[str]:
-        """See `VectorIndex.nearest`. Brings the index up to date first.
+        """Ids of up to `count` records nearest to `vector` by cosine, best first, all admitted.
+
+        Brings the index up to date first.
 
         Raises:
             IndexUnusable: Chroma refused.
@@ -82,14 +65,14 @@ class ChromaIndex:
         try:
             return self._query(vector, admitted, count)
         except IndexUnusable:
-            if self._generation == self._store.generation:
+            if self._generation == self._store.state.generation:
                 raise
         self.refresh()  # another process started the server's collection over in this moment
         return self._query(vector, admitted, count)
 
     def refresh(self) -> None:
         """Bring the index up to date; build it anew where it does not match the store."""
-        if self._collection is None or self._generation != self._store.generation:
+        if self._collection is None or self._generation != self._store.state.generation:
             self._attach()
         elif isinstance(self._place, Path) and not self._place.exists():
             self._start_over()
@@ -105,7 +88,7 @@ class ChromaIndex:
         self.close()
         with self._guard():
             if not isinstance(self._place, Path):
-                self._client = self._connect(self._store.generation)
+                self._client = self._connect(self._store.state.generation)
                 self._drop_others(keep=None)
             elif self._place.exists():
                 shutil.rmtree(self._place)
@@ -127,7 +110,7 @@ class ChromaIndex:
                 where=chroma_condition(admitted),
                 include=["distances"],
             )
-        return list(found["ids"][0])
+        return list(dict.fromkeys(piece.rpartition(PIECE)[0] for piece in found["ids"][0]))
 
     def _attach(self) -> None:
         """Open the collection of the store's generation, and see that it holds what the store holds."""
@@ -152,7 +135,7 @@ class ChromaIndex:
 
     def _open_collection(self) -> None:
         self.close()
-        generation = self._store.generation
+        generation = self._store.state.generation
         name = f"{self._prefix}{generation}"
         with self._guard():
             self._client = self._connect(generation)
@@ -162,6 +145,7 @@ class ChromaIndex:
             )
             metadata: dict[str, int] | None = self._collection.metadata
             self._seen = metadata["seen"] if metadata else 0
+            self._pieces = self._collection.count()
         self._generation = generation
 
     def _catch_up(self) -> None:
@@ -172,20 +156,22 @@ class ChromaIndex:
         news = self._store.changed_after(self._seen)
         while news:
             with self._guard():
-                size = self._client.get_max_batch_size() if self._seen else 1
-                part, news = news[:size], news[size:]
+                size = self._client.get_max_batch_size() if self._pieces else 1
+                part, news = _first(news, size)
+                pieces = [(each, at) for each in part for at in range(len(each.vectors))]
                 self._collection.upsert(
-                    ids=[each.record.id for each in part],
-                    embeddings=[each.vector for each in part],
-                    metadatas=[_metadata(each) for each in part],
+                    ids=[f"{each.id}{PIECE}{at}" for each, at in pieces],
+                    embeddings=[each.vectors[at] for each, at in pieces],
+                    metadatas=[_metadata(each) for each, _ in pieces],
                 )
-                if not self._seen and isinstance(self._place, Path):
+                if not self._pieces and isinstance(self._place, Path):
                     _blank_unused_slots(self._place)
                 self._seen = part[-1].change
+                self._pieces += len(pieces)
                 self._collection.modify(metadata={"seen": self._seen})
 
     def _matches(self) -> bool:
-        """Whether the index holds as many records as the store.
+        """Whether the index holds as many vectors as the store.
 
         Asked only of a moment without writing; where others never pause, the next opening asks again.
         An index that has seen more than the store is from a later state of a store that was restored.
@@ -193,8 +179,8 @@ class ChromaIndex:
         for _ in range(PATIENCE):
             with self._guard():
                 here = self._collection.count()
-            there = self._store.count()
-            changes = self._store.changes
+            there = self._store.count_pieces()
+            changes = self._store.state.changes
             if changes <= self._seen:
                 return changes == self._seen and here == there
             self._catch_up()
@@ -213,12 +199,16 @@ class ChromaIndex:
         return f"punchlist-{self._store.identity}-"
 
     def _connect(self, generation: int) -> Any:
-        """A client. Each generation has a folder of its own: Chroma cannot open one twice once it was
-        deleted or found damaged, and what is in the others has been erased or given up."""
+        """A client. Each version of Chroma and each generation has a folder of its own.
+
+        Chroma cannot open one twice once it was deleted or found damaged, nor one that a later version
+        wrote; and what is in the others has been erased or given up.
+        """
         chroma = importlib.import_module("chromadb")
         settings = importlib.import_module("chromadb.config").Settings(anonymized_telemetry=False)
         if isinstance(self._place, Path):
-            folder = self._place / str(generation)
+            version = ".".join(importlib.metadata.version("chromadb").split(".")[:2])
+            folder = self._place / f"{version}-{generation}"
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for other in self._place.iterdir():
                 if other != folder:
@@ -269,19 +259,40 @@ class FolderLock:
 
 
 def chroma_condition(admitted: Filter) -> dict[str, Any] | None:
-    """A filter in Chroma's language; None where it admits everything."""
+    """A filter in Chroma's language; None where it admits everything. Trust is left to the ranking."""
     parts = list[dict[str, Any]]()
     if admitted.kinds is not None:
         parts.append({"kind": {"$in": sorted(admitted.kinds)}})
     if admitted.scopes is not None:
-        either = list[dict[str, Any]]()
-        for scope in admitted.scopes:
-            each: list[dict[str, Any]] = [{"level": scope.level}, {"owner": scope.owner}]
-            either.append({"$and": [*each, {"key": {"$in": ["", scope.key]}}] if scope.key else each})
+        either = [_all_of(_seen_from(scope, admitted)) for scope in admitted.scopes]
         parts.append(either[0] if len(either) == 1 else {"$or": either})
     if admitted.at is not None:
         parts.append({"until": {"$gt": microseconds(admitted.at)}})
-    return parts[0] if len(parts) == 1 else {"$and": parts} if parts else None
+        parts.append({"since": {"$lte": microseconds(admitted.at)}})
+    return _all_of(parts) if parts else None
+
+
+def _seen_from(scope: Scope, admitted: Filter) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = [{"tenant": scope.tenant}]
+    for level in OWNERS:
+        if level not in admitted.across:
+            owner = getattr(scope, level)
+            parts.append({level: {"$in": ["", owner]}} if owner else {level: ""})
+    if scope.key:
+        parts.append({"key": {"$in": ["", scope.key]}})
+    return parts
+
+
+def _all_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return parts[0] if len(parts) == 1 else {"$and": parts}
+
+
+def _first(news: list[Change], size: int) -> tuple[list[Change], list[Change]]:
+    """As many as have at most `size` vectors together, at least one; and the rest."""
+    count, pieces = 1, len(news[0].vectors)
+    while count < len(news) and (pieces := pieces + len(news[count].vectors)) <= size:
+        count += 1
+    return news[:count], news[count:]
 
 
 def _blank_unused_slots(place: Path) -> None:
@@ -299,12 +310,15 @@ def _blank_unused_slots(place: Path) -> None:
                     file.write(bytes(path.stat().st_size))
 
 
-def _metadata(stored: Stored) -> dict[str, str | int]:
-    scope = stored.record.scope
+def _metadata(change: Change) -> dict[str, str | int]:
+    scope = change.scope
     return {
-        "kind": stored.record.kind,
-        "level": scope.level,
-        "owner": scope.owner,
+        "kind": change.kind,
+        "tenant": scope.tenant,
+        "user": scope.user,
+        "agent": scope.agent,
+        "run": scope.run,
         "key": scope.key,
-        "until": until_of(stored.record),
+        "since": change.since,
+        "until": change.until,
     }

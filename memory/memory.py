@@ -1,43 +1,64 @@
-"""Long-term memory: remember what was confirmed, recall it for a similar task, forget it for good.
+"""Long-term memory: remember what was proven, said or seen, recall it for a similar task, forget it for good.
 
-The methods without suffix are coroutines and keep the event loop free. Those with `_sync` are the same
-work for a program without one; they block.
+Each method with `_sync` blocks; its twin without the suffix is a coroutine that does the same and keeps the
+event loop free.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ..protocols.messages import Confirm
-from .embedder import Embedder, MiniLM, Vectors
-from .errors import EmbedderMismatch, ForgetIncomplete, IndexUnusable, MemoryClosed
-from .gate import require_proof
-from .index import ChromaIndex, ExactIndex, FolderLock, VectorIndex
-from .records import Filter, Forgotten, Kind, Recalled, Record, Scope, Weights, now
-from .retrieval import search
-from .store import Store
+import numpy as np
 
-EMBEDDED, EXACT = "chroma", "exact"
+from ..protocols.messages import Confirm
+from .asking import Asker, Query, Span
+from .embedder import Embedder, Vectors, checked, pieces_of
+from .embedders import embedder_of
+from .erasing import Erased, look_for
+from .errors import (
+    EmbedderMismatch,
+    ForgetIncomplete,
+    IndexUnusable,
+    MemoryClosed,
+    StoreUnusable,
+)
+from .finder import AUTO, EMBEDDED, EXACT, Finder
+from .gate import admit
+from .health import Health, health_of
+from .ranking import ALIKE, Reranker, Weights
+from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, now
+from .store import Draft, Gone, Store
+from .transfer import read_export, write_export
+from .twins import twin
+from .words import stems
+
+AGAIN = 64
+"""Records that are embedded at once by `reembed`."""
+
+STEP = 0.2
+"""How far one use moves a record's importance towards 1 or 0."""
 
 
 class Memory:
     """What agents know across runs, in one folder. Safe to use from several threads and processes."""
 
-    def __init__(self, folder: Path, store: Store, embedder: Embedder, index: str, weights: Weights) -> None:
+    def __init__(
+        self, folder: Path, store: Store, embedder: Embedder, index: str, weights: Weights,
+        reranker: Reranker | None,
+    ) -> None:  # fmt: skip
         """Use `Memory.open`."""
         self.folder = folder
         self._store = store
         self._embedder = embedder
-        self._weights = weights
-        self._place = index
-        self._owner = FolderLock(folder / "index.lock")
-        self._chroma: ChromaIndex | None = None
+        self._finder = Finder(store, folder, index, weights, reranker)
+        self._asker = Asker(store, self._finder)
+        self._index = index
         self._lock = threading.RLock()
         self._closed = False
 
@@ -46,216 +67,337 @@ class Memory:
         cls,
         folder: Path | str,
         *,
-        embedder: Embedder | None = None,
-        index: str = EMBEDDED,
+        embedder: Embedder | str | None = None,
+        index: str = AUTO,
         weights: Weights | None = None,
+        reranker: Reranker | None = None,
     ) -> Self:
         """Open the memory in `folder`, or make it. Loads neither model nor Chroma: their first use does.
 
+        A folder of an older format is carried forward; a copy of its file stays until something is forgotten.
+
         Args:
             folder: Kept readable by its owner only; `~` is the home folder.
-            embedder: None: MiniLM from installed files.
-            index: "chroma": embedded, in the folder; "http://…": a Chroma server; "exact": no Chroma.
-            weights: How meaning, words and recency count in `recall`.
+            embedder: An object, or a name; see `embedder_of`. None: the one that the memory was made with.
+            index: "auto", "exact", "chroma" or the URL of a Chroma server; see `finder.py`.
+            weights: How much each signal counts in `recall`.
+            reranker: Reads the best ones once more and orders them anew.
 
         Raises:
-            ValueError: `index` is none of these.
-            StoreVersion: The folder was written by a format that this version does not know.
+            ValueError: `index` or the embedder's name is none that is known.
+            StoreVersion: The folder was written by a later format.
             StoreUnusable: The file is damaged, or the folder cannot be written.
         """
-        if index not in (EMBEDDED, EXACT) and not index.startswith(("http://", "https://")):
-            raise ValueError(f"index must be 'chroma', 'exact' or the URL of a Chroma server, not {index!r}")
+        if index not in (AUTO, EMBEDDED, EXACT) and not index.startswith(("http://", "https://")):
+            known = "'auto', 'exact', 'chroma' or the URL of a Chroma server"
+            raise ValueError(f"index must be {known}, not {index!r}")
         place = Path(folder).expanduser().resolve()
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(
-            place, Store.open(place / "memory.sqlite3"), embedder or MiniLM(), index, weights or Weights()
-        )
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnusable(place, str(error)) from error
+        store = Store.open(place / "memory.sqlite3")
+        try:
+            chosen = embedder_of(embedder, store.state.embedder or None)
+        except BaseException:
+            store.close()
+            raise
+        return cls(place, store, chosen, index, weights or Weights(), reranker)
+
+    @property
+    def embedder(self) -> Embedder:
+        """What turns its words into vectors."""
+        return self._embedder
 
     # Writing.
 
-    async def remember(self, record: Record, proof: Confirm) -> Record:
-        """Keep a record that a confirmed task proves. On disk when this returns.
+    def remember_sync(self, record: Record, proof: Confirm | None = None) -> Record:
+        """Keep a record. On disk when this returns.
 
-        Words already known in that kind and scope are not kept twice: the proof is added to the record
-        that has them, which is returned. A cancelled call may still have kept the record; calling again
-        with the same record is safe.
+        Words that are already known of that kind and owner are not kept twice: the record that has them is
+        returned, seen once more and with the proof added. Words that were recalled before, and now come
+        back without a proof, are the record that they were recalled from, and leave it as it was. A
+        cancelled call may still have kept the record; calling again with the same record is safe.
 
         Args:
-            proof: The confirm of the task in which the record was learned.
+            proof: The confirm of the task in which it was learned; see `gate.py` for what needs one.
 
         Raises:
-            UnprovenMemory: `proof` does not prove it; see `gate.require_proof`.
+            UnprovenMemory: It needs a proof and has none, or `proof` does not prove it.
+            SecretRefused: It holds a password, a key or the like.
+            UnknownRecord: One of its sources is not here.
             DuplicateRecord: The record's id is taken by other words.
             MemoryFault: The embedder or the store cannot be used.
         """
-        return await asyncio.to_thread(self.remember_sync, record, proof)
+        return self.remember_all_sync([record], proof)[0]
 
-    def remember_sync(self, record: Record, proof: Confirm) -> Record:
-        """`remember`, blocking."""
-        proven = require_proof(record, proof)
-        vector = self._embed(record.text)
-        return self._store.add(record, vector, proven.model_dump_json())
+    def remember_all_sync(self, records: Sequence[Record], proof: Confirm | None = None) -> list[Record]:
+        """`remember` for many: all of them are kept, or none is.
 
-    async def supersede(self, old: str, record: Record, proof: Confirm) -> Record:
+        Returns:
+            For each what was kept, in order.
+        """
+        echoes = {at: found for at, each in enumerate(records) if (found := self._echo(each, proof))}
+        fresh = [each for at, each in enumerate(records) if at not in echoes]
+        kept = iter(self._open_store().add(self._drafts(fresh, proof)))
+        return [echoes[at] if at in echoes else next(kept) for at in range(len(records))]
+
+    def supersede_sync(self, old: str, record: Record, proof: Confirm | None = None) -> Record:
         """Keep `record` and close the record `old`, which it corrects.
 
-        The old one stays in `records()` with `valid_until` and `superseded_by`, and is not recalled.
+        The old one stays in `records()` and in what is recalled `at` an earlier moment.
 
         Raises:
-            UnprovenMemory: As in `remember`.
+            UnprovenMemory, SecretRefused: As in `remember`.
             UnknownRecord: `old` is not here.
             AlreadySuperseded: `old` was corrected before.
             MemoryFault: The embedder or the store cannot be used.
         """
-        return await asyncio.to_thread(self.supersede_sync, old, record, proof)
+        (draft,) = self._drafts([record], proof)
+        return self._open_store().supersede(old, draft)
 
-    def supersede_sync(self, old: str, record: Record, proof: Confirm) -> Record:
-        """`supersede`, blocking."""
-        proven = require_proof(record, proof)
-        vector = self._embed(record.text)
-        return self._store.supersede(old, record, vector, proven.model_dump_json())
+    def retract_sync(self, record: str, reason: str) -> Record:
+        """Close a record that is wrong and that nothing replaces. Raises UnknownRecord, AlreadyClosed."""
+        return self._open_store().retract(record, reason, now())
 
-    # Reading.
+    def restore_sync(self, record: str) -> Record:
+        """Open a record again that was retracted or superseded. Raises UnknownRecord, AlreadyClosed."""
+        return self._open_store().restore(record)
 
-    async def recall(
-        self,
-        query: str,
-        k: int = 5,
-        kinds: Sequence[Kind] | None = None,
-        scope: Scope | Sequence[Scope] | None = None,
-    ) -> list[Recalled]:
-        """The records that answer a query best, best first, with the reasons for their rank.
-
-        Closed and expired records are left out. There is no threshold: with few records, unfitting
-        ones are returned too, and `why` tells (a cosine below about 0.2 and no word in common).
-
-        Args:
-            k: At most so many; at least 1.
-            kinds: Only these; None: all.
-            scope: Whose records may be seen, one scope or several. A scope without key sees that owner's
-                records about anything, one with a key those about that key or nothing in particular.
-                None sees shared records only: what belongs to a run, an agent or a user is found by
-                naming it.
+    def useful_sync(self, record: str, useful: bool) -> Record:
+        """Tell whether a record helped where it was recalled: it weighs a little more, or less, from now on.
 
         Raises:
-            ValueError: `k` is below 1.
-            MemoryFault: The embedder, the store or the index cannot be used.
+            UnknownRecord: It is not here.
         """
-        return await asyncio.to_thread(self.recall_sync, query, k, kinds, scope)
+        before = self._open_store().get(record).importance
+        return self._store.weigh(record, before + STEP * ((1.0 if useful else 0.0) - before))
+
+    # Reading.
 
     def recall_sync(
         self,
         query: str,
         k: int = 5,
-        kinds: Sequence[Kind] | None = None,
+        kinds: Collection[Kind] | None = None,
         scope: Scope | Sequence[Scope] | None = None,
+        *,
+        across: Collection[Owner] = (),
+        at: datetime | None = None,
+        between: Span | None = None,
+        trusted: bool = False,
+        min_score: float = 0.0,
+        diversity: float = 0.0,
+        vector: Vectors | None = None,
     ) -> list[Recalled]:
-        """`recall`, blocking."""
-        if k < 1:
-            raise ValueError(f"k must be at least 1, not {k!r}")
-        at = now()
-        admitted = Filter.of(kinds, Scope.shared() if scope is None else scope, at)
-        if admitted.kinds == frozenset() or admitted.scopes == ():
-            return []
-        vector = self._embed(query)
-        with self._lock:
-            return search(self._store, self._index(), query, vector, admitted, k, self._weights, at)
+        """The records that answer a query best, best first, with the reasons for their rank.
 
-    async def get(self, record: str) -> Record:
-        """The record with this id, closed or not. Raises UnknownRecord."""
-        return await asyncio.to_thread(self.get_sync, record)
+        Args:
+            k: At most so many; at least 1.
+            kinds: Only these; None: all.
+            scope: From where the question is asked, one scope or several; see `Scope` for what it sees.
+                None sees shared records only: what belongs to somebody is found by naming them.
+            across: Levels at which everybody's records are seen, such as `("run",)` for all runs.
+            at: What held at that moment; None: what holds now.
+            between: Only what happened in this span, its end excluded.
+            trusted: Only what is trusted.
+            min_score: Leave out what answers less well; see `ranking.py` for the scale. With 0 unfitting ones
+                are returned too, when there is nothing better.
+            diversity: 0 to 1; how much a record counts less for being like a better one.
+            vector: (dimension,), the query embedded already.
+
+        Raises:
+            ValueError: `k`, `min_score` or `diversity` is out of range.
+            MemoryFault: The embedder, the store or the index cannot be used.
+        """
+        wanted = Query.of(k, kinds, scope, across, at, between, trusted, min_score, diversity)
+        return self._recall([(query, vector)], wanted)
+
+    def recall_all_sync(
+        self,
+        queries: Sequence[str],
+        k: int = 5,
+        kinds: Collection[Kind] | None = None,
+        scope: Scope | Sequence[Scope] | None = None,
+        *,
+        across: Collection[Owner] = (),
+        at: datetime | None = None,
+        between: Span | None = None,
+        trusted: bool = False,
+        min_score: float = 0.0,
+        diversity: float = 0.0,
+    ) -> list[Recalled]:
+        """`recall` for a question that takes several searches: their answers united, `k` in all."""
+        wanted = Query.of(k, kinds, scope, across, at, between, trusted, min_score, diversity)
+        return self._recall([(query, None) for query in dict.fromkeys(queries)], wanted)
 
     def get_sync(self, record: str) -> Record:
-        """`get`, blocking."""
+        """The record with this id, closed or not. Raises UnknownRecord."""
         return self._open_store().get(record)
 
-    async def proofs(self, record: str) -> list[Confirm]:
-        """Every confirm that proves this record, oldest first; none for an unknown id."""
-        return await asyncio.to_thread(self.proofs_sync, record)
-
     def proofs_sync(self, record: str) -> list[Confirm]:
-        """`proofs`, blocking."""
+        """Every confirm that proves this record, oldest first; none for an unknown id."""
         return [Confirm.model_validate_json(proof) for proof in self._open_store().proofs(record)]
 
-    async def records(
+    def history_sync(self, record: str) -> list[Record]:
+        """A record with all that it replaced and all that replaced it, oldest first. Raises UnknownRecord."""
+        return self._open_store().history(record)
+
+    def near_sync(self, record: str) -> list[tuple[str, float]]:
+        """Ids of records that say nearly the same, with their cosine: linked, never merged."""
+        return self._open_store().near(record)
+
+    def derived_from_sync(self, record: str) -> list[str]:
+        """Ids of the records that were derived from this one."""
+        return self._open_store().derived_from(record)
+
+    def records_sync(
         self,
-        kinds: Sequence[Kind] | None = None,
+        kinds: Collection[Kind] | None = None,
         scope: Scope | Sequence[Scope] | None = None,
         at: datetime | None = None,
+        across: Collection[Owner] = (),
     ) -> list[Record]:
         """What is stored, oldest first, for a person to look through.
 
         Args:
-            scope: As in `recall`, but None is every record of everybody.
-            at: Leave out what was closed by then; None: closed ones too.
+            scope, across: As in `recall`, but None is every record of everybody.
+            at: What held at that moment; None: closed ones too.
         """
-        return await asyncio.to_thread(self.records_sync, kinds, scope, at)
-
-    def records_sync(
-        self,
-        kinds: Sequence[Kind] | None = None,
-        scope: Scope | Sequence[Scope] | None = None,
-        at: datetime | None = None,
-    ) -> list[Record]:
-        """`records`, blocking."""
-        return self._open_store().records(Filter.of(kinds, scope, at))
+        return self._open_store().records(Filter.of(kinds, scope, at, across))
 
     # Upkeep.
 
-    async def forget(self, target: Scope | str) -> Forgotten:
+    def forget_sync(self, target: Scope | str, across: Collection[Owner] = ()) -> Forgotten:
         """Delete a record by its id, or everything of a scope, from the files and not only from answers.
 
-        A scope with a key deletes what is about exactly that key; without one, all of that owner's.
-        Rewrites the SQLite file and drops the Chroma index, which is built anew at the next recall.
+        An owner means all that is theirs; a key just what is about it; a scope without owner what is shared,
+        and at the levels in `across` what belongs to anybody. What was derived from a deleted record goes
+        too. Rewrites the SQLite file and drops the Chroma index, which is built anew when it is needed.
 
         Raises:
             ForgetIncomplete: Deleted, but somebody still holds the bytes; the message says what to do.
             StoreUnusable: Nothing was deleted.
         """
-        return await asyncio.to_thread(self.forget_sync, target)
+        gone, pending = self._forget(target, across)
+        return Forgotten(len(gone), pending)
 
-    def forget_sync(self, target: Scope | str) -> Forgotten:
-        """`forget`, blocking."""
+    def erase_sync(self, target: Scope | str, across: Collection[Owner] = (), verify: bool = True) -> Erased:
+        """`forget`, and then look through every byte of the folder for what is left.
+
+        Args:
+            verify: False does not look.
+
+        Raises:
+            ForgetIncomplete, StoreUnusable: As `forget`.
+        """
+        gone, pending = self._forget(target, across)
+        found = look_for(gone, self.folder, self._store) if verify else None
+        unseen = (self._index,) if self._index.startswith("http") else ()
+        return Erased(len(gone), pending, verify, found or (), unseen)
+
+    def export_sync(
+        self, path: Path | str, scope: Scope | None = None, across: Collection[Owner] = ()
+    ) -> int:
+        """Write records, with proofs and vectors, to a file of JSON lines; how many there were.
+
+        Args:
+            scope, across: As in `forget`; None: everything.
+
+        Raises:
+            FileExistsError: There is such a file.
+            OSError: It cannot be written.
+        """
+        store = self._open_store()
+        return write_export(Path(path), store, store.owned(scope, frozenset(across)))
+
+    def import_sync(self, path: Path | str) -> int:
+        """Take in an export, all of it or nothing; how many records were new.
+
+        Records that are here already stay as they are. Each must pass the gate, as when it was first kept.
+        Its vectors are taken over if they are of this memory's embedder, else it is embedded anew.
+
+        Raises:
+            NotAnExport: The file is not one, or was changed.
+            DuplicateRecord: An id is taken by other words.
+            UnprovenMemory, SecretRefused, MemoryFault: As `remember`.
+        """
+        store = self._open_store()
+        entries = read_export(Path(path))
+        held = entries.embedder == self._embedder.name
+        if held and entries.dimension:
+            store.bind(entries.embedder, entries.dimension)
+        lacking = [each.record for each in entries.records if not held]
+        made = iter(self._vectors([each.statement() for each in lacking]))
+        drafts = [
+            Draft(
+                each.record,
+                each.proofs,
+                stems(each.record.text),
+                each.vectors if held else next(made),
+                each.near,
+            )
+            for each in entries.records
+        ]
+        return store.take_in(drafts)
+
+    def rebuild_sync(self) -> int:
+        """Write the index anew from the store; how many records there are."""
         with self._lock:
-            count = self._open_store().erase(target)
-            try:
-                return Forgotten(count, index_pending=not self._discard_index())
-            except IndexUnusable as error:
-                raise ForgetIncomplete(error.place, str(error)) from error
+            store = self._open_store()
+            store.start_generation()
+            self._finder.discard()
+            self._finder.refresh()
+            return store.count()
 
-    async def rebuild(self) -> int:
-        """Write the index anew from the store; embed every record again if the embedder is another.
+    def reembed_sync(self, embedder: Embedder | str, tell: Callable[[int, int], None] | None = None) -> int:
+        """Embed every record with another embedder and go over to it, for everybody at one moment.
+
+        Until then all go on with the old one; then those who hold it are refused (`EmbedderMismatch`) until
+        they open the memory again. Killed in the middle, nothing has changed.
+
+        Args:
+            tell: Called with how many records are done, of how many.
 
         Returns:
             How many records there are.
         """
-        return await asyncio.to_thread(self.rebuild_sync)
+        chosen, made = embedder_of(embedder, None), dict[str, Vectors]()
+        while True:
+            state, every = self._open_store().state, self._store.records(Filter())
+            todo = [each for each in every if each.id not in made]
+            for start in range(0, len(todo), AGAIN):
+                some = todo[start : start + AGAIN]
+                vectors = _embedded(chosen, [each.statement() for each in some])
+                made |= {each.id: vectors[at] for at, each in enumerate(some)}
+                if tell is not None:
+                    tell(len(every) - len(todo) + start + len(some), len(every))
+            here = {each.id: made[each.id] for each in every}
+            dimension = next(iter(here.values())).shape[1] if here else 0
+            with self._lock:
+                if self._store.revector(chosen.name, dimension, here, state.changes):
+                    self._embedder = chosen
+                    return len(here)
 
-    def rebuild_sync(self) -> int:
-        """`rebuild`, blocking."""
+    def health_sync(self) -> Health:
+        """What is stored where, and what is wrong with it. Changes nothing."""
         with self._lock:
-            store = self._open_store()
-            try:
-                store.require_embedder(self._embedder.name)
-            except EmbedderMismatch:
-                every = store.records(Filter.of(None, None, None))
-                vectors = self._embedder.embed([record.text for record in every])
-                store.revector(self._embedder.name, {each.id: vectors[i] for i, each in enumerate(every)})
-            store.start_generation()
-            self._discard_index()
-            index = self._index()
-            if isinstance(index, ChromaIndex):
-                index.refresh()
-            return store.count()
+            return health_of(self._open_store(), self.folder, self._embedder, self._index, self._finder.used)
+
+    remember, remember_all = twin(remember_sync), twin(remember_all_sync)
+    supersede, retract, restore = twin(supersede_sync), twin(retract_sync), twin(restore_sync)
+    useful, recall, recall_all = twin(useful_sync), twin(recall_sync), twin(recall_all_sync)
+    get, proofs, history = twin(get_sync), twin(proofs_sync), twin(history_sync)
+    near, derived_from, records = twin(near_sync), twin(derived_from_sync), twin(records_sync)
+    forget, erase, rebuild = twin(forget_sync), twin(erase_sync), twin(rebuild_sync)
+    export, import_from = twin(export_sync), twin(import_sync)
+    reembed, health = twin(reembed_sync), twin(health_sync)
 
     def close(self) -> None:
         """Let go of the files. What was remembered stays. May be called again."""
         with self._lock:
             self._closed = True
-            if self._chroma is not None:
-                self._chroma.close()
-                self._chroma = None
-            self._owner.release()
+            self._finder.close()
             self._store.close()
 
     def __enter__(self) -> Self:
@@ -281,33 +423,77 @@ class Memory:
             raise MemoryClosed(self.folder)
         return self._store
 
-    def _embed(self, text: str) -> Vectors:
-        self._open_store().require_embedder(self._embedder.name)
-        return self._embedder.embed([text])[0]
+    def _drafts(self, records: Sequence[Record], proof: Confirm | None) -> list[Draft]:
+        admitted = [admit(record, proof) for record in records]
+        vectors = self._vectors([record.statement() for record, _ in admitted])
+        return [
+            Draft(record, proofs, stems(record.text), vectors[at], self._near(record, vectors[at]))
+            for at, (record, proofs) in enumerate(admitted)
+        ]
 
-    def _index(self) -> VectorIndex:
-        """Chroma where it is ours to use, else the exact scan. Ownership is asked for again each time."""
-        if self._place == EXACT:
-            return ExactIndex(self._store)
-        if self._chroma is None:
-            if self._place != EMBEDDED:
-                self._chroma = ChromaIndex(self._store, self._place)
-            elif self._owner.acquire():
-                self._chroma = ChromaIndex(self._store, self.folder / "index")
-            else:
-                return ExactIndex(self._store)
-        return self._chroma
+    def _vectors(self, texts: Sequence[str]) -> list[Vectors]:
+        """(pieces, dimension) of each text, by the embedder that the file is bound to."""
+        if not texts:
+            return []
+        self._require_embedder()
+        vectors = _embedded(self._embedder, texts)
+        self._store.bind(self._embedder.name, vectors[0].shape[1])
+        return vectors
 
-    def _discard_index(self) -> bool:
-        """Delete every copy of vectors outside the store; False where another process owns the folder."""
-        if self._place not in (EMBEDDED, EXACT):
-            (self._chroma or ChromaIndex(self._store, self._place)).discard()
-        elif self._chroma is not None:
-            self._chroma.discard()
-        folder = self.folder / "index"
-        if not folder.exists():
-            return True
-        if not self._owner.acquire():
-            return False
-        ChromaIndex(self._store, folder).discard()
-        return True
+    def _require_embedder(self) -> None:
+        stored = self._open_store().state.embedder
+        if stored and stored != self._embedder.name:
+            raise EmbedderMismatch(stored, self._embedder.name)
+
+    def _echo(self, record: Record, proof: Confirm | None) -> Record | None:
+        """The record that these words were recalled from, where nothing proves them now."""
+        if proof is not None or record.provenance.by == "person":
+            return None
+        with self._lock:
+            return self._asker.echo(record)
+
+    def _near(self, record: Record, vectors: Vectors) -> tuple[tuple[str, float], ...]:
+        """Derived records in sight that say nearly the same. Episodes are many, and link to nothing."""
+        if record.kind == "episode":
+            return ()
+        with self._lock:
+            alike = self._finder.alike(record.scope, vectors, ALIKE)
+        return tuple((row.id, cosine) for row, cosine in alike if row.kind != "episode")
+
+    def _recall(self, asked: Sequence[tuple[str, Vectors | None]], query: Query) -> list[Recalled]:
+        asked = [(text, vector) for text, vector in asked if text.strip()]
+        if query.admitted.empty or not asked or not self._open_store().state.dimension:
+            return []
+        vectors = self._asked(asked)
+        with self._lock:
+            return self._asker.ask([text for text, _ in asked], vectors, query)
+
+    def _asked(self, asked: Sequence[tuple[str, Vectors | None]]) -> list[Vectors]:
+        """(dimension,) of each query; of one with several pieces their mean."""
+        self._require_embedder()
+        made = iter(_embedded(self._embedder, [text for text, vector in asked if vector is None]))
+        dimension = self._store.state.dimension
+        rows = [
+            next(made).mean(axis=0) if given is None else np.asarray(given, dtype=np.float32)
+            for _, given in asked
+        ]
+        return list(checked(self._embedder.name, rows, len(rows), dimension))
+
+    def _forget(self, target: Scope | str, across: Collection[Owner]) -> tuple[list[Gone], bool]:
+        with self._lock:
+            gone = self._open_store().erase(target, frozenset(across))
+            self._asker.lose([each.id for each in gone])
+            try:
+                return gone, not self._finder.discard()
+            except IndexUnusable as error:
+                raise ForgetIncomplete(error.place, str(error)) from error
+
+
+def _embedded(embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
+    """(pieces, dimension) float32 of each text, each row of length 1. Raises WrongVectors."""
+    if not texts:
+        return []
+    pieces = [pieces_of(embedder, text) for text in texts]
+    flat = [piece for each in pieces for piece in each]
+    rows = checked(embedder.name, embedder.embed(flat), len(flat))
+    return np.split(rows, np.cumsum([len(each) for each in pieces])[:-1])

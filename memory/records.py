@@ -146,6 +146,8 @@ class Record(BaseModel):
         standing: What became of the task in which it was learned. Set by memory from the proof, or for an
             episode by whoever writes it.
         seen: How often it was remembered in the same words. Set by memory only.
+        closed: When it was superseded or retracted; from then on it is not recalled. Set by memory only.
+        reason: Why it was retracted. Set by memory only.
         superseded_by: Id of the record that replaced it. Set by memory only.
         trust: `untrusted` when any word was read from a page, a tool or a stranger. A confirm does not
             raise it: it proves the task, not the words.
@@ -169,6 +171,8 @@ class Record(BaseModel):
     stance: Stance | None = None
     standing: Standing = "unjudged"
     seen: int = Field(default=1, ge=1)
+    closed: Moment | None = None
+    reason: str = Field(default="", max_length=LONGEST_NAME)
     superseded_by: str | None = None
     id: str = Field(default_factory=new_record_id, min_length=1, max_length=LONGEST_NAME)
 

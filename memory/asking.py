@@ -1,0 +1,128 @@
+"""What a question asks, and the answer: ranked by the finder, read from the store.
+
+It also knows what it told: words that were recalled and come back as a new record are not new.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from .embedder import Vectors
+from .errors import UnknownRecord
+from .finder import Finder
+from .ranking import Question, unite
+from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
+from .store import Store, bare, quotes
+
+MOST_TOLD = 500
+"""Records whose words are kept to notice when they come back."""
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked for besides words; see `Memory.recall`."""
+
+    k: int
+    admitted: Filter
+    present: datetime
+    between: tuple[float, float] | None
+    min_score: float
+    diversity: float
+
+    @classmethod
+    def of(
+        cls,
+        k: int,
+        kinds: Collection[Kind] | None,
+        scope: Scope | Sequence[Scope] | None,
+        across: Collection[Owner],
+        at: datetime | None,
+        between: Span | None,
+        trusted: bool,
+        min_score: float,
+        diversity: float,
+    ) -> Query:
+        """From what a caller gives. Raises ValueError where a number is out of range."""
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k!r}")
+        for name, value in (("min_score", min_score), ("diversity", diversity)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must be 0 to 1, not {value!r}")
+        present = now()
+        seen_from = Scope.shared() if scope is None else scope
+        return cls(
+            k,
+            Filter.of(kinds, seen_from, at or present, across, trusted),
+            present,
+            None if between is None else (between[0].timestamp(), between[1].timestamp()),
+            min_score,
+            diversity,
+        )
+
+    def question(self, text: str, vector: Vectors) -> Question:
+        """As ranking reads it."""
+        at = self.admitted.at or self.present
+        return Question(
+            text=text,
+            vector=vector,
+            k=self.k,
+            now=self.present.timestamp(),
+            kinds=self.admitted.kinds,
+            keys=None,
+            at=at.timestamp(),
+            trusted=self.admitted.trusted,
+            between=self.between,
+            min_score=self.min_score,
+            diversity=self.diversity,
+        )
+
+
+class Asker:
+    """Not safe to share between threads without a lock."""
+
+    def __init__(self, store: Store, finder: Finder) -> None:
+        self._store, self._finder = store, finder
+        self._told: OrderedDict[str, str] = OrderedDict()
+
+    def ask(self, texts: Sequence[str], vectors: Sequence[Vectors], query: Query) -> list[Recalled]:
+        """The best answers to all of the texts together, best first, `query.k` at most.
+
+        Args:
+            vectors: (dimension,) of each text.
+        """
+        rankings = [
+            self._finder.find(query.question(text, vector), query.admitted)
+            for text, vector in zip(texts, vectors, strict=True)
+        ]
+        ranked = rankings[0] if len(rankings) == 1 else unite(rankings, query.k)
+        here = self._store.picked([each.id for each in ranked])
+        # One that was forgotten in this moment is left out.
+        found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
+        for each in found:
+            self._told[each.record.id] = bare(each.record.text)
+            self._told.move_to_end(each.record.id)
+        while len(self._told) > MOST_TOLD:
+            self._told.popitem(last=False)
+        return found
+
+    def echo(self, record: Record) -> Record | None:
+        """The record that was told in these words; None where they are new, or say where they are from."""
+        own = (record.id, *record.provenance.sources)
+        words = bare(record.text)
+        for name in [name for name, told in self._told.items() if quotes(words, told)]:
+            if name not in own:
+                try:
+                    return self._store.get(name)
+                except UnknownRecord:  # another process has forgotten it
+                    self._told.pop(name)
+        return None
+
+    def lose(self, names: Collection[str]) -> None:
+        """Know nothing more of these records."""
+        for name in names:
+            self._told.pop(name, None)

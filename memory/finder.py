@@ -1,0 +1,212 @@
+"""Finds what answers a question: everything that a scope sees compared exactly, or candidates from Chroma.
+
+| index | up to `MOST_EXACT` records in sight | more |
+|---|---|---|
+| auto | a shelf | candidates from Chroma in `index/` where this process owns it, else a shelf |
+| exact | a shelf | a shelf |
+| chroma | candidates, or a shelf where another process owns `index/` | the same |
+| http://… | candidates from the server | the same |
+
+A shelf holds all that a scope sees in memory, and is brought up to date before each question by what changed
+since. Candidates (the nearest in meaning by Chroma, the best in words by FTS5, and their neighbours in a
+session) are put on a shelf of their own; one function ranks both.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from .embedder import Vectors
+from .index import ChromaIndex, FolderLock
+from .ledger import State
+from .ranking import Question, Ranked, Reranker, Statistics, Weights, rank
+from .records import Filter, Owner, Scope
+from .shelf import Row, Shelf
+from .store import Store
+from .words import stems
+
+AUTO, EMBEDDED, EXACT = "auto", "chroma", "exact"
+MOST_EXACT = 50_000
+"""Records in sight up to which comparing with all of them is quicker than asking Chroma."""
+
+POOL = 200
+"""Candidates by each of meaning and words."""
+
+MOST_TERMS = 32
+MOST_BYTES = 1 << 29
+"""What shelves may hold together; the one that was not asked for longest goes first."""
+
+
+@dataclass
+class _Kept:
+    """A shelf, and up to where of which generation it is."""
+
+    shelf: Shelf
+    generation: int
+    changes: int = 0
+    bytes: int = 0
+
+
+class Finder:
+    """Not safe to share between threads without a lock."""
+
+    def __init__(
+        self, store: Store, folder: Path, index: str, weights: Weights, reranker: Reranker | None
+    ) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            index: "auto", "exact", "chroma" or the URL of a Chroma server.
+        """
+        self._store = store
+        self._folder = folder / "index"
+        self._place = index
+        self._weights, self._reranker = weights, reranker
+        self._statistics: Statistics | None = None
+        self._counted_at = 0
+        self._owner = FolderLock(folder / "index.lock")
+        self._chroma: ChromaIndex | None = None
+        self._shelves: OrderedDict[tuple[tuple[Scope, ...] | None, frozenset[Owner]], _Kept] = OrderedDict()
+        self._large: dict[tuple[tuple[Scope, ...] | None, frozenset[Owner]], int] = {}
+        self.used = "none yet"
+        """What answered the last question, for a person."""
+
+    def find(self, question: Question, admitted: Filter) -> list[Ranked]:
+        """The best records, best first.
+
+        Raises:
+            IndexUnusable: Chroma refused.
+        """
+        state = self._store.state
+        if not state.dimension:
+            return []
+        if (chroma := self._index_for(admitted, state)) is not None:
+            return self._among_candidates(chroma, question, admitted, state)
+        shelf = self._shelf(admitted, state)
+        self.used = f"exact, {len(shelf)} records in sight"
+        return rank(shelf, question, self._weights, reranker=self._reranker)
+
+    def alike(self, scope: Scope, vectors: Vectors, least: float) -> list[tuple[Row, float]]:
+        """Records in sight of a scope that are at least so near to a text, with their cosine, nearest first.
+
+        None where too much is in sight to be compared.
+
+        Args:
+            vectors: (pieces, dimension) of the text.
+        """
+        state, admitted = self._store.state, Filter(scopes=(scope,))
+        if not state.dimension or self._is_too_much(admitted, state):
+            return []
+        shelf = self._shelf(admitted, state)
+        with shelf.lock:
+            if not len(shelf):
+                return []
+            cosines = (shelf.pieces @ vectors.T).max(axis=1)  # (pieces,)
+            cosines = np.maximum.reduceat(cosines, shelf.column["piece"][: shelf.size])  # (rows,)
+            near = np.flatnonzero((cosines >= least) & shelf.column["live"][: shelf.size])
+            found = [(shelf.rows[place], float(cosines[place])) for place in near]
+        return sorted(found, key=lambda each: -each[1])
+
+    def refresh(self) -> None:
+        """Bring Chroma up to date, where this memory uses it."""
+        if (chroma := self._attached()) is not None:
+            chroma.refresh()
+
+    def discard(self) -> bool:
+        """Delete every copy of vectors outside the store; False where another process owns the folder.
+
+        Raises:
+            IndexUnusable: Something could not be deleted.
+        """
+        self._shelves.clear()
+        if self._place.startswith("http"):
+            (self._chroma or ChromaIndex(self._store, self._place)).discard()
+        elif self._chroma is not None:
+            self._chroma.discard()
+        if not self._folder.exists():
+            return True
+        if not self._owner.acquire():
+            return False
+        ChromaIndex(self._store, self._folder).discard()
+        return True
+
+    def close(self) -> None:
+        """Let go of everything; the files stay."""
+        self._shelves.clear()
+        if self._chroma is not None:
+            self._chroma.close()
+            self._chroma = None
+        self._owner.release()
+
+    # Inside.
+
+    def _index_for(self, admitted: Filter, state: State) -> ChromaIndex | None:
+        if self._place == EXACT or (self._place == AUTO and not self._is_too_much(admitted, state)):
+            return None
+        return self._attached()
+
+    def _is_too_much(self, admitted: Filter, state: State) -> bool:
+        """Whether a shelf is no place for what is in sight. Within a generation it only grows."""
+        sight = Filter(scopes=admitted.scopes, across=admitted.across)
+        key = (sight.scopes, sight.across)
+        if self._large.get(key) == state.generation:
+            return True
+        kept = self._shelves.get(key)
+        if kept is not None and kept.generation == state.generation:
+            too_much = len(self._shelf(admitted, state)) > MOST_EXACT
+        else:
+            too_much = self._store.count(sight, MOST_EXACT + 1) > MOST_EXACT
+        if too_much:
+            self._large[key] = state.generation
+        return too_much
+
+    def _attached(self) -> ChromaIndex | None:
+        """Chroma where it is ours to use. Ownership is asked for again each time."""
+        if self._chroma is None:
+            if self._place.startswith("http"):
+                self._chroma = ChromaIndex(self._store, self._place)
+            elif self._place != EXACT and self._owner.acquire():
+                self._chroma = ChromaIndex(self._store, self._folder)
+        return self._chroma
+
+    def _shelf(self, admitted: Filter, state: State) -> Shelf:
+        sight = Filter(scopes=admitted.scopes, across=admitted.across)
+        key = (sight.scopes, sight.across)
+        kept = self._shelves.get(key)
+        if kept is None or kept.generation != state.generation:
+            kept = self._shelves[key] = _Kept(Shelf(), state.generation)
+        self._shelves.move_to_end(key)
+        if kept.changes != state.changes:
+            kept.shelf.put(self._store.rows(sight, kept.changes))
+            kept.changes, kept.bytes = state.changes, kept.shelf.nbytes
+            while len(self._shelves) > 1 and sum(each.bytes for each in self._shelves.values()) > MOST_BYTES:
+                self._shelves.popitem(last=False)
+        return kept.shelf
+
+    def _among_candidates(
+        self, chroma: ChromaIndex, question: Question, admitted: Filter, state: State
+    ) -> list[Ranked]:
+        pool = max(POOL, 4 * question.k)
+        names = dict.fromkeys(chroma.nearest(question.vector, admitted, pool))
+        terms = list(dict.fromkeys(stems(question.text).split()))[:MOST_TERMS]
+        if terms:
+            match = " OR ".join(f'"{term}"' for term in terms)
+            names |= dict.fromkeys(self._store.best_by_words(match, admitted, pool))
+        shelf = Shelf()
+        shelf.put(self._store.candidates(list(names), replace(admitted, kinds=None, at=None, trusted=False)))
+        where = "the server" if self._place.startswith("http") else "index/"
+        self.used = f"chroma ({where}), {len(names)} candidates"
+        return rank(shelf, question, self._weights, self._counted(state), self._reranker)
+
+    def _counted(self, state: State) -> Statistics:
+        """Figures of the whole store, counted anew once it has changed by more than a fiftieth."""
+        known = self._statistics
+        if known is None or state.changes - self._counted_at > known.documents / 50:
+            documents, mean_length = self._store.sizes()
+            known = Statistics(documents, mean_length, self._store.documents_with)
+            self._statistics, self._counted_at = known, state.changes
+        return known

@@ -1,0 +1,315 @@
+"""One open SQLite file: how it is read, and what of it others derive something from.
+
+Any number of processes may use one file. Each write is one transaction; see `store.py`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .embedder import Vectors
+from .errors import EmbedderMismatch, StoreUnusable, UnknownRecord
+from .records import Filter, Owner, Record, Scope
+from .rows import GIVEN, RANKED, condition, owned_by, ranked_of, record_of, unpacked
+from .schema import NO_END
+from .shelf import Row
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a derived index must know of a record that was added, closed or opened again."""
+
+    id: str
+    kind: str
+    scope: Scope
+    since: int
+    until: int
+    vectors: Vectors
+    change: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What of a file may change under a reader.
+
+    Attributes:
+        changes: Grows with every record that was added, closed or touched.
+        generation: Grows whenever a derived index must be thrown away: records were erased, or embedded anew.
+        embedder: Name of the embedder that it is bound to; empty before the first.
+        dimension: Of its vectors; 0 before the first.
+    """
+
+    changes: int
+    generation: int
+    embedder: str
+    dimension: int
+
+
+EVERYTHING = Filter()
+
+
+class Ledger:
+    """One open SQLite file. Safe to share between threads; every call blocks."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Use `Store.open`."""
+        self.path = path
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Close the file. May be called again."""
+        with self._lock:
+            self._connection.close()
+
+    # What identifies this file and its state, for whoever derives something from it.
+
+    @property
+    def identity(self) -> str:
+        """Random name given to this file when it was made."""
+        return str(self._select("SELECT value FROM meta WHERE name = 'identity'", [])[0][0])
+
+    @property
+    def state(self) -> State:
+        """Where the file stands now."""
+        found = dict(self._select("SELECT name, value FROM meta", []))
+        return State(
+            int(found["changes"]),
+            int(found["generation"]),
+            str(found.get("embedder", "")),
+            int(found.get("dimension", 0)),
+        )
+
+    def start_generation(self) -> None:
+        """Tell every derived index, in every process, to start over."""
+        with self._write():
+            self._increase("generation")
+
+    def bind(self, embedder: str, dimension: int) -> None:
+        """Bind the file to one embedder, once.
+
+        Raises:
+            EmbedderMismatch: It is bound to another, or to another dimension.
+        """
+        state = self.state
+        if not state.embedder or not state.dimension:
+            with self._write() as cursor:
+                new = (("embedder", embedder), ("dimension", dimension))
+                cursor.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", new)
+            state = self.state
+        if state.embedder != embedder:
+            raise EmbedderMismatch(state.embedder, embedder)
+        if state.dimension != dimension:
+            stored = f"{embedder} in {state.dimension} dimensions"
+            raise EmbedderMismatch(stored, f"{embedder} in {dimension}")
+
+    # Reading.
+
+    def get(self, name: str) -> Record:
+        """The record with this id. Raises UnknownRecord."""
+        with self._guard() as cursor:
+            return self._one(cursor, name)
+
+    def proofs(self, name: str) -> list[str]:
+        """What proves a record, oldest first, as it was given to `add`."""
+        rows = self._select(
+            "SELECT proof FROM proofs JOIN records ON row = record WHERE id = ? ORDER BY proofs.rowid", [name]
+        )
+        return [row[0] for row in rows]
+
+    def history(self, name: str) -> list[Record]:
+        """A record with all that it replaced and all that replaced it, oldest first. Raises UnknownRecord."""
+        self.get(name)
+        rows = self._select(
+            "WITH RECURSIVE line (id) AS (SELECT ?1 UNION"
+            " SELECT records.superseded_by FROM line JOIN records USING (id) WHERE superseded_by IS NOT NULL"
+            " UNION SELECT records.id FROM line JOIN records ON records.superseded_by = line.id)"
+            f" SELECT {GIVEN} FROM records WHERE id IN (SELECT id FROM line) ORDER BY row",
+            [name],
+        )
+        return [record_of(row) for row in rows]
+
+    def near(self, name: str) -> list[tuple[str, float]]:
+        """Ids of the records that say nearly the same, with their cosine, nearest first."""
+        return self._select(
+            "SELECT other.id, cosine FROM records mine"
+            " JOIN links ON mine.row IN (one, other) JOIN records other"
+            " ON other.row = iif(one = mine.row, links.other, one) WHERE mine.id = ? ORDER BY cosine DESC",
+            [name],
+        )
+
+    def linked(self, name: str) -> list[tuple[str, float]]:
+        """Ids of the records that it was linked to when it was written, with their cosine."""
+        return self._select(
+            "SELECT other.id, cosine FROM records mine JOIN links ON one = mine.row"
+            " JOIN records other ON other.row = links.other WHERE mine.id = ? ORDER BY other.row",
+            [name],
+        )
+
+    def derived_from(self, name: str) -> list[str]:
+        """Ids of the records that name this one as a source, oldest first."""
+        rows = self._select(
+            "SELECT id FROM sources JOIN records ON row = record WHERE source = ? ORDER BY row", [name]
+        )
+        return [row[0] for row in rows]
+
+    def records(self, admitted: Filter) -> list[Record]:
+        """All that the filter admits, oldest first."""
+        where, values = condition(admitted)
+        rows = self._select(f"SELECT {GIVEN} FROM records WHERE {where} ORDER BY row", values)
+        return [record_of(row) for row in rows]
+
+    def owned(self, scope: Scope | None, across: frozenset[Owner]) -> list[tuple[Record, list[str], bytes]]:
+        """Records with their proofs and packed vectors, oldest first; None: every record of everybody."""
+        where, values = ("1", []) if scope is None else owned_by(scope, across)
+        rows = self._select(f"SELECT {GIVEN}, vectors FROM records WHERE {where} ORDER BY row", values)
+        return [(record_of(row[:-1]), self.proofs(row[0]), row[-1]) for row in rows]
+
+    def count(self, admitted: Filter = EVERYTHING, most: int = -1) -> int:
+        """How many records the filter admits; counting stops at `most`."""
+        where, values = condition(admitted)
+        query = f"SELECT count(*) FROM (SELECT 1 FROM records WHERE {where} LIMIT ?)"
+        return int(self._select(query, [*values, most])[0][0])
+
+    def count_pieces(self) -> int:
+        """How many vectors there are, those of closed records included."""
+        size = 2 * max(self.state.dimension, 1)
+        return int(self._select("SELECT coalesce(sum(length(vectors)), 0) FROM records", [])[0][0]) // size
+
+    def counts(self) -> list[tuple[str, str, str, str, str, int]]:
+        """How many open records there are: tenant, user, agent, run, kind, number."""
+        return self._select(
+            "SELECT tenant, user, agent, run, kind, count(*) FROM records WHERE closed = ?"
+            " GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC",
+            [NO_END],
+        )
+
+    def changed_after(self, change: int) -> list[Change]:
+        """Records that were added or touched after the `change`-th change, closed ones included."""
+        dimension = self.state.dimension
+        rows = self._select(
+            "SELECT id, kind, tenant, user, agent, run, key, coalesce(since, learned), min(until, closed),"
+            " vectors, changed FROM records WHERE changed > ? ORDER BY changed",
+            [change],
+        )
+        return [
+            Change(
+                row[0],
+                row[1],
+                Scope.model_construct(tenant=row[2], user=row[3], agent=row[4], run=row[5], key=row[6]),
+                row[7],
+                row[8],
+                unpacked(row[9], dimension),
+                row[10],
+            )
+            for row in rows
+        ]
+
+    def rows(self, admitted: Filter, after: int = 0) -> list[Row]:
+        """What ranking looks at, of what the filter admits and what changed since the `after`-th change."""
+        where, values = condition(admitted)
+        return self._rows(f"changed > ? AND {where} ORDER BY row", [after, *values])
+
+    def candidates(self, names: Sequence[str], admitted: Filter) -> list[Row]:
+        """What ranking looks at, of `names` and their neighbours in a session that the filter admits."""
+        where, values = condition(admitted)
+        marks = ", ".join("?" * len(names))
+        beside = (
+            "SELECT (SELECT max(b.row) FROM records b WHERE b.session = a.session AND b.session <> ''"
+            f" AND b.row < a.row) FROM records a WHERE a.id IN ({marks}) UNION"
+            " SELECT (SELECT min(b.row) FROM records b WHERE b.session = a.session AND b.session <> ''"
+            f" AND b.row > a.row) FROM records a WHERE a.id IN ({marks})"
+        )
+        return self._rows(
+            f"(id IN ({marks}) OR row IN ({beside})) AND {where} ORDER BY row",
+            [*names, *names, *names, *values],
+        )
+
+    def picked(self, names: Sequence[str]) -> dict[str, Record]:
+        """Those of `names` that are here, by id."""
+        marks = ", ".join("?" * len(names))
+        rows = self._select(f"SELECT {GIVEN} FROM records WHERE id IN ({marks})", names)
+        return {row[0]: record_of(row) for row in rows}
+
+    def best_by_words(self, match: str, admitted: Filter, limit: int) -> list[str]:
+        """Ids of the records that match the FTS5 expression, best BM25 first."""
+        where, values = condition(admitted)
+        rows = self._select(
+            "SELECT id FROM words JOIN records ON row = words.rowid "
+            f"WHERE words MATCH ? AND {where} ORDER BY bm25(words) LIMIT ?",
+            [match, *values, limit],
+        )
+        return [row[0] for row in rows]
+
+    def documents_with(self, stem: str) -> int:
+        """In how many records a stem occurs, those of everybody counted."""
+        found = self._select("SELECT doc FROM vocabulary WHERE term = ?", [stem])
+        return int(found[0][0]) if found else 0
+
+    def sizes(self) -> tuple[int, float]:
+        """How many records there are, and how many stems one has on average."""
+        documents = self.count()
+        stems = int(self._select("SELECT coalesce(sum(cnt), 0) FROM vocabulary", [])[0][0])
+        return documents, max(stems / max(documents, 1), 1.0)
+
+    def living_with(self, stem: str) -> int:
+        """In how many records a stem occurs, read from the records themselves."""
+        found = self._select("SELECT count(*) FROM records WHERE ' ' || terms || ' ' LIKE ?", [f"% {stem} %"])
+        return int(found[0][0])
+
+    def faults(self) -> list[str]:
+        """What is wrong with the file itself; nothing is changed."""
+        found = [str(row[0]) for row in self._select("PRAGMA integrity_check", []) if row[0] != "ok"]
+        with self._guard() as cursor:
+            try:
+                cursor.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+            except sqlite3.DatabaseError as error:
+                found.append(f"the words do not match the records: {error}")
+        return found
+
+    # Inside.
+
+    def _rows(self, where: str, values: Sequence[str | int]) -> list[Row]:
+        dimension = self.state.dimension
+        rows = self._select(f"SELECT {RANKED} FROM records WHERE {where}", values)
+        return [ranked_of(row, dimension) for row in rows]
+
+    def _one(self, cursor: sqlite3.Cursor, name: str) -> Record:
+        row = cursor.execute(f"SELECT {GIVEN} FROM records WHERE id = ?", (name,)).fetchone()
+        if row is None:
+            raise UnknownRecord(name)
+        return record_of(row)
+
+    def _increase(self, name: str) -> int:
+        query = "UPDATE meta SET value = value + 1 WHERE name = ? RETURNING value"
+        return int(self._connection.execute(query, (name,)).fetchone()[0])
+
+    def _select(self, query: str, values: Sequence[str | int]) -> list[Any]:
+        with self._guard() as cursor:
+            return cursor.execute(query, values).fetchall()
+
+    @contextmanager
+    def _write(self) -> Generator[sqlite3.Cursor, None, None]:
+        with self._guard() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _guard(self) -> Generator[sqlite3.Cursor, None, None]:
+        with self._lock:
+            try:
+                yield self._connection.cursor()
+            except sqlite3.Error as error:
+                raise StoreUnusable(self.path, str(error)) from error

@@ -1,0 +1,207 @@
+"""How a record lies in a row of the file and comes back out of it; a filter as a condition of SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from .embedder import Vectors
+from .records import OWNERS, Filter, Owner, Provenance, Record, Scope
+from .schema import NO_END
+from .shelf import Row
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+GIVEN = (
+    "id, kind, text, tenant, user, agent, run, key, provenance, trust, speaker, session, happened, learned,"
+    " since, until, importance, confidence, stance, standing, seen, closed, reason, superseded_by"
+)
+"""Columns of what a record says, in the order of `values_of` and `record_of`."""
+
+WRITTEN = f"{GIVEN}, digest, terms, vectors, changed"
+"""All columns but `row`."""
+
+RANKED = (
+    "row, id, kind, key, trust, text, terms, speaker, session, happened, learned, coalesce(since, learned),"
+    " min(until, closed), importance, confidence, seen, vectors"
+)
+"""Columns of what ranking looks at, in the order of `ranked_of`."""
+
+SEEN_AGAIN = 0.9
+"""What is left of a record's distance to full importance each time that it is remembered again."""
+
+
+def values_of(record: Record) -> tuple[str | int | float | None, ...]:
+    """A record as the values of `GIVEN`."""
+    scope = record.scope
+    return (
+        record.id,
+        record.kind,
+        record.text,
+        scope.tenant,
+        scope.user,
+        scope.agent,
+        scope.run,
+        scope.key,
+        record.provenance.model_dump_json(),
+        record.trust,
+        record.speaker,
+        record.session,
+        _stored(record.happened),
+        microseconds(record.learned),
+        _stored(record.valid_from),
+        end_of(record.valid_until),
+        record.importance,
+        record.confidence,
+        record.stance,
+        record.standing,
+        record.seen,
+        end_of(record.closed),
+        record.reason,
+        record.superseded_by,
+    )
+
+
+def record_of(row: Sequence[Any]) -> Record:
+    """A record from the values of `GIVEN`. They were validated when they were written, and are not again."""
+    (
+        name, kind, text, tenant, user, agent, run, key, provenance, trust, speaker, session, happened,
+        learned, since, until, importance, confidence, stance, standing, seen, closed, reason, superseded_by,
+    ) = row  # fmt: skip
+    return Record.model_construct(
+        kind=kind,
+        text=text,
+        scope=Scope.model_construct(tenant=tenant, user=user, agent=agent, run=run, key=key),
+        provenance=Provenance.model_validate_json(provenance),
+        trust=trust,
+        speaker=speaker,
+        session=session,
+        happened=_moment(happened),
+        learned=EPOCH + timedelta(microseconds=learned),
+        valid_from=_moment(since),
+        valid_until=_ending(until),
+        importance=importance,
+        confidence=confidence,
+        stance=stance,
+        standing=standing,
+        seen=seen,
+        closed=_ending(closed),
+        reason=reason,
+        superseded_by=superseded_by,
+        id=name,
+    )
+
+
+def ranked_of(row: Sequence[Any], dimension: int) -> Row:
+    """What ranking looks at, from the values of `RANKED`."""
+    (
+        seq, name, kind, key, trust, text, terms, speaker, session, happened, learned, since, until,
+        importance, confidence, seen, vectors,
+    ) = row  # fmt: skip
+    return Row(
+        id=name,
+        kind=kind,
+        key=key,
+        trust=trust,
+        text=text,
+        terms=terms,
+        speaker=speaker,
+        session=session,
+        seq=seq,
+        happened=float("nan") if happened is None else happened / 1e6,
+        learned=learned / 1e6,
+        since=since / 1e6,
+        until=float("inf") if until == NO_END else until / 1e6,
+        importance=1 - (1 - importance) * SEEN_AGAIN ** (seen - 1),
+        confidence=confidence,
+        vectors=unpacked(vectors, dimension),
+    )
+
+
+def condition(admitted: Filter) -> tuple[str, list[str | int]]:
+    """A filter as SQL and its values."""
+    parts, values = ["1"], list[str | int]()
+    if admitted.kinds is not None:
+        parts.append(f"kind IN ({', '.join('?' * len(admitted.kinds))})")
+        values += sorted(admitted.kinds)
+    if admitted.scopes is not None:
+        either = list[str]()
+        for scope in admitted.scopes:
+            where, more = _seen_from(scope, admitted)
+            either.append(f"({where})")
+            values += more
+        parts.append(f"({' OR '.join(either) or '0'})")
+    if admitted.at is not None:
+        parts.append("coalesce(since, learned) <= ? AND until > ? AND closed > ?")
+        values += [microseconds(admitted.at)] * 3
+    if admitted.trusted:
+        parts.append("trust = 'trusted'")
+    return " AND ".join(parts), values
+
+
+def _seen_from(scope: Scope, admitted: Filter) -> tuple[str, list[str | int]]:
+    parts, values = ["tenant = ?"], list[str | int]([scope.tenant])
+    for level in OWNERS:
+        owner = getattr(scope, level)
+        if level not in admitted.across:
+            parts.append(f"{level} IN ('', ?)" if owner else f"{level} = ''")
+            values += [owner] if owner else []
+    if scope.key:
+        parts.append("key IN ('', ?)")
+        values.append(scope.key)
+    return " AND ".join(parts), values
+
+
+def owned_by(scope: Scope, across: frozenset[Owner]) -> tuple[str, list[str | int]]:
+    """What belongs to a scope itself, as SQL and its values, for deleting and exporting.
+
+    Unlike a filter: what lies above is not meant; an owner means all that is theirs, at every other level;
+    a key means just that key; and without owner only what is shared is meant, except at levels in `across`.
+    """
+    parts, values = ["tenant = ?"], list[str | int]([scope.tenant])
+    for level in OWNERS:
+        owner = getattr(scope, level)
+        if owner:
+            parts.append(f"{level} = ?")
+            values.append(owner)
+        elif scope.is_shared and level not in across:
+            parts.append(f"{level} = ''")
+    if scope.key:
+        parts.append("key = ?")
+        values.append(scope.key)
+    return " AND ".join(parts), values
+
+
+def packed(vectors: Vectors) -> bytes:
+    """(pieces, dimension) as the bytes of float16."""
+    return vectors.astype(np.float16).tobytes()
+
+
+def unpacked(blob: bytes, dimension: int) -> Vectors:
+    """(pieces, dimension) float32 from the bytes of float16."""
+    return np.frombuffer(blob, dtype=np.float16).astype(np.float32).reshape(-1, dimension)
+
+
+def microseconds(moment: datetime) -> int:
+    """A moment as it is stored: whole microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def end_of(moment: datetime | None) -> int:
+    """An end as it is stored; `NO_END` where there is none."""
+    return NO_END if moment is None else microseconds(moment)
+
+
+def _stored(moment: datetime | None) -> int | None:
+    return None if moment is None else microseconds(moment)
+
+
+def _moment(stored: int | None) -> datetime | None:
+    return None if stored is None else EPOCH + timedelta(microseconds=stored)
+
+
+def _ending(stored: int) -> datetime | None:
+    return None if stored == NO_END else EPOCH + timedelta(microseconds=stored)

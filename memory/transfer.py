@@ -1,0 +1,136 @@
+"""Carries records from one memory to another: a file of JSON lines that a person can read.
+
+The first line tells format, embedder, dimension and how many records follow; then a line for each record,
+with its proofs, the records that it is near to and its vectors. Writing what was read gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..protocols.messages import Confirm
+from .embedder import Vectors
+from .errors import MemoryRefused, NotAnExport
+from .gate import admit
+from .records import Record
+from .rows import unpacked
+from .store import Store
+
+EXPORT_FORMAT = 1
+
+
+class _Head(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    punchlist_memory: int
+    embedder: str
+    dimension: int
+    records: int
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record: Record
+    proofs: tuple[Confirm, ...]
+    near: tuple[tuple[str, float], ...]
+    vectors: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record of an export.
+
+    Attributes:
+        proofs: As they are stored.
+        near: Ids of the records that it was linked to when it was written, with their cosine.
+        vectors: (pieces, dimension) float32.
+    """
+
+    record: Record
+    proofs: tuple[str, ...]
+    near: tuple[tuple[str, float], ...]
+    vectors: Vectors
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What an export holds."""
+
+    embedder: str
+    dimension: int
+    records: tuple[Entry, ...]
+
+
+def write_export(path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]]) -> int:
+    """Write records as lines, readable by the owner only. Raises FileExistsError, OSError."""
+    state = store.state
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        head = _Head(
+            punchlist_memory=EXPORT_FORMAT,
+            embedder=state.embedder,
+            dimension=state.dimension,
+            records=len(owned),
+        )
+        file.write(head.model_dump_json() + "\n")
+        for record, proofs, vectors in owned:
+            line: dict[str, Any] = {
+                "record": record.model_dump(mode="json"),
+                "proofs": [json.loads(proof) for proof in proofs],
+                "near": store.linked(record.id),
+                "vectors": base64.b64encode(vectors).decode(),
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return len(owned)
+
+
+def read_export(path: Path) -> Entries:
+    """Read an export and hold each record against the gate, its standing taken from its proofs alone.
+
+    Raises:
+        NotAnExport: It is not one, or was changed or cut.
+        UnprovenMemory, SecretRefused: A record would not be let in.
+        OSError: It cannot be read.
+    """
+    at = 1
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = _Head.model_validate_json(file.readline())
+            if head.punchlist_memory != EXPORT_FORMAT:
+                raise NotAnExport(path, 1, f"its format is {head.punchlist_memory}, not {EXPORT_FORMAT}")
+            entries: list[Entry] = []
+            for at, line in enumerate(file, 2):  # noqa: B007
+                entries.append(_entry(_Line.model_validate_json(line), head.dimension))
+    except MemoryRefused:
+        raise
+    except (ValidationError, ValueError) as error:
+        raise NotAnExport(path, at, str(error).splitlines()[0]) from error
+    if len(entries) != head.records:
+        raise NotAnExport(path, at, f"it has {len(entries)} of {head.records} records")
+    return Entries(head.embedder, head.dimension, tuple(entries))
+
+
+def _entry(line: _Line, dimension: int) -> Entry:
+    record = line.record
+    plain = record.model_copy(update={"standing": "unjudged"} if record.standing == "confirmed" else {})
+    admitted = [admit(plain, proof) for proof in line.proofs or (None,)]
+    standing = "confirmed" if line.proofs else plain.standing
+    vectors = unpacked(base64.b64decode(line.vectors, validate=True), dimension)
+    if not len(vectors) or not np.isfinite(vectors).all():
+        raise ValueError("its vectors are missing or not finite")
+    return Entry(
+        record.model_copy(update={"standing": standing}),
+        tuple(proof for _, proofs in admitted for proof in proofs),
+        line.near,
+        vectors,
+    )
