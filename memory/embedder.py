@@ -139,10 +139,10 @@ def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> V
         raise WrongVectors(name, f"have {vectors.shape[1]} dimensions, not {dimension}")
     if not np.isfinite(vectors).all():
         raise WrongVectors(name, "hold NaN or infinity")
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)  # float32 would overflow
     if not (lengths > 0).all():
         raise WrongVectors(name, "hold a row of zeros")
-    return vectors / lengths
+    return (vectors / lengths).astype(np.float32)
 
 
 def _load(folder: Path) -> Any:
