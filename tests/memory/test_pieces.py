@@ -37,7 +37,7 @@ def test_pieces_make_the_text_and_each_can_be_read_whole(words, text):
     pieces = words.pieces(text)
 
     assert "".join(pieces) == text
-    assert all(len(words.tokens(piece)) <= WINDOW for piece in pieces)
+    assert all(len(words.tokens(piece)) <= WINDOW for piece in set(pieces))
 
 
 @settings(max_examples=60, deadline=None)
@@ -111,7 +111,7 @@ def test_pieces_for_an_unknown_tokenizer_fit_this_one_all_the_same(words, text):
     pieces = pieces_of(Plain(), text)
 
     assert "".join(pieces) == text
-    assert all(len(words._tokenizer.encode(encodable(piece)).ids) <= WINDOW for piece in pieces)
+    assert all(len(words._tokenizer.encode(encodable(piece)).ids) <= WINDOW for piece in set(pieces))
 
 
 def test_an_embedder_that_cuts_by_itself_is_asked():
