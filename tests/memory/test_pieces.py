@@ -1,5 +1,6 @@
 """Cutting texts: nothing is lost, every piece fits, and the cut is where a reader would make it."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,7 +107,7 @@ def test_pieces_for_an_unknown_tokenizer_fit_this_one_all_the_same(words, text):
         name = "plain"
 
         def embed(self, texts):
-            raise NotImplementedError
+            return np.ones((len(texts), 1), dtype=np.float32)
 
     pieces = pieces_of(Plain(), text)
 
@@ -119,7 +120,7 @@ def test_an_embedder_that_cuts_by_itself_is_asked():
         name = "halves"
 
         def embed(self, texts):
-            raise NotImplementedError
+            return np.ones((len(texts), 1), dtype=np.float32)
 
         def pieces(self, text):
             return [text[:2], text[2:]]
