@@ -48,7 +48,10 @@ def embedder_of(spec: str | Embedder | None, stored: str | None = None, *, netwo
         return spec
     if spec is None and stored is not None:
         return _of_name(stored, network, "this memory was made with it: hand the embedder in, or its folder")
-    return _of_name(spec or DEFAULT, network, None, folders=True)
+    made = _of_name(spec or DEFAULT, network, None, folders=True)
+    if stored is not None and isinstance(made, (RemoteEmbedder, HubEmbedder)) and made.covers(stored):
+        return _of_name(stored, network, None)  # with what was left open as it was when the store was made
+    return made
 
 
 def _of_name(name: str, network: bool, otherwise: str | None, *, folders: bool = False) -> Embedder:

@@ -41,7 +41,7 @@ def test_float32_gives_the_vectors_of_torch(embedder, cache):
 def test_int8_gives_nearly_the_vectors_of_torch(embedder, cache):
     cosine = np.sum(OnnxMiniLM("int8", cache=cache).embed(TEXTS) * embedder.embed(TEXTS), axis=1)
 
-    assert cosine.min() > 0.98 and cosine.mean() > 0.99
+    assert cosine.min() > 0.97 and cosine.mean() > 0.99
 
 
 def test_a_vector_does_not_depend_on_what_is_embedded_beside_it(form):
