@@ -13,7 +13,8 @@ from datetime import datetime
 from .embedder import Vectors
 from .errors import UnknownRecord
 from .finder import Finder
-from .ranking import Question, unite
+from .hops import unite
+from .ranking import Question
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import Store, bare, quotes
 
