@@ -63,7 +63,7 @@ def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> tuple[Left, ..
         Left(path, what, record)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.stat().st_size
-        for record, what, needle in _in_file(path, needles)
+        for record, what, _ in _in_file(path, needles)
     ]
     stems = {stem: each.id for each in gone for stem in each.terms.split()}
     words = [

@@ -22,10 +22,11 @@ import numpy as np
 
 from .embedder import Vectors
 from .index import ChromaIndex, FolderLock
+from .ledger import State
 from .ranking import Question, Ranked, Reranker, Statistics, Weights, rank
 from .records import Filter, Owner, Scope
 from .shelf import Row, Shelf
-from .store import State, Store
+from .store import Store
 from .words import stems
 
 AUTO, EMBEDDED, EXACT = "auto", "chroma", "exact"
@@ -177,15 +178,13 @@ class Finder:
         key = (sight.scopes, sight.across)
         kept = self._shelves.get(key)
         if kept is None or kept.generation != state.generation:
-            kept = self._shelves[key] = _Kept(Shelf(state.dimension), state.generation, 0)
+            kept = self._shelves[key] = _Kept(Shelf(), state.generation)
+        self._shelves.move_to_end(key)
         if kept.changes != state.changes:
             kept.shelf.put(self._store.rows(sight, kept.changes))
-            kept.changes = state.changes
-        self._shelves.move_to_end(key)
-        while (
-            len(self._shelves) > 1 and sum(each.shelf.nbytes for each in self._shelves.values()) > MOST_BYTES
-        ):
-            self._shelves.popitem(last=False)
+            kept.changes, kept.bytes = state.changes, kept.shelf.nbytes
+            while len(self._shelves) > 1 and sum(each.bytes for each in self._shelves.values()) > MOST_BYTES:
+                self._shelves.popitem(last=False)
         return kept.shelf
 
     def _among_candidates(

@@ -25,9 +25,10 @@ from urllib.parse import urlsplit
 
 from .embedder import Vectors
 from .errors import IndexUnusable
+from .ledger import Change
 from .records import OWNERS, Filter, Scope
 from .rows import microseconds
-from .store import Change, Store
+from .store import Store
 
 PATIENCE = 10
 PIECE = "#"

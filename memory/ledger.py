@@ -212,12 +212,12 @@ class Ledger:
         ]
 
     def rows(self, admitted: Filter, after: int = 0) -> list[Row]:
-        """What ranking looks at, of all that the filter admits and that changed since the `after`-th change."""
+        """What ranking looks at, of what the filter admits and what changed since the `after`-th change."""
         where, values = condition(admitted)
         return self._rows(f"changed > ? AND {where} ORDER BY row", [after, *values])
 
     def candidates(self, names: Sequence[str], admitted: Filter) -> list[Row]:
-        """What ranking looks at, of `names` and their neighbours in a session, as far as the filter admits."""
+        """What ranking looks at, of `names` and their neighbours in a session that the filter admits."""
         where, values = condition(admitted)
         marks = ", ".join("?" * len(names))
         beside = (

@@ -26,6 +26,7 @@ from .errors import (
     ForgetIncomplete,
     IndexUnusable,
     MemoryClosed,
+    StoreUnusable,
 )
 from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit
@@ -73,7 +74,7 @@ class Memory:
     ) -> Self:
         """Open the memory in `folder`, or make it. Loads neither model nor Chroma: their first use does.
 
-        A folder of an older format is carried forward; a copy of its file is kept until something is forgotten.
+        A folder of an older format is carried forward; a copy of its file stays until something is forgotten.
 
         Args:
             folder: Kept readable by its owner only; `~` is the home folder.
@@ -91,6 +92,10 @@ class Memory:
             known = "'auto', 'exact', 'chroma' or the URL of a Chroma server"
             raise ValueError(f"index must be {known}, not {index!r}")
         place = Path(folder).expanduser().resolve()
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnusable(place, str(error)) from error
         store = Store.open(place / "memory.sqlite3")
         try:
             chosen = embedder_of(embedder, store.state.embedder or None)
@@ -267,8 +272,8 @@ class Memory:
         """Delete a record by its id, or everything of a scope, from the files and not only from answers.
 
         An owner means all that is theirs; a key just what is about it; a scope without owner what is shared,
-        and at the levels in `across` what belongs to anybody. What was derived from a deleted record goes too.
-        Rewrites the SQLite file and drops the Chroma index, which is built anew when it is needed.
+        and at the levels in `across` what belongs to anybody. What was derived from a deleted record goes
+        too. Rewrites the SQLite file and drops the Chroma index, which is built anew when it is needed.
 
         Raises:
             ForgetIncomplete: Deleted, but somebody still holds the bytes; the message says what to do.

@@ -476,8 +476,14 @@ _NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-ZÀ-ÖØ-Þ]\w+")
 
 
 def _same(one: Row, other: Row) -> bool:
-    """Whether rows that are alike differ in nothing that matters: speaker, day, numbers, negation, names."""
+    """Whether rows that are alike differ in nothing that matters.
+
+    Speaker, day, numbers, negations and names are the same, and one has no word that the other lacks.
+    """
     if one.speaker != other.speaker or _marks(one.text) != _marks(other.text):
+        return False
+    mine, theirs = set(one.terms.split()), set(other.terms.split())
+    if len(mine & theirs) < min(len(mine), len(theirs)) or len(mine & theirs) < 0.8 * len(mine | theirs):
         return False
     if isnan(one.happened) or isnan(other.happened):
         return isnan(one.happened) and isnan(other.happened)

@@ -68,8 +68,8 @@ def values_of(record: Record) -> tuple[str | int | float | None, ...]:
 def record_of(row: Sequence[Any]) -> Record:
     """A record from the values of `GIVEN`. They were validated when they were written, and are not again."""
     (
-        name, kind, text, tenant, user, agent, run, key, provenance, trust, speaker, session, happened, learned,
-        since, until, importance, confidence, stance, standing, seen, closed, reason, superseded_by,
+        name, kind, text, tenant, user, agent, run, key, provenance, trust, speaker, session, happened,
+        learned, since, until, importance, confidence, stance, standing, seen, closed, reason, superseded_by,
     ) = row  # fmt: skip
     return Record.model_construct(
         kind=kind,

@@ -173,7 +173,7 @@ class Store(Ledger):
             return self._update(cursor, self._one(cursor, name), "importance = ?", (importance,))
 
     def revector(self, embedder: str, dimension: int, vectors: Mapping[str, Vectors], changes: int) -> bool:
-        """Replace all vectors and bind the file to `embedder`, unless it changed after the `changes`-th change.
+        """Replace all vectors and bind the file to `embedder`, unless it changed since the `changes`-th.
 
         Returns:
             Whether they were replaced.
@@ -283,7 +283,10 @@ class Store(Ledger):
                 raise UnprovenMemory(record.id, f"its source {source!r} was not confirmed")
 
     def _taken_from(self, cursor: sqlite3.Cursor, draft: Draft) -> Record | None:
-        """The derived record that can be seen from this one's scope and whose words hold all of its words."""
+        """The derived record in sight whose words hold all words of this one.
+
+        What is proven anew counts as taken only from a record of its own kind and scope.
+        """
         record, stems = draft.record, draft.terms.split()
         if record.kind == "episode" or record.provenance.by == "person" or not 0 < len(stems) <= MOST_QUOTED:
             return None
@@ -295,9 +298,12 @@ class Store(Ledger):
             f" WHERE words MATCH ? AND kind <> 'episode' AND {where} LIMIT 20",
             (phrase, *values),
         ).fetchall()
-        named = set(record.provenance.sources)
-        found = (record_of(row) for row in rows)
-        return next((each for each in found if each.id not in named and quotes(record.text, each.text)), None)
+        for other in map(record_of, rows):
+            beside = (other.kind, other.scope) == (record.kind, record.scope)
+            named = other.id in record.provenance.sources
+            if (beside or not draft.proofs) and not named and quotes(record.text, other.text):
+                return other
+        return None
 
     def _scrub(self) -> None:
         """Rewrite the file from its living content, empty the log and delete copies of older formats."""

@@ -108,7 +108,7 @@ def read_export(path: Path) -> Entries:
             if head.punchlist_memory != EXPORT_FORMAT:
                 raise NotAnExport(path, 1, f"its format is {head.punchlist_memory}, not {EXPORT_FORMAT}")
             entries: list[Entry] = []
-            for at, line in enumerate(file, 2):
+            for at, line in enumerate(file, 2):  # noqa: B007
                 entries.append(_entry(_Line.model_validate_json(line), head.dimension))
     except MemoryRefused:
         raise
@@ -127,7 +127,7 @@ def _entry(line: _Line, dimension: int) -> Entry:
     vectors = unpacked(base64.b64decode(line.vectors, validate=True), dimension)
     return Entry(
         record.model_copy(update={"standing": standing}),
-        tuple(proof for _, proof in admitted if proof),
+        tuple(proof for _, proofs in admitted for proof in proofs),
         line.near,
         vectors,
     )

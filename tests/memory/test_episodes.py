@@ -57,12 +57,12 @@ async def test_what_nothing_proves_ends_with_the_process(open_memory):
 
 async def test_lessons_of_one_agent_are_not_anothers(open_memory):
     kept = open_memory()
-    mine = EpisodicMemory(memory=kept, scope=Scope.agent("ann"))
+    mine = EpisodicMemory(memory=kept, scope=Scope(agent="ann"))
     mine.add("task", Lesson(change="again"))
     await mine.keep("task", confirm(), WHERE)
 
-    assert await EpisodicMemory(memory=kept, scope=Scope.agent("bob")).recall("task") == ()
-    assert await EpisodicMemory(memory=kept, scope=Scope.agent("ann")).recall("task") == mine.lessons("task")
+    assert await EpisodicMemory(memory=kept, scope=Scope(agent="bob")).recall("task") == ()
+    assert await EpisodicMemory(memory=kept, scope=Scope(agent="ann")).recall("task") == mine.lessons("task")
 
 
 def test_a_scope_that_is_about_something_already_is_refused():

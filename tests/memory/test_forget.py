@@ -6,7 +6,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from punchlist.memory import ForgetIncomplete, Scope, UnknownRecord
+from punchlist.memory import ForgetIncomplete, Provenance, Record, Scope, UnknownRecord
 
 from .doubles import FakeEmbedder, confirm, record
 
@@ -32,25 +32,27 @@ def keep_secret_among(memory, count=100, scope=None):
     for number in range(count):
         memory.remember_sync(record(f"ordinary thing {number}", Scope.shared()), confirm())
         if number == count // 2:
-            kept = memory.remember_sync(record(SECRET, scope or Scope.user("ada")), confirm())
-    memory.recall_sync(SECRET, scope=Scope.user("ada"))
+            kept = memory.remember_sync(record(SECRET, scope or Scope(user="ada")), confirm())
+    memory.recall_sync(SECRET, scope=Scope(user="ada"))
     return kept
 
 
 @pytest.mark.parametrize("target", ["id", "owner"])
 def test_forgetting_leaves_no_bytes(open_memory, tmp_path, target):
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     kept = keep_secret_among(memory)
     memory.close()
-    memory = open_memory()
-    memory.recall_sync(SECRET, scope=Scope.user("ada"))
+    memory = open_memory(index="chroma")
+    memory.recall_sync(SECRET, scope=Scope(user="ada"))
     assert {"memory.sqlite3", "chroma.sqlite3"} <= set(files_with(tmp_path, *traces(SECRET)))
 
-    done = memory.forget_sync(kept.id if target == "id" else Scope.user("ada"))
+    done = memory.forget_sync(kept.id if target == "id" else Scope(user="ada"))
 
     assert (done.records, done.index_pending) == (1, False)
     assert files_with(tmp_path, *traces(SECRET)) == []
-    assert memory.recall_sync(SECRET, scope=Scope.user("ada")) == []
+    assert kept.id not in [
+        each.record.id for each in memory.recall_sync(SECRET, 200, scope=Scope(user="ada"))
+    ]
     assert len(memory.records_sync()) == 100
     memory.close()
     assert files_with(tmp_path, *traces(SECRET)) == []
@@ -60,7 +62,7 @@ def test_forgetting_leaves_no_bytes(open_memory, tmp_path, target):
 
 def test_what_this_process_had_in_memory_does_not_get_into_the_files_of_chroma(open_memory, tmp_path):
     """Chroma writes buffers that it never cleared; a forgotten vector could come back to disk that way."""
-    memory = open_memory()
+    memory = open_memory(index="chroma")
 
     keep_secret_among(memory, 10)
 
@@ -84,18 +86,18 @@ def test_what_proved_a_record_is_forgotten_with_it(open_memory, tmp_path):
 def test_a_scope_with_a_key_forgets_just_that_key(open_memory):
     memory = open_memory()
     for scope in (
-        Scope.user("ada"),
-        Scope.user("ada", "a"),
-        Scope.user("ada", "b"),
-        Scope.user("grace", "a"),
+        Scope(user="ada"),
+        Scope(user="ada", key="a"),
+        Scope(user="ada", key="b"),
+        Scope(user="grace", key="a"),
     ):
         memory.remember_sync(record("A thing.", scope), confirm())
 
-    first = memory.forget_sync(Scope.user("ada", "a"))
-    then = memory.forget_sync(Scope.user("ada"))
+    first = memory.forget_sync(Scope(user="ada", key="a"))
+    then = memory.forget_sync(Scope(user="ada"))
 
     assert (first.records, then.records) == (1, 2)
-    assert [each.scope for each in memory.records_sync()] == [Scope.user("grace", "a")]
+    assert [each.scope for each in memory.records_sync()] == [Scope(user="grace", key="a")]
 
 
 def test_forgetting_a_correction_does_not_bring_the_error_back(open_memory):
@@ -113,7 +115,7 @@ def test_an_index_that_cannot_be_deleted_is_reported(open_memory, monkeypatch):
     def refuse(path):
         raise PermissionError(f"may not delete {path}")
 
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     kept = keep_secret_among(memory, 3)
     monkeypatch.setattr(shutil, "rmtree", refuse)
 
@@ -124,9 +126,9 @@ def test_an_index_that_cannot_be_deleted_is_reported(open_memory, monkeypatch):
 def test_forgetting_gives_the_space_back(open_memory, tmp_path):
     memory = open_memory()
     for number in range(20):
-        memory.remember_sync(record(f"{number} " * 2000, Scope.user("ada")), confirm())
+        memory.remember_sync(record(f"{number} " * 2000, Scope(user="ada")), confirm())
 
-    memory.forget_sync(Scope.user("ada"))
+    memory.forget_sync(Scope(user="ada"))
 
     assert (tmp_path / "memory" / "memory.sqlite3").stat().st_size < 100_000
 
@@ -138,7 +140,7 @@ def test_forgetting_nothing_is_no_error(open_memory):
 
 
 def test_while_another_holds_the_index_forget_says_that_it_is_pending(open_memory, tmp_path):
-    owner, other = open_memory(), open_memory()
+    owner, other = open_memory(index="chroma"), open_memory(index="chroma")
     kept = keep_secret_among(owner)
 
     done = other.forget_sync(kept.id)
@@ -177,3 +179,53 @@ def test_a_writer_in_the_way_is_reported(open_memory, tmp_path, monkeypatch):
     with pytest.raises(ForgetIncomplete, match="locked"):
         memory.forget_sync(kept.id)
     writer.close()
+
+
+def test_what_was_derived_from_a_record_goes_with_it_wherever_it_lies(open_memory):
+    memory = open_memory()
+    hers = memory.remember_sync(record("Ada was ill on Monday.", Scope(user="ada"), "episode"), confirm())
+    stays = memory.remember_sync(record("The shop was shut.", kind="episode"), confirm())
+    first = Provenance(by="job", sources=(hers.id, stays.id))
+    told = memory.remember_sync(Record(kind="summary", text="A week of illness.", provenance=first))
+    second = Provenance(by="job", sources=(told.id,))
+    memory.remember_sync(Record(kind="summary", text="A year with an illness.", provenance=second))
+
+    done = memory.forget_sync(Scope(user="ada"))
+
+    assert done.records == 3 and [each.id for each in memory.records_sync()] == [stays.id]
+
+
+@pytest.mark.parametrize("index", ["exact", "chroma"])
+def test_an_erasure_is_proven_by_looking_at_every_byte(open_memory, index):
+    memory = open_memory(index=index)
+    keep_secret_among(memory)
+
+    erased = memory.erase_sync(Scope(user="ada"))
+
+    assert erased.proven and (erased.records, erased.left, erased.unseen) == (1, (), ())
+
+
+def test_a_copy_that_somebody_made_is_found(open_memory, tmp_path):
+    memory = open_memory()
+    keep_secret_among(memory, 3)
+    memory.close()
+    shutil.copy(tmp_path / "memory" / "memory.sqlite3", tmp_path / "memory" / "copy")
+    memory = open_memory()
+
+    erased = memory.erase_sync(Scope(user="ada"))
+
+    assert not erased.proven and {each.path.name for each in erased.left} == {"copy"}
+    assert {"its text", "its id", "its vector (half precision)"} <= {each.what for each in erased.left}
+
+
+def test_a_tenant_is_forgotten_only_where_that_is_said(open_memory):
+    memory = open_memory()
+    for tenant in ("acme", ""):
+        for owner in ("", "ada", "grace"):
+            memory.remember_sync(record("A thing.", Scope(tenant=tenant, user=owner)), confirm())
+
+    shared = memory.forget_sync(Scope(tenant="acme"))
+    everybody = memory.forget_sync(Scope(tenant="acme"), across=("user",))
+
+    assert (shared.records, everybody.records) == (1, 2)
+    assert {each.scope.tenant for each in memory.records_sync()} == {""}

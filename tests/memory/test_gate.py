@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from punchlist.memory import Provenance, Record, Scope, UnprovenMemory
+from punchlist.memory import Provenance, Record, Scope, SecretRefused, UnknownRecord, UnprovenMemory
 from punchlist.protocols.messages import Anomaly, Confirm, Finding, Verdict
 
 from .doubles import confirm, record
@@ -21,7 +21,7 @@ OPEN_ANOMALY = Confirm.model_construct(
 @pytest.mark.parametrize(
     ("proof", "why"),
     [
-        (None, "not a Confirm"),
+        (None, "needs a proof"),
         (confirm().verdict, "not a Confirm"),
         (confirm("fail"), r"failed \['cart'\]"),
         (confirm("cannot_check"), "no check that passed"),
@@ -70,7 +70,7 @@ async def test_the_confirms_that_prove_a_record_are_kept_with_it(open_memory):
     await memory.remember(record("delivery  costs £3."), second)
 
     assert await memory.proofs(kept.id) == [first, second]
-    assert await memory.records() == [kept]
+    assert await memory.records() == [kept.model_copy(update={"seen": 2})]
 
 
 def test_a_lesson_must_name_the_check_that_failed():
@@ -83,9 +83,78 @@ def test_a_lesson_must_name_the_check_that_failed():
         )
 
 
+EPISODE = Record(kind="episode", text="The order went through.", standing="unverified")
+
+
+async def test_what_happened_is_kept_whatever_became_of_it(open_memory):
+    memory = open_memory()
+
+    kept = await memory.remember(EPISODE)
+
+    assert await memory.records() == [kept] and kept.standing == "unverified"
+
+
+async def test_nothing_calls_itself_confirmed_without_a_proof(open_memory):
+    with pytest.raises(UnprovenMemory, match="calls itself confirmed"):
+        await open_memory().remember(EPISODE.model_copy(update={"standing": "confirmed"}))
+
+
+async def test_what_a_person_says_needs_no_proof_but_is_no_lesson(open_memory):
+    memory = open_memory()
+    said = Provenance(by="person")
+    await memory.remember(Record(kind="fact", text="Ada moved to Leeds.", provenance=said))
+    wish = Record(kind="preference", text="She takes the aisle seat.", stance="explicit", provenance=said)
+    await memory.remember(wish)
+
+    with pytest.raises(UnprovenMemory, match="skill by a person"):
+        await memory.remember(Record(kind="skill", text="Press Update.", provenance=said))
+
+    assert {each.kind for each in await memory.records()} == {"fact", "preference"}
+
+
+async def test_a_job_derives_facts_from_confirmed_records_only(open_memory):
+    memory = open_memory()
+    proven = await memory.remember(record("Delivery took two days.", kind="episode"), confirm())
+    loose = await memory.remember(EPISODE)
+
+    def derived(source: str) -> Record:
+        return Record(kind="fact", text="Orders come.", provenance=Provenance(by="job", sources=(source,)))
+
+    with pytest.raises(UnprovenMemory, match="was not confirmed"):
+        await memory.remember(derived(loose.id))
+    with pytest.raises(UnknownRecord):
+        await memory.remember(derived("m0"))
+    kept = await memory.remember(derived(proven.id))
+
+    assert await memory.derived_from(proven.id) == [kept.id]
+
+
 @pytest.mark.parametrize(
-    "scope", [{"level": "user"}, {"level": "shared", "owner": "ada"}, {"level": "user", "owner": "a", "x": 1}]
+    "fields",
+    [
+        {"kind": "summary"},
+        {"kind": "preference"},
+        {"kind": "preference", "stance": "implicit"},
+        {"kind": "fact", "stance": "explicit"},
+        {"kind": "fact", "provenance": {"by": "job"}},
+        {"kind": "fact", "importance": 1.5},
+        {"kind": "fact", "scope": {"level": "user"}},
+        {"kind": "fact", "text": "half \0 nothing"},
+        {"kind": "fact", "text": "\ud800"},
+        {"kind": "fact", "text": "   "},
+        {"kind": "fact", "text": "x" * 1_000_000},
+    ],
+    ids=str,
 )
-def test_a_scope_has_an_owner_exactly_where_it_needs_one(scope):
+def test_a_record_that_does_not_say_what_it_must_is_refused(fields):
     with pytest.raises(ValidationError):
-        Scope(**scope)
+        Record(**{"text": "Something.", **fields})
+
+
+async def test_a_secret_is_refused_and_not_repeated(open_memory):
+    memory = open_memory()
+
+    with pytest.raises(SecretRefused) as refused:
+        await memory.remember(record("The password is hunter2-Xylo!"), confirm())
+
+    assert "hunter2" not in str(refused.value) and await memory.records() == []

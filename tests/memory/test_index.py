@@ -10,8 +10,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from punchlist.memory import EmbedderMismatch, ForgetIncomplete, IndexUnusable, Memory, Scope
-from punchlist.memory.index import ChromaIndex, ExactIndex
+from punchlist.memory import EmbedderMismatch, ForgetIncomplete, IndexUnusable, Memory, Scope, finder
+from punchlist.memory.index import ChromaIndex
 from punchlist.memory.records import Filter, now
 
 from .doubles import FakeEmbedder, confirm, record
@@ -19,151 +19,183 @@ from .doubles import FakeEmbedder, confirm, record
 
 def fill(memory, count=30):
     """Records of two owners; returns them."""
-    scopes = [Scope.user("ada", "k"), Scope.user("grace")]
+    scopes = [Scope(user="ada", key="k"), Scope(user="grace")]
     return [memory.remember_sync(record(f"thing {i}", scopes[i % 2]), confirm()) for i in range(count)]
 
 
 def finds_all(memory, records):
-    scopes = [Scope.user("ada"), Scope.user("grace")]
+    scopes = [Scope(user="ada"), Scope(user="grace")]
     return all(memory.recall_sync(each.text, 1, scope=scopes)[0].record.id == each.id for each in records)
 
 
-def test_chroma_and_the_exact_scan_agree(open_memory):
-    memory = open_memory()
+def test_chroma_and_the_exact_comparison_agree(open_memory):
+    memory = open_memory(index="chroma")
     every = fill(memory, 60)
     store = memory._store
-    chroma, exact = memory._index(), ExactIndex(store)
+    chroma = memory._finder._attached()
     questions = FakeEmbedder().embed([f"question {i}" for i in range(10)])
     filters = [
-        Filter.of(kinds, scope, at)
+        Filter.of(kinds, scope, at, across)
         for kinds in (None, ["fact"], ["skill"])
         for scope in (
             None,
-            Scope.user("ada", "k"),
-            Scope.user("grace", "x"),
-            [Scope.user("ada", "other"), Scope.user("grace")],
+            Scope(user="ada", key="k"),
+            Scope(user="grace", key="x"),
+            [Scope(user="ada", key="other"), Scope(user="grace")],
         )
+        for across in ((), ("user",))
         for at in (None, now())
     ]
 
     assert isinstance(chroma, ChromaIndex) and len(every) == 60
     for admitted in filters:
+        vectors = {row.id: row.vectors[0] for row in store.rows(admitted)}
         for vector in questions:
-            assert chroma.nearest(vector, admitted, 10) == exact.nearest(vector, admitted, 10)
+            nearest = sorted(vectors, key=lambda name: -float(vectors[name] @ vector))[:10]
+            assert chroma.nearest(vector, admitted, 10) == nearest
+
+
+def test_a_text_of_several_pieces_is_found_by_each_of_them(open_memory):
+    memory = open_memory(index="chroma")
+    fill(memory, 20)
+    pieces = [" ".join(f"{letter}{n}" for n in range(160)) + " " for letter in "xyz"]
+    long = memory.remember_sync(record("".join(pieces).strip()), confirm())
+    (vector,) = FakeEmbedder().embed([pieces[1]])
+
+    (exact,) = open_memory(index="exact").recall_sync("zebra", 1, vector=vector)
+    (near,) = memory.recall_sync("zebra", 1, vector=vector)
+
+    assert (near.record.id, exact.record.id) == (long.id, long.id)
+    assert near.why.cosine > 0.99 and exact.why.cosine > 0.99
+
+
+def test_the_choice_is_automatic_and_visible(open_memory, monkeypatch):
+    memory = open_memory()
+    every = fill(memory)
+    assert finds_all(memory, every) and memory.health_sync().used.startswith("exact")
+    assert not (memory.folder / "index").exists()
+
+    monkeypatch.setattr(finder, "MOST_EXACT", 20)
+
+    assert finds_all(memory, every) and memory.health_sync().used.startswith("chroma (index/)")
+    assert (memory.folder / "index").exists()
+    memory.recall_sync("thing", scope=Scope(user="ada"))
+    assert memory.health_sync().used == "exact, 15 records in sight"
 
 
 def test_a_deleted_index_is_built_anew(open_memory, tmp_path):
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     every = fill(memory)
     assert finds_all(memory, every)
     memory.close()
     shutil.rmtree(tmp_path / "memory" / "index")
 
-    assert finds_all(open_memory(), every)
+    assert finds_all(open_memory(index="chroma"), every)
     assert list((tmp_path / "memory" / "index").rglob("chroma.sqlite3"))
 
 
 def test_an_index_deleted_under_our_feet_is_built_anew(open_memory, tmp_path):
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     every = fill(memory)
     assert finds_all(memory, every)
 
     shutil.rmtree(tmp_path / "memory" / "index")
-    late = memory.remember_sync(record("written afterwards", Scope.user("ada")), confirm())
+    late = memory.remember_sync(record("written afterwards", Scope(user="ada")), confirm())
 
     assert finds_all(memory, [*every, late])
 
 
 def test_a_damaged_index_is_built_anew(open_memory, tmp_path):
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     every = fill(memory)
     assert finds_all(memory, every)
     memory.close()
     for path in (tmp_path / "memory" / "index").rglob("*.*"):
-        path.write_bytes(b"damaged" * 1000)
+        if path.is_file():
+            path.write_bytes(b"damaged" * 1000)
 
-    assert finds_all(open_memory(), every)
+    assert finds_all(open_memory(index="chroma"), every)
 
 
 def test_an_index_that_lost_records_is_noticed_on_opening_and_built_anew(open_memory):
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     every = fill(memory)
     assert finds_all(memory, every)
-    memory._chroma._collection.delete(ids=[each.id for each in every[:5]])
+    memory._finder._chroma._collection.delete(ids=[f"{each.id}#0" for each in every[:5]])
     memory.close()
 
-    memory = open_memory()
+    memory = open_memory(index="chroma")
 
     assert finds_all(memory, every)
-    assert memory._chroma.rebuilt == 1
+    assert memory._finder._chroma.rebuilt == 1
 
 
 def test_an_index_larger_than_what_chroma_saves_at_once_is_found_after_reopening(open_memory):
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     memory._store._connection.execute("PRAGMA synchronous = OFF")
     every = fill(memory, 1200)
     assert finds_all(memory, every[::100])
     memory.close()
 
-    memory = open_memory()
+    memory = open_memory(index="chroma")
 
     assert finds_all(memory, every[::60] + every[995:1005])
-    assert memory._chroma.rebuilt == 0
+    assert memory._finder._chroma.rebuilt == 0
 
 
 def test_an_index_that_is_only_behind_is_not_built_anew(open_memory):
     """Writes of another process arrive one by one: starting over costs minutes in a large memory."""
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     early = fill(memory)
     assert finds_all(memory, early)
     memory.close()
     late = fill(open_memory(index="exact"), 40)[30:]
 
-    memory = open_memory()
+    memory = open_memory(index="chroma")
 
     assert finds_all(memory, early + late)
-    assert memory._chroma.rebuilt == 0
+    assert memory._finder._chroma.rebuilt == 0
 
 
 def test_a_store_restored_from_a_copy_gets_an_index_of_its_own(open_memory, tmp_path):
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     early = fill(memory, 10)
     memory.close()
     copy = shutil.copy(tmp_path / "memory" / "memory.sqlite3", tmp_path / "copy")
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     fill(memory)
     memory.recall_sync("anything")
     memory.close()
     shutil.copy(copy, tmp_path / "memory" / "memory.sqlite3")
 
-    memory = open_memory()
-    late = memory.remember_sync(record("written after the restoration", Scope.user("ada")), confirm())
+    memory = open_memory(index="chroma")
+    late = memory.remember_sync(record("written after the restoration", Scope(user="ada")), confirm())
 
     assert finds_all(memory, [*early, late])
-    assert memory._chroma.rebuilt == 1
+    assert memory._finder._chroma.rebuilt == 1
 
 
 def test_rebuild_writes_the_index_from_the_store(open_memory):
-    memory = open_memory()
+    memory = open_memory(index="chroma")
     every = fill(memory)
     memory.recall_sync("anything")
-    memory._chroma._collection.delete(ids=[each.id for each in every[:5]])
+    memory._finder._chroma._collection.delete(ids=[f"{each.id}#0" for each in every[:5]])
 
     count = memory.rebuild_sync()
 
     assert count == 30
-    assert memory._chroma._collection.count() == 30
+    assert memory._finder._chroma._collection.count() == 30
 
 
 def test_the_second_user_of_a_folder_gets_the_exact_scan_until_the_first_leaves(open_memory):
-    first, second = open_memory(), open_memory()
+    first, second = open_memory(index="chroma"), open_memory(index="chroma")
     every = fill(first)
 
     assert finds_all(first, every) and finds_all(second, every)
-    assert second._chroma is None
+    assert second._finder._chroma is None
     first.close()
     assert finds_all(second, every)
-    assert second._chroma is not None
+    assert second._finder._chroma is not None
 
 
 def test_another_embedder_is_refused_until_everything_is_embedded_again(open_memory):
@@ -174,7 +206,10 @@ def test_another_embedder_is_refused_until_everything_is_embedded_again(open_mem
 
     with pytest.raises(EmbedderMismatch, match="'old', not 'new'"):
         memory.recall_sync("thing 1")
-    memory.rebuild_sync()
+    told = []
+    memory.reembed_sync(FakeEmbedder("new"), lambda done, of: told.append((done, of)))
+
+    assert told == [(30, 30)]
 
     assert finds_all(memory, every)
 
@@ -227,9 +262,9 @@ def test_two_memories_share_a_server_and_heal_each_other(server, tmp_path):
         assert finds_all(right, every) and finds_all(left, every)
         right.forget_sync(every[0].id)
         assert finds_all(left, every[1:])
-        left._chroma._collection.delete(ids=[every[1].id])
+        left._finder._chroma._collection.delete(ids=[f"{every[1].id}#0"])
         right.rebuild_sync()
         assert finds_all(left, every[1:])
-        assert [each.name for each in left._chroma._client.list_collections()] == [
-            left._chroma._collection.name
+        assert [each.name for each in left._finder._chroma._client.list_collections()] == [
+            left._finder._chroma._collection.name
         ]

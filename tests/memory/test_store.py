@@ -72,9 +72,10 @@ def test_many_may_make_the_same_memory_at_once(tmp_path):
 
 def test_a_record_comes_back_as_it_was_given(open_memory):
     given = record(
-        "Zażółć gęślą jaźń — «\N{DROMEDARY CAMEL}»\nline two\0end",
-        Scope.user("ada", "https://shop.example"),
+        "Zażółć gęślą jaźń — «\N{DROMEDARY CAMEL}»\nשורה שתיים\tend",
+        Scope(user="ada", key="https://shop.example"),
         "preference",
+        stance="explicit",
         trust="trusted",
         happened=datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
         valid_until=datetime(2999, 1, 1, tzinfo=UTC),
@@ -82,18 +83,18 @@ def test_a_record_comes_back_as_it_was_given(open_memory):
 
     open_memory().remember_sync(given, confirm())
 
-    assert open_memory().get_sync(given.id) == given
+    assert open_memory().get_sync(given.id) == given.model_copy(update={"standing": "confirmed"})
 
 
 def test_the_same_words_are_kept_once_per_kind_and_scope(open_memory):
     memory = open_memory()
     first = memory.remember_sync(record("Delivery costs £3."), confirm())
 
-    again = memory.remember_sync(record("  delivery costs   £3. "), confirm())
-    memory.remember_sync(record("Delivery costs £3.", Scope.user("ada")), confirm())
+    again = memory.remember_sync(record("  delivery costs   £3. "), confirm(attempt=4))
+    memory.remember_sync(record("Delivery costs £3.", Scope(user="ada")), confirm())
     memory.remember_sync(record("Delivery costs £3.", kind="episode"), confirm())
 
-    assert again == first
+    assert again == first.model_copy(update={"seen": 2})
     assert len(memory.records_sync()) == 3
 
 
@@ -117,7 +118,7 @@ def test_remembering_again_is_safe_but_an_id_never_changes_its_words(open_memory
     with pytest.raises(DuplicateRecord, match=given.id):
         memory.remember_sync(given.model_copy(update={"text": "Delivery is free."}), confirm())
 
-    assert memory.records_sync() == [given]
+    assert [(each.id, each.text, each.seen) for each in memory.records_sync()] == [(given.id, given.text, 1)]
     assert memory.proofs_sync(given.id) == [confirm()]
 
 
