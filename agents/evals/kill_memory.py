@@ -1,18 +1,21 @@
-"""`punchlist eval kill --only memory`: SIGKILL while memories are written, many processes at one, a server gone.
+"""`punchlist eval kill --only memory`: SIGKILL while memories are written, many processes at one, a server
+gone.
 
-Records are written by processes of their own (`kill_memory_target`), single ones and batches, with each kind of
-index in turn: exact, Chroma in the folder, Chroma on a server. Acknowledged is what a call has returned for. It is
-lost if it is not stored afterwards, and unfindable if its own words and its own vector, asked from its
-owner's scope, do not have it among ten answers:
+Records are written by processes of their own (`kill_memory_target`), single ones and batches, with each
+kind of index in turn: exact, Chroma in the folder, Chroma on a server. Acknowledged is what a call has
+returned for. It is lost if it is not stored afterwards, and unfindable if its own words and its own vector,
+asked from its owner's scope, do not have it among ten answers:
 
-    memory_kills             processes that were killed while they wrote; up to ten, one after another, in a folder
-    memory_acknowledged, memory_lost, memory_unfindable   records, looked for by a new process after the last kill
-    memory_halves            batches that were not acknowledged and of which only a part is there
+    memory_kills             processes that were killed while they wrote; up to ten, one after another, in a
+    folder memory_acknowledged, memory_lost, memory_unfindable   records, looked for by a new process after
+    the last kill memory_halves            batches that were not acknowledged and of which only a part is
+    there
 
     memory_writers_acknowledged, memory_writers_lost, memory_writers_unfindable
                              two processes write at once; a new process looks
     memory_writers_unfindable_live
-                             the same, looked for by a process that was open all the time, while they write and after
+                             the same, looked for by a process that was open all the time, while they write
+                             and after
     memory_stale_asked, memory_stale_missed
                              a process that had opened the memory, and asked it, before another one wrote
 
@@ -20,7 +23,8 @@ owner's scope, do not have it among ten answers:
     memory_server_acknowledged, memory_server_lost, memory_server_unfindable
                              looked for once it is back
     memory_server_refused, memory_server_broke
-                             questions that ended in a typed error while it was away, and otherwise without their record
+                             questions that ended in a typed error while it was away, and otherwise without
+                             their record
 
 Beside it stands Chroma alone, embedded, as its documentation opens it, under the same two:
 

@@ -1,8 +1,9 @@
 """The processes of `eval kill --only memory`: those that write until they are killed, and those that look.
 
-Records are episodes of a few owners, each with words of its own. The embedder is `WordSums`, a double: a text's
-vector is the sum of its words', and a word's is drawn from its letters. So a record is found by its own words
-and its own vector, and no model is loaded. `chroma_writes` and `chroma_looks` do the same with Chroma alone.
+Records are episodes of a few owners, each with words of its own. The embedder is `WordSums`, a double: a
+text's vector is the sum of its words', and a word's is drawn from its letters. So a record is found by its
+own words and its own vector, and no model is loaded. `chroma_writes` and `chroma_looks` do the same with
+Chroma alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 import threading
 from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -28,10 +28,10 @@ LARGEST = 40
 ANSWERS = 10
 """A record counts as found when it is among so many answers to its own words."""
 
-WORDS = (
-    "amber basin cedar delta ember fjord grove heron inlet jetty knoll larch maple north ocean pearl quartz ridge"
-    " slate tide upland valley willow yarrow zephyr"
-).split()
+WORDS = """
+    amber basin cedar delta ember fjord grove heron inlet jetty knoll larch maple north ocean pearl
+    quartz ridge slate tide upland valley willow yarrow zephyr
+""".split()
 
 
 class WordSums:

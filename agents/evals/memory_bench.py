@@ -1,10 +1,11 @@
 """`punchlist bench memory`: how quickly memories write and find, ours beside others on the same data.
 
 Every party is a process of its own with its store on the same disk, and they take turns: a round is single
-writes, a batch and questions of each. Vectors are given, so the work of an embedder is in no row but `write_embedded`.
-All are as durable as they document (`peers/remembering_<peer>.py`); ours is WAL with every commit on the
-disk. Questions of ours weigh words too, those of the others compare vectors alone. Records have one of 100
-owners; a scoped question sees one owner's hundredth, with `10k` or `100k` records in all.
+writes, a batch and questions of each. Vectors are given, so the work of an embedder is in no row but
+`write_embedded`. All are as durable as they document (`peers/remembering_<peer>.py`); ours is WAL with
+every commit on the disk. Questions of ours weigh words too, those of the others compare vectors alone.
+Records have one of 100 owners; a scoped question sees one owner's hundredth, with `10k` or `100k` records
+in all.
 
 A row `x` is `<x>10k_seconds` and `<x>100k_seconds`, medians of wall time, with `_p10` behind it of the tenth
 that was least disturbed and `_cpu` of CPU time (the mean); `_of_<peer>` are another's:

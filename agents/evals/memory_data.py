@@ -1,8 +1,9 @@
-"""The data of `bench memory`: sentences as people's agents keep them, their vectors, and questions about them.
+"""The data of `bench memory`: sentences as agents keep them, their vectors, and questions about them.
 
-Everything is drawn from a seed. A record is a sentence of twenty words or so about somebody, a thing, a place
-and a number, and a vector of length 1 that lies in one of 300 clusters; owners are drawn too. A question is a few words
-of its target's sentence, and its target's vector with noise, so that the target is the answer to find.
+Everything is drawn from a seed. A record is a sentence of twenty words or so about somebody, a thing, a
+place and a number, and a vector of length 1 that lies in one of 300 clusters; owners are drawn too. A
+question is a few words of its target's sentence, and its target's vector with noise, so that the target is
+the answer to find.
 
 What this does not cover: vectors of a real embedder, which lie in narrower cones, and texts as real people
 write them. Speed depends on neither; quality is measured by `eval locomo`.
@@ -28,41 +29,57 @@ NOISE = 0.7
 
 OWNERS = 100
 
-WHO = (
-    "Ada Bertram Carla Dmitri Elif Farid Greta Hiro Ines Jonas Kamala Liam Mina Nadia Oskar Priya Quentin Rosa Samir Tilda"
-    " Ursula Viktor Wanda Xaver Yuki Zoe Amara Bruno Celeste Diego Esther Felix Gulnara Hugo Ivana Jasper Keiko Lorenzo"
-    " Maren Noah"
-).split()
-THINGS = (
-    "kettle bicycle violin lamp passport tent notebook camera jacket mattress printer garden fence boiler suitcase piano"
-    " recipe sourdough marathon visa invoice contract warranty insurance vaccine allergy prescription telescope canoe"
-    " aquarium greenhouse bookshelf projector drone keyboard headset router freezer dishwasher stroller helmet ladder"
-    " sculpture poster festival concert workshop exam scholarship internship apartment mortgage sofa curtain carpet"
-).split()
-COLOURS = "blue green red yellow white black silver wooden striped used folding foreign second broken tiny heavy".split()
-PLACES = (
-    "Leeds Porto Kyoto Lima Turin Gdansk Ghent Izmir Cork Tromso Quito Hanoi Accra Tartu Bergen Split Lyon Graz Malaga"
-    " Oulu Perth Austin Halifax Nantes Basel Utrecht Bilbao Riga Bari Zadar"
-).split()
-VERBS = (
-    "bought sold repaired borrowed lost found ordered returned compared reviewed cancelled booked renewed cleaned"
-    " described forgot packed painted photographed recommended registered replaced reserved shipped stored tested"
-).split()
+WHO = """
+    Ada Bertram Carla Dmitri Elif Farid Greta Hiro Ines Jonas Kamala Liam Mina Nadia Oskar Priya Quentin
+    Rosa Samir Tilda Ursula Viktor Wanda Xaver Yuki Zoe Amara Bruno Celeste Diego Esther Felix Gulnara
+    Hugo Ivana Jasper Keiko Lorenzo Maren Noah
+""".split()
+THINGS = """
+    kettle bicycle violin lamp passport tent notebook camera jacket mattress printer garden fence boiler
+    suitcase piano recipe sourdough marathon visa invoice contract warranty insurance vaccine allergy
+    prescription telescope canoe aquarium greenhouse bookshelf projector drone keyboard headset router
+    freezer dishwasher stroller helmet ladder sculpture poster festival concert workshop exam
+    scholarship internship apartment mortgage sofa curtain carpet
+""".split()
+COLOURS = """
+    blue green red yellow white black silver wooden striped used folding foreign second broken tiny
+    heavy
+""".split()
+PLACES = """
+    Leeds Porto Kyoto Lima Turin Gdansk Ghent Izmir Cork Tromso Quito Hanoi Accra Tartu Bergen Split
+    Lyon Graz Malaga Oulu Perth Austin Halifax Nantes Basel Utrecht Bilbao Riga Bari Zadar
+""".split()
+VERBS = """
+    bought sold repaired borrowed lost found ordered returned compared reviewed cancelled booked renewed
+    cleaned described forgot packed painted photographed recommended registered replaced reserved
+    shipped stored tested
+""".split()
 FRIENDS = "her sister|a neighbour|his dentist|the landlord|an old friend|their manager|the new trainer|a colleague".split(
     "|"
 )
 REASONS = (
-    "because the old one leaked|since the delivery was late|after the rain had stopped|before the summer holidays"
-    "|although it was too expensive|so that the children could sleep|when the office moved|while waiting for the train"
-    "|as the doctor had advised|in spite of the bad reviews|once the paperwork was done|because the battery died"
-).split("|")
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+    "because the old one leaked",
+    "since the delivery was late",
+    "after the rain had stopped",
+    "before the summer holidays",
+    "although it was too expensive",
+    "so that the children could sleep",
+    "when the office moved",
+    "while waiting for the train",
+    "as the doctor had advised",
+    "in spite of the bad reviews",
+    "once the paperwork was done",
+    "because the battery died",
+)
+DAYS = """
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday
+""".split()
 SHAPES = (
     "{who} {verb} a {colour} {thing} in {place} on {day} for {number} euros {reason}.",
     "On {day} {who} told {friend} that the {colour} {thing} from {place} weighs {number} grams {reason}.",
-    "{who} prefers the {colour} {thing} and {verb} it with {friend} in {place}, number {number}, {reason}.",
+    "{who} likes the {colour} {thing} and {verb} it with {friend} in {place}, number {number}, {reason}.",
     "In {place} {friend} and {who} {verb} {number} photos of a {colour} {thing} last {day} {reason}.",
-    "{who} wants to be reminded on {day} that {friend} {verb} the {colour} {thing}, {number} pages, in {place} {reason}.",
+    "{who} must know on {day} that {friend} {verb} the {colour} {thing}, {number} pages in {place} {reason}.",
 )
 
 

@@ -1,9 +1,9 @@
 """Our memory in `bench memory`, asked as the others are; run as a process of its own (`-m`).
 
-An owner is a user's scope; what everybody's records are asked for is the question `across` users. Records are
-episodes, the kind that raw turns have. The embedder is a table of the given vectors. With `embedding` on, it first
-embeds the text with the embedder that memory has by default, and then still gives the vector of the table, so
-that the same records are found.
+An owner is a user's scope; what everybody's records are asked for is the question `across` users. Records
+are episodes, the kind that raw turns have. The embedder is a table of the given vectors. With `embedding`
+on, it first embeds the text with the embedder that memory has by default, and then still gives the vector
+of the table, so that the same records are found.
 """
 
 from __future__ import annotations

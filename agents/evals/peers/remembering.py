@@ -1,8 +1,8 @@
 """How a memory is asked in `bench memory`: JSON lines in and out, the same work for every party.
 
-The parent lays the data in a folder: texts, vectors, whose each record is, and questions with their vectors.
-A script gives `serve_memory` the name of its distribution and a `Store`. Each operation is timed alone, in the
-process of the party, so neither pipes nor the reading of the data count:
+The parent lays the data in a folder: texts, vectors, whose each record is, and questions with their
+vectors. A script gives `serve_memory` the name of its distribution and a `Store`. Each operation is timed
+alone, in the process of the party, so neither pipes nor the reading of the data count:
 
     fill      many records at once, in the order and the portions of the request
     add       single records, each on the disk before the call returns, as the party documents it

@@ -1,4 +1,4 @@
-"""Chroma alone, embedded: one collection, a record's owner in its metadata (docs.trychroma.com, "Metadata filtering").
+"""Chroma alone, embedded: one collection, owners in the metadata (docs.trychroma.com, "Metadata filtering").
 
 `PersistentClient` writes each `add` to its SQLite file before it returns; there is no other setting of
 durability. Vectors are given with `embeddings=`, texts with `documents=`.
@@ -14,9 +14,9 @@ import speaking  # noqa: F401  every opt-out of telemetry is set before a framew
 
 os.environ["CHROMA_TELEMETRY"] = "false"
 
-import chromadb  # noqa: E402
-from chromadb.config import Settings  # noqa: E402
-from remembering import Given, serve_memory  # noqa: E402
+import chromadb
+from chromadb.config import Settings
+from remembering import Given, serve_memory
 
 
 class ChromaAlone:

@@ -1,9 +1,9 @@
-"""LangGraph's long-term store: `SqliteStore` with its vector index (docs.langchain.com, "Memory", "Semantic search").
+"""LangGraph's long-term store: `SqliteStore` with its vector index (docs.langchain.com, "Semantic search").
 
-A namespace for each owner, below one that holds all. The connection is the one of `from_conn_string`: SQLite's own
-defaults, which are a rollback journal and every commit on the disk. `text_fields` is the name under which it
-reads what the documentation calls `fields`; without it the JSON of the whole value would be embedded.
-It needs a Python whose sqlite3 loads extensions.
+A namespace for each owner, below one that holds all. The connection is the one of `from_conn_string`:
+SQLite's own defaults, which are a rollback journal and every commit on the disk. `text_fields` is the name
+under which it reads what the documentation calls `fields`; without it the JSON of the whole value would be
+embedded. It needs a Python whose sqlite3 loads extensions.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """mem0 without its language model: `add(..., infer=False)` over Chroma (docs.mem0.ai, "Configurations").
 
 The embedder is handed in through its provider `langchain`. `user_id` is the owner; everything carries one
-`agent_id` too, since its search must name somebody. It writes the vector store and its history in SQLite, each with
-the defaults. Filling goes to its vector store with the payload that `add` makes, for `add` takes records one by
-one; single and batch writes are `add` itself. spaCy, which it takes for entities and keywords where it is
-installed, is not: on Chroma it has no keyword search.
+`agent_id` too, since its search must name somebody. It writes the vector store and its history in SQLite,
+each with the defaults. Filling goes to its vector store with the payload that `add` makes, for `add` takes
+records one by one; single and batch writes are `add` itself. spaCy, which it takes for entities and
+keywords where it is installed, is not: on Chroma it has no keyword search.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import speaking  # noqa: F401  every opt-out of telemetry is set before a framew
 
 os.environ |= {"MEM0_TELEMETRY": "False", "MEM0_DIR": os.environ.get("MEM0_DIR", "/nonexistent")}
 
-from langchain.embeddings.base import Embeddings  # noqa: E402
-from remembering import ALL, Given, serve_memory  # noqa: E402
+from langchain.embeddings.base import Embeddings
+from remembering import ALL, Given, serve_memory
 
 
 class Table(Embeddings):
