@@ -54,8 +54,15 @@ VERBS = """
     cleaned described forgot packed painted photographed recommended registered replaced reserved
     shipped stored tested
 """.split()
-FRIENDS = "her sister|a neighbour|his dentist|the landlord|an old friend|their manager|the new trainer|a colleague".split(
-    "|"
+FRIENDS = (
+    "her sister",
+    "a neighbour",
+    "his dentist",
+    "the landlord",
+    "an old friend",
+    "their manager",
+    "the new trainer",
+    "a colleague",
 )
 REASONS = (
     "because the old one leaked",
