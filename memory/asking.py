@@ -15,7 +15,7 @@ from .errors import UnknownRecord
 from .finder import Finder
 from .ranking import Question, unite
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
-from .store import Store, quotes
+from .store import Store, bare, quotes
 
 MOST_TOLD = 500
 """Records whose words are kept to notice when they come back."""
@@ -104,7 +104,7 @@ class Asker:
         # One that was forgotten in this moment is left out.
         found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
         for each in found:
-            self._told[each.record.id] = each.record.text
+            self._told[each.record.id] = bare(each.record.text)
             self._told.move_to_end(each.record.id)
         while len(self._told) > MOST_TOLD:
             self._told.popitem(last=False)
@@ -113,7 +113,8 @@ class Asker:
     def echo(self, record: Record) -> Record | None:
         """The record that was told in these words; None where they are new, or say where they are from."""
         own = (record.id, *record.provenance.sources)
-        for name in [name for name, text in self._told.items() if quotes(record.text, text)]:
+        words = bare(record.text)
+        for name in [name for name, told in self._told.items() if quotes(words, told)]:
             if name not in own:
                 try:
                     return self._store.get(name)

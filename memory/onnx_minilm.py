@@ -12,7 +12,6 @@ killed while making it leaves nothing that another would load.
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import json
 import logging
 import os
@@ -26,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from .embedder import Vectors, checked
-from .errors import EmbedderCacheUnusable, EmbedderMissing
+from .errors import EmbedderCacheUnusable
+from .installed import installed
 from .minilm_files import (
     DIMENSION,
     MODEL_NAME,
@@ -39,7 +39,7 @@ from .minilm_files import (
 from .minilm_graph import GRAPH_VERSION, Form, minilm_graph
 from .wordpieces import Wordpieces
 
-BATCH = 32
+BATCH = 256  # tokens in one pass, padding included: what stays near the processor
 MODEL, MANIFEST = "model.onnx", "manifest.json"
 _log = logging.getLogger(__name__)
 
@@ -93,8 +93,7 @@ class OnnxMiniLM:
             ids = [words.tokens(text) for text in texts]
             self._session = self._session or self._opened_session()
             by_length = sorted(range(len(ids)), key=lambda place: len(ids[place]))
-            for start in range(0, len(by_length), BATCH):
-                places = by_length[start : start + BATCH]
+            for places in _batches(by_length, [len(each) for each in ids]):
                 made[places] = self._run([ids[place] for place in places])
         return checked(self.name, made, len(texts), DIMENSION)
 
@@ -119,15 +118,25 @@ class OnnxMiniLM:
         return self._words
 
     def _opened_session(self) -> Any:
-        _require("onnxruntime")
-        import onnxruntime
-
+        onnxruntime = installed("onnxruntime")
         model = model_file(self.form, self._folder, self._cache)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.log_severity_level = 3  # errors; the rest is about graphs that are not ours
         return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def _batches(by_length: list[int], lengths: list[int]) -> Generator[list[int], None, None]:
+    """Places of texts, shortest first, that go through the model together."""
+    batch: list[int] = []
+    for place in by_length:
+        if batch and (len(batch) + 1) * lengths[place] > BATCH:
+            yield batch
+            batch = []
+        batch.append(place)
+    yield batch
 
 
 def cache_folder() -> Path:
@@ -189,18 +198,14 @@ def _making(parent: Path) -> Generator[None, None, None]:
 
 
 def _made(form: Form, folder: Path, place: Path) -> Path:
-    for package in ("onnx", "safetensors"):
-        _require(package)
-    from safetensors.numpy import load_file
-
+    load_file = installed("safetensors.numpy").load_file
     _log.info("making the %s form of %s in %s, once", form, MODEL_NAME, place)
     weights = load_file(verified_weights(folder))
     part = place.with_name(f"{place.name}.part")
     part.mkdir(mode=0o700)
     try:
         _write(part / MODEL, minilm_graph(weights, form))
-        manifest = {"sha256": sha256_of(part / MODEL), "size": (part / MODEL).stat().st_size}
-        _write(part / MANIFEST, json.dumps(manifest).encode())
+        _write(part / MANIFEST, json.dumps({"sha256": sha256_of(part / MODEL)}).encode())
         if place.exists():
             _log.warning("%s is not as it was made; it is made again", place)
             shutil.rmtree(place)
@@ -208,7 +213,7 @@ def _made(form: Form, folder: Path, place: Path) -> Path:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    _log.info("made %s, %.0f MB", place / MODEL, manifest["size"] / 1e6)
+    _log.info("made %s, %.0f MB", place / MODEL, (place / MODEL).stat().st_size / 1e6)
     return place / MODEL
 
 
@@ -217,8 +222,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _require(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise EmbedderMissing(f"the package {package}", f"pip install {package}")

@@ -301,7 +301,7 @@ class Store(Ledger):
         for other in map(record_of, rows):
             beside = (other.kind, other.scope) == (record.kind, record.scope)
             named = other.id in record.provenance.sources
-            if (beside or not draft.proofs) and not named and quotes(record.text, other.text):
+            if (beside or not draft.proofs) and not named and quotes(bare(record.text), bare(other.text)):
                 return other
         return None
 
@@ -319,10 +319,14 @@ class Store(Ledger):
             raise ForgetIncomplete(f"{self.path}-wal", "another process is reading it")
 
 
+def bare(text: str) -> str:
+    """The words of a text and nothing else, with a space before and after each."""
+    return f" {' '.join(WORD.findall(text.casefold()))} "
+
+
 def quotes(text: str, other: str) -> bool:
-    """Whether all words of `text` stand in `other`, in their order and side by side."""
-    mine, theirs = (f" {' '.join(WORD.findall(each.casefold()))} " for each in (text, other))
-    return mine == theirs or (len(mine.split()) >= LEAST_QUOTED and mine in theirs)
+    """Whether all words of `text` stand in `other`, in their order and side by side; both are `bare`."""
+    return text == other or (len(text.split()) >= LEAST_QUOTED and text in other)
 
 
 def _keep_proofs(cursor: sqlite3.Cursor, row: int | None, proofs: Sequence[str]) -> bool:

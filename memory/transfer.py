@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..protocols.messages import Confirm
@@ -125,6 +126,8 @@ def _entry(line: _Line, dimension: int) -> Entry:
     admitted = [admit(plain, proof) for proof in line.proofs or (None,)]
     standing = "confirmed" if line.proofs else plain.standing
     vectors = unpacked(base64.b64decode(line.vectors, validate=True), dimension)
+    if not len(vectors) or not np.isfinite(vectors).all():
+        raise ValueError("its vectors are missing or not finite")
     return Entry(
         record.model_copy(update={"standing": standing}),
         tuple(proof for _, proofs in admitted for proof in proofs),

@@ -14,9 +14,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from .errors import EmbedderMissing, TextTooLong
+from .errors import TextTooLong
+from .installed import installed
 
 LONGEST_WORD = 100  # characters, decomposed; BERT's `max_input_chars_per_word`
 _PART = 25  # characters of a long word that is not ASCII: decomposed, none becomes more than four
@@ -24,6 +24,7 @@ _SURE = 60  # characters that fit every window: at most four tokens each
 _SPACE = "\t\n\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # what BERT separates words by
 _LONG_RUN = re.compile(f"[^{_SPACE}]{{{_PART + 1},}}")
 _SEGMENT = re.compile(f"[{_SPACE}]*[^{_SPACE}]+[{_SPACE}]*|[{_SPACE}]+")
+_PLAIN = re.compile(r"[A-Za-z]{1,3}|[^\sA-Za-z]")
 _SENTENCE_END = re.compile(f"(?:[.!?…。！？؟۔।][\"'”’»)\\]]*[{_SPACE}]+|\n[{_SPACE}]*)$")
 
 
@@ -36,12 +37,8 @@ class Wordpieces:
         Raises:
             EmbedderMissing: The package tokenizers is not installed.
         """
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise EmbedderMissing("the package tokenizers", "pip install tokenizers") from error
         self.window = window
-        self._tokenizer: Any = Tokenizer.from_file(str(path))
+        self._tokenizer = installed("tokenizers").Tokenizer.from_file(str(path))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 
@@ -90,18 +87,23 @@ def packed(text: str, budget: int, count: Callable[[str], int]) -> list[str]:
     return [part for piece in pieces for part in _halved(piece, budget, count)]
 
 
-def readable(text: str) -> str:
-    """The text as the tokenizer is given it: no lone surrogates, long words in parts."""
+def encodable(text: str) -> str:
+    """The text, with a question mark for each lone surrogate, which no encoding has."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = text.encode("utf-8", "replace").decode()
-    return _LONG_RUN.sub(lambda run: _in_parts(run[0]), text)
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
-def plain_pieces(text: str, words: int, characters: int) -> list[str]:
-    """The text in pieces of at most so many words and characters, for a tokenizer that is not known."""
-    return packed(text, characters, lambda part: max(len(part), len(part.split()) * characters // words))
+def readable(text: str) -> str:
+    """The text as the tokenizer is given it: encodable, and long words in parts."""
+    return _LONG_RUN.sub(lambda run: _in_parts(run[0]), encodable(text))
+
+
+def plain_pieces(text: str, tokens: int) -> list[str]:
+    """The text in pieces for a tokenizer that is not known: three letters, or any other sign, are a token."""
+    return packed(text, tokens, lambda part: len(_PLAIN.findall(unicodedata.normalize("NFD", part))))
 
 
 def _surely_fits(text: str, window: int) -> bool:
