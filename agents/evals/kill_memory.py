@@ -42,6 +42,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import multiprocessing.connection
 import socket
 import subprocess
 import sys
@@ -236,16 +237,17 @@ def two_writers(folder: Path, index: str, most: int) -> MemoryRow:
 
 def _both(writers: Sequence[Child]) -> Generator[list[str]]:
     """What writers say that they wrote, until all have ended."""
-    left = {writer.line: writer for writer in writers}
+    left = [writer.line for writer in writers]
     while left:
-        for line in multiprocessing.connection.wait(list(left), LONGEST):
-            said = hear(left[line].line, 0)  # type: ignore[index]
+        heard = multiprocessing.connection.wait(left, LONGEST)
+        for line in [each for each in left if each in heard]:
+            said = hear(line, 0)
             if said is None:
                 raise EvalError("A writer ended before it had written everything; its errors are above.")
             if said[0] == "wrote":
                 yield said[1]
             elif said[0] == "ended":
-                del left[line]  # type: ignore[arg-type]
+                left.remove(line)
 
 
 def stale_reader(folder: Path, index: str, most: int) -> MemoryRow:
@@ -375,10 +377,11 @@ async def kill_memory(measuring: Measuring) -> dict[str, list[MemoryRow]]:
         with tempfile.TemporaryDirectory(prefix="punchlist-kill-") as folder:
             return (await asyncio.to_thread(todo[key], Path(folder))).model_dump(mode="json")
 
-    rows = await measuring.each(list(todo), one, lambda row: MemoryRow.model_validate(row).tell())
+    await measuring.each(list(todo), one, lambda row: MemoryRow.model_validate(row).tell())
     found: dict[str, list[MemoryRow]] = {}
-    for key, row in zip(measuring.shard(list(todo)), rows, strict=False):
-        found.setdefault(key.partition(":")[0], []).append(MemoryRow.model_validate(row))
+    for key in todo:
+        if key in (rows := measuring.ledger().rows):
+            found.setdefault(key.partition(":")[0], []).append(MemoryRow.model_validate(rows[key]))
     return found
 
 

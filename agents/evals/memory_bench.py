@@ -47,7 +47,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +64,8 @@ SIZES, QUICK_SIZES = (10_000, 100_000), (10_000,)
 PORTION, BATCH, ANSWERS = 1000, 50, 10
 
 Answer = dict[str, Any]
+Question = tuple[int, str | None]
+"""Its number, and the owner whose records are asked; None: everybody's."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ class Bench:
 
     def _first_search(self, party: str) -> None:
         numbers = {owner: number for number, owner in reversed(list(enumerate(self._owners())))}
-        self._search(party, "first_search", [[number, owner] for owner, number in numbers.items()])
+        self._search(party, "first_search", [(number, owner) for owner, number in numbers.items()])
 
     def _write_embedded(self) -> None:
         """Ours with the embedder; to the others' writes its time for the same texts is added."""
@@ -226,15 +228,16 @@ class Bench:
                     )  # fmt: skip
                     self._note(party, "open", answer)
 
-    def _search(self, party: str, row: str, questions: list[list[JsonValue]]) -> None:
-        answer = self._ask(party, do="search", questions=questions, count=ANSWERS)
+    def _search(self, party: str, row: str, questions: list[Question]) -> None:
+        asked: list[JsonValue] = [[number, owner] for number, owner in questions]
+        answer = self._ask(party, do="search", questions=asked, count=ANSWERS)
         self._note(party, row, answer)
         if row == "search":
-            targets = [self.data.targets[int(str(number))] for number, _ in questions]
+            targets = [self.data.targets[number] for number, _ in questions]
             hits = [target in found for target, found in zip(targets, answer["answers"], strict=True)]
             self.shares.setdefault(party, []).extend(hits)
 
-    def _each(self, do: Any, parties: Sequence[str] | None = None) -> None:
+    def _each(self, do: Callable[[str], None], parties: Sequence[str] | None = None) -> None:
         for party in list(self.parties if parties is None else parties):
             with self._left_out_if_broken(party):
                 do(party)
@@ -251,7 +254,7 @@ class Bench:
             self.measuring.skipped[f"search_vs_{party}"] = str(error)
 
     @contextmanager
-    def _started(self, party: str) -> Iterator[Peer]:
+    def _started(self, party: str) -> Generator[Peer]:
         ours = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         with running(party or NAME, self.commands[party], None if party else ours) as peer:
             answer = peer.ask(do="prepare", data=str(self.data.folder))
@@ -282,11 +285,11 @@ class Bench:
         """Of every question's target, without those that the rounds ask."""
         return [self.data.owners[target] for target in self.data.targets]
 
-    def _questions(self, count: int, *, owned: bool) -> list[list[JsonValue]]:
+    def _questions(self, count: int, *, owned: bool) -> list[Question]:
         first = self._next_question
         self._next_question += count
         owners = self._owners()
-        return [[number, owners[number] if owned else None] for number in range(first, first + count)]
+        return [(number, owners[number] if owned else None) for number in range(first, first + count)]
 
     def _folder(self, party: str) -> str:
         return str(self.data.folder / (party or NAME))

@@ -137,6 +137,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "memory",
+        "bytes left of erased records, contradictions merged, secrets stored (--only erase,...)",
+        "memory",
+        LEDGER | {"seed", "shard", "only"},
+    ),
+    Measurement(
+        "eval",
         "json_schema",
         "JSON schemas that grammars enforce, by a test suite (--data FOLDER)",
         "json_schema",

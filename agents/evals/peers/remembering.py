@@ -91,13 +91,24 @@ class Asked:
 
     def __init__(self, made: Callable[[Path, Given], Store]) -> None:
         self.made = made
-        self.given: Given | None = None
+        self._given: Given | None = None
         self.store: Any = None
 
     def prepare(self, data: str) -> dict[str, Any]:
         """Read the data."""
-        self.given = Given(Path(data))
+        self._given = Given(Path(data))
         return {}
+
+    @property
+    def given(self) -> Given:
+        """The data.
+
+        Raises:
+            RuntimeError: They were not read yet.
+        """
+        if self._given is None:
+            raise RuntimeError("prepare first")
+        return self._given
 
     def open(self, folder: str) -> dict[str, Any]:
         """Open the memory in a folder."""
