@@ -7,32 +7,30 @@ every commit on the disk. Questions of ours weigh words too, those of the others
 Records have one of 100 owners; a scoped question sees one owner's hundredth, with `10k` or `100k` records
 in all.
 
-A row `x` is `<x>10k_seconds` and `<x>100k_seconds`, medians of wall time, with `_p10` behind it of the tenth
-that was least disturbed and `_cpu` of CPU time (the mean); `_of_<peer>` are another's:
+`n` is 10k or 100k, the number of records. Each row is the median of wall time; `more` is `p10` (a tenth was
+quicker), `cpu` (mean CPU time of the process), or `of_<peer>` and the same of another. `vs` are medians of
+the peer by ours; above 1 ours is quicker:
 
-    write10k_seconds, write10k_seconds_p10, write10k_seconds_cpu        one record, committed
-    batch10k_seconds, batch10k_seconds_p10, batch10k_seconds_cpu        a record of a list of 50 in one call
-    search10k_seconds, search10k_seconds_p10, search10k_seconds_cpu     a scoped question, ten answers
-    unscoped10k_seconds, unscoped10k_seconds_p10, unscoped10k_seconds_cpu   one of everybody's records
-    first_search10k_seconds, first_search10k_seconds_p10, first_search10k_seconds_cpu
-                                 an owner's first question in a process, which ours reads their records for
-    open10k_seconds, open10k_seconds_p10, open10k_seconds_cpu           opening, up to the first answer
-    fill10k_seconds              all records, by the thousand
-    <x>_of_<peer>                each of these of another
-    write100k_seconds, write100k_seconds_p10, write100k_seconds_cpu, batch100k_seconds, batch100k_seconds_p10,
-    batch100k_seconds_cpu, search100k_seconds, search100k_seconds_p10, search100k_seconds_cpu,
-    unscoped100k_seconds, unscoped100k_seconds_p10, unscoped100k_seconds_cpu, first_search100k_seconds,
-    first_search100k_seconds_p10, first_search100k_seconds_cpu, open100k_seconds, open100k_seconds_p10,
-    open100k_seconds_cpu, fill100k_seconds   the same among 100,000
-
-    write_embedded_seconds, write_embedded_seconds_p10
-                                 one record among 10,000, embedding included, by our usual embedder; to the
-                                 others' writes the time that it takes for the same text is added
-    <x>10k_vs_<peer>, <x>100k_vs_<peer>, write_embedded_vs_<peer>
-                                 medians of the peer by ours; above 1 ours is quicker
-    write_vs_<peer>, search_vs_<peer>   those of `write` and `search` among the most records
+    write<n>_seconds, write<n>_seconds_<more>, write<n>_vs_<peer>
+                             one record, committed
+    batch<n>_seconds, batch<n>_seconds_<more>, batch<n>_vs_<peer>
+                             a record of a list of 50 that are written in one call
+    search<n>_seconds, search<n>_seconds_<more>, search<n>_vs_<peer>
+                             a scoped question, ten answers
+    unscoped<n>_seconds, unscoped<n>_seconds_<more>, unscoped<n>_vs_<peer>
+                             a question to everybody's records
+    first_search<n>_seconds, first_search<n>_seconds_<more>, first_search<n>_vs_<peer>
+                             an owner's first question in a process; ours reads their records for it
+    open<n>_seconds, open<n>_seconds_<more>, open<n>_vs_<peer>
+                             opening, up to the first answer, in a process that has imported everything
+    fill<n>_seconds, fill<n>_seconds_<more>, fill<n>_vs_<peer>
+                             all records, by the thousand
+    write_embedded_seconds, write_embedded_seconds_<more>, write_embedded_vs_<peer>
+                             one record among 10,000, embedding included, by our usual embedder; to the
+                             others' writes the time that it takes for the same text is added
+    found<n>, found<n>_of_<peer>   share of scoped questions whose record is among the ten answers
+    write_vs_<peer>, search_vs_<peer>   those of single writes and of scoped questions among the most records
     write_vs_best, search_vs_best       the least of them
-    found10k, found100k          share of scoped questions whose record is among the ten answers
 
 `--quick` has 10,000 records and fewer turns. `--peers DIR` names the folder of the others' virtual
 environments (`peers/README.md`); without it ours is measured alone.
