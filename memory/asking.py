@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .embedder import Vectors
@@ -57,16 +57,21 @@ class Query:
         seen_from = Scope.shared() if scope is None else scope
         return cls(
             k,
-            Filter.of(kinds, seen_from, at or present, across, trusted),
+            Filter.of(kinds, seen_from, at, across, trusted),
             present,
             None if between is None else (between[0].timestamp(), between[1].timestamp()),
             min_score,
             diversity,
         )
 
+    def asked_at(self, clock: datetime) -> Query:
+        """Of the moment that was asked for; else of now, or of `clock` where that is later."""
+        at = self.admitted.at or max(self.present, clock)
+        return replace(self, admitted=replace(self.admitted, at=at))
+
     def question(self, text: str, vector: Vectors) -> Question:
         """As ranking reads it."""
-        at = self.admitted.at or self.present
+        at = self.admitted.at
         return Question(
             text=text,
             vector=vector,
@@ -74,7 +79,7 @@ class Query:
             now=self.present.timestamp(),
             kinds=self.admitted.kinds,
             keys=None,
-            at=at.timestamp(),
+            at=None if at is None else at.timestamp(),
             trusted=self.admitted.trusted,
             between=self.between,
             min_score=self.min_score,

@@ -110,6 +110,16 @@ def pieces_of(embedder: Embedder, text: str) -> list[str]:
     return cut(text) if cut is not None else plain_pieces(text, PLAIN_TOKENS)
 
 
+def embedded(embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
+    """(pieces, dimension) float32 of each text, each row of length 1. Raises WrongVectors."""
+    if not texts:
+        return []
+    pieces = [pieces_of(embedder, text) for text in texts]
+    flat = [piece for each in pieces for piece in each]
+    rows = checked(embedder.name, embedder.embed(flat), len(flat))
+    return np.split(rows, np.cumsum([len(each) for each in pieces])[:-1])
+
+
 def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> Vectors:
     """What an embedder returned as float32 rows of length 1.
 
@@ -129,10 +139,10 @@ def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> V
         raise WrongVectors(name, f"have {vectors.shape[1]} dimensions, not {dimension}")
     if not np.isfinite(vectors).all():
         raise WrongVectors(name, "hold NaN or infinity")
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)  # float32 would overflow
     if not (lengths > 0).all():
         raise WrongVectors(name, "hold a row of zeros")
-    return vectors / lengths
+    return (vectors / lengths).astype(np.float32)
 
 
 def _load(folder: Path) -> Any:

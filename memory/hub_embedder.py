@@ -53,6 +53,13 @@ class HubEmbedder:
         with self._lock:
             return self._found()[1]
 
+    def covers(self, name: str) -> bool:
+        """Whether this stored name is a revision of the hub name that was given without one."""
+        asked, found = HUB_NAME.fullmatch(self._source), HUB_NAME.fullmatch(name)
+        if asked is None or found is None or Path(self._source).expanduser().is_dir():
+            return False
+        return asked["revision"] is None and found["revision"] is not None and asked["name"] == found["name"]
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`. The first call loads the model.
 

@@ -79,6 +79,17 @@ class RemoteEmbedder:
             self.embed(["What is the dimension of your vectors?"])
         return f"{self.url}#{self._model}@{self._dimension}"
 
+    def covers(self, name: str) -> bool:
+        """Whether the URL leaves open what this stored name says: the model, or the dimension."""
+        address, _, rest = name.partition("#")
+        found = _DIMENSION.match(rest)
+        return (
+            self._dimension is None
+            and address == self.url
+            and found is not None
+            and self._model in ("", found["model"])
+        )
+
     @property
     def dimension(self) -> int | None:
         """Length of a vector; None: not known yet."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from .errors import TextTooLong
@@ -21,6 +21,7 @@ from .installed import installed
 LONGEST_WORD = 100  # characters, decomposed; BERT's `max_input_chars_per_word`
 _PART = 25  # characters of a long word that is not ASCII: decomposed, none becomes more than four
 _SURE = 60  # characters that fit every window: at most four tokens each
+_LONG = 20  # characters for each token of the window: what is longer does not fit, or is mostly space
 _SPACE = "\t\n\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # what BERT separates words by
 _LONG_RUN = re.compile(f"[^{_SPACE}]{{{_PART + 1},}}")
 _SEGMENT = re.compile(f"[{_SPACE}]*[^{_SPACE}]+[{_SPACE}]*|[{_SPACE}]+")
@@ -55,7 +56,9 @@ class Wordpieces:
 
     def pieces(self, text: str) -> list[str]:
         """See `Embedder`: cut where a sentence ends, else a word, else anywhere."""
-        if _surely_fits(text, self.window) or len(self._read(text)) <= self.window:
+        if _surely_fits(text, self.window):
+            return [text]
+        if len(text) <= _LONG * self.window and len(self._read(text)) <= self.window:
             return [text]
         return packed(text, self.window - 2, lambda part: len(self._read(part)) - 2)
 
@@ -72,8 +75,7 @@ def packed(text: str, budget: int, count: Callable[[str], int]) -> list[str]:
     pieces: list[str] = []
     held: list[str] = []
     sizes: list[int] = []
-    for segment in _segments(text, budget, count):
-        size = count(segment)
+    for segment, size in _segments(text, budget, count):
         if held and sum(sizes) + size > budget:
             end = _best_end(held, sizes)
             pieces.append("".join(held[:end]))
@@ -110,16 +112,17 @@ def _surely_fits(text: str, window: int) -> bool:
     return len(text) * 4 <= window - 2 or (text.isascii() and len(text) <= window - 2)
 
 
-def _segments(text: str, budget: int, count: Callable[[str], int]) -> list[str]:
-    """Words with the space after them; one that is over the budget in slices that are not."""
-    parts: list[str] = []
+def _segments(text: str, budget: int, count: Callable[[str], int]) -> Iterator[tuple[str, int]]:
+    """Words with the space after them, and their tokens; one over the budget in slices that are not."""
     for segment in _SEGMENT.findall(text):
-        if len(segment) > _SURE and count(segment) > budget:
-            width = LONGEST_WORD if segment.isascii() and budget >= LONGEST_WORD else _PART
-            parts += [segment[start : start + width] for start in range(0, len(segment), width)]
-        else:
-            parts.append(segment)
-    return parts
+        size = count(segment) if len(segment) <= _LONG * budget else budget + 1
+        if size <= budget or len(segment) <= _SURE:
+            yield segment, size
+            continue
+        width = LONGEST_WORD if segment.isascii() and budget >= LONGEST_WORD else _PART
+        for start in range(0, len(segment), width):
+            part = segment[start : start + width]
+            yield part, count(part)
 
 
 def _best_end(held: Sequence[str], sizes: Sequence[int]) -> int:
