@@ -31,6 +31,8 @@ the peer by ours; above 1 ours is quicker:
     found<n>, found<n>_of_<peer>   share of scoped questions whose record is among the ten answers
     write_vs_<peer>, search_vs_<peer>   those of single writes and of scoped questions among the most records
     write_vs_best, search_vs_best       the least of them
+    embed_int8_vs_torch, embed_onnx_vs_torch, embed_<form>_per_cpu_second, embed_<form>_cosine,
+    embed_<form>_cosine_least   our embedders on the same sentences; see `memory_embedding.py`
 
 `--quick` has 10,000 records and fewer turns. `--peers DIR` names the folder of the others' virtual
 environments (`peers/README.md`); without it ours is measured alone.
@@ -55,11 +57,14 @@ from pydantic import JsonValue
 
 from .harness import Figures, Measuring, median
 from .memory_data import Data, make_data
+from .memory_embedding import compare_embedders
 from .memory_party import NAME
 from .peers import REMEMBERING, REMEMBERING_SCRIPT, NoPeers, Peer, PeerBroke, command_of, running
 
 SIZES, QUICK_SIZES = (10_000, 100_000), (10_000,)
 PORTION, BATCH, ANSWERS = 1000, 50, 10
+SENTENCES, QUICK_SENTENCES = 256, 64
+"""On which the embedders are compared."""
 
 Answer = dict[str, Any]
 Question = tuple[int, str | None]
@@ -116,6 +121,7 @@ def measure(measuring: Measuring) -> Figures:
         "questions_a_round": turns.questions, "unscoped_a_round": turns.unscoped, "answers": ANSWERS,
     }  # fmt: skip
     figures: Figures = {}
+    sentences = list[str]()
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="punchlist-") as folder:
             measuring.say(f"data of {size:,} records")
@@ -123,6 +129,10 @@ def measure(measuring: Measuring) -> Figures:
             bench = Bench(measuring, data, size, turns, commands)
             bench.run(embedded=size == sizes[0])
             figures |= figures_of(bench.found, f"{size // 1000}k", bench.shares)
+            sentences = data.texts[: QUICK_SENTENCES if quick else SENTENCES]
+    measuring.settings["sentences"] = len(sentences)
+    measuring.say(f"embedders on {len(sentences)} sentences")
+    figures |= compare_embedders(sentences)
     return figures | headlines(figures, f"{sizes[-1] // 1000}k")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,11 +56,17 @@ def remembering(folder: Path, name: str, *, broken: bool = False) -> Path:
     return folder
 
 
+def compared(texts: Sequence[str]) -> dict[str, float | None]:
+    """In the place of the embedders, which are tested by themselves."""
+    return {"embed_int8_vs_torch": 3.0}
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A benchmark of seconds."""
     monkeypatch.setattr(memory_bench, "QUICK_SIZES", (2_000,))
     monkeypatch.setattr(memory_bench, "QUICK", Turns(1, 2, 4, 1, 1))
+    monkeypatch.setattr(memory_bench, "compare_embedders", compared)
 
 
 def measured(peers: Path | None) -> dict[str, Any]:
