@@ -86,7 +86,8 @@ class Memory:
             reranker: Reads the best ones once more and orders them anew.
 
         Raises:
-            ValueError: `index` or the embedder's name is none that is known.
+            ValueError: `index` is none of these.
+            UnknownEmbedder: The name stands for no embedder.
             StoreVersion: The folder was written by a later format.
             StoreUnusable: The file is damaged, or the folder cannot be written.
         """
