@@ -29,11 +29,12 @@ from .gate import DERIVED
 from .ledger import Ledger
 from .records import Filter, Owner, Record, Scope
 from .rows import (
+    ALL_GIVEN,
     GIVEN,
     WRITTEN,
     condition,
+    doomed_by,
     microseconds,
-    owned_by,
     packed,
     record_of,
     values_of,
@@ -199,15 +200,9 @@ class Store(Ledger):
         Raises:
             ForgetIncomplete: Deleted, but others use the file or the disk is full: bytes may be left in it.
         """
-        where, values = ("id = ?", [target]) if isinstance(target, str) else owned_by(target, across)
+        query, values = doomed_by(target, across, "row, records.id, text, terms, digest, vectors")
         with self._write() as cursor:
-            doomed = cursor.execute(
-                f"WITH RECURSIVE doomed (row, id) AS (SELECT row, id FROM records WHERE {where} UNION"
-                " SELECT records.row, records.id FROM doomed JOIN sources ON source = doomed.id"
-                " JOIN records ON records.row = sources.record)"
-                " SELECT row, records.id, text, terms, digest, vectors FROM doomed JOIN records USING (row)",
-                values,
-            ).fetchall()
+            doomed = cursor.execute(query, values).fetchall()
             names = [(each[1],) for each in doomed]
             cursor.executemany("UPDATE records SET superseded_by = NULL WHERE superseded_by = ?", names)
             cursor.executemany("DELETE FROM records WHERE row = ?", [(each[0],) for each in doomed])
@@ -293,7 +288,7 @@ class Store(Ledger):
         where, values = condition(Filter(scopes=(record.scope,), at=record.learned))
         phrase = '"' + " ".join(stems) + '"'
         rows = cursor.execute(
-            f"SELECT {', '.join(f'records.{each}' for each in GIVEN.split(', '))} FROM words"
+            f"SELECT {ALL_GIVEN} FROM words"
             " JOIN records ON row = words.rowid"
             f" WHERE words MATCH ? AND kind <> 'episode' AND {where} LIMIT 20",
             (phrase, *values),
