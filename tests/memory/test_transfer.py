@@ -95,11 +95,14 @@ def test_what_was_tampered_with_is_refused_whole(full, tmp_path, change, error):
         assert other.records_sync() == []
 
 
-@pytest.mark.parametrize("content", ["", "{}\n", "not json\n", "\xff\n"])
-def test_what_is_no_export_is_refused(open_memory, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [("", "Invalid JSON"), ("{}\n", "Field required"), ("not json\n", "Invalid JSON"), ("\xff\n", "utf-8")],
+)
+def test_what_is_no_export_is_refused_with_the_reason(open_memory, tmp_path, content, why):
     (tmp_path / "file").write_bytes(content.encode("latin-1"))
 
-    with pytest.raises(NotAnExport, match="line 1"):
+    with pytest.raises(NotAnExport, match=f"line 1, cannot be imported: .*{why}"):
         open_memory().import_sync(tmp_path / "file")
 
 
