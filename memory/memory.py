@@ -285,7 +285,8 @@ class Memory(Looking):
     def import_sync(self, path: Path | str) -> int:
         """Take in an export, all of it or nothing; how many records were new.
 
-        Records that are here already stay as they are. Each must pass the gate, as when it was first kept.
+        Records that are here already stay as they are, except that those are closed which were corrected or
+        retracted there. Each must pass the gate, as when it was first kept.
         Its vectors are taken over if they are of this memory's embedder, else it is embedded anew.
 
         Raises:

@@ -34,6 +34,7 @@ from .rows import (
     WRITTEN,
     condition,
     doomed_by,
+    end_of,
     microseconds,
     packed,
     record_of,
@@ -139,6 +140,8 @@ class Store(Ledger):
     def take_in(self, drafts: Sequence[Draft]) -> int:
         """Write records of another store as they are, all in one transaction; how many were not here yet.
 
+        One that is here stays as it is, except that it is closed if it was closed there.
+
         Raises:
             DuplicateRecord: An id is taken by a record that says something else.
         """
@@ -152,6 +155,8 @@ class Store(Ledger):
                     new += 1
                 elif row[0] != digest:
                     raise DuplicateRecord(draft.record.id)
+                elif draft.record.closed is not None:
+                    self._close_as(cursor, draft.record)
         return new
 
     def retract(self, name: str, reason: str, at: datetime) -> Record:
@@ -216,8 +221,19 @@ class Store(Ledger):
 
     # Inside.
 
+    def _close_as(self, cursor: sqlite3.Cursor, other: Record) -> None:
+        """Close a record that is open as the same one is closed elsewhere."""
+        record = self._one(cursor, other.id)
+        if record.closed is None:
+            closing = (end_of(other.closed), other.reason, other.superseded_by)
+            self._update(cursor, record, "closed = ?, reason = ?, superseded_by = ?", closing)
+
     def _update(
-        self, cursor: sqlite3.Cursor, record: Record, settings: str, values: tuple[str | int | float, ...]
+        self,
+        cursor: sqlite3.Cursor,
+        record: Record,
+        settings: str,
+        values: tuple[str | int | float | None, ...],
     ) -> Record:
         cursor.execute(
             f"UPDATE records SET {settings}, changed = ? WHERE id = ?",

@@ -118,6 +118,26 @@ def test_an_export_that_was_cut_is_refused(full, tmp_path):
         other.import_sync(path)
 
 
+def test_what_was_corrected_elsewhere_is_closed_here_too(full, tmp_path):
+    """Else both would hold where two machines exchange what they know."""
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        old = full.remember_sync(record("The shop opens at nine."), confirm())
+        gone = full.remember_sync(record("The shop has a cat."), confirm())
+        full.export_sync(tmp_path / "first.jsonl")
+        other.import_sync(tmp_path / "first.jsonl")
+        new = full.supersede_sync(old.id, record("The shop opens at ten now."), confirm())
+        full.retract_sync(gone.id, "it was a visitor")
+        full.export_sync(tmp_path / "second.jsonl")
+
+        assert other.import_sync(tmp_path / "second.jsonl") == 1
+
+        assert other.records_sync() == full.records_sync()
+        assert other.get_sync(old.id).superseded_by == new.id
+        assert old.id not in [each.record.id for each in other.recall_sync("The shop opens at nine.")]
+        full.import_sync(tmp_path / "first.jsonl")  # an older export opens nothing again
+        assert full.get_sync(old.id).closed is not None
+
+
 def test_an_id_that_says_something_else_here_is_refused(full, tmp_path):
     path = tmp_path / "one.jsonl"
     full.export_sync(path)
