@@ -40,7 +40,7 @@ def _add_add(inner: Any) -> None:
     example = (
         'punchlist memory add "Ada always takes the aisle seat" --kind preference --user ada\n'
         '  punchlist memory add "We met at the fair." --kind episode --happened 2027-05-03 --speaker Ada\n'
-        "  punchlist memory add - --session minutes < minutes.txt"
+        "  punchlist memory add - --kind episode --session minutes"
     )
     parser = command(inner, "add", about, example, "memory_acts:add")
     parser.add_argument("text", metavar="TEXT", help="what is to be remembered; - reads it from stdin")
