@@ -15,6 +15,7 @@ from .errors import (
     EmbedderCorrupt,
     EmbedderMismatch,
     EmbedderMissing,
+    EmbedderServerFailed,
     ForgetIncomplete,
     IndexUnusable,
     MemoryClosed,
@@ -25,15 +26,18 @@ from .errors import (
     StoreUnusable,
     StoreVersion,
     TextTooLong,
+    UnknownEmbedder,
     UnknownRecord,
     UnprovenMemory,
     WrongVectors,
 )
 from .health import Health
+from .hub_embedder import HubEmbedder
 from .memory import Memory
 from .onnx_minilm import OnnxMiniLM
 from .ranking import Reranker, Weights
 from .records import Forgotten, Kind, Owner, Provenance, Recalled, Record, Scope, Stance, Standing, Trust, Why
+from .remote_embedder import RemoteEmbedder
 
 __all__ = [
     "AlreadyClosed",
@@ -44,11 +48,13 @@ __all__ = [
     "EmbedderCorrupt",
     "EmbedderMismatch",
     "EmbedderMissing",
+    "EmbedderServerFailed",
     "EpisodicMemory",
     "Erased",
     "ForgetIncomplete",
     "Forgotten",
     "Health",
+    "HubEmbedder",
     "IndexUnusable",
     "Kind",
     "Left",
@@ -64,6 +70,7 @@ __all__ = [
     "Provenance",
     "Recalled",
     "Record",
+    "RemoteEmbedder",
     "Reranker",
     "Scope",
     "SecretRefused",
@@ -73,6 +80,7 @@ __all__ = [
     "StoreVersion",
     "TextTooLong",
     "Trust",
+    "UnknownEmbedder",
     "UnknownRecord",
     "UnprovenMemory",
     "Weights",

@@ -15,8 +15,19 @@ from typing import Any
 
 from .embedder import Vectors
 from .errors import EmbedderMismatch, StoreUnusable, UnknownRecord
-from .records import Filter, Owner, Record, Scope
-from .rows import ALL_GIVEN, GIVEN, RANKED, condition, doomed_by, owned_by, ranked_of, record_of, unpacked
+from .records import Filter, Owner, Record, Scope, now
+from .rows import (
+    ALL_GIVEN,
+    GIVEN,
+    RANKED,
+    condition,
+    doomed_by,
+    microseconds,
+    owned_by,
+    ranked_of,
+    record_of,
+    unpacked,
+)
 from .schema import NO_END
 from .shelf import Row
 
@@ -43,12 +54,15 @@ class State:
         generation: Grows whenever a derived index must be thrown away: records were erased, or embedded anew.
         embedder: Name of the embedder that it is bound to; empty before the first.
         dimension: Of its vectors; 0 before the first.
+        clock: The latest moment at which anybody wrote, in microseconds since 1970. A clock that was set
+            back neither hides what was learned nor brings back what was closed.
     """
 
     changes: int
     generation: int
     embedder: str
     dimension: int
+    clock: int
 
 
 EVERYTHING = Filter()
@@ -84,6 +98,7 @@ class Ledger:
             int(found["generation"]),
             str(found.get("embedder", "")),
             int(found.get("dimension", 0)),
+            int(found["clock"]),
         )
 
     def start_generation(self) -> None:
@@ -309,6 +324,8 @@ class Ledger:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
+                moment = microseconds(now())
+                cursor.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'clock'", (moment,))
                 cursor.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..protocols.messages import Confirm
 from .asking import Asker, Query, Span
-from .embedder import Embedder, Vectors, checked, pieces_of
+from .embedder import Embedder, Vectors, checked, embedded
 from .embedders import embedder_of
 from .erasing import Erased, Looked, look_for
 from .errors import (
@@ -31,9 +31,11 @@ from .errors import (
 from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit
 from .health import Health, health_of
+from .ledger import State
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
 from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, now
+from .rows import moment_of
 from .store import Draft, Gone, Store
 from .transfer import read_export, write_export
 from .twins import twin
@@ -340,7 +342,7 @@ class Memory(Looking):
             todo = [each for each in every if each.id not in made]
             for start in range(0, len(todo), AGAIN):
                 some = todo[start : start + AGAIN]
-                vectors = _embedded(chosen, [each.statement() for each in some])
+                vectors = embedded(chosen, [each.statement() for each in some])
                 made |= {each.id: vectors[at] for at, each in enumerate(some)}
                 if tell is not None:
                     tell(len(every) - len(todo) + start + len(some), len(every))
@@ -405,15 +407,17 @@ class Memory(Looking):
         """(pieces, dimension) of each text, by the embedder that the file is bound to."""
         if not texts:
             return []
-        self._require_embedder()
-        vectors = _embedded(self._embedder, texts)
+        self._state()
+        vectors = embedded(self._embedder, texts)
         self._store.bind(self._embedder.name, vectors[0].shape[1])
         return vectors
 
-    def _require_embedder(self) -> None:
-        stored = self._open_store().state.embedder
-        if stored and stored != self._embedder.name:
-            raise EmbedderMismatch(stored, self._embedder.name)
+    def _state(self) -> State:
+        """Where the file stands; it is bound to our embedder or to none."""
+        state = self._open_store().state
+        if state.embedder and state.embedder != self._embedder.name:
+            raise EmbedderMismatch(state.embedder, self._embedder.name)
+        return state
 
     def _echo(self, record: Record, proof: Confirm | None) -> Record | None:
         """The record that these words were recalled from, where nothing proves them now."""
@@ -432,17 +436,18 @@ class Memory(Looking):
 
     def _recall(self, asked: Sequence[tuple[str, Vectors | None]], query: Query) -> list[Recalled]:
         asked = [(text, vector) for text, vector in asked if text.strip()]
-        if query.admitted.empty or not asked or not self._open_store().state.dimension:
+        state = self._state()
+        if query.admitted.empty or not asked or not state.dimension:
             return []
-        vectors = self._asked(asked)
+        vectors = self._asked(asked, state.dimension)
         with self._lock:
-            return self._asker.ask([text for text, _ in asked], vectors, query)
+            return self._asker.ask(
+                [text for text, _ in asked], vectors, query.asked_at(moment_of(state.clock))
+            )
 
-    def _asked(self, asked: Sequence[tuple[str, Vectors | None]]) -> list[Vectors]:
+    def _asked(self, asked: Sequence[tuple[str, Vectors | None]], dimension: int) -> list[Vectors]:
         """(dimension,) of each query; of one with several pieces their mean."""
-        self._require_embedder()
-        made = iter(_embedded(self._embedder, [text for text, vector in asked if vector is None]))
-        dimension = self._store.state.dimension
+        made = iter(embedded(self._embedder, [text for text, vector in asked if vector is None]))
         rows = [
             next(made).mean(axis=0) if given is None else np.asarray(given, dtype=np.float32)
             for _, given in asked
@@ -457,13 +462,3 @@ class Memory(Looking):
                 return gone, not self._finder.discard()
             except IndexUnusable as error:
                 raise ForgetIncomplete(error.place, str(error)) from error
-
-
-def _embedded(embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
-    """(pieces, dimension) float32 of each text, each row of length 1. Raises WrongVectors."""
-    if not texts:
-        return []
-    pieces = [pieces_of(embedder, text) for text in texts]
-    flat = [piece for each in pieces for piece in each]
-    rows = checked(embedder.name, embedder.embed(flat), len(flat))
-    return np.split(rows, np.cumsum([len(each) for each in pieces])[:-1])

@@ -83,7 +83,7 @@ def record_of(row: Sequence[Any]) -> Record:
         speaker=speaker,
         session=session,
         happened=_moment(happened),
-        learned=EPOCH + timedelta(microseconds=learned),
+        learned=moment_of(learned),
         valid_from=_moment(since),
         valid_until=_ending(until),
         importance=importance,
@@ -209,6 +209,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
+def moment_of(stored: int) -> datetime:
+    """A moment from how it is stored."""
+    return EPOCH + timedelta(microseconds=stored)
+
+
 def end_of(moment: datetime | None) -> int:
     """An end as it is stored; `NO_END` where there is none."""
     return NO_END if moment is None else microseconds(moment)
@@ -219,8 +224,8 @@ def _stored(moment: datetime | None) -> int | None:
 
 
 def _moment(stored: int | None) -> datetime | None:
-    return None if stored is None else EPOCH + timedelta(microseconds=stored)
+    return None if stored is None else moment_of(stored)
 
 
 def _ending(stored: int) -> datetime | None:
-    return None if stored == NO_END else EPOCH + timedelta(microseconds=stored)
+    return None if stored == NO_END else moment_of(stored)
