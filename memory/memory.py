@@ -20,7 +20,7 @@ from ..protocols.messages import Confirm
 from .asking import Asker, Query, Span
 from .embedder import Embedder, Vectors, checked, embedded
 from .embedders import embedder_of
-from .erasing import Erased, look_for
+from .erasing import Erased, Looked, look_for
 from .errors import (
     EmbedderMismatch,
     ForgetIncomplete,
@@ -32,6 +32,7 @@ from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit
 from .health import Health, health_of
 from .ledger import State
+from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
 from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, now
 from .rows import moment_of
@@ -47,7 +48,7 @@ STEP = 0.2
 """How far one use moves a record's importance towards 1 or 0."""
 
 
-class Memory:
+class Memory(Looking):
     """What agents know across runs, in one folder. Safe to use from several threads and processes."""
 
     def __init__(
@@ -111,6 +112,11 @@ class Memory:
     def embedder(self) -> Embedder:
         """What turns its words into vectors."""
         return self._embedder
+
+    @property
+    def used(self) -> str:
+        """What answered the last question, and over how many records, for a person."""
+        return self._finder.used
 
     # Writing.
 
@@ -234,41 +240,6 @@ class Memory:
         wanted = Query.of(k, kinds, scope, across, at, between, trusted, min_score, diversity)
         return self._recall([(query, None) for query in dict.fromkeys(queries)], wanted)
 
-    def get_sync(self, record: str) -> Record:
-        """The record with this id, closed or not. Raises UnknownRecord."""
-        return self._open_store().get(record)
-
-    def proofs_sync(self, record: str) -> list[Confirm]:
-        """Every confirm that proves this record, oldest first; none for an unknown id."""
-        return [Confirm.model_validate_json(proof) for proof in self._open_store().proofs(record)]
-
-    def history_sync(self, record: str) -> list[Record]:
-        """A record with all that it replaced and all that replaced it, oldest first. Raises UnknownRecord."""
-        return self._open_store().history(record)
-
-    def near_sync(self, record: str) -> list[tuple[str, float]]:
-        """Ids of records that say nearly the same, with their cosine: linked, never merged."""
-        return self._open_store().near(record)
-
-    def derived_from_sync(self, record: str) -> list[str]:
-        """Ids of the records that were derived from this one."""
-        return self._open_store().derived_from(record)
-
-    def records_sync(
-        self,
-        kinds: Collection[Kind] | None = None,
-        scope: Scope | Sequence[Scope] | None = None,
-        at: datetime | None = None,
-        across: Collection[Owner] = (),
-    ) -> list[Record]:
-        """What is stored, oldest first, for a person to look through.
-
-        Args:
-            scope, across: As in `recall`, but None is every record of everybody.
-            at: What held at that moment; None: closed ones too.
-        """
-        return self._open_store().records(Filter.of(kinds, scope, at, across))
-
     # Upkeep.
 
     def forget_sync(self, target: Scope | str, across: Collection[Owner] = ()) -> Forgotten:
@@ -295,9 +266,9 @@ class Memory:
             ForgetIncomplete, StoreUnusable: As `forget`.
         """
         gone, pending = self._forget(target, across)
-        found = look_for(gone, self.folder, self._store) if verify else None
+        looked = look_for(gone, self.folder, self._store) if verify else Looked()
         unseen = (self._index,) if self._index.startswith("http") else ()
-        return Erased(len(gone), pending, verify, found or (), unseen)
+        return Erased(len(gone), pending, verify, looked.left, unseen, looked.files, looked.bytes)
 
     def export_sync(
         self, path: Path | str, scope: Scope | None = None, across: Collection[Owner] = ()
@@ -317,7 +288,8 @@ class Memory:
     def import_sync(self, path: Path | str) -> int:
         """Take in an export, all of it or nothing; how many records were new.
 
-        Records that are here already stay as they are. Each must pass the gate, as when it was first kept.
+        Records that are here already stay as they are, except that those are closed which were corrected or
+        retracted there. Each must pass the gate, as when it was first kept.
         Its vectors are taken over if they are of this memory's embedder, else it is embedded anew.
 
         Raises:
@@ -390,8 +362,6 @@ class Memory:
     remember, remember_all = twin(remember_sync), twin(remember_all_sync)
     supersede, retract, restore = twin(supersede_sync), twin(retract_sync), twin(restore_sync)
     useful, recall, recall_all = twin(useful_sync), twin(recall_sync), twin(recall_all_sync)
-    get, proofs, history = twin(get_sync), twin(proofs_sync), twin(history_sync)
-    near, derived_from, records = twin(near_sync), twin(derived_from_sync), twin(records_sync)
     forget, erase, rebuild = twin(forget_sync), twin(erase_sync), twin(rebuild_sync)
     export, import_from = twin(export_sync), twin(import_sync)
     reembed, health = twin(reembed_sync), twin(health_sync)

@@ -21,6 +21,9 @@ GIVEN = (
 )
 """Columns of what a record says, in the order of `values_of` and `record_of`."""
 
+ALL_GIVEN = ", ".join(f"records.{name}" for name in GIVEN.split(", "))
+"""The same where other tables have columns of these names."""
+
 WRITTEN = f"{GIVEN}, digest, terms, vectors, changed"
 """All columns but `row`."""
 
@@ -173,6 +176,22 @@ def owned_by(scope: Scope, across: frozenset[Owner]) -> tuple[str, list[str | in
         parts.append("key = ?")
         values.append(scope.key)
     return " AND ".join(parts), values
+
+
+def doomed_by(target: Scope | str, across: frozenset[Owner], columns: str) -> tuple[str, list[str | int]]:
+    """What goes when a record, or all of a scope, is deleted, with all that was derived from it: a query.
+
+    Args:
+        columns: What it asks for, `id` written as `records.id`.
+    """
+    where, values = ("id = ?", [target]) if isinstance(target, str) else owned_by(target, across)
+    query = (
+        f"WITH RECURSIVE doomed (row, id) AS (SELECT row, id FROM records WHERE {where} UNION"
+        " SELECT records.row, records.id FROM doomed JOIN sources ON source = doomed.id"
+        " JOIN records ON records.row = sources.record)"
+        f" SELECT {columns} FROM doomed JOIN records USING (row) ORDER BY row"
+    )
+    return query, list(values)
 
 
 def packed(vectors: Vectors) -> bytes:

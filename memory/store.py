@@ -29,11 +29,13 @@ from .gate import DERIVED
 from .ledger import Ledger
 from .records import Filter, Owner, Record, Scope
 from .rows import (
+    ALL_GIVEN,
     GIVEN,
     WRITTEN,
     condition,
+    doomed_by,
+    end_of,
     microseconds,
-    owned_by,
     packed,
     record_of,
     values_of,
@@ -138,6 +140,8 @@ class Store(Ledger):
     def take_in(self, drafts: Sequence[Draft]) -> int:
         """Write records of another store as they are, all in one transaction; how many were not here yet.
 
+        One that is here stays as it is, except that it is closed if it was closed there.
+
         Raises:
             DuplicateRecord: An id is taken by a record that says something else.
         """
@@ -151,6 +155,8 @@ class Store(Ledger):
                     new += 1
                 elif row[0] != digest:
                     raise DuplicateRecord(draft.record.id)
+                elif draft.record.closed is not None:
+                    self._close_as(cursor, draft.record)
         return new
 
     def retract(self, name: str, reason: str, at: datetime) -> Record:
@@ -199,15 +205,9 @@ class Store(Ledger):
         Raises:
             ForgetIncomplete: Deleted, but others use the file or the disk is full: bytes may be left in it.
         """
-        where, values = ("id = ?", [target]) if isinstance(target, str) else owned_by(target, across)
+        query, values = doomed_by(target, across, "row, records.id, text, terms, digest, vectors")
         with self._write() as cursor:
-            doomed = cursor.execute(
-                f"WITH RECURSIVE doomed (row, id) AS (SELECT row, id FROM records WHERE {where} UNION"
-                " SELECT records.row, records.id FROM doomed JOIN sources ON source = doomed.id"
-                " JOIN records ON records.row = sources.record)"
-                " SELECT row, records.id, text, terms, digest, vectors FROM doomed JOIN records USING (row)",
-                values,
-            ).fetchall()
+            doomed = cursor.execute(query, values).fetchall()
             names = [(each[1],) for each in doomed]
             cursor.executemany("UPDATE records SET superseded_by = NULL WHERE superseded_by = ?", names)
             cursor.executemany("DELETE FROM records WHERE row = ?", [(each[0],) for each in doomed])
@@ -221,8 +221,19 @@ class Store(Ledger):
 
     # Inside.
 
+    def _close_as(self, cursor: sqlite3.Cursor, other: Record) -> None:
+        """Close a record that is open as the same one is closed elsewhere."""
+        record = self._one(cursor, other.id)
+        if record.closed is None:
+            closing = (end_of(other.closed), other.reason, other.superseded_by)
+            self._update(cursor, record, "closed = ?, reason = ?, superseded_by = ?", closing)
+
     def _update(
-        self, cursor: sqlite3.Cursor, record: Record, settings: str, values: tuple[str | int | float, ...]
+        self,
+        cursor: sqlite3.Cursor,
+        record: Record,
+        settings: str,
+        values: tuple[str | int | float | None, ...],
     ) -> Record:
         cursor.execute(
             f"UPDATE records SET {settings}, changed = ? WHERE id = ?",
@@ -293,7 +304,7 @@ class Store(Ledger):
         where, values = condition(Filter(scopes=(record.scope,), at=record.learned))
         phrase = '"' + " ".join(stems) + '"'
         rows = cursor.execute(
-            f"SELECT {', '.join(f'records.{each}' for each in GIVEN.split(', '))} FROM words"
+            f"SELECT {ALL_GIVEN} FROM words"
             " JOIN records ON row = words.rowid"
             f" WHERE words MATCH ? AND kind <> 'episode' AND {where} LIMIT 20",
             (phrase, *values),

@@ -114,10 +114,18 @@ def read_export(path: Path) -> Entries:
     except MemoryRefused:
         raise
     except (ValidationError, ValueError) as error:
-        raise NotAnExport(path, at, str(error).splitlines()[0]) from error
+        raise NotAnExport(path, at, _reason(error)) from error
     if len(entries) != head.records:
         raise NotAnExport(path, at, f"it has {len(entries)} of {head.records} records")
     return Entries(head.embedder, head.dimension, tuple(entries))
+
+
+def _reason(error: ValueError) -> str:
+    """What is wrong with a line, in a sentence without the line's own words."""
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def _entry(line: _Line, dimension: int) -> Entry:
