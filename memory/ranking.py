@@ -195,7 +195,7 @@ def _pool(
     words = lexical(shelf, question.text, admitted, weights.fields, statistics)
     signals = _signals(shelf, question, admitted, cosines, words)
     applied = np.array([getattr(weights, name) for name in SIGNALS])
-    scores = applied @ signals
+    scores = np.einsum("s,sr->r", applied, signals)
     strengths = strength(cosines, words.covered)
     scores[~admitted | (strengths < question.min_score)] = -np.inf
     best = _best(scores, question, reranked)
@@ -247,7 +247,8 @@ def _cosines(shelf: Shelf, vector: Vectors) -> Floats:
         )
     if not np.isfinite(vector).all():
         raise ValueError("The question's vector holds a number that is not finite; embed the question anew.")
-    found = (pieces @ vector.astype(np.float32, copy=False)).astype(np.float64)
+    # Not `@`: BLAS would start threads, which wait for each other as soon as anything else wants the processor.
+    found = np.vecdot(pieces, vector.astype(np.float32, copy=False)).astype(np.float64)
     if found.size > shelf.size:
         found = np.maximum.reduceat(found, shelf.column["piece"][: shelf.size])
     return found
