@@ -12,10 +12,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .embedder import Embedder, MiniLM
+from .embedder import Embedder, MiniLM, Vectors
 from .errors import UnknownEmbedder
 from .hub_embedder import HUB_NAME, HubEmbedder
 from .minilm_files import MODEL_NAME
@@ -32,6 +32,18 @@ BY_NAME: dict[str, Callable[[], Embedder]] = {
 _STORED = {MODEL_NAME: "minilm", f"{MODEL_NAME}+onnx": "minilm-onnx", f"{MODEL_NAME}+int8": "minilm-int8"}
 
 
+class Absent:
+    """Stands for an embedder that was not handed in."""
+
+    def __init__(self, error: UnknownEmbedder) -> None:
+        self.name = error.name
+        self._error = error
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Raises UnknownEmbedder."""
+        raise UnknownEmbedder(self._error.name, self._error.why)
+
+
 def embedder_of(spec: str | Embedder | None, stored: str | None = None, *, network: bool = False) -> Embedder:
     """The embedder that is meant. Loads nothing and asks no server.
 
@@ -40,14 +52,21 @@ def embedder_of(spec: str | Embedder | None, stored: str | None = None, *, netwo
         stored: Name of the embedder that a store was made with; None: the store is new.
         network: Whether a hub name that is not in the local cache may be fetched.
 
+    Where a store was made with an object or a folder, and none is handed in, it can still be looked through,
+    exported and forgotten: what embeds raises UnknownEmbedder when it is asked to.
+
     Raises:
-        UnknownEmbedder: The name means nothing, or the store's embedder was an object or a folder, which
-            has to be handed in again.
+        UnknownEmbedder: The name means nothing.
     """
     if spec is not None and not isinstance(spec, str):
         return spec
     if spec is None and stored is not None:
-        return _of_name(stored, network, "this memory was made with it: hand the embedder in, or its folder")
+        try:
+            return _of_name(
+                stored, network, "this memory was made with it: hand the embedder in, or its folder"
+            )
+        except UnknownEmbedder as error:
+            return Absent(error)
     made = _of_name(spec or DEFAULT, network, None, folders=True)
     if stored is not None and isinstance(made, (RemoteEmbedder, HubEmbedder)) and made.covers(stored):
         return _of_name(stored, network, None)  # with what was left open as it was when the store was made

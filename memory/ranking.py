@@ -247,7 +247,7 @@ def _cosines(shelf: Shelf, vector: Vectors) -> Floats:
         )
     if not np.isfinite(vector).all():
         raise ValueError("The question's vector holds a number that is not finite; embed the question anew.")
-    # Not `@`: BLAS would start threads, which wait for each other as soon as anything else wants the processor.
+    # Not `@`: BLAS would start threads, which wait for each other once anything else wants the processor.
     found = np.vecdot(pieces, vector.astype(np.float32, copy=False)).astype(np.float64)
     if found.size > shelf.size:
         found = np.maximum.reduceat(found, shelf.column["piece"][: shelf.size])

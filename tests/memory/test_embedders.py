@@ -16,6 +16,8 @@ from punchlist.memory import (
 )
 from punchlist.memory.minilm_files import package_folder
 
+from .doubles import confirm, record
+
 WRITTEN = {
     "minilm": (MiniLM, "all-MiniLM-L6-v2@53aa51172d14"),
     "minilm-onnx": (OnnxMiniLM, "all-MiniLM-L6-v2@53aa51172d14+onnx"),
@@ -76,9 +78,15 @@ def test_a_name_that_means_nothing_says_what_there_is(name):
         embedder_of(name)
 
 
-def test_a_store_made_with_an_object_says_that_it_must_be_handed_in():
+def test_a_store_made_with_an_object_can_be_looked_through_without_it(open_memory):
+    kept = open_memory().remember_sync(record("A thing."), confirm())
+
+    memory = open_memory(embedder=None)
+
+    assert memory.records_sync() == [kept] and memory.health_sync().faults == ()
     with pytest.raises(UnknownEmbedder, match="hand the embedder in"):
-        embedder_of(None, "own")
+        memory.recall_sync("thing")
+    assert memory.forget_sync(kept.id).records == 1
 
 
 def test_a_hub_name_that_is_not_here_is_refused_without_the_network():
