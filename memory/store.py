@@ -208,7 +208,8 @@ class Store(Ledger):
             cursor.executemany("UPDATE records SET superseded_by = NULL WHERE superseded_by = ?", names)
             cursor.executemany("DELETE FROM records WHERE row = ?", [(each[0],) for each in doomed])
             if isinstance(target, Scope):
-                cursor.execute(f"DELETE FROM checks WHERE {where}", values)
+                where, owned = owned_by(target, across)
+                cursor.execute(f"DELETE FROM checks WHERE {where}", owned)
             if doomed:
                 # FTS5 only marks deleted words; building its index anew is what drops them.
                 cursor.execute("INSERT INTO words (words) VALUES ('rebuild')")
