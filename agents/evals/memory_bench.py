@@ -21,6 +21,8 @@ the peer by ours; above 1 ours is quicker:
                              a question to everybody's records
     first_search<n>_seconds, first_search<n>_seconds_<more>, first_search<n>_vs_<peer>
                              an owner's first question in a process; ours reads their records for it
+    first_unscoped<n>_seconds, first_unscoped<n>_seconds_<more>, first_unscoped<n>_vs_<peer>
+                             the first question to everybody's, which may make an index
     open<n>_seconds, open<n>_seconds_<more>, open<n>_vs_<peer>
                              opening, up to the first answer, in a process that has imported everything
     fill<n>_seconds, fill<n>_seconds_<more>, fill<n>_vs_<peer>
@@ -114,7 +116,7 @@ def measure(measuring: Measuring) -> Figures:
     quick = measuring.options.quick
     turns, sizes = (QUICK, QUICK_SIZES) if quick else (USUAL, SIZES)
     extra = turns.rounds * (turns.writes + BATCH) + turns.writes
-    asked = turns.rounds * (turns.questions + turns.unscoped) + FIRST + turns.openings
+    asked = turns.rounds * (turns.questions + turns.unscoped) + FIRST + turns.openings + 1
     commands = _commands(measuring)
     measuring.settings |= {
         "records": list(sizes), "rounds": turns.rounds, "writes_a_round": turns.writes, "batch": BATCH,
@@ -173,6 +175,8 @@ class Bench:
                 with self._left_out_if_broken(party):
                     self._begin(party, open_parties)
             self._each(self._first_search)
+            first = self._questions(1, owned=False)
+            self._each(lambda party: self._search(party, "first_unscoped", first))
             for number in range(self.turns.rounds):
                 self.measuring.say(f"{self.size:,} records, round {number + 1} of {self.turns.rounds}")
                 self._round()
