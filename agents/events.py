@@ -101,18 +101,26 @@ class Searched:
 
 @dataclass(frozen=True)
 class Recalled:
-    """A lesson from memory goes into a plan."""
+    """Something from memory goes into a plan, a prompt or an order.
+
+    Attributes:
+        what: `lesson`, `preference`, or `note` (what an agent asked memory for).
+        label: Its kind, time, source and trust.
+    """
 
     task: str
     text: str
+    what: str = "lesson"
+    label: str = ""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A lesson was kept, proven by the confirm of the task that it mended."""
+    """Something was kept in memory, proven by the confirm of its task; a lesson by that of what it mended."""
 
     task: str
     text: str
+    what: str = "lesson"
 
 
 @dataclass(frozen=True)

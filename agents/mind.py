@@ -26,6 +26,7 @@ from .reasoning.search import Result
 from .reasoning.strategy import Strategy, strategy_named
 from .reasoning.thinking import Thinking
 from .reasoning.trace import Trace
+from .recalling import is_instructed
 from .roles import JUDGEMENTS, Question
 
 if TYPE_CHECKING:
@@ -390,15 +391,4 @@ def _messages(question: Question, model: Model) -> list[Message]:
 
 def _text(question: Question, model: Model) -> str:
     """The user text as this model takes it: what was trained on the roles knows data unmarked."""
-    return question.fenced() if question.data and is_instructed(model) else question.text
-
-
-def is_instructed(model: Model) -> bool:
-    """Whether a model reads instructions. The chat template of those trained on the roles leaves them out."""
-    from ..core_model.model import LocalModel
-    from ..core_model.remote import RemoteModel
-
-    if isinstance(model, LocalModel):
-        template = model.tokenizer.chat_template
-        return template is None or "system" in template
-    return isinstance(model, RemoteModel)
+    return question.fenced() if (question.data or question.notes) and is_instructed(model) else question.text

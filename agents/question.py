@@ -21,20 +21,24 @@ class Question:
 
     Attributes:
         data: The part of `text` that was read from a page or a tool, word for word; "" where there is none.
+        notes: What was recalled from memory for it, labelled and between marks (`recalling.notes_for`); only
+            models that read instructions are shown it.
     """
 
     role: str
     text: str
     grammar: str
     data: str = field(default="", kw_only=True)
+    notes: str = field(default="", kw_only=True)
 
     def compiled(self) -> Grammar:
         """The grammar as a model takes it."""
         return _compiled(self.grammar)
 
     def fenced(self) -> str:
-        """The user text, for models that were not trained on it: with its data between marks."""
-        return self.text.replace(self.data, fence_text(self.data), 1) if self.data else self.text
+        """The user text, for models that were not trained on it: notes first, its data between marks."""
+        text = self.text.replace(self.data, fence_text(self.data), 1) if self.data else self.text
+        return f"{self.notes}\n\n{text}" if self.notes else text
 
     def system(self) -> str:
         """The instructions of this role, for models that were not trained on it."""

@@ -65,6 +65,7 @@ from .plan_edits import (
 from .planning.doubts import READINGS, GoalNotUnderstood, doubts, reading_warmth
 from .plans_below import outline_of
 from .reasoning.trace import TraceDiverged
+from .remembering import Remembering
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -108,7 +109,8 @@ class Run:
         self._written = self.plan
         self.goal = goal if isinstance(goal, str) else goal.title or "the plan"
         self.expect, self.spec, self.mind = expect, spec, mind
-        lessons = None if memory is None else Lessons(memory, run, site_of(workers))
+        remembering = None if memory is None else Remembering(memory, mind.journal, run)
+        lessons = None if remembering is None else Lessons(remembering, site_of(workers))
         desk = desk or Desk(mind.journal, run)
         within = within or Within()
         self.crew = Crew(run, self.goal, list(workers), mind, policy, show, desk, lessons, within=within)

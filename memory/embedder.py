@@ -130,7 +130,8 @@ def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> V
         WrongVectors: They are not `count` rows, of another dimension, or not all numbers are finite.
     """
     try:
-        vectors = np.asarray(rows, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, which is refused below
+            vectors = np.asarray(rows, dtype=np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise WrongVectors(name, f"are not rows of numbers of one length: {error}") from error
     if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:

@@ -95,6 +95,7 @@ class Shelf:
         rows: Each row, its vectors taken out; its place is its number in all columns.
         postings: Stem -> rows.
         speakers: Word of a speaker's name -> numbers of the speakers that are called so.
+        speaker_names: Speaker -> number, as in column "speaker"; 0 is nobody.
     """
 
     def __init__(self) -> None:
@@ -111,7 +112,7 @@ class Shelf:
         self.column: dict[str, NDArray[Any]] = {
             name: np.zeros(FEWEST, dtype=kind) for name, kind in _COLUMNS.items()
         }
-        self._speaker_numbers: dict[str, int] = {"": 0}
+        self.speaker_names: dict[str, int] = {"": 0}
         self._session_numbers: dict[str, int] = {}
         self._members: list[list[int]] = []
         self._unlinked: set[int] = set()
@@ -242,7 +243,7 @@ class Shelf:
         self.size += count
 
     def _speaker(self, name: str) -> int:
-        number = self._speaker_numbers.setdefault(name, len(self._speaker_numbers))
+        number = self.speaker_names.setdefault(name, len(self.speaker_names))
         if name:
             for word in words_of(name):
                 self.speakers.setdefault(word, set()).add(number)

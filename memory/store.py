@@ -326,7 +326,7 @@ def bare(text: str) -> str:
 
 def quotes(text: str, other: str) -> bool:
     """Whether all words of `text` stand in `other`, in their order and side by side; both are `bare`."""
-    return text == other or (len(text.split()) >= LEAST_QUOTED and text in other)
+    return text == other or (text.count(" ") > LEAST_QUOTED and text in other)
 
 
 def _keep_proofs(cursor: sqlite3.Cursor, row: int | None, proofs: Sequence[str]) -> bool:

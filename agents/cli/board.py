@@ -174,12 +174,13 @@ class Board:
                 return []
             case Searched(task=name, event=told):
                 return self._searched(name, told, at)
-            case Recalled(task=name, text=text):
+            case Recalled(task=name, text=text, what=what, label=label):
                 self.recalled.append(text)
-                return [Moment(at, name, "recall", f"lesson from memory: {text}")]
-            case Learned(task=name, text=text):
+                told = f"{what} from memory: {text}" + (f" ({label})" if label else "")
+                return [Moment(at, name, "recall", told)]
+            case Learned(task=name, text=text, what=what):
                 self.learned.append(text)
-                return [Moment(at, name, "learn", f"lesson kept: {text}", good=True)]
+                return [Moment(at, name, "learn", f"{what} kept: {text}", good=True)]
             case Alarmed(task=name, text=text, advice=advice):
                 return [Moment(at, name, "watch", f"{text}: {advice}", good=False)]
             case Asked(task=name, request=request, text=text):

@@ -23,8 +23,10 @@ from ..manager import RUNS, UnknownRun
 from ..managing.ending import ENDED
 from ..observability.edits import KINDS as EDITS
 from ..observability.edits import Edited
+from ..observability.remembered import remembered
 from ..plan_edits import ENDED_FOR_GOOD, owner_of
 from ..reasoning.trace import EVENT
+from ..remembering import ROWS as MEMORY
 from .board import Board
 from .edge import DONE, SettingsError, describe_error
 from .lines import line_of
@@ -64,6 +66,8 @@ KINDS = (
     "lesson",
     "lesson_lost",
     "recall_lost",
+    "weighing_lost",
+    *MEMORY,
     "breakdown",
     "tree",
     "tree_cut",
@@ -76,7 +80,7 @@ KINDS = (
 """Kinds of rows that runs write and a reader may ask for, also where a journal has none yet."""
 
 
-TOLD = ("plan", "decision", "intent", "outcome", "lesson", *EDITS)
+TOLD = ("plan", "decision", "intent", "outcome", "lesson", *EDITS, *MEMORY)
 """Kinds of rows that `journal show` prints beside messages, unless it is asked for others."""
 
 
@@ -360,6 +364,8 @@ def brief(row: Row) -> str:
     """The body of a row in a line."""
     body = row.body
     if isinstance(body, dict):
+        if row.kind in MEMORY:
+            return remembered(row.kind, body)
         if row.kind in EDITS:
             return Edited.of_row(row).words()
         if row.kind == "intent":

@@ -18,6 +18,7 @@ from ...protocols.states import advance, load_event, wake, with_children
 from ...protocols.tasks import Child, ManagerTask, Patience, WorkerTask
 from ..jobs import Job, Work
 from ..people import BrokeOff
+from ..recalling import Memo
 from ..steps import Step
 from ..watch import ALARM, Watch
 from .inbox import Inbox
@@ -40,6 +41,7 @@ class Drive:
         timers: The one that counts, per worker, and under "" the manager's.
         answers: Where a worker waits for the answer to its question.
         resumed: Something about the task was in the journal when this process began.
+        told: Lessons that the plan of the attempt was made with.
         fault: What broke down beside the main loop; it ends the run.
     """
 
@@ -56,6 +58,7 @@ class Drive:
         default_factory=dict[str, "asyncio.Future[JsonValue]"]
     )
     steps: tuple[Step, ...] = ()
+    told: list[Memo] = field(default_factory=list[Memo])
     lesson: str = ""
     lesson_check: str = ""
     resumed: bool = False

@@ -15,13 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...protocols.errors import JournalError, ProtocolViolation
 from ...protocols.journal_bodies import Body
-from ...protocols.messages import (
-    Answer,
-    Ask,
-    Cancel,
-    Envelope,
-    Progress,
-)
+from ...protocols.messages import Answer, Ask, Cancel, Envelope, Progress
 from ...protocols.states import advance, draft, dump_event, wake, with_children
 from ...protocols.tasks import (
     TERMINAL,
@@ -497,4 +491,5 @@ class Driver:
             self._note("breakdown", f"the verifier: {error}")
             self.drive.inbox.put(VerifierLost(now=time.time(), verifier=self.state.verifier))
         else:
+            await performing.when_verified(self.crew, self.drive, answer.body)
             await self._send(answer)

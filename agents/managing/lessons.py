@@ -1,45 +1,66 @@
-"""Lessons of mended tasks: kept when the mending was confirmed, recalled when a similar task is planned."""
+"""Lessons of mended tasks: kept when the mending was confirmed, recalled for a similar task or failed check.
+
+A lesson names the check that failed. Once it was in a prompt, the next verification tells whether what that
+check is about passed, and memory is told: what stops predicting weighs less and less.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...protocols.tasks import ManagerTask
 from ..agent import Agent
+from ..recalling import Memo
+from ..remembering import Place, Remembering
 from ..roles import LESSONS
 
 if TYPE_CHECKING:
-    from ...memory import Memory
+    from ...memory.records import Scope
+    from ...protocols.messages import Verdict
+
+LESSON = "lesson"
+"""What a recall is for, in its row."""
 
 
 class Lessons:
     """What a run may learn and recall about one site.
 
     Args:
-        memory: Where lessons lie.
-        run: Recorded as where they were learned.
+        remembering: Where lessons lie, and where it is recorded that they were asked for.
         site: Host that they are about; empty: any.
     """
 
-    def __init__(self, memory: Memory, run: str, site: str) -> None:
-        self._memory, self._run, self._site = memory, run, site
+    def __init__(self, remembering: Remembering, site: str) -> None:
+        self._remembering, self._site = remembering, site
 
-    async def recall(self, stage: str, title: str) -> list[str]:
-        """The lesson that fits a stage of a task best, in the words that the planner knows; at most one."""
+    @property
+    def _scope(self) -> Scope:
         from ...memory import Scope
 
-        found = await self._memory.recall(
-            f"stage {stage}: {title}", k=4, kinds=("reflection",), scope=Scope.shared(self._site)
-        )
-        texts = [item.record.text for item in found]
-        notes = [text.partition(": ")[2] for text in texts if text.startswith(f"stage {stage}: ")]
-        return [note for note in dict.fromkeys(notes) if note in LESSONS.values()][:1]
+        return Scope.shared(self._site)
 
-    async def keep(self, stage: str, lesson: str, check: str, state: ManagerTask) -> str:
+    async def recall(self, stage: str, title: str, failed: Sequence[str], place: Place) -> list[Memo]:
+        """The lesson that fits a stage of a task best, at most one; `note_of` has its words.
+
+        Args:
+            failed: Checks that the attempt before failed; lessons of such checks come first.
+
+        Raises:
+            MemoryFault: Memory cannot be used.
+        """
+        queries = [f"stage {stage}: {title}", *(f"stage {stage}: {check}" for check in failed)]
+        pick = partial(_fitting, stage=stage, about={subject(check) for check in failed})
+        return await self._remembering.recall(
+            LESSON, queries, self._scope, place, k=20, kinds=("reflection",), pick=pick
+        )
+
+    async def keep(self, stage: str, lesson: str, check: str, state: ManagerTask, place: Place) -> str:
         """Keep a lesson that the task's confirm proves; returns its text, empty when there is none."""
-        from ...memory import Provenance, Record, Scope
+        from ...memory import Provenance, Record
 
         confirm = state.confirm
         if confirm is None or not check or lesson not in LESSONS or lesson == "none":
@@ -49,13 +70,60 @@ class Lessons:
         record = Record(
             kind="reflection",
             text=f"stage {stage}: {LESSONS[lesson]}",
-            scope=Scope.shared(self._site),
+            scope=self._scope,
+            trust="trusted",
             provenance=Provenance(
-                run=self._run, task=state.task, attempt=max(1, confirm.attempt - 1), check=check
+                run=self._remembering.run, task=state.task, attempt=max(1, confirm.attempt - 1), check=check
             ),
         )
-        await self._memory.remember(record, confirm)
+        await self._remembering.remember(record, confirm, place)
         return record.text
+
+    async def weigh(self, told: Sequence[Memo], verdict: Verdict, place: Place) -> None:
+        """Tell memory which lessons of an attempt's plan helped, as its verdict shows.
+
+        Raises:
+            MemoryFault: Memory cannot be used.
+        """
+        for memo in told:
+            helped = kept_its_word(memo.check, verdict)
+            if helped is not None:
+                await self._remembering.weigh(memo, helped, memo.check, place)
+
+    def told(self, place: Place) -> list[Memo]:
+        """What an attempt was told, as its rows say."""
+        return self._remembering.known(LESSON, place) or []
+
+
+def note_of(memo: Memo) -> str:
+    """A lesson in the words that a planner was taught."""
+    return memo.text.partition(": ")[2]
+
+
+def _fitting(found: Sequence[Memo], stage: str, about: set[str]) -> list[Memo]:
+    """The best lesson of a stage; where checks failed, the best one of such a check before others."""
+    of_stage = [memo for memo in found if memo.text.startswith(f"stage {stage}: ")]
+    known = [memo for memo in of_stage if note_of(memo) in LESSONS.values()]
+    return sorted(known, key=lambda memo: subject(memo.check) not in about)[:1]
+
+
+def subject(check: str) -> str:
+    """What a check is about, without its values: `1 : 2 x mugs` and `3 : 1 x lamp` are both about items."""
+    number, colon, rest = check.partition(" : ")
+    if not (colon and number.isdigit()):
+        return check
+    if re.match(r"\d+ x ", rest):
+        return "items"
+    field, colon, _ = rest.partition(" : ")
+    return field if colon else "option"
+
+
+def kept_its_word(check: str, verdict: Verdict) -> bool | None:
+    """Whether what a check is about passed; None where the verdict does not tell."""
+    about = {each.outcome for each in verdict.findings if subject(each.criterion) == subject(check)}
+    if "fail" in about:
+        return False
+    return None if "cannot_check" in about or not about else True
 
 
 def site_of(workers: Sequence[Agent]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import JsonValue
 
-from ...protocols.messages import Decline, Failed, Report
+from ...protocols.messages import Decline, Failed, Message, Report, Verdict
 from ...protocols.outcome import Cost
 from ...protocols.tasks import StartWork
 from ...tools.errors import BrowserMissing, SiteUnreachable, ToolError
@@ -22,13 +22,18 @@ from ..checking.lookup import CannotTell
 from ..events import Learned, Recalled
 from ..jobs import Job
 from ..mind import Mind, Truncated
+from ..question import Question
+from ..recalling import Memo, is_instructed, notes_for
+from ..remembering import Place
 from ..steps import TASK, THINK, Stage, Step
 from .crew import Crew
 from .drive import Drive
 from .ending import feedback_of, latest_flaws
+from .lessons import note_of
 from .placed import already_placed
 
 if TYPE_CHECKING:
+    from ...core_model.generation import Model
     from .lanes import Lane
 
 log = logging.getLogger(__name__)
@@ -60,13 +65,14 @@ async def plan(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) 
     """The steps of the next attempt; after a failure with what it teaches."""
     if again and failed and drive.work.stage.name not in (THINK, TASK):
         await _reflect(crew, drive, failed)
-    notes: list[str] = []
+    drive.told = []
     if crew.lessons is not None:
-        recalling = crew.lessons.recall(drive.work.stage.name, drive.job.title)
-        notes = await _unless_lost(crew, drive, recalling, "recall_lost", notes)
-    for note in notes:
-        crew.show(Recalled(drive.id, note))
-    return await _steps(crew, drive, notes, failed if again else [])
+        checks = [flaw.criterion for flaw in latest_flaws(drive.state) if flaw.criterion] if again else []
+        recalling = crew.lessons.recall(drive.work.stage.name, drive.job.title, checks, place_of(drive))
+        drive.told = await _unless_lost(crew, drive, recalling, "recall_lost", drive.told)
+    for memo in drive.told:
+        crew.show(Recalled(drive.id, note_of(memo), label=memo.label()))
+    return await _steps(crew, drive, drive.told, failed if again else [])
 
 
 def known_steps(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) -> tuple[Step, ...] | None:
@@ -83,18 +89,31 @@ def _said_steps(stage: Stage) -> tuple[Step, ...] | None:
     return stage.parts or stage.last if stage.name in SAID_ONCE or not stage.parts else None
 
 
-async def _steps(crew: Crew, drive: Drive, notes: Sequence[str], failed: Sequence[str]) -> tuple[Step, ...]:
+async def _steps(crew: Crew, drive: Drive, told: Sequence[Memo], failed: Sequence[str]) -> tuple[Step, ...]:
     """Before a cart is mended it is looked at, so that nothing is added twice."""
     stage = drive.work.stage
     if (said := _said_steps(stage)) is not None:
         return said
-    question = roles.ask_steps(stage, notes, failed)
+    question = _ask_steps(crew.mind.model, stage, told, failed)
     answer = await crew.mind.of(drive.state.generation).ask(
         question, task=drive.id, attempt=drive.state.attempt
     )
     steps = roles.read_steps(answer, stage)
     adds = any(step.verb == "add" for step in steps)
     return (Step("open cart"), *steps) if failed and adds else steps
+
+
+def _ask_steps(model: Model, stage: Stage, told: Sequence[Memo], failed: Sequence[str]) -> Question:
+    """The question with lessons: as lines of its own for a model that was trained on it, else as notes."""
+    if not is_instructed(model):
+        return roles.ask_steps(stage, [note_of(memo) for memo in told], failed)
+    return dataclasses.replace(roles.ask_steps(stage, (), failed), notes=notes_for(model, told).text)
+
+
+def place_of(drive: Drive) -> Place:
+    """Where in the run an attempt stands."""
+    state = drive.state
+    return Place(drive.id, state.attempt, state.generation, state.losses)
 
 
 # --- the attempt ------------------------------------------------------------------------
@@ -232,9 +251,19 @@ async def when_confirmed(crew: Crew, drive: Drive) -> None:
     """Keep the lesson that the confirm proves. Where memory fails, the confirm stands without it."""
     if crew.lessons is None or drive.state.confirm is None:
         return
-    keeping = crew.lessons.keep(drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state)
+    place = place_of(drive)
+    keeping = crew.lessons.keep(drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state, place)
     if kept := await _unless_lost(crew, drive, keeping, "lesson_lost", ""):
         crew.show(Learned(drive.id, kept))
+
+
+async def when_verified(crew: Crew, drive: Drive, verdict: Message) -> None:
+    """Tell memory whether the plan's lessons helped. Where memory fails, the verdict stands without it."""
+    if crew.lessons is None or not isinstance(verdict, Verdict):
+        return
+    place = place_of(drive)
+    told = drive.told or crew.lessons.told(place)  # a process before this one may have made the plan
+    await _unless_lost(crew, drive, crew.lessons.weigh(told, verdict, place), "weighing_lost", None)
 
 
 async def _unless_lost(crew: Crew, drive: Drive, asked: Awaitable[T], kind: str, otherwise: T) -> T:

@@ -17,7 +17,9 @@ from pydantic import JsonValue
 from ...protocols.journal import Journal, Row, RunInfo
 from ...protocols.outcome import Cost, PunchItem
 from ..budget import used
+from ..remembering import ROWS
 from .edits import KINDS, Edited
+from .remembered import Deed as MemoryDeed
 from .values import listed, number, one_line, table, text, whole
 
 PERSONAL = ("person", "worker_lost", "verifier_lost")
@@ -26,7 +28,7 @@ PERSONAL = ("person", "worker_lost", "verifier_lost")
 ENDS = ("confirm", "failed", "decline", "cancel")
 """Kinds of messages that end an attempt."""
 
-LOST = ("recall_lost", "lesson_lost")
+LOST = ("recall_lost", "lesson_lost", "weighing_lost")
 """Rows that say that memory failed."""
 
 
@@ -209,6 +211,7 @@ class Record:
         planning: Answers of models that belong to no task.
         messages: Everything said, oldest first.
         notes: What broke down or was lost, a sentence each.
+        memory: What was recalled, kept and weighed, oldest first.
         others: How many rows there are of each kind that is not shown one by one.
         ended: What the run came to in its last sitting; empty while it goes on.
         last: When the last row was written, seconds since 1970.
@@ -224,6 +227,7 @@ class Record:
     alarms: list[Raised] = field(default_factory=list[Raised])
     notes: list[str] = field(default_factory=list[str])
     edits: list[Edited] = field(default_factory=list[Edited])
+    memory: list[MemoryDeed] = field(default_factory=list[MemoryDeed])
     others: Counter[str] = field(default_factory=Counter[str])
     rows: int = 0
     sittings: int = 0
@@ -268,6 +272,8 @@ class Record:
                 self._task(row.task).lessons.append(f"{lesson} (taught by: {check})" if check else lesson)
         elif row.kind in KINDS:
             self.edits.append(Edited.of_row(row))
+        elif row.kind in ROWS:
+            self.memory.append(MemoryDeed.of_row(row))
         elif row.kind == "breakdown" or row.kind in LOST:
             self.notes.append(f"{row.task or 'the run'}: {row.kind}: {text(row.body)}")
         else:
@@ -469,16 +475,10 @@ def _place(task: TaskRecord, attempt: AttemptRecord, spoken: Spoken) -> None:
 
 def _model_call(row: Row, body: dict[str, JsonValue]) -> ModelCall:
     return ModelCall(
-        row.seq,
-        row.at,
-        text(body.get("role")) or "pruned",
-        text(body.get("answer")),
-        number(body.get("confidence")),
-        whole(body.get("prompt_tokens")),
-        whole(body.get("tokens")),
-        number(body.get("seconds")) or 0.0,
-        text(body.get("strategy")),
-    )
+        row.seq, row.at, text(body.get("role")) or "pruned", text(body.get("answer")),
+        number(body.get("confidence")), whole(body.get("prompt_tokens")), whole(body.get("tokens")),
+        number(body.get("seconds")) or 0.0, text(body.get("strategy")),
+    )  # fmt: skip
 
 
 def _punch_items(task: TaskRecord) -> list[PunchItem]:

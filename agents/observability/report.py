@@ -33,6 +33,7 @@ from .browsing import POLICY, Recording, browsing, recordings_of
 from .edits import edits_table
 from .markup import badge, block, counted, dim, facts, fold, grid, listing, paragraph, seconds, section, tone
 from .record import ModelCall, Record, Spoken, read_run, reasons_of
+from .remembered import memory_rows
 from .swimlanes import timeline
 from .values import listed, one_line, text
 
@@ -47,6 +48,9 @@ LARGE = 1_000_000
 
 MOST_REASONS = 20
 """Reasons at the head of the page why tasks are not confirmed."""
+
+REMEMBERED = "What was recalled, kept and weighed, with where it is from."
+"""Said above what a run did with memory."""
 
 EDITS = (
     "What people added, dropped or changed while the run went on. What a redo took over stands there again."
@@ -155,6 +159,7 @@ def page(
         ("planning", "Planning", _planning(record), "Answers of models that belong to no task."),
         ("thoughts", "Thoughts", _trees(traces, say), "Searches for answers, the best path first."),
         ("lessons", "Lessons", _lessons(record), ""),
+        ("memory", "Memory", _memory(record, say), REMEMBERED),
         ("costs", "Where the tokens went", _costs(record), ""),
         ("notes", "What broke down", listing(record.notes), ""),
         ("settings", "Settings", _settings(record), ""),
@@ -300,6 +305,12 @@ def _lessons(record: Record) -> str:
         where = dim(f"{one_line(task.title or task.id)}, {proven}")
         rows += [f'<div class="item">{clean(one_line(each, 600))}<br>{where}</div>' for each in task.lessons]
     return "".join(rows[:MOST_ITEMS])
+
+
+def _memory(record: Record, say: Say) -> str:
+    if len(record.memory) > MOST_ITEMS:
+        say(f"{len(record.memory) - MOST_ITEMS:,} of {len(record.memory):,} rows about memory, the last ones")
+    return memory_rows(record.memory, record.info.began, MOST_ITEMS)
 
 
 def _costs(record: Record) -> str:

@@ -351,7 +351,7 @@ def test_a_goal_can_be_run_without_an_event_loop(tmp_path):
 class BrokenMemory:
     """Recalls nothing, and its disk is gone when something is to be kept."""
 
-    async def recall(self, *_, **__):
+    async def recall_all(self, *_, **__):
         return []
 
     async def remember(self, *_):
@@ -371,7 +371,7 @@ async def test_a_lesson_that_cannot_be_kept_leaves_the_confirm_as_it_is(manager,
 class UnreadableMemory(BrokenMemory):
     """Its disk is gone when something is to be recalled, too."""
 
-    async def recall(self, *_, **__):
+    async def recall_all(self, *_, **__):
         raise StoreUnusable("/memory", "input/output error")
 
 

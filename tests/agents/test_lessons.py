@@ -5,11 +5,15 @@ import hashlib
 import numpy as np
 import pytest
 
+from punchlist.agents.cli.journals import find_run, show_lines
 from punchlist.agents.events import Learned, Recalled
-from punchlist.memory import Memory
+from punchlist.agents.managing.lessons import subject
+from punchlist.agents.remembering import Place, Remembering
+from punchlist.memory import Memory, Provenance, Record, Scope
 from punchlist.protocols import Confirmed, Unverified
+from punchlist.protocols.journal import Journal
 
-from .doubles import ORDER_GOAL, ORDER_PLAN, WANTED, knowing
+from .doubles import ORDER_GOAL, ORDER_PLAN, WANTED, knowing, order_steps
 
 LESSON = "stage cart: set each quantity again in the cart"
 
@@ -77,3 +81,86 @@ async def test_a_run_without_failures_keeps_nothing(manager, watch, shop, memory
     await watch(manager(knowing(ORDER_PLAN), [shop], memory=memory), ORDER_GOAL)
 
     assert memory.records_sync() == []
+
+
+def rows_of(path, *kinds):
+    with Journal.open(path, readonly=True) as journal:
+        return [row for info in journal.runs() for row in journal.rows(info.run, kinds=kinds)]
+
+
+@pytest.fixture
+async def taught(manager, watch, shop, memory, tmp_path):
+    """The journals of a run that learned a lesson, and of a second one that recalls it."""
+    shop.loses_quantity = True
+    await watch(manager(knowing(ORDER_PLAN), [shop], memory=memory), ORDER_GOAL)
+    second = tmp_path / "second.db"
+    await watch(manager(knowing(ORDER_PLAN), [shop], memory=memory, journal=second), ORDER_GOAL)
+    return tmp_path / "run.db", second
+
+
+async def test_every_recall_and_write_is_a_row_with_queries_ids_and_proof(taught, memory):
+    [record] = memory.records_sync()
+    first, second = taught
+
+    [kept] = rows_of(first, "remembered")
+    recalled = [row for row in rows_of(second, "recalled") if row.task == "1.cart"]
+
+    assert (kept.body["id"], kept.body["kind"], kept.body["proof"]["attempt"]) == (record.id, "reflection", 2)
+    assert recalled[0].body["queries"][0].startswith("stage cart: put 2 x green mugs")
+    assert [each["id"] for each in recalled[0].body["used"]] == [record.id] == [*recalled[0].body["found"]]
+
+
+async def test_memory_hears_whether_a_lesson_of_the_plan_helped(taught, memory):
+    [record] = memory.records_sync()
+    [weighed] = rows_of(taught[1], "weighed")
+
+    assert weighed.body["helped"] is True and weighed.body["id"] == record.id
+    assert record.importance > 0.5
+
+
+async def test_a_lesson_that_did_not_keep_the_check_from_failing_weighs_less(
+    manager, watch, shop, memory, tmp_path, taught
+):
+    before = memory.records_sync()[0].importance
+    heedless = knowing(ORDER_PLAN, steps=lambda text: order_steps(text.replace("note :", "noted :")))
+    third = tmp_path / "third.db"
+
+    await watch(manager(heedless, [shop], memory=memory, journal=third), ORDER_GOAL)
+
+    assert rows_of(third, "weighed")[0].body["helped"] is False
+    assert memory.records_sync()[0].importance < before
+
+
+async def test_a_resumed_run_reads_what_was_recalled_and_asks_memory_nothing(memory, tmp_path):
+    source = Provenance(by="person")
+    memory.remember_sync(Record(kind="fact", text="red mugs cost 6", scope=Scope.shared(), provenance=source))
+    place = Place("1.cart", 1)
+
+    with Journal.open(tmp_path / "j.db") as journal:
+        journal.begin("r", "goal")
+        first = await Remembering(memory, journal, "r").recall("note", ["red mugs"], Scope.shared(), place)
+        memory.close()
+        lost = Place("1.cart", 2, lost=1)
+        again = await Remembering(memory, journal, "r").recall("note", ["red mugs"], Scope.shared(), lost)
+
+    assert again == first and first[0].text == "red mugs cost 6"
+
+
+async def test_a_journal_shows_what_was_done_with_memory_in_words(taught):
+    told = "\n".join(show_lines(find_run(str(taught[1])), rows_of(taught[1]), every=False))
+
+    assert "lesson for 'stage cart: put 2 x green mugs in the cart': m" in told
+    assert "helped at '1 : 2 x green mugs'" in told
+
+
+@pytest.mark.parametrize(
+    ("check", "about"),
+    [
+        ("1 : 2 x green mugs", "items"),
+        ("3 : name : Ada Lovelace", "name"),
+        ("2 : express", "option"),
+        ("not asked for", "not asked for"),
+    ],
+)
+def test_checks_of_different_values_are_about_the_same(check, about):
+    assert subject(check) == about

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from punchlist.memory import EmbedderCacheUnusable, EmbedderCorrupt, EmbedderMissing, MiniLM, OnnxMiniLM
 from punchlist.memory import onnx_minilm as module
 from punchlist.memory.minilm_files import package_folder
-from punchlist.memory.onnx_minilm import MANIFEST, MODEL, cache_folder, kept_model, model_file
+from punchlist.memory.onnx_minilm import MANIFEST, MODEL, cache_folder, kept_model, made_model, model_path
 
 TEXTS = [
     "How do I reset my password?", "I forgot my login", "Green mugs are sold out", "", "\0", "🙂 שלום 你好",
@@ -84,9 +85,9 @@ def test_of_processes_that_start_at_once_one_makes_the_file(tmp_path):
     code = """
 import logging, sys
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-from punchlist.memory.onnx_minilm import model_file
+from punchlist.memory.onnx_minilm import made_model
 from pathlib import Path
-model_file("int8", cache=Path(sys.argv[1]))
+made_model("int8", cache=Path(sys.argv[1]))
 """
     said = [process.communicate(timeout=60)[0] for process in [python(code, tmp_path) for _ in range(3)]]
 
@@ -108,19 +109,20 @@ def half(path, content):
 onnx_minilm._write = half
 if sys.argv[2] == "rename":
     pathlib.Path.rename = die
-onnx_minilm.model_file("int8", cache=pathlib.Path(sys.argv[1]))
+onnx_minilm.made_model("int8", cache=pathlib.Path(sys.argv[1]))
 """
     with python(code, tmp_path, moment) as process:
         assert process.wait(60) == -signal.SIGKILL
 
     assert kept_model("int8", tmp_path) is None
-    model_file("int8", cache=tmp_path)
+    made_model("int8", cache=tmp_path)
     assert kept_model("int8", tmp_path) is not None
     assert list(tmp_path.rglob("*.part")) == []
 
 
 def test_the_files_are_for_their_owner_alone(cache):
-    made = model_file("int8", cache=cache)
+    made_model("int8", cache=cache)
+    made = model_path("int8", cache)
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (made, made.parent / MANIFEST)}
     assert modes == {MODEL: 0o600, MANIFEST: 0o600}
@@ -130,19 +132,22 @@ def test_the_files_are_for_their_owner_alone(cache):
 def test_the_file_is_made_once_and_says_so(tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="punchlist.memory")
 
-    first = model_file("int8", cache=tmp_path)
+    first = made_model("int8", cache=tmp_path)
     said = caplog.text
     caplog.clear()
-    before = first.stat().st_mtime_ns
+    path = model_path("int8", tmp_path)
+    before = path.stat().st_mtime_ns
 
-    assert model_file("int8", cache=tmp_path).stat().st_mtime_ns == before
-    assert "making the int8 form" in said and f"made {first}" in said and caplog.text == ""
+    assert made_model("int8", cache=tmp_path) == first == path.read_bytes()
+    assert path.stat().st_mtime_ns == before
+    assert "making the int8 form" in said and f"made {path}" in said and caplog.text == ""
 
 
 @pytest.mark.parametrize("harm", ["a bit", "half", "no manifest", "nonsense"])
 def test_a_harmed_file_is_made_again(harm, cache, tmp_path, caplog):
     shutil.copytree(cache, tmp_path, dirs_exist_ok=True)
-    made = model_file("int8", cache=tmp_path)
+    made_model("int8", cache=tmp_path)
+    made = model_path("int8", tmp_path)
     if harm == "a bit":
         with made.open("r+b") as file:
             file.seek(5_000_000)
@@ -157,12 +162,12 @@ def test_a_harmed_file_is_made_again(harm, cache, tmp_path, caplog):
 
     vectors = OnnxMiniLM("int8", cache=tmp_path).embed(["text"])
 
-    assert kept_model("int8", tmp_path) == made and "it is made again" in caplog.text
+    assert kept_model("int8", tmp_path) is not None and "it is made again" in caplog.text
     assert np.array_equal(vectors, OnnxMiniLM("int8", cache=cache).embed(["text"]))
 
 
 def test_the_file_is_the_same_wherever_it_is_made(cache, tmp_path):
-    assert model_file("int8", cache=cache).read_bytes() == model_file("int8", cache=tmp_path).read_bytes()
+    assert made_model("int8", cache=cache) == made_model("int8", cache=tmp_path)
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_that_says_what_to_do(tmp_path):
@@ -170,6 +175,24 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_says_what_to_do(tmp_pat
 
     with pytest.raises(EmbedderCacheUnusable, match="XDG_CACHE_HOME"):
         OnnxMiniLM("int8", cache=tmp_path / "taken").embed(["text"])
+
+
+def test_a_cache_that_others_can_write_is_not_loaded(cache, tmp_path):
+    shutil.copytree(cache, tmp_path, dirs_exist_ok=True)
+    made_model("int8", cache=tmp_path)
+    model_path("int8", tmp_path).parent.parent.chmod(0o777)
+
+    with pytest.raises(EmbedderCacheUnusable, match="others may write it"):
+        OnnxMiniLM("int8", cache=tmp_path).embed(["text"])
+
+
+def test_threads_that_embed_at_once_get_their_own_vectors(form):
+    alone = form.embed(TEXTS)
+
+    with ThreadPoolExecutor(8) as pool:
+        rows = list(pool.map(lambda place: form.embed([TEXTS[place % len(TEXTS)]])[0], range(40)))
+
+    assert np.abs(np.stack(rows) - np.concatenate([alone] * 5)).max() < 1e-5
 
 
 def test_a_full_disk_is_the_same_error_and_leaves_nothing(tmp_path, monkeypatch):
@@ -180,7 +203,7 @@ def test_a_full_disk_is_the_same_error_and_leaves_nothing(tmp_path, monkeypatch)
     monkeypatch.setattr(module, "_write", full)
 
     with pytest.raises(EmbedderCacheUnusable, match="No space left"):
-        model_file("int8", cache=tmp_path)
+        made_model("int8", cache=tmp_path)
 
     assert list(tmp_path.rglob("*.part")) == []
 

@@ -1,5 +1,6 @@
 """Cutting texts: nothing is lost, every piece fits, and the cut is where a reader would make it."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,7 +38,7 @@ def test_pieces_make_the_text_and_each_can_be_read_whole(words, text):
     pieces = words.pieces(text)
 
     assert "".join(pieces) == text
-    assert all(len(words.tokens(piece)) <= WINDOW for piece in pieces)
+    assert all(len(words.tokens(piece)) <= WINDOW for piece in set(pieces))
 
 
 @settings(max_examples=60, deadline=None)
@@ -106,12 +107,12 @@ def test_pieces_for_an_unknown_tokenizer_fit_this_one_all_the_same(words, text):
         name = "plain"
 
         def embed(self, texts):
-            raise NotImplementedError
+            return np.ones((len(texts), 1), dtype=np.float32)
 
     pieces = pieces_of(Plain(), text)
 
     assert "".join(pieces) == text
-    assert all(len(words._tokenizer.encode(encodable(piece)).ids) <= WINDOW for piece in pieces)
+    assert all(len(words._tokenizer.encode(encodable(piece)).ids) <= WINDOW for piece in set(pieces))
 
 
 def test_an_embedder_that_cuts_by_itself_is_asked():
@@ -119,7 +120,7 @@ def test_an_embedder_that_cuts_by_itself_is_asked():
         name = "halves"
 
         def embed(self, texts):
-            raise NotImplementedError
+            return np.ones((len(texts), 1), dtype=np.float32)
 
         def pieces(self, text):
             return [text[:2], text[2:]]

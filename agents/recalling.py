@@ -1,0 +1,206 @@
+"""What was recalled from memory, as prompts and journals carry it: labelled, within a budget, and as data.
+
+    notes = notes_for(model, memos, budget=400)
+    question = replace(question, notes=notes.text)     # what a model that reads instructions is shown of it
+
+Each note says of what kind it is, since when it is known, where its words are from and whether they may be
+trusted. All of them stand between marks that no recalled text can write (`tools.browser.untrusted`), in the
+user's message and never in the instructions; a line of a note cannot pass for the label of another.
+
+Does not cover: the embedded model. It was trained on notes of its own form and never sees this one
+(`answering`, `roles.ask_steps`). Nor that a model obeys nothing in a note: what it may do is limited by
+its grammar and the permissions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from ..tools.browser.untrusted import fence_text
+
+if TYPE_CHECKING:
+    from ..core_model.generation import Model
+    from ..memory.records import Recalled, Record
+
+NOTE_TOKENS = 600
+"""Tokens that recalled notes may take of a prompt, where nobody says how many."""
+
+SOURCE = "recalled from memory"
+MARK = "  | "
+"""Begins every line of a note's own words."""
+
+
+@dataclass(frozen=True)
+class Memo:
+    """A recalled record as it stands in prompts, journals and what tools return.
+
+    Attributes:
+        id: Of the record.
+        learned, happened: ISO 8601; `happened` may be empty.
+        by: `program`, `person` or `job`; see `Provenance`.
+        origin: Where its words were read, or "".
+        check: Of a lesson: the criterion that failed.
+        stance: Of a preference: `explicit` or `implicit`.
+        evidence: How often it was seen: records that it was derived from, or times that it was said.
+        score: Ranks within one recall.
+    """
+
+    id: str
+    kind: str
+    text: str
+    trust: str = "untrusted"
+    learned: str = ""
+    happened: str = ""
+    by: str = "program"
+    origin: str = ""
+    speaker: str = ""
+    run: str = ""
+    key: str = ""
+    check: str = ""
+    stance: str = ""
+    confidence: float = 1.0
+    evidence: int = 1
+    score: float = 0.0
+
+    @classmethod
+    def of(cls, found: Recalled) -> Memo:
+        """From what memory gives."""
+        return cls.of_record(found.record, found.score)
+
+    @classmethod
+    def of_record(cls, record: Record, score: float = 0.0) -> Memo:
+        """From a record that was looked up."""
+        source = record.provenance
+        return cls(
+            record.id, record.kind, record.text, record.trust, record.learned.isoformat(),
+            "" if record.happened is None else record.happened.isoformat(), source.by, source.origin,
+            record.speaker, source.run, record.scope.key, source.check, record.stance or "",
+            record.confidence, max(record.seen, len(source.sources)), round(score, 6),
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """For a journal, or a model's tool; without what is empty."""
+        return {name: value for name, value in vars(self).items() if value != ""}
+
+    @property
+    def trusted(self) -> bool:
+        """Whether no word of it was read from a page, a tool or a stranger."""
+        return self.trust == "trusted"
+
+    def label(self) -> str:
+        """Kind, time, source and trust in a line."""
+        when = [f"happened {self.happened[:10]}"] if self.happened else []
+        when += [f"learned {self.learned[:10]}"] if self.learned else []
+        about = [f"about {self.key}"] if self.key else []
+        shown = f"{self.stance}, seen {self.evidence} times, confidence {self.confidence:.2f}"
+        stance = [shown] if self.stance else []
+        check = [f"from a failed check: {self.check}"] if self.check else []
+        said = [f"said by {self.speaker}"] if self.speaker else []
+        parts = [self.kind, *when, *said, self._source(), *about, *check, *stance, self.trust]
+        return ", ".join(" ".join(part.split()) for part in parts)
+
+    def _source(self) -> str:
+        if self.origin:
+            return f"read at {self.origin}"
+        if self.by == "person":
+            return "from a person"
+        if self.by == "job":
+            return f"derived from {self.evidence} records"
+        return f"from run {self.run}" if self.run else "from a program"
+
+
+_MEMOS = TypeAdapter(list[Memo])
+
+
+def memos_of(rows: JsonValue) -> list[Memo] | None:
+    """Memos out of a journal's row; None where it holds none that can be read (pruned)."""
+    try:
+        return _MEMOS.validate_python(rows)
+    except ValidationError:
+        return None
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Recalled notes as a prompt takes them.
+
+    Attributes:
+        text: The whole block, marks included; "" where there is none.
+        used: What is in it, best first.
+        left_out: What did not fit into the budget.
+    """
+
+    text: str = ""
+    used: tuple[Memo, ...] = ()
+    left_out: tuple[Memo, ...] = field(default=())
+
+
+def notes_for(model: Model, recalled: Iterable[Memo], budget: int = NOTE_TOKENS) -> Notes:
+    """The block that a prompt shows of what was recalled, whole notes only, the best ones first.
+
+    Args:
+        model: Its tokenizer counts.
+        recalled: Best first.
+        budget: Tokens that the whole block may take, with labels and marks; 0 shows nothing.
+
+    Raises:
+        ValueError: The budget is below 0.
+    """
+    return _fitted(recalled, budget, model.count_tokens, _block)
+
+
+def within(
+    model: Model, recalled: Iterable[Memo], budget: int, line: Callable[[Memo], str]
+) -> tuple[list[Memo], list[Memo]]:
+    """What fits of notes that stand in a form of their own, and what does not, both best first.
+
+    Args:
+        line: A note in that form.
+    """
+    fitted = _fitted(recalled, budget, model.count_tokens, lambda used, _: "\n".join(map(line, used)))
+    return list(fitted.used), list(fitted.left_out)
+
+
+def _fitted(
+    recalled: Iterable[Memo],
+    budget: int,
+    count: Callable[[str], int],
+    block: Callable[[Sequence[Memo], int], str],
+) -> Notes:
+    """Each note that still fits together with those before it; the block is counted as it will stand."""
+    if budget < 0:
+        raise ValueError(f"budget is {budget!r}; it must be at least 0 tokens.")
+    every = list(recalled)
+    used: list[Memo] = []
+    for memo in every:
+        left = len(every) - len(used) - 1
+        if count(block([*used, memo], left)) <= budget:
+            used.append(memo)
+    left_out = tuple(memo for memo in every if memo not in used)
+    text = block(used, len(left_out)) if used else ""
+    return Notes(text, tuple(used), left_out)
+
+
+def _block(used: Sequence[Memo], left: int) -> str:
+    rows: list[str] = []
+    for number, memo in enumerate(used, 1):
+        rows.append(f"[{number}] {memo.label()}")
+        rows += [f"{MARK}{line}" for line in memo.text.splitlines()]
+    if left:
+        rows.append(f"({left} more did not fit and {'is' if left == 1 else 'are'} not shown)")
+    return fence_text("\n".join(rows), SOURCE)
+
+
+def is_instructed(model: Model) -> bool:
+    """Whether a model reads instructions. The chat template of those trained on the roles leaves them out."""
+    from ..core_model.model import LocalModel
+    from ..core_model.remote import RemoteModel
+
+    if isinstance(model, LocalModel):
+        template = model.tokenizer.chat_template
+        return template is None or "system" in template
+    return isinstance(model, RemoteModel)

@@ -1,0 +1,142 @@
+"""Memory as a run uses it: everything that is recalled, kept or weighed is a row of the run's journal.
+
+| row | tells |
+|---|---|
+| `recalled` | what for, the queries, and what was found: ids, scores, words, labels |
+| `remembered` | id, kind and words of a record, and the confirm that proves it |
+| `weighed` | id of a record that was in a prompt, whether it helped, and by which check that was seen |
+
+A run that is resumed reads what was recalled out of its rows and asks memory nothing anew. What is weighed
+is on record before memory is told, so that it counts once at most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..protocols.journal import Journal
+from .recalling import Memo, memos_of
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from ..memory import Memory
+    from ..memory.records import Kind, Record, Scope
+    from ..protocols.messages import Confirm
+
+RECALLED, REMEMBERED, WEIGHED = "recalled", "remembered", "weighed"
+ROWS = (RECALLED, REMEMBERED, WEIGHED)
+"""Kinds of rows that tell what a run did with memory."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a run something is recalled or kept.
+
+    Attributes:
+        task: Of the run; "" for the run itself.
+        attempt: From 1; 0 where there is none.
+        generation: Of the task.
+        lost: Attempts of it that were lost with their process: what they recalled is recalled.
+    """
+
+    task: str = ""
+    attempt: int = 0
+    generation: int = 1
+    lost: int = 0
+
+    def key(self, what: str) -> str:
+        """Under which a row is found again by a process after this one."""
+        trial = max(0, self.attempt - self.lost)
+        return f"{what} {self.task} {self.generation}.{trial}"
+
+
+@dataclass(frozen=True)
+class Remembering:
+    """A memory with a run's journal around it.
+
+    Attributes:
+        run: Recorded as where things were learned.
+    """
+
+    memory: Memory
+    journal: Journal
+    run: str
+
+    async def recall(
+        self,
+        what: str,
+        queries: Sequence[str],
+        scope: Scope,
+        place: Place,
+        *,
+        k: int = 5,
+        kinds: Collection[Kind] | None = None,
+        trusted: bool = False,
+        pick: Callable[[list[Memo]], list[Memo]] = list,
+    ) -> list[Memo]:
+        """What answers the queries, all of them together, best first; from the journal where it is there.
+
+        Args:
+            what: What it is for; one recall for it at each place.
+            k: How many records are looked at.
+            pick: Chooses those of them that are used.
+
+        Raises:
+            MemoryFault: Memory cannot be used.
+        """
+        key = place.key(what)
+        known = self.known(what, place)
+        if known is not None:
+            return known
+        asked = list(dict.fromkeys(query for query in queries if query.strip()))
+        found = [
+            Memo.of(each) for each in await self.memory.recall_all(asked, k, kinds, scope, trusted=trusted)
+        ]
+        memos = pick(found)
+        body: dict[str, JsonValue] = {
+            "what": what, "queries": [*asked], "used": [memo.as_json() for memo in memos],
+            "found": {memo.id: memo.score for memo in found},
+        }  # fmt: skip
+        self.journal.append(RECALLED, body, run=self.run, task=place.task, attempt=place.attempt, key=key)
+        return memos
+
+    def known(self, what: str, place: Place) -> list[Memo] | None:
+        """What was recalled at a place before; None where nothing is on record."""
+        key = place.key(what)
+        for row in self.journal.rows(self.run, kinds=(RECALLED,), task=place.task):
+            if row.key == key and isinstance(row.body, dict):
+                return memos_of(row.body.get("used"))
+        return None
+
+    async def remember(self, record: Record, proof: Confirm | None, place: Place) -> Record:
+        """Keep a record; see `Memory.remember` for what it refuses."""
+        kept = await self.memory.remember(record, proof)
+        body: dict[str, JsonValue] = {
+            "id": kept.id, "kind": kept.kind, "text": kept.text, "trust": kept.trust, "seen": kept.seen,
+            "check": kept.provenance.check,
+        }  # fmt: skip
+        if proof is not None:
+            body["proof"] = {"attempt": proof.attempt, "artifact": proof.artifact_hash}
+        self.journal.append(REMEMBERED, body, run=self.run, task=place.task, attempt=place.attempt)
+        return kept
+
+    async def weigh(self, memo: Memo, helped: bool, check: str, place: Place) -> None:
+        """Tell memory whether something that was in a prompt helped; once for a place, resumed or not.
+
+        Raises:
+            MemoryFault: Memory cannot be used.
+        """
+        from ..memory import UnknownRecord
+
+        key = place.key(f"{WEIGHED} {memo.id}")
+        rows = self.journal.rows(self.run, kinds=(WEIGHED,), task=place.task)
+        if any(row.key == key for row in rows):
+            return
+        body: dict[str, JsonValue] = {"id": memo.id, "text": memo.text, "helped": helped, "check": check}
+        self.journal.append(WEIGHED, body, run=self.run, task=place.task, attempt=place.attempt, key=key)
+        with contextlib.suppress(UnknownRecord):  # somebody has forgotten it meanwhile
+            await self.memory.useful(memo.id, helped)
