@@ -37,7 +37,9 @@ the peer by ours; above 1 ours is quicker:
     embed_<form>_cosine_least   our embedders on the same sentences; see `memory_embedding.py`
 
 `--quick` has 10,000 records and fewer turns. `--peers DIR` names the folder of the others' virtual
-environments (`peers/README.md`); without it ours is measured alone.
+environments (`peers/README.md`); without it ours is measured alone. `--data DIR` keeps the others' filled
+stores in a folder and begins with copies of them the next time, since filling takes most of the time; then
+there is no `fill` of theirs.
 
 What it does not cover: several writers at once (`eval kill --only memory` has them), quality (`eval locomo`),
 and servers.
@@ -45,7 +47,9 @@ and servers.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -193,10 +197,27 @@ class Bench:
             versions = self.measuring.settings.setdefault("peers", {})
             if isinstance(versions, dict):
                 versions[party] = peer.version
+        kept = self._kept(party, peer.version)
+        if kept is not None and kept.exists():
+            shutil.copytree(kept, self._folder(party))
+            self._ask(party, do="open", folder=self._folder(party))
+            return
         self._ask(party, do="open", folder=self._folder(party))
         answer = self._ask(party, do="fill", numbers=list(range(self.size)), portion=PORTION)
         self.found[party]["fill"] = Row([sum(answer["seconds"])], answer["cpu"])
         self.measuring.say(f"{self.size:,} records in {party or NAME}: {sum(answer['seconds']):,.1f} s")
+        if kept is not None:
+            self._ask(party, do="close")
+            shutil.copytree(self._folder(party), kept)
+            self._ask(party, do="open", folder=self._folder(party))
+
+    def _kept(self, party: str, version: str) -> Path | None:
+        """Where the filled store of another party is kept for later runs; None where it is not."""
+        folder = self.measuring.options.data
+        if folder is None or not party:
+            return None
+        mark = hashlib.sha256((self.data.folder / "data.json").read_bytes()).hexdigest()[:16]
+        return folder / f"{party}-{version}-{self.size}-{mark}"
 
     def _round(self) -> None:
         writes = self._records(self.turns.writes)
