@@ -14,6 +14,7 @@ its grammar and the permissions.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -105,7 +106,7 @@ class Memo:
 
     def _source(self) -> str:
         if self.origin:
-            return f"read at {self.origin}"
+            return f"from {self.origin}"
         if self.by == "person":
             return "from a person"
         if self.by == "job":
@@ -153,16 +154,26 @@ def notes_for(model: Model, recalled: Iterable[Memo], budget: int = NOTE_TOKENS)
     return _fitted(recalled, budget, model.count_tokens, _block)
 
 
-def within(
-    model: Model, recalled: Iterable[Memo], budget: int, line: Callable[[Memo], str]
+def fitting(
+    recalled: Iterable[Memo],
+    budget: int,
+    count: Callable[[str], int],
+    line: Callable[[Memo], str] | None = None,
 ) -> tuple[list[Memo], list[Memo]]:
     """What fits of notes that stand in a form of their own, and what does not, both best first.
 
     Args:
-        line: A note in that form.
+        count: Tokens of a text.
+        line: A note in that form; None: as JSON with its label.
     """
-    fitted = _fitted(recalled, budget, model.count_tokens, lambda used, _: "\n".join(map(line, used)))
+    shown = line or _as_row
+    fitted = _fitted(recalled, budget, count, lambda used, _: "\n".join(map(shown, used)))
     return list(fitted.used), list(fitted.left_out)
+
+
+def _as_row(memo: Memo) -> str:
+    row = {"id": memo.id, "note": memo.text, "from": memo.label(), "trust": memo.trust}
+    return json.dumps(row, ensure_ascii=False)
 
 
 def _fitted(

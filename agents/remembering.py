@@ -4,6 +4,8 @@
 |---|---|
 | `recalled` | what for, the queries, and what was found: ids, scores, words, labels |
 | `remembered` | id, kind and words of a record, and the confirm that proves it |
+| `noted` | what an agent noted in an attempt; it is kept when its task is confirmed, and else nowhere |
+| `forgotten` | id of a record that an agent forgot, as a person allowed |
 | `weighed` | id of a record that was in a prompt, whether it helped, and by which check that was seen |
 
 A run that is resumed reads what was recalled out of its rows and asks memory nothing anew. What is weighed
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from ..protocols.messages import Confirm
 
 RECALLED, REMEMBERED, WEIGHED = "recalled", "remembered", "weighed"
-ROWS = (RECALLED, REMEMBERED, WEIGHED)
+NOTED, FORGOTTEN = "noted", "forgotten"
+ROWS = (RECALLED, REMEMBERED, WEIGHED, NOTED, FORGOTTEN)
 """Kinds of rows that tell what a run did with memory."""
 
 
