@@ -201,8 +201,11 @@ class Keeper:
             source = Provenance(
                 run=run, task=task, attempt=proof.attempt, origin=f"agent {body.get('agent')}"
             )
-            episode = {"happened": now(), "session": task} if kind == "episode" else {}
-            record = Record(kind=kind, text=text, scope=self.scope, provenance=source, **episode)
+            happens = kind == "episode"
+            record = Record(
+                kind=kind, text=text, scope=self.scope, provenance=source,
+                happened=now() if happens else None, session=task if happens else "",
+            )  # fmt: skip
             kept.append(await Remembering(self.memory, journal, run).remember(record, proof, place))
         return kept
 

@@ -140,18 +140,26 @@ class Notes:
     left_out: tuple[Memo, ...] = field(default=())
 
 
-def notes_for(model: Model, recalled: Iterable[Memo], budget: int = NOTE_TOKENS) -> Notes:
+def notes_for(
+    model: Model, recalled: Iterable[Memo], budget: int = NOTE_TOKENS, *, oldest_first: bool = False
+) -> Notes:
     """The block that a prompt shows of what was recalled, whole notes only, the best ones first.
 
     Args:
         model: Its tokenizer counts.
         recalled: Best first.
         budget: Tokens that the whole block may take, with labels and marks; 0 shows nothing.
+        oldest_first: They are chosen best first all the same, and stand in the order of their time.
 
     Raises:
         ValueError: The budget is below 0.
     """
-    return _fitted(recalled, budget, model.count_tokens, _block)
+    block = (lambda used, left: _block(sorted(used, key=_time), left)) if oldest_first else _block
+    return _fitted(recalled, budget, model.count_tokens, block)
+
+
+def _time(memo: Memo) -> str:
+    return memo.learned
 
 
 def fitting(

@@ -127,7 +127,12 @@ def subject(check: str) -> str:
 
 def check_of(flaw: Flaw) -> str:
     """What a flaw is about, as a lesson names it; "" where it says nothing of the task (a lost worker)."""
-    return flaw.criterion or (flaw.why if flaw.why.startswith(STEP_FAILED) else "")
+    return flaw.criterion or (flaw.why if step_failed(flaw) else "")
+
+
+def step_failed(flaw: Flaw) -> bool:
+    """Whether an attempt came to no report because a step could not be done: a form was refused, say."""
+    return not flaw.criterion and flaw.why.startswith(STEP_FAILED)
 
 
 def kept_its_word(check: str, end: Verdict | Failed) -> bool | None:

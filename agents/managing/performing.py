@@ -30,7 +30,7 @@ from ..steps import TASK, THINK, Stage, Step
 from .crew import Crew
 from .drive import Drive
 from .ending import feedback_of, latest_flaws
-from .lessons import check_of, note_of
+from .lessons import STEP_FAILED, check_of, note_of, step_failed
 from .placed import already_placed
 
 if TYPE_CHECKING:
@@ -67,11 +67,12 @@ def mind_for(crew: Crew, task: str, job: Job, *, begun: bool) -> Mind:
 
 async def plan(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]:
     """The steps of the next attempt; after a failure with what it teaches."""
-    if again and failed and drive.work.stage.name not in (THINK, TASK):
-        await _reflect(crew, drive, failed)
+    refused = crew.lessons is not None and any(map(step_failed, latest_flaws(drive.state)))
+    if (again or refused) and failed and drive.work.stage.name not in (THINK, TASK):
+        await _reflect(crew, drive, [each.removeprefix(STEP_FAILED) for each in failed])
     drive.told = []
     if crew.lessons is not None:
-        checks = list(filter(None, map(check_of, latest_flaws(drive.state)))) if again else []
+        checks = list(filter(None, map(check_of, latest_flaws(drive.state)))) if again or refused else []
         recalling = crew.lessons.recall(drive.work.stage.name, drive.job.title, checks, place_of(drive))
         drive.told = await _unless_lost(crew, drive, recalling, "recall_lost", drive.told)
     for memo in drive.told:
