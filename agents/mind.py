@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from ..core_model.errors import MalformedOutput
-from ..core_model.pricing import FREE, Bound, Price, bound_of, price_of, spent_by
+from ..core_model.pricing import FREE, Bound, Price, bound_of, price_of, spent_by, tokens_of
 from ..protocols.journal import Journal
 from ..tools.permissions import Policy
 from .budget import NOTHING, Budget, BudgetExhausted, PriceMissing
@@ -146,7 +146,7 @@ class Mind:
 
     def _estimated(self, messages: Sequence[Message], error: MalformedOutput) -> tuple[int, int]:
         """Tokens, read and written, of answers that did not fit, where the model does not tell them."""
-        read = sum(self.model.count_tokens(message["content"]) for message in messages)
+        read = sum(tokens_of(self.model, message) for message in messages)
         return read * len(error.answers), sum(map(self.model.count_tokens, error.answers))
 
     def _cut_off(
@@ -256,7 +256,7 @@ class Mind:
                 raise
             best = scores.index(max(scores))
             confidence = normalise(scores)[best]
-            prompt = self.model.count_tokens(messages[-1]["content"])
+            prompt = tokens_of(self.model, messages[-1])
             self._count(question.role, options[best], prompt, 0, 0.0, confidence, task, attempt)
         return options[best], confidence
 
