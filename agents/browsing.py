@@ -77,9 +77,21 @@ def page_rows(view: View) -> Iterator[str]:
     if view.above or view.unread_above:
         yield "... more above"
     for line in view.lines:
+        if view.raw:
+            yield _snapshot_row(line[0])
+            continue
         yield " | ".join(fold(part) if isinstance(part, str) else _row(part) for part in line)
     if view.below or view.unread_below:
         yield "... more below"
+
+
+def _snapshot_row(part: str | Element) -> str:
+    """A line of a snapshot, indented as there, with its number as in all other views."""
+    text = part if isinstance(part, str) else part.text()
+    number = "" if isinstance(part, str) else f"[{part.number}]"
+    before, _, behind = text.partition(f"[ref={number[1:-1]}]") if number else (text, "", "")
+    indent = text[: len(text) - len(text.lstrip())]
+    return indent + " ".join(filter(None, (fold(before.replace('"', "")), number, fold(behind))))
 
 
 def _row(item: Element) -> str:

@@ -384,8 +384,12 @@ def _sampling(warmth: float, seed: int) -> Sampling:
 
 
 def _messages(question: Question, model: Model) -> list[Message]:
-    text = _text(question, model)
-    return [{"role": "system", "content": question.system()}, {"role": "user", "content": text}]
+    from ..core_model.pictures import data_url
+
+    asked: Message = {"role": "user", "content": _text(question, model)}
+    if question.picture is not None:
+        asked["images"] = [data_url(question.picture)]
+    return [{"role": "system", "content": question.system()}, asked]
 
 
 def _text(question: Question, model: Model) -> str:
@@ -402,3 +406,20 @@ def is_instructed(model: Model) -> bool:
         template = model.tokenizer.chat_template
         return template is None or "system" in template
     return isinstance(model, RemoteModel)
+
+
+async def check_sees(model: Model) -> None:
+    """Whether a model takes pictures; a server is asked.
+
+    Raises:
+        NotSupported: It does not, or nobody says so.
+        RemoteError: Its server does not answer.
+    """
+    from ..core_model.errors import NotSupported
+    from ..core_model.remote import RemoteModel
+
+    if isinstance(model, RemoteModel) and not model.capabilities.images:
+        await model.reach()
+    if not model.capabilities.images:
+        remedy = "Name one that does; of a server that does not say it, with Capabilities(images=True)."
+        raise NotSupported(model.name, "see pictures, which the observer 'screenshot' needs", remedy)

@@ -22,7 +22,7 @@ from ..protocols.spec import Schema
 from ..tools.browser.actions import Action, MalformedAction, parse_action
 from ..tools.browser.gates import NEW_ORIGIN, Gate, gates_in, lets_pass
 from ..tools.browser.results import ActionResult, evidence
-from ..tools.browser.view import View
+from ..tools.browser.view import SNAPSHOT, View
 from ..tools.executor import Executor
 from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, EffectClass, Recovery, Tool, tool
@@ -36,7 +36,7 @@ from .acting.using import use_tools
 from .agent import Agent, NothingToWorkWith
 from .browsing import STYLE
 from .events import Acted, Looked
-from .mind import Mind, NoAnswer
+from .mind import Mind, NoAnswer, check_sees
 from .reasoning.react import EFFECT_UNKNOWN, ReAct
 from .reasoning.strategy import Strategy, strategy_named
 from .roles import CLICKABLE
@@ -157,6 +157,7 @@ class Worker(Agent):
             StepFailed: The model said that a step cannot be done, or it went in circles.
             EffectUnknown: A call with an effect was begun, and it is not known whether it took effect.
             NotTaught: A task on pages, for the embedded model that only knows jobs.
+            NotSupported: The browser's observer is `screenshot`, and the model does not see.
             BudgetExhausted, ToolError, CoreModelError: The attempt broke down.
         """
         mind = replace(mind, model=self.model, strategy=self.strategy, policy=policy, lost=order.lost)
@@ -237,7 +238,10 @@ class Worker(Agent):
         order, mind = attempt.order, attempt.mind
         if self.model.name == "embedded":
             raise NotTaught(self.name)
-        session.style = STYLE
+        observer = "view" if self.browser is None else self.browser.observer
+        if observer == "screenshot":
+            await check_sees(self.model)
+        session.style = SNAPSHOT if observer == "aria" else STYLE
 
         async def look() -> View:
             self._latest[order.lane] = view = await session.view()
@@ -249,7 +253,10 @@ class Worker(Agent):
             self._tell(mind, order, order.steps[0], roles.describe(action, view), line)
             return line
 
-        return await browse(attempt, order.goal, look, act)
+        async def picture(view: View) -> bytes | None:
+            return None if view.dialog is not None else await session.screenshot(numbers=True)
+
+        return await browse(attempt, order.goal, look, act, picture if observer == "screenshot" else None)
 
     async def _do(self, attempt: Attempt, step: Step) -> None:
         """The loop of one step: look, ask, act."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import JsonValue
 
 from ...protocols.messages import Report
+from ...protocols.records import replace
 from ...protocols.spec import Spec, ToolCheck
 from ...tools.browser.actions import Action, MalformedAction
 from ...tools.browser.results import in_words
@@ -19,6 +20,7 @@ from ...tools.browser.view import View
 from ..browsing import Course, read_browse
 from ..checking.checks import Page
 from ..checking.criteria import LOOK
+from ..question import Question
 from ..steps import Done
 from ..watch import Sighting
 from .attempt import Attempt, StepFailed, StepStuck
@@ -33,12 +35,12 @@ LOOKING = ("read", "find", "scroll", "wait")
 """Actions that are not meant to change anything."""
 
 
-async def browse(
-    attempt: Attempt,
-    goal: str,
-    look: Callable[[], Awaitable[View]],
-    act: Callable[[Action, View], Awaitable[str]],
-) -> Report:
+Look = Callable[[], Awaitable[View]]
+Act = Callable[[Action, View], Awaitable[str]]
+Picture = Callable[[View], Awaitable[bytes | None]]
+
+
+async def browse(attempt: Attempt, goal: str, look: Look, act: Act, picture: Picture | None = None) -> Report:
     """Go towards `goal` in one browsing session.
 
     It ends when the model says that the goal is reached, or when something was done and the page shows all
@@ -48,6 +50,7 @@ async def browse(
         attempt: Whose model is asked, and whose watch looks on.
         goal: What is to be reached, in a person's words.
         look, act: The page as it is now; carries an action out and gives the line of its result.
+        picture: What the page of a view looks like, for a model that sees; None where it cannot be drawn.
 
     Returns:
         `url` of the last page; `answer`: the words of the page that the model ended with, "" without any; and
@@ -68,7 +71,8 @@ async def browse(
         view = await look()
         if returned and _reached(order.spec, view):
             return _report(attempt, view, "", returned)
-        answer = await mind.ask(course.ask(view), task=order.task, attempt=order.attempt)
+        question = await _question(course, view, picture)
+        answer = await mind.ask(question, task=order.task, attempt=order.attempt)
         try:
             action = read_browse(answer, view, goal)
         except MalformedAction as error:  # a model that does not decode under the grammar
@@ -93,6 +97,11 @@ async def browse(
         if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, step))) is not None:
             course.note(said)
     raise StepStuck(goal, "too many actions")
+
+
+async def _question(course: Course, view: View, picture: Picture | None) -> Question:
+    question = course.ask(view)
+    return question if picture is None else replace(question, picture=await picture(view))
 
 
 def _code(line: str) -> str:

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast, get_args
 
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Error, Playwright, StorageState, async_playwright
@@ -29,6 +29,7 @@ from .secrets import Secret, Vault
 from .session import BrowserSession
 from .tab import Tab
 from .trace import trace_folder
+from .view import PLAIN, SNAPSHOT
 
 VIEWPORT = (1280, 720)
 FLAGS = (
@@ -42,6 +43,10 @@ FLAGS = (
     "--disable-features=MediaRouter,OptimizationHints",
 )
 START_TIMEOUT = 30.0
+
+Observer = Literal["view", "aria", "screenshot"]
+"""What is shown of pages: our numbered view; Playwright's snapshot for models, its refs as numbers; or the
+view, and beside it a picture of the window on which the numbers stand, for models that see."""
 
 
 class Browser:
@@ -59,9 +64,10 @@ class Browser:
         secrets: What `type N secret:NAME` may name.
         policy: Decides actions that have to be approved (see `gates`); None approves none of them.
         record: A folder in which each session leaves a trace of what it does; None records nothing.
+        observer: What a worker's model is shown of pages (see `Observer`).
 
     Raises:
-        ValueError: An entry of `allow` is no http(s) address.
+        ValueError: An entry of `allow` is no http(s) address; or there is no such observer.
         SecretUnusable: A secret has no usable value.
     """
 
@@ -75,7 +81,11 @@ class Browser:
         secrets: Mapping[str, Secret] | None = None,
         policy: Policy | None = None,
         record: str | Path | None = None,
+        observer: Observer = "view",
     ) -> None:
+        if observer not in get_args(Observer):
+            raise ValueError(f"observer {observer!r} is none; there are {', '.join(get_args(Observer))}.")
+        self.observer: Observer = observer
         self.allow = tuple(allow)
         self.record = None if record is None else Path(record)
         self.budget = budget
@@ -132,6 +142,7 @@ class Browser:
         session = BrowserSession(context, tab, self._fence, self.budget, self._vault, keeper)
         self._lanes[lane] = session
         session.files = files
+        session.style = SNAPSHOT if self.observer == "aria" else PLAIN
         if downloads is not None:
             await session.keep_downloads(downloads)
         if url is not None:
