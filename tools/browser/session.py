@@ -28,7 +28,7 @@ from .fence import Fence
 from .gates import NEW_ORIGIN, Gate, GateClosed, Gatekeeper
 from .marks import Easel
 from .observer import ContextLost, Seen
-from .presenting import present
+from .presenting import PART, present
 from .reach import Done, Look, Refused, behind_dialog, nearest
 from .results import MESSAGE_LIMIT, ActionResult, Download, in_words, refused, since
 from .secrets import Vault
@@ -55,7 +55,7 @@ class BrowserSession(ActionCalls):
         context: BrowserContext,
         tab: Tab,
         fence: Fence,
-        budget: int,
+        budget: int | None,
         vault: Vault,
         keeper: Gatekeeper,
     ) -> None:
@@ -167,7 +167,7 @@ class BrowserSession(ActionCalls):
                 size = self._tab.page.viewport_size or {"width": 0, "height": 0}
                 window = size["width"], size["height"]
                 self.recording = Recorder(
-                    Path(folder), self.url, window=window, budget=self._budget, style=self.style,
+                    Path(folder), self.url, window=window, budget=self._budget or PART, style=self.style,
                     pictures=pictures, about=about,
                 )  # fmt: skip
 
@@ -300,7 +300,7 @@ class BrowserSession(ActionCalls):
             raise SiteUnreachable(self._vault.mask(url), why) from error
         self._keeper.arrive(tab.page.url)
 
-    async def _look(self, tab: Tab, budget: int, before: Look | None) -> Look:
+    async def _look(self, tab: Tab, budget: int | None, before: Look | None) -> Look:
         slow = False
         for _ in range(3):
             try:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ..errors import BrowserCrashed, OriginBlocked, SiteUnreachable
 from .actions import Action
+from .presenting import PART
 from .results import MASK, ActionResult
 from .session import BrowserSession
 from .trace import Target, Trace, TraceStep, plain_path, swapped
@@ -152,6 +153,7 @@ class _Replay:
         self, trace: Trace, session: BrowserSession, values: Mapping[str, str], act: Act | None
     ) -> None:
         self._trace, self._session, self._act = trace, session, act
+        self._budget = None if trace.head.budget == PART else trace.head.budget
         known = trace.head.values
         self._pairs = {known[name]: value for name, value in values.items() if name in known}
         hidden = [value for name, value in values.items() if name not in known and value]
@@ -189,11 +191,11 @@ class _Replay:
 
     async def _look(self, step: TraceStep) -> tuple[View, tuple[int | None, int | None], str]:
         """The page with the things of a step on it, their numbers, and what is missing."""
-        view, why = await self._session.view(self._trace.head.budget), ""
+        view, why = await self._session.view(self._budget), ""
         for look in range(LOOKS):
             if look:
                 await self._session.act(Action("wait"))
-                view = await self._session.view(self._trace.head.budget)
+                view = await self._session.view(self._budget)
             here, there = shape(view.path), shape(step.path, self._pairs)
             if step.target is not None and here != there:
                 why = f"the page is {here} and was {there}"
