@@ -22,9 +22,10 @@ from playwright.async_api import BrowserContext, Error, Playwright, StorageState
 
 from ..errors import BrowserCrashed, BrowserMissing
 from ..permissions import Policy
+from .document import Debugger
 from .fence import Blocked, Fence, Resolve
 from .gates import Gatekeeper
-from .locate import driver_failure, find_browser, start_failure
+from .locate import NO_WINDOW, driver_failure, find_browser, start_failure
 from .secrets import Secret, Vault
 from .session import BrowserSession
 from .tab import Tab
@@ -233,6 +234,9 @@ class Browser:
         except BaseException:
             await self.close()
             raise
+        if not self._headless and await _windowless(self._chromium):
+            await self.close()
+            raise BrowserMissing((str(executable),), NO_WINDOW)
         return self._chromium
 
     def _kill(self) -> None:
@@ -254,6 +258,14 @@ class Browser:
             if _parent(pid) == os.getpid():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+
+
+async def _windowless(chromium: Chromium) -> bool:
+    """Whether it is a headless shell, which takes the wish for a window and shows none."""
+    session = await chromium.new_browser_cdp_session()
+    told = await cast("Debugger", session).send("Browser.getVersion")
+    await session.detach()
+    return str(told["product"]).startswith("Headless")
 
 
 async def _driver() -> Playwright:
