@@ -21,7 +21,7 @@ from ..protocols.records import replace
 from ..protocols.spec import Schema
 from ..tools.browser.actions import Action, MalformedAction, parse_action
 from ..tools.browser.gates import NEW_ORIGIN, Gate, gates_in, lets_pass
-from ..tools.browser.results import ActionResult, evidence
+from ..tools.browser.results import ActionResult, evidence, refused
 from ..tools.browser.view import SNAPSHOT, View
 from ..tools.executor import Executor
 from ..tools.permissions import Policy
@@ -30,6 +30,7 @@ from . import roles
 from .acting import claims, rows
 from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck
 from .acting.browse import LOOKING, MOST_REPEATS, browse
+from .acting.recalling import begin_with_skill
 from .acting.recording import recorded
 from .acting.thought import thought_report
 from .acting.using import use_tools
@@ -45,6 +46,7 @@ from .watch import Sighting
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
+    from ..memory import Memory
     from ..tools.browser import Browser, BrowserSession
 
 DOORS = {
@@ -89,6 +91,7 @@ class Worker(Agent):
         strategy: How it thinks, by name or as an object (`agents.reasoning`); None: one answer a question.
             A worker without tools answers the goal by thinking alone; one with nothing but a browser does
             the tasks of a plan on pages (`acting.browse`).
+        memory: Where skills are recalled from that are tried first on pages (`acting.recalling`).
 
     Raises:
         UnknownStrategy: There is none of that name.
@@ -105,8 +108,10 @@ class Worker(Agent):
         *,
         skills: Iterable[str] = (),
         strategy: str | Strategy | None = None,
+        memory: Memory | None = None,
     ) -> None:
         super().__init__(name, about, skills)
+        self.memory = memory
         self.model = model
         self.functions: tuple[AnyTool, ...] = tuple(item for item in tools if isinstance(item, Tool))
         self.strategy = None if strategy is None else strategy_named(strategy, self.functions)
@@ -256,7 +261,14 @@ class Worker(Agent):
         async def picture(view: View) -> bytes | None:
             return None if view.dialog is not None else await session.screenshot(numbers=True)
 
-        return await browse(attempt, order.goal, look, act, picture if observer == "screenshot" else None)
+        async def again(action: Action, view: View) -> ActionResult:
+            self._latest[order.lane] = view
+            line = await act(action, view)
+            return attempt.last or refused("needs_approval", line)
+
+        begun = await begin_with_skill(attempt, self.memory, again)
+        shown = picture if observer == "screenshot" else None
+        return await browse(attempt, order.goal, look, act, shown, begun)
 
     async def _do(self, attempt: Attempt, step: Step) -> None:
         """The loop of one step: look, ask, act."""
@@ -337,6 +349,7 @@ class Worker(Agent):
         if gates:
             arguments["gate"] = " ".join(gates)
             door = self._browsing("browser", "irreversible", "unsafe", _unasked(attempt.mind.policy))
+        attempt.last = None
         made = await attempt.executor.call(door, arguments, key=key)
         if not made.ok:
             if gates and made.code == "ToolDenied":
@@ -348,7 +361,7 @@ class Worker(Agent):
                 raise StepFailed("browse", made.error or made.code)
             return f"{made.code}: {made.error}"
         value = made.value if isinstance(made.value, dict) else {}
-        result = _result_of(value)
+        attempt.last = result = _result_of(value)
         if result.code in NO_ANSWER:
             await self.drop(order.lane)
             raise StepFailed("browse", f"{result.code}: {result.message or 'the page did not answer'}")

@@ -24,6 +24,7 @@ from ..question import Question
 from ..steps import Done
 from ..watch import Sighting
 from .attempt import Attempt, StepFailed, StepStuck
+from .recalling import NOTHING_BEGUN, Begun
 
 MOST_ACTIONS = 40
 """Actions of one attempt before it counts as stuck."""
@@ -40,7 +41,14 @@ Act = Callable[[Action, View], Awaitable[str]]
 Picture = Callable[[View], Awaitable[bytes | None]]
 
 
-async def browse(attempt: Attempt, goal: str, look: Look, act: Act, picture: Picture | None = None) -> Report:
+async def browse(
+    attempt: Attempt,
+    goal: str,
+    look: Look,
+    act: Act,
+    picture: Picture | None = None,
+    begun: Begun = NOTHING_BEGUN,
+) -> Report:
     """Go towards `goal` in one browsing session.
 
     It ends when the model says that the goal is reached, or when something was done and the page shows all
@@ -51,6 +59,7 @@ async def browse(attempt: Attempt, goal: str, look: Look, act: Act, picture: Pic
         goal: What is to be reached, in a person's words.
         look, act: The page as it is now; carries an action out and gives the line of its result.
         picture: What the page of a view looks like, for a model that sees; None where it cannot be drawn.
+        begun: What was done of it before.
 
     Returns:
         `url` of the last page; `answer`: the words of the page that the model ended with, "" without any; and
@@ -60,12 +69,8 @@ async def browse(attempt: Attempt, goal: str, look: Look, act: Act, picture: Pic
         StepFailed: The model says that it cannot be reached.
         StepStuck: It went round in circles, or took too many actions.
     """
-    order, mind, course = attempt.order, attempt.mind, Course(goal)
-    step = order.steps[0].line()
-    if order.feedback:
-        course.note(Done("before", f"refused: {order.feedback}"))
-    taken = Counter[tuple[str, str]]()
-    returned: list[JsonValue] = []
+    order, mind, course = attempt.order, attempt.mind, _course(goal, attempt.order.feedback, begun)
+    step, taken, returned = order.steps[0].line(), Counter[tuple[str, str]](), list(begun.returned)
     for _ in range(MOST_ACTIONS):
         mind.budget.check()
         view = await look()
@@ -93,15 +98,28 @@ async def browse(attempt: Attempt, goal: str, look: Look, act: Act, picture: Pic
         code = _code(line)
         course.came(action, view, code)
         returned.append(json.dumps({"did": in_words(action, view), "ok": code == "ok", "result": line}))
-        changed = None if action.verb in LOOKING else code != "no_effect"
-        if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, step))) is not None:
+        if (said := await attempt.watched(_sighting(action, view, code, step))) is not None:
             course.note(said)
     raise StepStuck(goal, "too many actions")
+
+
+def _course(goal: str, feedback: str, begun: Begun) -> Course:
+    course = Course(goal)
+    if feedback:
+        course.note(Done("before", f"refused: {feedback}"))
+    for note in begun.notes:
+        course.note(note)
+    return course
 
 
 async def _question(course: Course, view: View, picture: Picture | None) -> Question:
     question = course.ask(view)
     return question if picture is None else replace(question, picture=await picture(view))
+
+
+def _sighting(action: Action, view: View, code: str, step: str) -> Sighting:
+    changed = None if action.verb in LOOKING else code != "no_effect"
+    return Sighting(action.line(), view.text(), changed, step)
 
 
 def _code(line: str) -> str:
