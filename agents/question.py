@@ -21,12 +21,14 @@ class Question:
 
     Attributes:
         data: The part of `text` that was read from a page or a tool, word for word; "" where there is none.
+        picture: What the page looks like, as PNG, for models that see; None where they are told text alone.
     """
 
     role: str
     text: str
     grammar: str
     data: str = field(default="", kw_only=True)
+    picture: bytes | None = field(default=None, kw_only=True, repr=False)
 
     def compiled(self) -> Grammar:
         """The grammar as a model takes it."""
@@ -38,7 +40,8 @@ class Question:
 
     def system(self) -> str:
         """The instructions of this role, for models that were not trained on it."""
-        return _instructions(self.role)
+        shown = "" if self.picture is None else _instructions("picture")
+        return _instructions(self.role) + shown
 
 
 @lru_cache(maxsize=128)
