@@ -75,6 +75,7 @@ class Settings:
     autonomy: str = "unattended"
     record: str | None = None
     expect: tuple[str, ...] = ()
+    user: str = ""
 
     def plan(self, goal: str) -> Plan | None:
         """The plan of a goal that is reached on pages and held against what they then show; None without."""
@@ -109,10 +110,14 @@ def run(options: argparse.Namespace) -> int:
     settings = Settings(
         options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds,
         strategy=options.strategy, money=options.money, price=options.price, autonomy=options.autonomy,
-        expect=tuple(options.expect),
+        expect=tuple(options.expect), user=options.user,
     )  # fmt: skip
     if not all(text.strip() for text in settings.expect):
         raise SettingsError("--expect is empty; say what the page must show when the goal is reached.")
+    if settings.user and memory is None:
+        raise SettingsError(
+            "--user names whose preferences count; they need a memory: leave out --memory none."
+        )
     if settings.expect and (options.demo or settings.strategy):
         raise SettingsError("--expect goes with a goal on pages, without --demo and --strategy.")
     if settings.strategy is not None:
@@ -282,8 +287,8 @@ def manager_of(
         for number in range(1, settings.workers + 1)
     ]
     return Manager(
-        model, workers, memory=memory, journal=path, patient=patient, redos=settings.redos,
-        tokens=settings.tokens, seconds=settings.seconds, money=settings.money,
+        model, workers, memory=memory, user=settings.user, journal=path, patient=patient,
+        redos=settings.redos, tokens=settings.tokens, seconds=settings.seconds, money=settings.money,
         strategy=settings.strategy, policy=preset(settings.autonomy), extra={"command": asdict(settings)},
     )  # fmt: skip
 
