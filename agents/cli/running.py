@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError("--expect is empty; say what the page must show when the goal is reached.")
     if settings.user and memory is None:
         raise SettingsError(
-            "--user names whose preferences count; they need a memory: leave out --memory none."
+            "--user names whose preferences count: they are in a memory, so leave out --memory none."
         )
     if settings.expect and (options.demo or settings.strategy):
         raise SettingsError("--expect goes with a goal on pages, without --demo and --strategy.")
