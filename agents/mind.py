@@ -282,11 +282,13 @@ class Mind:
         task: str,
         attempt: int,
         schema: Mapping[str, Any] | None = None,
+        notes: str = "",
     ) -> Result:
         """What the strategy comes to on a question that is answered by thinking alone; there is an answer.
 
         Args:
             schema: JSON schema of the answer; None takes any text.
+            notes: What was recalled for it, as the prompt shows it.
 
         Raises:
             BudgetExhausted: With no answer so far.
@@ -296,7 +298,7 @@ class Mind:
 
         strategy = self.strategy or strategy_named("direct")
         grammar = None if schema is None else Grammar.schema(schema)
-        about = Task(question, feedback=feedback, grammar=grammar)
+        about = Task(question, feedback=feedback, grammar=grammar, notes=notes)
         found = await self._think(strategy, about, "think", task, attempt)
         self._answer("think", found)
         return found

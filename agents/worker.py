@@ -28,7 +28,7 @@ from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, EffectClass, Recovery, Tool, tool
 from . import roles
 from .acting import claims, rows
-from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck
+from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck, notes_of
 from .acting.browse import LOOKING, MOST_REPEATS, browse
 from .acting.recalling import begin_with_skill
 from .acting.recording import recorded
@@ -390,7 +390,12 @@ class Worker(Agent):
         shape = _shape(order)
         try:
             found = await mind.think_through(
-                order.goal, order.feedback, order.task, order.attempt, schema=shape
+                order.goal,
+                order.feedback,
+                order.task,
+                order.attempt,
+                schema=shape,
+                notes=notes_of(order, mind),
             )
         except NoAnswer as error:
             if error.why == EFFECT_UNKNOWN:

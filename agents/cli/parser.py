@@ -120,6 +120,9 @@ def _add_run(commands: Any) -> None:
         help="where lessons are kept (default .punchlist/memory; 'none' keeps none)",
     )
     parser.add_argument(
+        "--user", metavar="NAME", default="", help="for whom it is done: whose preferences in memory count"
+    )
+    parser.add_argument(
         "--redos",
         type=natural,
         default=2,

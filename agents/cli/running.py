@@ -77,6 +77,7 @@ class Settings:
     record: str | None = None
     observer: Observer = "view"
     expect: tuple[str, ...] = ()
+    user: str = ""
 
     def plan(self, goal: str) -> Plan | None:
         """The plan of a goal that is reached on pages and held against what they then show; None without."""
@@ -111,10 +112,14 @@ def run(options: argparse.Namespace) -> int:
     settings = Settings(
         options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds,
         strategy=options.strategy, money=options.money, price=options.price, autonomy=options.autonomy,
-        expect=tuple(options.expect), observer=options.observer,
+        expect=tuple(options.expect), observer=options.observer, user=options.user,
     )  # fmt: skip
     if not all(text.strip() for text in settings.expect):
         raise SettingsError("--expect is empty; say what the page must show when the goal is reached.")
+    if settings.user and memory is None:
+        raise SettingsError(
+            "--user names whose preferences count: they are in a memory, so leave out --memory none."
+        )
     if settings.expect and (options.demo or settings.strategy):
         raise SettingsError("--expect goes with a goal on pages, without --demo and --strategy.")
     if settings.observer != "view" and not (settings.expect and settings.model):
@@ -291,8 +296,8 @@ def manager_of(
         for number in range(1, settings.workers + 1)
     ]
     return Manager(
-        model, workers, memory=memory, journal=path, patient=patient, redos=settings.redos,
-        tokens=settings.tokens, seconds=settings.seconds, money=settings.money,
+        model, workers, memory=memory, user=settings.user, journal=path, patient=patient,
+        redos=settings.redos, tokens=settings.tokens, seconds=settings.seconds, money=settings.money,
         strategy=settings.strategy, policy=preset(settings.autonomy), extra={"command": asdict(settings)},
     )  # fmt: skip
 
