@@ -30,6 +30,7 @@ from ..protocols.spec import Criterion
 from ..tools.permissions import Policy, preset
 from .agent import Agent
 from .budget import SITTING, Budget, used
+from .consolidating import tidy as tidied
 from .events import Asked, Ended, Event
 from .hierarchy import ManagingWorker, Planner
 from .jobs import Job
@@ -113,6 +114,8 @@ class Manager:
             that need no model.
         workers: At least one; independent tasks go to several at once.
         memory: Lessons of mended tasks are kept there and recalled at similar ones; None keeps none.
+        tidy: Seconds that `close`, and so `run_sync`, may take to consolidate memory, without a model; see
+            `consolidating.py` for doing it with one.
         journal: Its file, or `postgresql://...`; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
         person: Asked where a worker has a question, a rule says `ask`, an anomaly is open, a task was taken
@@ -140,6 +143,7 @@ class Manager:
         workers: Sequence[Agent],
         *,
         memory: Memory | None = None,
+        tidy: float = 0.0,
         journal: Path | str | None = None,
         policy: Policy | None = None,
         person: Person | None = None,
@@ -163,6 +167,7 @@ class Manager:
         self.journal = journal if in_database or journal is None else Path(journal)
         self.policy = policy or preset("unattended")
         self.strategy = None if strategy is None else strategy_named(strategy)
+        self.tidy = tidy
         self.redos, self.tokens, self.model_calls = redos, tokens, model_calls
         self.steps, self.seconds = steps, seconds
         self.money = None if money is None else amount(money)
@@ -363,9 +368,14 @@ class Manager:
         }
 
     async def close(self) -> None:
-        """End the workers' browsers, and their places in a fleet. They start again when needed."""
+        """End the workers' browsers, and their places in a fleet. They start again when needed.
+
+        Memory is consolidated for `tidy` seconds at most.
+        """
         for worker in self.workers:
             await worker.close()
+        if self.memory is not None and self.tidy > 0:
+            await tidied(self.memory, self.tidy)
 
 
 @contextlib.asynccontextmanager

@@ -68,6 +68,10 @@ EXTRACTED = "extractive"
 _EVIDENCE = re.compile(r": chosen (\d+) of (\d+) times$")
 
 
+class NoSummary(Exception):
+    """A summarizer has none for these texts. They get an extract, and why is noted."""
+
+
 class Summarizer(Protocol):
     """Writes a summary of texts, such as a model. Blocking; what it says is held against the texts."""
 
@@ -77,7 +81,7 @@ class Summarizer(Protocol):
         ...
 
     def __call__(self, texts: Sequence[str]) -> str:
-        """One summary of all of them."""
+        """One summary of all of them. Raises NoSummary."""
         ...
 
 
@@ -299,12 +303,14 @@ def _summary(work: Work, level: Level, records: Sequence[Record]) -> Record:
     texts = [f"{each.speaker}: {each.text}" if each.speaker else each.text for each in records]
     said, origin = "", EXTRACTED
     if work.engine is not None:
-        said = work.engine(texts).strip()
-        if why := unfaithful(said, texts):
-            work.notes.append(f"summary/{level}: that of {work.engine.name} is not kept, since {why}")
-            said = ""
-        else:
-            origin = f"written by {work.engine.name}"
+        try:
+            said = work.engine(texts).strip()
+            why = unfaithful(said, texts)
+        except NoSummary as error:
+            why = str(error)
+        if why:
+            work.notes.append(f"summary/{level}: none by {work.engine.name}, since {why}")
+        said, origin = ("", EXTRACTED) if why else (said, f"written by {work.engine.name}")
     begins = min(each.happened or each.learned for each in records)
     return _drawn(
         records,

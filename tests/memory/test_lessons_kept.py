@@ -1,4 +1,4 @@
-"""Idle jobs on what was learned: near-duplicates linked, lessons drawn together, what stopped helping retired."""
+"""Idle jobs on what was learned: near-duplicates, lessons that say the same, what stopped helping."""
 
 from __future__ import annotations
 
