@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .records import Provenance, Record, Scope
+from .records import Provenance, Record, Scope, now
 
 if TYPE_CHECKING:
     from ..protocols.messages import Confirm
@@ -104,6 +104,7 @@ class EpisodicMemory:
         self.max_items, self.memory = max_items, memory
         self.scope = scope or Scope.shared()
         self._lessons: dict[str, list[Lesson]] = {}
+        self._recalled: dict[str, list[str]] = {}
 
     def last(self, lessons: Sequence[Lesson]) -> tuple[Lesson, ...]:
         """So many of the newest as are given to an actor."""
@@ -128,10 +129,23 @@ class EpisodicMemory:
             return ()
         found: list[Lesson] = []
         if self.memory is not None:
-            records = await self.memory.records(kinds=("reflection",), scope=self._about(task))
+            records = await self.memory.records(kinds=("reflection",), scope=self._about(task), at=now())
             mine = [record for record in records if record.scope.key == _key(task)]
-            found = [Lesson.read(record.text) for record in mine if record.superseded_by is None]
+            drawn = {source for record in mine for source in record.provenance.sources}
+            mine = [record for record in mine if record.id not in drawn]
+            found = [Lesson.read(record.text) for record in mine]
+            self._recalled[task] = [record.id for record in mine[-self.max_items :]]
         return self.last([*found, *(each for each in self.lessons(task) if each not in found)])
+
+    async def tell(self, task: str, held: bool) -> None:
+        """Tell how the first attempt at a task came out after `recall`, once; see `Memory.outcome`.
+
+        Raises:
+            MemoryFault: Long-term memory cannot be used.
+        """
+        recalled = self._recalled.pop(task, None)
+        if self.memory is not None and recalled is not None:
+            await self.memory.outcome("", held, self._about(task), recalled)
 
     async def keep(self, task: str, confirm: Confirm, where: Provenance) -> list[Record]:
         """Keep a task's lessons for good, now that the task is confirmed; none without long-term memory.

@@ -168,8 +168,7 @@ def retire(work: Work) -> Generator[int, None, None]:
     """Close lessons that predict nothing any more, and skills that do not work any more."""
     ledger = work.memory.ledger
     for record in ledger.tried(min(LEAST_TRIALS, SKILL_FAILURES)):
-        without = ledger.outcomes_without(record.scope, record.provenance.check)
-        reason = retirement(record, without)
+        reason = retirement(record, ledger.outcomes_without(record))
         if reason and ledger.close_open(record.id, f"{RETIRED}{reason}"):
             work.closed.append(record.id)
         yield 1

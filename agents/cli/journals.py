@@ -63,6 +63,8 @@ KINDS = (
     "look",
     "lesson",
     "lesson_lost",
+    "lesson_outcome",
+    "outcome_lost",
     "recall_lost",
     "breakdown",
     "tree",

@@ -39,6 +39,7 @@ class Drive:
         lane: Name of its browsing session.
         timers: The one that counts, per worker, and under "" the manager's.
         answers: Where a worker waits for the answer to its question.
+        recalled: Lessons by which the first attempt was planned, until what came of them is told; else None.
         resumed: Something about the task was in the journal when this process began.
         fault: What broke down beside the main loop; it ends the run.
     """
@@ -58,6 +59,7 @@ class Drive:
     steps: tuple[Step, ...] = ()
     lesson: str = ""
     lesson_check: str = ""
+    recalled: tuple[str, ...] | None = None
     resumed: bool = False
     fault: BaseException | None = None
     patience: Patience = field(default_factory=Patience)

@@ -309,8 +309,7 @@ class Driver:
         over = state.attempt > before.attempt or (with_person(state) and not waited)
         if over and state.children and state.status not in TERMINAL:
             self.adopt(())  # they were of an attempt that is over
-        if state.status == "confirmed":
-            await performing.when_confirmed(self.crew, self.drive)
+        await performing.learn(self.crew, self.drive)
         await self._carry_out(effects)
         again = self.drive.state.consumed != before.consumed and self.drive.state.status == "not_done"
         if again and not any(isinstance(effect, Decide) for effect in effects):

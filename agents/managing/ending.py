@@ -90,6 +90,13 @@ def latest_flaws(state: ManagerTask) -> list[Flaw]:
     return [flaw for flaw in state.flaws if flaw.attempt == last]
 
 
+def held_at_first(state: ManagerTask) -> bool | None:
+    """Whether the first attempt met its criteria; None while that is open, or where it never came to that."""
+    if any(flaw.attempt == 1 and flaw.criterion for flaw in state.flaws):
+        return False
+    return True if state.status == "confirmed" and state.attempt == 1 else None
+
+
 LOST = "WorkerLost"
 """Beginning of what is said of an attempt that was lost with its worker or process."""
 

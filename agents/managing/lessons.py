@@ -26,16 +26,28 @@ class Lessons:
     def __init__(self, memory: Memory, run: str, site: str) -> None:
         self._memory, self._run, self._site = memory, run, site
 
-    async def recall(self, stage: str, title: str) -> list[str]:
-        """The lesson that fits a stage of a task best, in the words that the planner knows; at most one."""
+    async def recall(self, stage: str, title: str) -> dict[str, str]:
+        """The lesson that fits a stage of a task best, in the words that the planner knows; at most one.
+
+        Returns:
+            Its words, with the id of its record.
+        """
         from ...memory import Scope
 
         found = await self._memory.recall(
             f"stage {stage}: {title}", k=4, kinds=("reflection",), scope=Scope.shared(self._site)
         )
-        texts = [item.record.text for item in found]
-        notes = [text.partition(": ")[2] for text in texts if text.startswith(f"stage {stage}: ")]
-        return [note for note in dict.fromkeys(notes) if note in LESSONS.values()][:1]
+        for item in found:
+            told, _, note = item.record.text.partition("\n")[0].partition(": ")
+            if told == f"stage {stage}" and note in LESSONS.values():
+                return {note: item.record.id}
+        return {}
+
+    async def tell(self, stage: str, recalled: Sequence[str], held: bool) -> None:
+        """Tell how a first attempt at a stage came out: with these lessons, or without any."""
+        from ...memory import Scope
+
+        await self._memory.outcome(f"stage {stage}", held, Scope.shared(self._site), recalled)
 
     async def keep(self, stage: str, lesson: str, check: str, state: ManagerTask) -> str:
         """Keep a lesson that the task's confirm proves; returns its text, empty when there is none."""

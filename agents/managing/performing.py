@@ -25,7 +25,7 @@ from ..mind import Mind, Truncated
 from ..steps import TASK, THINK, Stage, Step
 from .crew import Crew
 from .drive import Drive
-from .ending import feedback_of, latest_flaws
+from .ending import feedback_of, held_at_first, latest_flaws
 from .placed import already_placed
 
 if TYPE_CHECKING:
@@ -60,13 +60,15 @@ async def plan(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) 
     """The steps of the next attempt; after a failure with what it teaches."""
     if again and failed and drive.work.stage.name not in (THINK, TASK):
         await _reflect(crew, drive, failed)
-    notes: list[str] = []
+    notes: dict[str, str] = {}
     if crew.lessons is not None:
         recalling = crew.lessons.recall(drive.work.stage.name, drive.job.title)
         notes = await _unless_lost(crew, drive, recalling, "recall_lost", notes)
+        if not again and _said_steps(drive.work.stage) is None:
+            drive.recalled = tuple(notes.values())
     for note in notes:
         crew.show(Recalled(drive.id, note))
-    return await _steps(crew, drive, notes, failed if again else [])
+    return await _steps(crew, drive, list(notes), failed if again else [])
 
 
 def known_steps(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) -> tuple[Step, ...] | None:
@@ -228,9 +230,21 @@ async def _reflect(crew: Crew, drive: Drive, failed: Sequence[str]) -> None:
     crew.journal.append("lesson", body, run=crew.run, task=drive.id, attempt=drive.state.attempt)
 
 
-async def when_confirmed(crew: Crew, drive: Drive) -> None:
-    """Keep the lesson that the confirm proves. Where memory fails, the confirm stands without it."""
-    if crew.lessons is None or drive.state.confirm is None:
+async def learn(crew: Crew, drive: Drive) -> None:
+    """Tell how the first attempt came out, and keep the lesson that a confirm proves.
+
+    Where memory fails, the task stands as it does, without it.
+    """
+    if crew.lessons is None:
+        return
+    held = held_at_first(drive.state)
+    if drive.recalled is not None and held is not None:
+        recalled, drive.recalled = drive.recalled, None
+        body: JsonValue = {"lessons": list(recalled), "held": held}
+        crew.journal.append("lesson_outcome", body, run=crew.run, task=drive.id, attempt=1)
+        telling = crew.lessons.tell(drive.work.stage.name, recalled, held)
+        await _unless_lost(crew, drive, telling, "outcome_lost", None)
+    if drive.state.status != "confirmed" or drive.state.confirm is None:
         return
     keeping = crew.lessons.keep(drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state)
     if kept := await _unless_lost(crew, drive, keeping, "lesson_lost", ""):

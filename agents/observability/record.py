@@ -26,7 +26,7 @@ PERSONAL = ("person", "worker_lost", "verifier_lost")
 ENDS = ("confirm", "failed", "decline", "cancel")
 """Kinds of messages that end an attempt."""
 
-LOST = ("recall_lost", "lesson_lost")
+LOST = ("recall_lost", "lesson_lost", "outcome_lost")
 """Rows that say that memory failed."""
 
 

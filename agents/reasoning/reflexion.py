@@ -137,6 +137,7 @@ class Reflexion:
             task's check, or else the model's probability that the answer is right; no answer is then worth 0.
         reflector: None asks the model.
         memory: Remembers lessons by task; its `max_items` newest are given. None: a fresh one for each task.
+            How the first trial came out is told to long-term memory, unless the model judges itself.
         trials: Most of them.
         accept: Value from which on a trial is a success; None: 1, or 0.5 where the model judges itself.
     """
@@ -183,7 +184,14 @@ class Reflexion:
                 kind=growth.evaluator.kind,
                 stopped=trial.result.stop_reason,
             )
-            if children[0].value >= growth.enough:
+            solved = children[0].value >= growth.enough
+            if (
+                number == 1
+                and growth.evaluator.kind != "model"
+                and (solved or not halted(trial.result.stop_reason))
+            ):
+                await trials.tell(solved, growth.thinking)
+            if solved:
                 return SOLVED
             if halted(trial.result.stop_reason):
                 return trial.result.stop_reason
@@ -247,6 +255,20 @@ class _Trials:
         self.lessons += [Lesson.model_validate(lesson) for lesson in found]
         if found:
             thinking.tell("recalled", lessons=[lesson.text() for lesson in self.lessons])
+
+    async def tell(self, held: bool, thinking: Thinking) -> None:
+        """Tell memory how the first trial came out with the lessons that were recalled, or without any."""
+
+        async def told() -> JsonValue:
+            await self.memory.tell(self._about(), held)
+            return held
+
+        if self.memory.memory is None:
+            return
+        try:
+            await thinking.call("tell outcome", self._about(), told)
+        except CallFailed as error:
+            thinking.tell("failed", tool="tell outcome", why=error.error)
 
     async def learn(self, trial: Trial, node: Node, thinking: Thinking) -> str | None:
         """Add the lesson of a failed trial; why another trial would come to the same.

@@ -77,3 +77,16 @@ async def test_a_run_without_failures_keeps_nothing(manager, watch, shop, memory
     await watch(manager(knowing(ORDER_PLAN), [shop], memory=memory), ORDER_GOAL)
 
     assert memory.records_sync() == []
+
+
+async def test_what_came_of_a_recalled_lesson_is_told_and_of_none_counts_for_the_site(
+    manager, watch, shop, memory, tmp_path
+):
+    shop.loses_quantity = True
+    for number in range(3):
+        again = manager(knowing(ORDER_PLAN), [shop], memory=memory, journal=tmp_path / f"{number}.db")
+        await watch(again, ORDER_GOAL)
+
+    [lesson] = memory.records_sync(kinds=("reflection",))
+    assert lesson.outcomes == "++"
+    assert memory.ledger.outcomes_without(lesson) == "-"

@@ -236,4 +236,4 @@ def test_outcomes_travel_with_an_export_and_those_of_checks_go_with_their_owner(
 
     erased = memory.erase_sync(ADA)
 
-    assert erased.proven and memory.ledger.outcomes_without(ADA, "cart") == ""
+    assert erased.proven and memory.ledger.outcomes_without(lesson) == ""

@@ -11,8 +11,9 @@ from punchlist.agents.budget import Budget
 from punchlist.agents.reasoning import Beam, Checked, Direct, Reflexion, Task, Trace, TreeOfThoughts, think
 from punchlist.agents.reasoning.search import SearchRefused
 from punchlist.agents.testing import ScriptedModel
-from punchlist.memory import EpisodicMemory, Lesson
+from punchlist.memory import EpisodicMemory, Lesson, Memory, Provenance
 
+from ...memory.doubles import BagOfWords, confirm
 from .pupils import Pupil, shape
 from .toys import Sum
 
@@ -301,3 +302,26 @@ async def test_a_trace_in_memory_and_in_a_file_are_the_same(tmp_path):
     other = await think("Guess.", Pupil(), nest, journal=tmp_path / "run.db")
 
     assert isinstance(one.trace, Trace) and one.trace.events == other.trace.events
+
+
+async def test_what_came_of_the_first_trial_is_told_to_long_term_memory(tmp_path):
+    """A lesson that was recalled is measured by it; so is the task where none was."""
+    task = Task("Guess.", check=near(50))
+    with Memory.open(tmp_path / "memory", embedder=BagOfWords(), index="exact") as memory:
+        first = EpisodicMemory(memory=memory)
+        await think(task, ScriptedModel(["1", "50"]), Reflexion(Direct(), None, Scripted(["more"]), first))
+        await first.keep("Guess.", confirm(), Provenance(check="near"))
+
+        await think(task, ScriptedModel(["50"]), Reflexion(Direct(), memory=EpisodicMemory(memory=memory)))
+
+        [kept] = await memory.records()
+        assert kept.outcomes == "+" and memory.ledger.outcomes_without(kept) == "-"
+
+
+async def test_a_model_that_judges_itself_tells_memory_nothing(tmp_path):
+    with Memory.open(tmp_path / "memory", embedder=BagOfWords(), index="exact") as memory:
+        model = ScriptedModel(["50"], {"yes": 0.0})
+
+        result = await think(Task("Guess."), model, Reflexion(Direct(), memory=EpisodicMemory(memory=memory)))
+
+        assert result.trace.events and "tell outcome" not in str(result.trace.events)
