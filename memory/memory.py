@@ -176,8 +176,7 @@ class Memory(Looking):
 
     def useful_sync(self, record: str, useful: bool) -> Record:
         """Tell whether a record helped where it was recalled: it weighs a little more, or less, from now on.
-
-        Of a lesson: whether its check held. The latest ones decide what is retired. Raises UnknownRecord.
+        The latest ones decide what is retired; see `outcomes.py`. Raises UnknownRecord.
         """
         return self._open_store().tell_use(record, useful, STEP)
 
@@ -189,8 +188,9 @@ class Memory(Looking):
         Without any it counts as how often the check holds by itself, which lessons are measured by.
 
         Args:
+            check: Its name, or what its lessons begin with before a colon.
             scope: Where its lessons lie, key included; None: shared.
-            recalled: Ids of lessons; one that was forgotten meanwhile is passed over.
+            recalled: Ids; one that was forgotten meanwhile is passed over.
         """
         self._open_store().tell_check(scope or Scope.shared(), check, held, recalled, STEP)
 
