@@ -95,6 +95,7 @@ def _as_json(memory: Memory, options: argparse.Namespace, found: list[Recalled])
     answers = [
         {
             "score": each.score,
+            "strength": each.why.strength,
             "cosine": each.why.cosine,
             "bm25": each.why.bm25,
             "parts": dict(each.why.parts),

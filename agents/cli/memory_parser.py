@@ -77,7 +77,8 @@ def _add_search(inner: Any) -> None:
         _add_at(parser)
         parser.add_argument(
             "--min-score", type=share, default=0.0, metavar="X",
-            help="0 to 1; leave out what answers less well, and rather find nothing (default 0)",
+            help="0 to 1; leave out what answers less well, and rather find nothing (default 0); `explain` "
+            "tells what is compared with it as strength",
         )  # fmt: skip
         parser.add_argument(
             "--diversity", type=share, default=0.0, metavar="X",

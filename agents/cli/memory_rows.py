@@ -131,7 +131,8 @@ def explained(rank: int, each: Recalled, ids: Ids, most: float) -> Iterator[Rend
         bar = filled * max(1, round(BAR * abs(value) / most)) if most else ""
         yield Text(f"    {name:<15} {value:6.3f}  ").append(bar, "blue" if value > 0 else "red")
     yield Text(f"    {'sum':<15} {sum(each.why.parts.values()):6.3f}  ").append(
-        f"cosine {each.why.cosine:.2f}, bm25 {each.why.bm25:.2f}", "bright_black"
+        f"strength {each.why.strength:.2f}, cosine {each.why.cosine:.2f}, bm25 {each.why.bm25:.2f}",
+        "bright_black",
     )
 
 

@@ -3,7 +3,10 @@
 import io
 import json
 import os
+import signal
+import socket
 import sqlite3
+import subprocess
 import sys
 from datetime import UTC, datetime
 
@@ -129,7 +132,7 @@ def test_an_explanation_has_every_part_of_a_score_and_what_was_looked_at(hers):
 
     assert sum(best["parts"].values()) == pytest.approx(best["score"])
     assert all(f"{name} " in out for name, value in best["parts"].items() if value >= 0.001)
-    assert "exact, 3 records in sight" in out and "fake" in out and "bm25" in out
+    assert "exact, 3 records in sight" in out and "fake" in out and f"strength {best['strength']:.2f}" in out
 
 
 def test_a_correction_holds_from_now_on_and_the_past_can_be_asked_for(hers):
@@ -229,6 +232,22 @@ def test_ctrl_c_at_the_question_deletes_nothing(hers, monkeypatch):
 
     assert hers("memory", "erase", "--user", "ada").code == INTERRUPTED
     assert len(kept()) == 3
+
+
+def test_ctrl_c_while_all_is_embedded_anew_changes_nothing(hers):
+    """On a real process, which waits for an embedder's server that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1#silent"
+        command = [sys.executable, "-m", "punchlist.agents.cli", "memory", "reembed", "--embedder", url]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        asked, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        asked.close()
+
+    assert (process.returncode, out) == (INTERRUPTED, "") and err.endswith("Interrupted.\n")
+    assert len(kept()) == 3 and "embedder     fake" in hers("memory", "doctor").out
 
 
 @pytest.mark.parametrize(
