@@ -36,9 +36,10 @@ from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
 from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, now
 from .rows import moment_of
-from .store import Draft, Gone, Store
+from .store import Draft, Gone
 from .transfer import read_export, write_export
 from .twins import twin
+from .upkeep import Upkeep
 from .words import stems
 
 AGAIN = 64
@@ -52,7 +53,7 @@ class Memory(Looking):
     """What agents know across runs, in one folder. Safe to use from several threads and processes."""
 
     def __init__(
-        self, folder: Path, store: Store, embedder: Embedder, index: str, weights: Weights,
+        self, folder: Path, store: Upkeep, embedder: Embedder, index: str, weights: Weights,
         reranker: Reranker | None,
     ) -> None:  # fmt: skip
         """Use `Memory.open`."""
@@ -87,7 +88,8 @@ class Memory(Looking):
             reranker: Reads the best ones once more and orders them anew.
 
         Raises:
-            ValueError: `index` or the embedder's name is none that is known.
+            ValueError: `index` is none of these.
+            UnknownEmbedder: The name stands for no embedder.
             StoreVersion: The folder was written by a later format.
             StoreUnusable: The file is damaged, or the folder cannot be written.
         """
@@ -99,7 +101,7 @@ class Memory(Looking):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnusable(place, str(error)) from error
-        store = Store.open(place / "memory.sqlite3")
+        store = Upkeep.open(place / "memory.sqlite3")
         try:
             chosen = embedder_of(embedder, store.state.embedder or None)
         except BaseException:
@@ -175,11 +177,31 @@ class Memory(Looking):
     def useful_sync(self, record: str, useful: bool) -> Record:
         """Tell whether a record helped where it was recalled: it weighs a little more, or less, from now on.
 
-        Raises:
-            UnknownRecord: It is not here.
+        Of a lesson: whether its check held. The latest ones decide what is retired. Raises UnknownRecord.
         """
-        before = self._open_store().get(record).importance
-        return self._store.weigh(record, before + STEP * ((1.0 if useful else 0.0) - before))
+        return self._open_store().tell_use(record, useful, STEP)
+
+    def outcome_sync(
+        self, check: str, held: bool, scope: Scope | None = None, recalled: Sequence[str] = ()
+    ) -> None:
+        """Tell how a check came out at a first attempt: `useful` for the lessons recalled for it.
+
+        Without any it counts as how often the check holds by itself, which lessons are measured by.
+
+        Args:
+            scope: Where its lessons lie, key included; None: shared.
+            recalled: Ids of lessons; one that was forgotten meanwhile is passed over.
+        """
+        self._open_store().tell_check(scope or Scope.shared(), check, held, recalled, STEP)
+
+    def derive_sync(self, record: Record, closing: str = "") -> bool:
+        """Keep what a job derived, unless that was overtaken; see `Upkeep.derive`."""
+        return self._open_store().derive(self._drafts([record], None)[0], closing)
+
+    @property
+    def ledger(self) -> Upkeep:
+        """The record of truth itself, for jobs. Raises MemoryClosed."""
+        return self._open_store()
 
     # Reading.
 
@@ -301,19 +323,8 @@ class Memory(Looking):
         held = entries.embedder == self._embedder.name
         if held and entries.dimension:
             store.bind(entries.embedder, entries.dimension)
-        lacking = [each.record for each in entries.records if not held]
-        made = iter(self._vectors([each.statement() for each in lacking]))
-        drafts = [
-            Draft(
-                each.record,
-                each.proofs,
-                stems(each.record.text),
-                each.vectors if held else next(made),
-                each.near,
-            )
-            for each in entries.records
-        ]
-        return store.take_in(drafts)
+        made = None if held else self._vectors([each.record.statement() for each in entries.records])
+        return store.take_in(entries.drafts(made))
 
     def rebuild_sync(self) -> int:
         """Write the index anew from the store; how many records there are."""
@@ -360,7 +371,8 @@ class Memory(Looking):
 
     remember, remember_all = twin(remember_sync), twin(remember_all_sync)
     supersede, retract, restore = twin(supersede_sync), twin(retract_sync), twin(restore_sync)
-    useful, recall, recall_all = twin(useful_sync), twin(recall_sync), twin(recall_all_sync)
+    useful, outcome = twin(useful_sync), twin(outcome_sync)
+    recall, recall_all = twin(recall_sync), twin(recall_all_sync)
     forget, erase, rebuild = twin(forget_sync), twin(erase_sync), twin(rebuild_sync)
     export, import_from = twin(export_sync), twin(import_sync)
     reembed, health = twin(reembed_sync), twin(health_sync)
@@ -390,7 +402,7 @@ class Memory(Looking):
 
     # Inside.
 
-    def _open_store(self) -> Store:
+    def _open_store(self) -> Upkeep:
         if self._closed:
             raise MemoryClosed(self.folder)
         return self._store

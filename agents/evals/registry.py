@@ -150,6 +150,13 @@ MEASUREMENTS = (
         frozenset({"data", "limit"}),
     ),
     Measurement(
+        "eval",
+        "locomo",
+        "evidence that memory recalls of long conversations, beside usual searches (--data FILE)",
+        "locomo",
+        LEDGER | {"data", "limit", "shard"},
+    ),
+    Measurement(
         "bench",
         "engine",
         "speed of the engine beside transformers and llama.cpp, in one run",
@@ -203,7 +210,7 @@ MEASUREMENTS = (
         "memory",
         "writes and questions a second among 10k and 100k records, beside other memories (--peers)",
         "memory_bench",
-        frozenset({"peers"}),
+        frozenset({"data", "peers"}),
     ),
     Measurement(
         "bench",
