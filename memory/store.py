@@ -37,6 +37,7 @@ from .rows import (
     doomed_by,
     end_of,
     microseconds,
+    owned_by,
     packed,
     record_of,
     values_of,
