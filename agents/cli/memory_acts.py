@@ -30,7 +30,7 @@ from .memory_opening import (
     text_of,
     told,
 )
-from .memory_rows import day, indented, show, words
+from .memory_rows import day, indented, named, show
 
 SHOWN = 5
 """Records that are shown before they are deleted."""
@@ -73,11 +73,7 @@ def _by_hand(options: argparse.Namespace, origin: str = "") -> Provenance:
 
 
 def _say(what: str, record: Record, ids: Ids) -> None:
-    show(Text.assemble(f"{what}  ", _named(record, ids)))
-
-
-def _named(record: Record, ids: Ids) -> Text:
-    return Text.assemble((f"{ids.short(record.id)}  ", "cyan"), words(record))
+    show(Text.assemble(f"{what}  ", named(record, ids)))
 
 
 def _point_at_near(memory: Memory, record: Record, ids: Ids, what: str) -> None:
@@ -274,7 +270,7 @@ def _agreed(
     ids = Ids(memory.ids_sync())
     print(f"This deletes {counted(doomed)} for good, corrections and what was derived from them included:")
     for each in doomed[:SHOWN]:
-        show(indented(_named(each, ids)))
+        show(indented(named(each, ids)))
     if len(doomed) > SHOWN:
         print(f"    and {len(doomed) - SHOWN:,} more")
     try:
@@ -298,7 +294,7 @@ def tidy(options: argparse.Namespace) -> int:
         for each in done.jobs:
             print(each)
             for name in each.made:
-                show(indented(_named(memory.get_sync(name), ids)))
+                show(indented(named(memory.get_sync(name), ids)))
         print(
             "Nothing new." if not done.changed else "`punchlist memory tidy --undo ID` undoes what was made."
         )
@@ -313,7 +309,7 @@ def _undo(memory: Memory, jobs: Consolidation, options: argparse.Namespace) -> i
         print(json.dumps({"changed": changed}))
         return DONE
     for name in changed:
-        show(_named(memory.get_sync(name), ids))
+        show(named(memory.get_sync(name), ids))
     print(
         f"Undone; {plural(len(changed), 'record')} changed by it." if changed else "There is nothing to undo."
     )

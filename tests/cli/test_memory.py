@@ -9,14 +9,17 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 
+from punchlist.agents.cli import memory_parser
 from punchlist.agents.cli.edge import DONE, ILL, INTERRUPTED, UNVERIFIED, USAGE
 from punchlist.agents.cli.memory_opening import Ids
 from punchlist.agents.cli.parser import build_parser
-from punchlist.memory import Memory, Scope
-from punchlist.memory.records import Provenance, Record
+from punchlist.memory import Kind, Memory, Provenance, Record, Scope
+from punchlist.memory.consolidate import JOBS
+from punchlist.memory.records import OWNERS
 
 from ..memory.doubles import FakeEmbedder, confirm, record
 
@@ -182,6 +185,27 @@ def test_what_a_check_proved_is_not_rewritten_by_hand(hers):
     assert hers("memory", "retract", lesson.id, "--reason", "the shop was mended").code == DONE
     assert kept()[-1].reason == "the shop was mended"
     assert hers("memory", "restore", lesson.id).code == DONE and kept()[-1].closed is None
+
+
+def test_tidying_derives_what_repeated_choices_show_and_can_be_undone(hers):
+    for day in ("2026-05-01", "2026-05-02", "2026-05-03"):
+        choice = ("chose meal: fish (from fish | soup | none)", "--kind", "episode", "--happened", day)
+        hers("memory", "add", *choice, "--user", "ada")
+
+    first, again = hers("memory", "tidy"), hers("memory", "tidy")
+    derived = kept()[-1]
+    undone = hers("memory", "tidy", "--undo", derived.id[-6:])
+
+    assert "prefers fish for meal" in first.out and "seen in 3" in first.out
+    assert "Nothing new" in again.out and len(derived.provenance.sources) == 3
+    assert "1 record changed" in undone.out and kept()[-1].closed is not None
+    assert not hers("memory", "tidy", "--json").json()["changed"]
+    assert "nothing to undo" in hers("memory", "tidy", "--undo", "preferences").out
+
+
+def test_what_the_options_offer_is_what_memory_knows():
+    assert set(memory_parser.KINDS) == set(get_args(Kind))
+    assert memory_parser.LEVELS == OWNERS and tuple(JOBS) == memory_parser.JOBS
 
 
 def test_ids_are_as_short_as_they_can_be_and_never_guessed():
