@@ -367,7 +367,7 @@ class Memory(Looking):
     def health_sync(self) -> Health:
         """What is stored where, and what is wrong with it. Changes nothing."""
         with self._lock:
-            return health_of(self._open_store(), self.folder, self._embedder, self._index, self._finder.used)
+            return health_of(self._open_store(), self.folder, self._embedder, self._index, self._finder)
 
     remember, remember_all = twin(remember_sync), twin(remember_all_sync)
     supersede, retract, restore = twin(supersede_sync), twin(retract_sync), twin(restore_sync)

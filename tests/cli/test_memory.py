@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -352,6 +353,8 @@ def test_a_server_that_is_not_there_is_told_with_what_to_do(hers):
 
     assert ended.code == USAGE and "--index exact" in ended.err
     assert AISLE in hers("memory", "search", "aisle seat", "--user", "ada", "--index", "exact").out
+    ill = hers("memory", "doctor", "--index", "http://127.0.0.1:1")
+    assert ill.code == ILL and "http://127.0.0.1:1" in ill.out and "does not answer" in ill.out
 
 
 def test_an_index_is_written_anew_by_hand(hers, tmp_path):
@@ -442,6 +445,25 @@ def test_a_folder_that_cannot_be_written_is_told(hers, tmp_path):
         assert "cannot be used" in hers("memory", "add", "A thing.").err
     finally:
         (tmp_path / FOLDER).chmod(0o700)
+
+
+def test_a_narrow_terminal_gets_narrow_rows(hers, monkeypatch):
+    class Terminal(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self):
+            return True
+
+    hers("memory", "add", "x" * 200, "--user", "a-user-with-a-very-long-name", "--agent", "shop")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+
+    for arguments in (("list",), ("search", "aisle", "--across", "all"), ("show", kept()[0].id)):
+        hers("memory", *arguments)
+
+    rows = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    assert len(rows) > 10 and max(map(len, rows)) <= 60
 
 
 def test_json_is_one_object_also_for_an_error(hers):
