@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ...memory import Consolidation, Erased, Memory, Owner, Provenance, Record, Scope
 from ...memory.consolidate import JOBS
-from ...memory.records import now
+from ...memory.records import kept_reason, now
 from .edge import DONE, UNVERIFIED, SettingsError
 from .memories import as_json
 from .memory_opening import (
@@ -128,7 +128,11 @@ def retract(options: argparse.Namespace) -> int:
     """`punchlist memory retract`."""
     if not options.reason.strip():
         raise SettingsError("--reason is empty. Say why, for whoever looks at the record later.")
-    return _of_one(options, "Retracted", lambda memory, name: memory.retract_sync(name, options.reason))
+    try:
+        reason = kept_reason(options.reason)
+    except ValueError as error:
+        raise SettingsError(f"--reason: {error}.") from error
+    return _of_one(options, "Retracted", lambda memory, name: memory.retract_sync(name, reason))
 
 
 def restore(options: argparse.Namespace) -> int:

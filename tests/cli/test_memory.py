@@ -392,6 +392,8 @@ def test_a_folder_without_memory_is_told_and_not_made(punchlist, tmp_path, comma
         (["import", "nowhere.jsonl"], "no file"),
         (["show", "zz"], "No record 'zz'"),
         (["retract", "zz", "--reason", " "], "--reason is empty"),
+        (["retract", "zz", "--reason", "r" * 501], "at most 500 characters"),
+        (["retract", "zz", "--reason", "half \ud83d"], "--reason: half a character"),
     ],
     ids=lambda value: (
         " ".join(value)[:30].encode("ascii", "replace").decode() if isinstance(value, list) else ""
