@@ -240,8 +240,7 @@ def _looked_at(
 def strength(cosines: Floats, covered: Floats) -> Floats:
     """How good an answer is by itself, 0..1: the mean of cosine and of the share of the question's words.
 
-    Rare words count more in that share, and words that no record holds count most. Unlike a score it does not
-    depend on what else is in the scope, so that it can be compared with a threshold.
+    Unlike a score it is not scaled by the best of the scope, so that it can be compared with a threshold.
     """
     return 0.5 * np.clip(cosines, 0.0, 1.0) + 0.5 * covered
 
