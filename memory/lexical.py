@@ -88,8 +88,8 @@ class Lexical:
     Attributes:
         near: (rows,) BM25F over the row and what is around it.
         own: (rows,) BM25 of the row's own words.
-        covered: (rows,) share of the question's words that stand in the row, or less so around it, 0..1. Rarer
-            ones count more, and one that stands nowhere in the scope most.
+        covered: (rows,) share of the question's words that stand in the row, or less so around it, 0..1.
+            Rarer ones count more, and one that stands nowhere in the scope most.
     """
 
     near: Floats

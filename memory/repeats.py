@@ -64,14 +64,16 @@ def says_the_same(one: Row, other: Row) -> bool:
 
     Speaker, day, numbers, negations and names are the same, and one has no word that the other lacks.
     """
-    if one.speaker != other.speaker or _marks(one.text) != _marks(other.text):
+    if one.speaker != other.speaker or _day(one) != _day(other):
         return False
     mine, theirs = set(one.terms.split()), set(other.terms.split())
     if len(mine & theirs) < min(len(mine), len(theirs)) or len(mine & theirs) < 0.8 * len(mine | theirs):
         return False
-    if isnan(one.happened) or isnan(other.happened):
-        return isnan(one.happened) and isnan(other.happened)
-    return one.happened // DAY == other.happened // DAY
+    return _marks(one.text) == _marks(other.text)
+
+
+def _day(row: Row) -> float | None:
+    return None if isnan(row.happened) else row.happened // DAY
 
 
 def _marks(text: str) -> frozenset[str]:
