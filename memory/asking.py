@@ -18,6 +18,9 @@ from .ranking import Question
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import Store, bare, quotes
 
+MOST_READ = 5_000
+"""Records that are kept as they were read until something changes."""
+
 MOST_TOLD = 500
 """Records whose words are kept to notice when they come back."""
 
@@ -94,6 +97,8 @@ class Asker:
     def __init__(self, store: Store, finder: Finder) -> None:
         self._store, self._finder = store, finder
         self._told: OrderedDict[str, str] = OrderedDict()
+        self._read: dict[str, Record] = {}
+        self._read_at = (-1, -1)
 
     def ask(self, texts: Sequence[str], vectors: Sequence[Vectors], query: Query) -> list[Recalled]:
         """The best answers to all of the texts together, best first, `query.k` at most.
@@ -107,7 +112,7 @@ class Asker:
             for text, vector in zip(texts, vectors, strict=True)
         ]
         ranked = unite(rankings, query.k)
-        here = self._store.picked([each.id for each in ranked])
+        here = self._records([each.id for each in ranked])
         # One that was forgotten in this moment is left out.
         found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
         for each in found:
@@ -128,6 +133,17 @@ class Asker:
                 except UnknownRecord:  # another process has forgotten it
                     self._told.pop(name)
         return None
+
+    def _records(self, names: Sequence[str]) -> dict[str, Record]:
+        """The records of these ids that are here; those read since the last change are not read again."""
+        state = self._store.state
+        if self._read_at != (state.generation, state.changes) or len(self._read) > MOST_READ:
+            self._read_at = (state.generation, state.changes)
+            self._read.clear()
+        lacking = [name for name in names if name not in self._read]
+        if lacking:
+            self._read |= self._store.picked(lacking)
+        return self._read
 
     def lose(self, names: Collection[str]) -> None:
         """Know nothing more of these records."""

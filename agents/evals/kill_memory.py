@@ -80,6 +80,10 @@ AWAY = 1.0
 """Seconds for which a server stays away."""
 
 LONGEST = 300.0
+"""Seconds that a process may take for one answer."""
+
+AT_ONCE = 100
+"""Records that are asked for in one message."""
 
 
 class MemoryRow(BaseModel):
@@ -135,11 +139,16 @@ class Child:
 
     def ask(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
         """Of a process that looks: which records are lost, and which cannot be found."""
-        self.line.send(list(names))
-        told = hear(self.line, LONGEST)
-        if told is None:
-            raise EvalError("A process that looked for records ended; its errors are above.")
-        return told
+        lost: list[str] = []
+        unfindable: list[str] = []
+        for first in range(0, len(names), AT_ONCE):
+            self.line.send(list(names[first : first + AT_ONCE]))
+            told = hear(self.line, LONGEST)
+            if told is None:
+                raise EvalError("A process that looked for records ended or hung; its errors are above.")
+            lost += told[0]
+            unfindable += told[1]
+        return lost, unfindable
 
     def close(self) -> None:
         """Leave nothing of it."""

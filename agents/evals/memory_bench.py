@@ -21,6 +21,8 @@ the peer by ours; above 1 ours is quicker:
                              a question to everybody's records
     first_search<n>_seconds, first_search<n>_seconds_<more>, first_search<n>_vs_<peer>
                              an owner's first question in a process; ours reads their records for it
+    first_unscoped<n>_seconds, first_unscoped<n>_seconds_<more>, first_unscoped<n>_vs_<peer>
+                             the first question to everybody's, which may make an index
     open<n>_seconds, open<n>_seconds_<more>, open<n>_vs_<peer>
                              opening, up to the first answer, in a process that has imported everything
     fill<n>_seconds, fill<n>_seconds_<more>, fill<n>_vs_<peer>
@@ -35,7 +37,9 @@ the peer by ours; above 1 ours is quicker:
     embed_<form>_cosine_least   our embedders on the same sentences; see `memory_embedding.py`
 
 `--quick` has 10,000 records and fewer turns. `--peers DIR` names the folder of the others' virtual
-environments (`peers/README.md`); without it ours is measured alone.
+environments (`peers/README.md`); without it ours is measured alone. `--data DIR` keeps the others' filled
+stores in a folder and begins with copies of them the next time, since filling takes most of the time; then
+there is no `fill` of theirs.
 
 What it does not cover: several writers at once (`eval kill --only memory` has them), quality (`eval locomo`),
 and servers.
@@ -43,7 +47,9 @@ and servers.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -114,7 +120,7 @@ def measure(measuring: Measuring) -> Figures:
     quick = measuring.options.quick
     turns, sizes = (QUICK, QUICK_SIZES) if quick else (USUAL, SIZES)
     extra = turns.rounds * (turns.writes + BATCH) + turns.writes
-    asked = turns.rounds * (turns.questions + turns.unscoped) + FIRST + turns.openings
+    asked = turns.rounds * (turns.questions + turns.unscoped) + FIRST + turns.openings + 1
     commands = _commands(measuring)
     measuring.settings |= {
         "records": list(sizes), "rounds": turns.rounds, "writes_a_round": turns.writes, "batch": BATCH,
@@ -173,6 +179,8 @@ class Bench:
                 with self._left_out_if_broken(party):
                     self._begin(party, open_parties)
             self._each(self._first_search)
+            first = self._questions(1, owned=False)
+            self._each(lambda party: self._search(party, "first_unscoped", first))
             for number in range(self.turns.rounds):
                 self.measuring.say(f"{self.size:,} records, round {number + 1} of {self.turns.rounds}")
                 self._round()
@@ -189,10 +197,27 @@ class Bench:
             versions = self.measuring.settings.setdefault("peers", {})
             if isinstance(versions, dict):
                 versions[party] = peer.version
+        kept = self._kept(party, peer.version)
+        if kept is not None and kept.exists():
+            shutil.copytree(kept, self._folder(party))
+            self._ask(party, do="open", folder=self._folder(party))
+            return
         self._ask(party, do="open", folder=self._folder(party))
         answer = self._ask(party, do="fill", numbers=list(range(self.size)), portion=PORTION)
         self.found[party]["fill"] = Row([sum(answer["seconds"])], answer["cpu"])
         self.measuring.say(f"{self.size:,} records in {party or NAME}: {sum(answer['seconds']):,.1f} s")
+        if kept is not None:
+            self._ask(party, do="close")
+            shutil.copytree(self._folder(party), kept)
+            self._ask(party, do="open", folder=self._folder(party))
+
+    def _kept(self, party: str, version: str) -> Path | None:
+        """Where the filled store of another party is kept for later runs; None where it is not."""
+        folder = self.measuring.options.data
+        if folder is None or not party:
+            return None
+        mark = hashlib.sha256((self.data.folder / "data.json").read_bytes()).hexdigest()[:16]
+        return folder / f"{party}-{version}-{self.size}-{mark}"
 
     def _round(self) -> None:
         writes = self._records(self.turns.writes)

@@ -210,7 +210,7 @@ MEASUREMENTS = (
         "memory",
         "writes and questions a second among 10k and 100k records, beside other memories (--peers)",
         "memory_bench",
-        frozenset({"peers"}),
+        frozenset({"data", "peers"}),
     ),
     Measurement(
         "bench",

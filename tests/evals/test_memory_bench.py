@@ -26,7 +26,9 @@ from remembering import Asked, answer_all
 
 class Nearest:
     def __init__(self, folder, given):
-        self.given, self.kept = given, []
+        self.given, self.file = given, folder / "kept.json"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.kept = json.loads(self.file.read_text()) if self.file.exists() else []
     def add_many(self, numbers):
         self.kept += numbers
     fill = add_many
@@ -39,7 +41,7 @@ class Nearest:
         seen = [each for each in self.kept if owner in (None, self.given.owners[each])]
         return sorted(seen, key=lambda each: -float(self.given.vectors[each] @ asked))[:count]
     def close(self):
-        pass
+        self.file.write_text(json.dumps(self.kept))
 
 answer_all("1.0", Asked(Nearest))
 """
@@ -98,7 +100,7 @@ def test_ours_and_another_do_the_same_work_on_the_same_records(
     figures = cast("dict[str, float | None]", report["figures"])
     assert figures["found2k"] == figures["found2k_of_chroma"] == 1
     assert unexplained(memory_bench, figures) == set()
-    for row in ("write", "batch", "search", "unscoped", "first_search", "open", "fill"):
+    for row in ("write", "batch", "search", "unscoped", "first_search", "first_unscoped", "open", "fill"):
         assert figures[f"{row}2k_seconds"] and figures[f"{row}2k_seconds_of_chroma"]
         ratio = figures[f"{row}2k_seconds_of_chroma"] / figures[f"{row}2k_seconds"]
         assert figures[f"{row}2k_vs_chroma"] == pytest.approx(ratio, rel=0.02)
@@ -120,6 +122,23 @@ def test_who_breaks_is_left_out_with_the_reason_and_the_others_go_on(
     figures = cast("dict[str, float | None]", report["figures"])
     assert "its disk is full" in cast("dict[str, Any]", report["settings"])["skipped"]["search_vs_mem0"]
     assert "search_vs_mem0" not in figures and figures["search_vs_chroma"]
+
+
+def test_stores_of_others_are_kept_filled_for_the_next_time(
+    tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_bench.Bench, "_write_embedded", lambda self: None)
+    monkeypatch.setattr(memory_bench.Bench, "_each_opening", lambda self: None)
+    remembering(tmp_path / "peers", "chroma")
+    options = EvalOptions(quick=True, peers=tmp_path / "peers", data=tmp_path / "kept", say=lambda line: None)
+
+    first = execute("bench", "memory", options)
+    second = execute("bench", "memory", options)
+
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+    made = [cast("dict[str, Any]", report["figures"]) for report in (first, second)]
+    assert "fill2k_seconds_of_chroma" in made[0] and "fill2k_seconds_of_chroma" not in made[1]
+    assert made[1]["found2k_of_chroma"] == 1 and "fill2k_seconds" in made[1]
 
 
 def test_a_folder_without_environments_says_how_to_make_them(tmp_path: Path, small: None) -> None:
