@@ -24,7 +24,7 @@ from .lexical import Fields, Lexical, Statistics, lexical
 from .records import Kind, Why
 from .repeats import ALIKE, without_repeats
 from .shelf import KINDS, Floats, Row, Shelf
-from .words import words_of
+from .words import stem_of, words_of
 
 __all__ = [
     "ALIKE",
@@ -73,7 +73,7 @@ class Weights:
         dense: Cosine of the record's nearest piece and the question.
         next_dense: The same of the next record in its session: an answer lies near its echo.
         session_dense: The same of the nearest record in its session.
-        speaker: Said by the first person whom the question names; half for another one.
+        speaker: Said by the first person whom the question names, or about them by nobody; half for another.
         date: Happened when the question speaks of, or was told soon after; half where nobody knows when.
         asking: Of a record that ends with a question mark, which seldom tells anything; below 0.
         recency: Learned lately; see `HALF_LIVES`. More than 0.05 costs much recall.
@@ -338,15 +338,26 @@ def _of_session(
 
 
 def _said_by_named(shelf: Shelf, text: str) -> Floats:
-    """(rows,) 1 where the speaker is called by the first name in the question, 0.5 where by another."""
+    """(rows,) 1 where the speaker is called by the first name in the question, 0.5 where by another.
+
+    A row without speaker, such as a fact, counts as said by whom it names.
+    """
     said = [0.0] * len(shelf.speaker_names)
     first = 1.0
+    named: list[tuple[str, float]] = []
     for word in words_of(text):
         if word in shelf.speakers:
+            named.append((word, first))
             for number in shelf.speakers[word]:
                 said[number] = said[number] or first
             first = 0.5
-    return np.array(said)[shelf.column["speaker"][: shelf.size]]
+    speaker = shelf.column["speaker"][: shelf.size]
+    found = np.array(said)[speaker]
+    if shelf.nameless:
+        for word, value in reversed(named):
+            rows = shelf.postings.of(stem_of(word))[0]
+            found[rows[speaker[rows] == 0]] = value
+    return found
 
 
 def _happened_in(happened: Floats, stretches: Sequence[Span]) -> Floats:

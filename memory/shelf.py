@@ -104,6 +104,7 @@ class Shelf:
         postings: Stem -> rows.
         speakers: Word of a speaker's name -> numbers of the speakers that are called so.
         speaker_names: Speaker -> number, as in column "speaker"; 0 is nobody.
+        nameless: Whether some row has no speaker.
     """
 
     def __init__(self) -> None:
@@ -120,6 +121,7 @@ class Shelf:
         self.column: dict[str, NDArray[Any]] = {
             name: np.zeros(FEWEST, dtype=kind) for name, kind in _COLUMNS.items()
         }
+        self.nameless = False
         self.speaker_names: dict[str, int] = {"": 0}
         self._session_numbers: dict[str, int] = {}
         self._members: list[list[int]] = []
@@ -240,6 +242,7 @@ class Shelf:
         column["key"][new] = [self.keys.setdefault(row.key, len(self.keys)) for row in added]
         column["trusted"][new] = [row.trust == "trusted" for row in added]
         column["asks"][new] = [row.text.rstrip().endswith("?") for row in added]
+        self.nameless = self.nameless or not all(row.speaker for row in added)
         column["speaker"][new] = [self._speaker(row.speaker) for row in added]
         column["session"][new] = [self._session(row, first + i) for i, row in enumerate(added)]
         for name in ("happened", "learned", "since", "until", "importance", "confidence"):

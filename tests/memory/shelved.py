@@ -10,7 +10,7 @@ from punchlist.memory.dates import DAY, spans
 from punchlist.memory.lexical import OWN_LENGTH, SATURATION, SESSION_LENGTH
 from punchlist.memory.ranking import HALF_LIVES, SOON_TOLD, Question, Weights
 from punchlist.memory.shelf import Row
-from punchlist.memory.words import stems, words_of
+from punchlist.memory.words import stem_of, stems, words_of
 
 DIMENSION = 8
 NOW = 1_700_000_000.0
@@ -132,15 +132,14 @@ def _near(rows: list[Row], seen: list[Row], asked: Question, weights: Weights) -
 
 
 def _speaker(each: Row, asked: Question, rows: list[Row]) -> float:
-    known = {
-        word: {one.speaker for one in rows if word in words_of(one.speaker)} for word in words_of(asked.text)
-    }
-    named = [speakers for speakers in known.values() if speakers]
-    if not named or not each.speaker:
-        return 0.0
-    if each.speaker in named[0]:
-        return 1.0
-    return 0.5 if any(each.speaker in speakers for speakers in named) else 0.0
+    words = words_of(asked.text)
+    known = {word: {one.speaker for one in rows if word in words_of(one.speaker)} for word in words}
+    named = [word for word, speakers in known.items() if speakers]
+    if each.speaker:
+        about = [word for word in named if each.speaker in known[word]]
+    else:
+        about = [word for word in named if stem_of(word) in each.terms.split()]
+    return 0.0 if not about else 1.0 if about[0] == named[0] else 0.5
 
 
 def _date(each: Row, asked: Question) -> float:

@@ -97,6 +97,19 @@ def test_one_search_stays_as_it_was():
     assert depth(1) >= 40 and depth(20) == 80
 
 
+def test_uniting_a_great_many_takes_the_best_each_time():
+    """Against the slow way: look at all that are left before each choice."""
+    found = [ranked(f"r{n}", 1 - n * 0.003, f"s{n % 7 * n % 5}") for n in range(300)]
+    left, taken, expected = list(found), {}, []
+    while left:
+        best = max(left, key=lambda each: each.score - SAME_SESSION * taken.get(each.session, 0))
+        left.remove(best)
+        taken[best.session] = taken.get(best.session, 0) + 1
+        expected.append(best.id)
+
+    assert [each.id for each in unite([found, found], 300)] == expected
+
+
 async def test_several_searches_share_one_budget(open_memory):
     memory = open_memory()
     for text in ("Tim plays chess.", "John rides a bicycle.", "Nobody swims.", "It rains in Bern."):

@@ -212,6 +212,32 @@ def test_repeats_make_room_for_the_next_best():
     assert names(rank(shelf, question("Ada aisle seat", k=2), Weights())) == ["copy0", "other"]
 
 
+def test_of_a_great_many_repeats_are_left_out_as_of_few():
+    rows = [
+        row(f"r{n:03}", f"seat number {n % 300}", unit(1, n % 300, 7), importance=1 - n / 1000)
+        for n in range(600)
+    ]
+    shelf = shelf_of(*rows)
+
+    found = names(rank(shelf, question("seat", k=600), Weights()))
+
+    assert len(found) == 300
+    assert found[:20] == names(rank(shelf, question("seat", k=20), Weights()))
+
+
+def test_a_fact_about_somebody_counts_like_their_own_words():
+    shelf = shelf_of(
+        row("said", "trains are fine", speaker="Ada"),
+        row("told", "Ada takes trains", kind="fact"),
+        row("other", "Bob takes trains", kind="fact"),
+    )
+
+    found = {each.id: each.why.parts for each in rank(shelf, question("What does Ada take?"), Weights())}
+
+    assert found["told"]["speaker"] == found["said"]["speaker"] == Weights().speaker
+    assert "speaker" not in found["other"]
+
+
 def test_diversity_prefers_what_is_unlike_the_better_ones():
     shelf = shelf_of(
         row("best", "aisle seat on trains", unit(1, 0)),
