@@ -65,6 +65,8 @@ class Family:
 def order_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[Job]:
     """Cart, details, place: three jobs in one lane; only the last cannot be undone."""
     order, lane, form = Order.of(task), f"order-{index}", Form()
+    wished = ", ".join(wish.option for wish in task.wishes)
+    preferring = f", {wished} as preferred" if wished else ""
     goods = ", ".join(f"{count} x {name}" for name, count in order.items)
 
     def cart(_: Results) -> Work:
@@ -101,7 +103,7 @@ def order_jobs(index: int, task: PlannedTask, _: Sequence[PlannedTask]) -> list[
         Job(f"{index}.cart", f"put {goods} in the cart", lane, (), cart),
         Job(
             f"{index}.details",
-            f"fill in the details for {order.name or 'the order'}",
+            f"fill in the details for {order.name or 'the order'}{preferring}",
             lane,
             (f"{index}.cart",),
             details,

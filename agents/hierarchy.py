@@ -41,6 +41,7 @@ class Leader(Protocol):
     strategy: Strategy | None
     workers: list[Agent]
     memory: Memory | None
+    user: str
     redos: int
 
 
@@ -79,7 +80,7 @@ class ManagingWorker(Agent):
         prefix = kept or f"{order.task}/{order.anew}{trial}/"
         run = Run(
             order.run, self._goal(order), manager.workers, above, policy, memory=manager.memory,
-            redos=manager.redos, attended=order.attended, desk=desk, show=mind.show,
+            user=manager.user, redos=manager.redos, attended=order.attended, desk=desk, show=mind.show,
             within=Within(prefix, f"{order.run}.{order.task}", self.name, order.manager, order.routes),
         )  # fmt: skip
         try:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, JsonValue
 
 from ..core_model.pricing import amount
+from ..memory.records import Provenance, Record, Scope, now
 from ..protocols.journal import Journal, RunInfo
 from ..protocols.messages import new_id
 from ..protocols.outcome import Confirmed, Failed, Unverified
@@ -97,6 +98,13 @@ class SpecMissing(ValueError):
         )
 
 
+class NoMemory(RuntimeError):
+    """A manager without a memory was asked what its user prefers."""
+
+    def __init__(self) -> None:
+        super().__init__("The manager has no memory. Give it one: Manager(..., memory=Memory.open(folder)).")
+
+
 class UnknownRun(LookupError):
     """A journal holds no run of that name."""
 
@@ -112,7 +120,9 @@ class Manager:
         model: Plans, writes redos, reflects and judges. Anything that `load_model` gives; None for plans
             that need no model.
         workers: At least one; independent tasks go to several at once.
-        memory: Lessons of mended tasks are kept there and recalled at similar ones; None keeps none.
+        memory: Lessons of mended tasks are kept there and recalled at similar ones, and the user's
+            preferences where a goal leaves something open; None keeps and knows none.
+        user: For whom goals are done: whose preferences count, beside those of everybody.
         journal: Its file, or `postgresql://...`; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
         person: Asked where a worker has a question, a rule says `ask`, an anomaly is open, a task was taken
@@ -140,6 +150,7 @@ class Manager:
         workers: Sequence[Agent],
         *,
         memory: Memory | None = None,
+        user: str = "",
         journal: Path | str | None = None,
         policy: Policy | None = None,
         person: Person | None = None,
@@ -159,6 +170,7 @@ class Manager:
         _refuse_names(workers, (MANAGER, VERIFIER))
         self.model: Model = NoModel() if model is None else model
         self.workers, self.memory, self.person, self.patient = list(workers), memory, person, patient
+        self.user = user
         in_database = isinstance(journal, str) and journal.startswith(DATABASES)
         self.journal = journal if in_database or journal is None else Path(journal)
         self.policy = policy or preset("unattended")
@@ -326,14 +338,46 @@ class Manager:
 
         desk = Desk(journal, run, self.person, patient=self.patient, told=asked)
         work = Run(
-            run, goal, self.workers, mind, approving(self.policy, desk), memory=self.memory, expect=expect,
-            spec=spec, redos=redos, attended=attended, desk=desk, show=queue.put_nowait,
+            run, goal, self.workers, mind, approving(self.policy, desk), memory=self.memory, user=self.user,
+            expect=expect, spec=spec, redos=redos, attended=attended, desk=desk, show=queue.put_nowait,
         )  # fmt: skip
 
         async def close() -> None:
             journal.close()
 
         return Running(work, queue, close)
+
+    async def preferences(self) -> list[Record]:
+        """What the user prefers and what is said to be everybody's preference, oldest first, as it holds now.
+
+        Raises:
+            NoMemory: The manager was made without one.
+        """
+        scope = Scope(user=self.user)
+        return await self._its_memory().records(kinds=("preference",), scope=scope, at=now())
+
+    async def prefer(self, text: str, *, instead_of: str = "", about: str = "") -> Record:
+        """Keep what the user says to prefer; it goes before everything that was only seen in choices.
+
+        Args:
+            instead_of: Id of a preference that it corrects; that one stays in memory's history.
+            about: Host of the site that it is about; empty: any.
+
+        Raises:
+            NoMemory: The manager was made without one.
+            UnknownRecord, AlreadySuperseded, SecretRefused, MemoryFault: As `Memory.supersede`.
+        """
+        record = Record(
+            kind="preference", text=text, stance="explicit", trust="trusted",
+            scope=Scope(user=self.user, key=about), provenance=Provenance(by="person"),
+        )  # fmt: skip
+        memory = self._its_memory()
+        return await (memory.supersede(instead_of, record) if instead_of else memory.remember(record))
+
+    def _its_memory(self) -> Memory:
+        if self.memory is None:
+            raise NoMemory
+        return self.memory
 
     def as_worker(
         self,
@@ -358,6 +402,7 @@ class Manager:
             "model": self.model.name,
             "strategy": None if self.strategy is None else self.strategy.name,
             "redos": self.redos,
+            **({"user": self.user} if self.user else {}),
             "pid": os.getpid(),
             **self.extra,
         }

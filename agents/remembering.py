@@ -4,6 +4,7 @@
 |---|---|
 | `recalled` | what for, the queries, and what was found: ids, scores, words, labels |
 | `remembered` | id, kind and words of a record, and the confirm that proves it |
+| `preferred` | what the plan takes from the user's preferences where the goal leaves it open |
 | `noted` | what an agent noted in an attempt; it is kept when its task is confirmed, and else nowhere |
 | `forgotten` | id of a record that an agent forgot, as a person allowed |
 | `weighed` | id of a record that was in a prompt, whether it helped, and by which check that was seen |
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from .reasoning.thinking import Thinking
 
 RECALLED, REMEMBERED, WEIGHED = "recalled", "remembered", "weighed"
-NOTED, FORGOTTEN = "noted", "forgotten"
-ROWS = (RECALLED, REMEMBERED, WEIGHED, NOTED, FORGOTTEN)
+NOTED, FORGOTTEN, PREFERRED = "noted", "forgotten", "preferred"
+ROWS = (RECALLED, REMEMBERED, WEIGHED, NOTED, FORGOTTEN, PREFERRED)
 """Kinds of rows that tell what a run did with memory."""
 
 
@@ -81,6 +82,15 @@ def journalled(thinking: Thinking, kind: str, body: Mapping[str, JsonValue]) -> 
         trace.journal.append(kind, dict(body), run=trace.run, task=task, attempt=trace.attempt)
 
 
+def known_at(journal: Journal, run: str, what: str, place: Place) -> list[Memo] | None:
+    """What was recalled at a place before; None where nothing is on record."""
+    key = place.key(what)
+    for row in journal.rows(run, kinds=(RECALLED,), task=place.task):
+        if row.key == key and isinstance(row.body, dict):
+            return memos_of(row.body.get("used"))
+    return None
+
+
 @dataclass(frozen=True)
 class Remembering:
     """A memory with a run's journal around it.
@@ -116,7 +126,7 @@ class Remembering:
             MemoryFault: Memory cannot be used.
         """
         key = place.key(what)
-        known = self.known(what, place)
+        known = known_at(self.journal, self.run, what, place)
         if known is not None:
             return known
         asked = list(dict.fromkeys(query for query in queries if query.strip()))
@@ -127,14 +137,6 @@ class Remembering:
         body = recalled_body(what, asked, found, memos)
         self.journal.append(RECALLED, body, run=self.run, task=place.task, attempt=place.attempt, key=key)
         return memos
-
-    def known(self, what: str, place: Place) -> list[Memo] | None:
-        """What was recalled at a place before; None where nothing is on record."""
-        key = place.key(what)
-        for row in self.journal.rows(self.run, kinds=(RECALLED,), task=place.task):
-            if row.key == key and isinstance(row.body, dict):
-                return memos_of(row.body.get("used"))
-        return None
 
     async def remember(self, record: Record, proof: Confirm | None, place: Place) -> Record:
         """Keep a record; see `Memory.remember` for what it refuses."""

@@ -27,7 +27,7 @@ from ..tools.permissions import Policy
 from . import roles
 from .agent import Agent, NothingToWorkWith
 from .budget import BudgetExhausted, MoneyOverdrawn, used
-from .events import Event, Planned
+from .events import Event, Planned, Recalled
 from .families import jobs_of, think_job
 from .jobs import Job, Join
 from .managing.board import CONFIRMED, NOT_BEGUN, Board
@@ -48,6 +48,7 @@ from .managing.ending import (
 )
 from .managing.lessons import Lessons, site_of
 from .managing.modelless import NoModel
+from .managing.preferences import PREFERENCE, Preferences, preferred_rows
 from .mind import Mind, Truncated
 from .people import Desk
 from .plan import Plan, PlanChanged, PlanError
@@ -97,6 +98,7 @@ class Run:
         policy: Policy,
         *,
         memory: Memory | None = None,
+        user: str = "",
         expect: type[BaseModel] | None = None,
         spec: Sequence[Criterion] = (),
         redos: int = 2,
@@ -110,11 +112,16 @@ class Run:
         self.goal = goal if isinstance(goal, str) else goal.title or "the plan"
         self.expect, self.spec, self.mind = expect, spec, mind
         remembering = None if memory is None else Remembering(memory, mind.journal, run)
-        lessons = None if remembering is None else Lessons(remembering, site_of(workers))
+        site = site_of(workers)
+        lessons = None if remembering is None else Lessons(remembering, site)
+        preferences = Preferences(remembering, mind.journal, run, user, site)
         desk = desk or Desk(mind.journal, run)
         within = within or Within()
-        self.crew = Crew(run, self.goal, list(workers), mind, policy, show, desk, lessons, within=within)
+        self.crew = Crew(
+            run, self.goal, list(workers), mind, policy, show, desk, lessons, preferences, within=within
+        )
         self.crew.limits = replace(self.crew.limits, attempts=redos + 1, attended=attended)
+        self._preferences = preferences
         self.drivers: dict[str, Driver] = {}
         self.cancelled, self.over = "", False
         self._recorded: dict[str, list[Row]] = {}
@@ -345,14 +352,17 @@ class Run:
         journal, workers = self.mind.journal, self.crew.workers
         rows = journal.rows(self.run, kinds=("plan",), task=self.crew.within.prefix)
         recorded = next((row.body for row in rows), None)
+        await self._recall_preferences()
         if not any(worker.browser or worker.functions for worker in workers):
             return [think_job(self.goal, self.spec)]
         if isinstance(recorded, str):
-            return jobs_of(roles.read_plan(recorded, self.goal))
+            known = roles.read_plan(recorded, self.goal)
+            return self._jobs_of(self._preferences.as_recorded(known, self.crew.within.prefix))
         needs = dict.fromkeys(need for worker in workers for need in KINDS_OF if worker.has(need))
         kinds = [kind for need in needs for kind in KINDS_OF[need]]
         answer, tasks = "", ()
         question, heard = roles.ask_plan(self.goal, kinds), Counter[str]()
+        question = replace(question, notes=self._preferences.notes(self.mind.model))
         for attempt in range(1, READINGS + 1):
             again = heard.total() - len(heard)  # a model that says the same again is asked more warmly
             answer = await self.mind.ask(question, attempt=attempt, warmest=reading_warmth(again))
@@ -361,7 +371,24 @@ class Run:
                 break
             heard[answer] += 1
         self._refuse_doubtful(tasks)
-        journal.append("plan", answer, run=self.run, task=self.crew.within.prefix)
+        filled = self._preferences.fill_in(self.goal, tasks)
+        told = preferred_rows(filled)
+        journal.append("plan", answer, run=self.run, task=self.crew.within.prefix, then=told)
+        return self._jobs_of(filled)
+
+    async def _recall_preferences(self) -> None:
+        """Know what the user prefers; where memory fails, the run goes on without, and a row says so."""
+        from ..memory import MemoryFault
+
+        try:
+            await self._preferences.recall(self.goal, self.crew.within.prefix)
+        except MemoryFault as error:
+            self.mind.journal.append("recall_lost", str(error), run=self.run, task=self.crew.within.prefix)
+
+    def _jobs_of(self, tasks: Sequence[roles.PlannedTask]) -> list[Job]:
+        """The jobs of a plan; what of it is from preferences is shown."""
+        for wish in (wish for task in tasks for wish in task.wishes):
+            self.crew.show(Recalled("", wish.told(), PREFERENCE, wish.memo.label()))
         return jobs_of(tasks)
 
     def _doubts(self, tasks: Sequence[roles.PlannedTask]) -> list[str]:

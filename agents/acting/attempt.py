@@ -22,9 +22,10 @@ from ..steps import Done, Stage, Step
 from ..watch import ALARM, Sighting, Watch
 
 if TYPE_CHECKING:
-    from ...tools.browser import BrowserSession
+    from ...tools.browser import ActionResult, BrowserSession
     from ...tools.browser.view import View
     from ...tools.executor import Executor
+    from ..managing.preferences import Preferences
     from ..mind import Mind
     from ..people import Desk
 
@@ -92,6 +93,7 @@ class Assignment:
         attended: A person decides what cannot be verified.
         manager: Name of the manager that gave it.
         routes: See `crew.Within`; for managers below.
+        preferences: Of the run's user; None: nobody knows any.
         generation: Of the task, from 1; one that was re-opened looks again, and has other subtasks.
     """
 
@@ -116,6 +118,7 @@ class Assignment:
     manager: str = "manager"
     routes: dict[str, Any] = field(default_factory=dict[str, Any])
     generation: int = 1
+    preferences: Preferences | None = None
 
     @property
     def anew(self) -> str:
@@ -126,6 +129,11 @@ class Assignment:
     def goal(self) -> str:
         """What is to be done, as the program or planner said it."""
         return self.steps[0].text if self.steps else self.stage.name
+
+
+def notes_of(order: Assignment, mind: Mind) -> str:
+    """What the user prefers, as a prompt of this model shows it."""
+    return "" if order.preferences is None else order.preferences.notes(mind.model)
 
 
 class Talk(Protocol):
@@ -165,6 +173,7 @@ class Attempt:
         returned: The values among them.
         made: How often each call with an effect was made in this attempt, by its hash.
         cart: The cart as it was when this attempt opened it; what it holds is not added again.
+        last: What the browser made of the latest action; None where it was not carried out.
     """
 
     order: Assignment
@@ -180,6 +189,7 @@ class Attempt:
     made: dict[str, int] = field(default_factory=dict[str, int])
     seen_tokens: int = 0
     cart: View | None = None
+    last: ActionResult | None = None
 
     async def watched(self, sighting: Sighting) -> Done | None:
         """Show an action to the watch and follow its advice; what the model is to be told of it, if anything.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import JsonValue
@@ -20,7 +21,7 @@ from ..events import Acted
 from ..steps import Done, Step
 from ..tool_use import Call, ask_use, card_of, read_use, refusal, typed
 from ..watch import Sighting
-from .attempt import NUDGE, Attempt, EffectUnknown, StepFailed, StepStuck
+from .attempt import NUDGE, Attempt, EffectUnknown, StepFailed, StepStuck, notes_of
 
 MOST_CALLS = 5
 """Calls, made or refused, after which a job counts as stuck."""
@@ -57,6 +58,7 @@ class _Using:
         attempt, order, task = self._attempt, self._attempt.order, self._step.text
         for _ in range(MOST_CALLS):
             question = ask_use(self._cards, attempt.done, task)
+            question = replace(question, notes=notes_of(order, attempt.mind))
             answer = await attempt.mind.ask(question, task=order.task, attempt=order.attempt)
             call = read_use(answer, task, attempt.done, self._cards)
             if call.answer:

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from ...protocols.spec import Criterion
 from ...tools.browser.view import TEXT_ROLES, View
 from ..planning.reading import PlannedTask
+from ..planning.wish import PREFERRED, Wish
 from ..steps import Step
 from ..wording import count_of, words
 from . import checks, extras
@@ -106,12 +107,18 @@ CARRIERS = frozenset("dhl ups dpd gls fedex usps evri hermes mail tracked day da
 
 @dataclass(frozen=True)
 class Order:
-    """An order as the goal spells it."""
+    """An order as the goal spells it.
+
+    Attributes:
+        options: As the goal says them, and behind them those that the user prefers.
+        wishes: The latter, with the preferences that they are from.
+    """
 
     items: tuple[tuple[str, int], ...]
     name: str
     options: tuple[str, ...]
     date: str
+    wishes: tuple[Wish, ...] = ()
 
     @classmethod
     def of(cls, task: PlannedTask) -> Order:
@@ -121,16 +128,19 @@ class Order:
         return cls(
             items,
             next(iter(task.values("name")), ""),
-            tuple(task.values("option")),
+            (*task.values("option"), *(wish.option for wish in task.wishes)),
             next(iter(task.values("date")), ""),
+            task.wishes,
         )
 
     def facts(self) -> dict[str, JsonValue]:
-        """As JSON, under the names that a result model may ask for."""
-        return {
+        """As JSON, under the names that a result model may ask for; what is only preferred is said to be."""
+        found: dict[str, JsonValue] = {
             "items": [{"name": name, "count": count} for name, count in self.items],
             "name": self.name, "options": list(self.options), "date": self.date,
         }  # fmt: skip
+        preferred: list[JsonValue] = [wish.told() for wish in self.wishes]
+        return found | ({PREFERRED: preferred} if preferred else {})
 
     def steps(self) -> tuple[Step, ...]:
         """The steps that put the items into the cart."""
@@ -187,7 +197,9 @@ def field_criteria(order: Order, lane: str, *, again: bool, offset: int = 0) -> 
             expect = partial(checks.shows_day, said=order.date)
         else:
             expect = partial(shows_option, said=step.text)
-        found.append(look(f"{step.part + offset} : {step.text}", lane, expect, again=again))
+        made = look(f"{step.part + offset} : {step.text}", lane, expect, again=again)
+        wished = step.verb == "choose" and step.text in {wish.option for wish in order.wishes}
+        found.append(replace(made, required=False) if wished else made)
     names = [name for name, _ in order.items]
     nothing_unasked = partial(extras.nothing_unasked, said=order.options, names=names)
     return [*found, look("option " + NOT_ASKED, lane, nothing_unasked, again=again)]

@@ -101,6 +101,11 @@ def _add_run(commands: Any) -> None:
         "given several times",
     )  # fmt: skip
     parser.add_argument("--model", metavar="M", help=MODEL)
+    parser.add_argument(
+        "--observer", choices=("view", "aria", "screenshot"), default="view",
+        help="what the model of --expect is shown of pages: the numbered view (default), Playwright's ARIA "
+        "snapshot, or the view and a picture of the window with its numbers",
+    )  # fmt: skip
     add_strategy(parser)
     parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")
     parser.add_argument(
@@ -113,6 +118,9 @@ def _add_run(commands: Any) -> None:
         metavar="DIR",
         default=".punchlist/memory",
         help="where lessons are kept (default .punchlist/memory; 'none' keeps none)",
+    )
+    parser.add_argument(
+        "--user", metavar="NAME", default="", help="for whom it is done: whose preferences in memory count"
     )
     parser.add_argument(
         "--redos",

@@ -110,7 +110,8 @@ async def _lessons(measuring: Measuring, goals: int, place: Path) -> Figures:
     finally:
         await booth.close()
         await model.aclose()
-    return figures_of(dict(zip(keys, map(GoalRow.model_validate, rows), strict=True)), place)
+    done = [key for key in keys if key in measuring.ledger().rows]  # a shard has only some of them
+    return figures_of(dict(zip(done, map(GoalRow.model_validate, rows), strict=True)), _taught(place))
 
 
 def _first(begin: int, seed: int) -> int:
@@ -170,18 +171,23 @@ def _copy(place: Path, arm: str) -> Iterator[Memory | None]:
             yield memory
 
 
-def figures_of(rows: dict[str, GoalRow], place: Path) -> Figures:
-    """The figures of these goals, by keys `lessons ARM FAMILY SEED`."""
+def _taught(place: Path) -> int:
+    """Lessons that teaching left."""
     from ...memory import Memory
 
+    with Memory.open(place / "on") as memory:
+        return len(memory.records_sync(kinds=("reflection",)))
+
+
+def figures_of(rows: dict[str, GoalRow], taught: int) -> Figures:
+    """The figures of these goals, by keys `lessons ARM FAMILY SEED`."""
     figures: Figures = {}
     for arm in ARMS:
         figures |= rate(f"lessons_{arm}", _reached(_rows(rows, arm)))
         for family in FAMILIES:
             figures |= rate(f"lessons_{arm}_{family}", _reached(_rows(rows, arm, family)))
     on = _rows(rows, "on")
-    with Memory.open(place / "on") as memory:
-        figures["lessons_taught"] = len(memory.records_sync(kinds=("reflection",)))
+    figures["lessons_taught"] = taught
     figures["lessons_recalled"] = share(sum(row.recalled > 0 for row in on), len(on))
     figures["lessons_goals"] = len(on)
     return figures

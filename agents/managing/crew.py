@@ -17,6 +17,7 @@ from ..people import Desk
 from ..plan_edits import PlanEdit
 from .lanes import Lanes
 from .lessons import Lessons
+from .preferences import Preferences
 
 
 class Driven(Protocol):
@@ -124,6 +125,7 @@ class Crew:
     show: Callable[[Shown], None]
     desk: Desk
     lessons: Lessons | None = None
+    preferences: Preferences | None = None
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
     within: Within = field(default_factory=Within)

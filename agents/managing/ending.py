@@ -17,6 +17,7 @@ from ..budget import BudgetExhausted
 from ..events import plain
 from ..jobs import Job, Results
 from ..mind import Truncated
+from ..planning.wish import PREFERRED
 
 RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError, NothingToWorkWith, NoPlace)
 """What ends a run for now: it goes on with more budget, or when site, browser, server or place is there."""
@@ -149,6 +150,8 @@ def as_expected(
     """Confirmed results as the model that the user expects; unverified where they do not make one."""
     if expect is None:
         return Confirmed(value, evidence, confirm=confirm)
+    if PREFERRED not in expect.model_fields:
+        value = {key: item for key, item in value.items() if key != PREFERRED}
     try:
         return Confirmed(expect.model_validate(value), evidence, confirm=confirm)
     except ValidationError as error:

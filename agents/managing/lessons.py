@@ -17,7 +17,7 @@ from ...protocols.messages import Failed
 from ...protocols.tasks import Flaw, ManagerTask
 from ..agent import Agent
 from ..recalling import Memo
-from ..remembering import Place, Remembering
+from ..remembering import Place, Remembering, known_at
 from ..roles import LESSONS
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Lessons:
 
     def told(self, place: Place) -> list[Memo]:
         """What an attempt was told, as its rows say."""
-        return self._remembering.known(LESSON, place) or []
+        return known_at(self._remembering.journal, self._remembering.run, LESSON, place) or []
 
 
 def note_of(memo: Memo) -> str:

@@ -225,6 +225,7 @@ async def _order(crew: Crew, drive: Drive, start: StartWork, talk: Talk, lane: L
         crew.within.name,
         crew.within.routes,
         start.order.generation,
+        crew.preferences,
     )
 
 

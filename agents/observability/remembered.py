@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from ...protocols.journal import Row
 from ..reasoning.boxes import clean
 from ..recalling import memos_of
-from ..remembering import FORGOTTEN, NOTED, RECALLED, REMEMBERED
+from ..remembering import FORGOTTEN, NOTED, PREFERRED, RECALLED, REMEMBERED
 from .markup import dim
 from .values import listed, number, one_line, table, text, whole
 
@@ -46,10 +46,22 @@ def remembered(kind: str, body: Mapping[str, JsonValue]) -> str:
         return f"kept as {name}{taught}{proven}: {text(body.get('text'))}"
     if kind == NOTED:
         return f"{text(body.get('agent'))} noted as {text(body.get('kind'))}: {text(body.get('text'))}"
+    if kind == PREFERRED:
+        return _preferred(body)
     if kind == FORGOTTEN:
         return f"{text(body.get('id'))}, as a person allowed"
     helped = "helped" if body.get("helped") is True else "did not help"
     return f"{helped} at {text(body.get('check'))!r}: {text(body.get('id'))} {text(body.get('text'))}"
+
+
+def _preferred(body: Mapping[str, JsonValue]) -> str:
+    told: list[str] = []
+    for place, task in enumerate(listed(body.get("tasks")), 1):
+        for wish in map(table, listed(task)):
+            memos = memos_of([wish.get("preference")]) or []
+            why = "".join(f": {memo.text} ({memo.id}, {memo.label()})" for memo in memos)
+            told.append(f"task {place} takes {text(wish.get('option'))!r}, which the goal leaves open{why}")
+    return "; ".join(told)
 
 
 def _recalled(body: Mapping[str, JsonValue]) -> str:

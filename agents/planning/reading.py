@@ -18,6 +18,7 @@ from ..days import DAY, MONTH
 from ..question import Question, any_of
 from ..wording import FUNCTION, Span, count_of, fold, locate, places, tokens
 from .carrying import begins, carried, glued, titled
+from .wish import Wish
 
 ORDER_FIELDS = ("count", "item", "name", "option", "date")
 TICKET_FIELDS = ("name", "about", "text")
@@ -40,12 +41,14 @@ class PlannedTask:
         fields: In the goal's order.
         number_of: For a ticket: the 1-based task whose order number is the text to send, if any.
         close: For a ticket: close it afterwards.
+        wishes: For an order: what the goal does not say and the user prefers; see `wishes`.
     """
 
     kind: str
     fields: tuple[Field, ...]
     number_of: int | None = None
     close: bool = False
+    wishes: tuple[Wish, ...] = ()
 
     def values(self, key: str) -> list[str]:
         """The texts of all fields called `key`, in order."""

@@ -4,11 +4,13 @@ import pytest
 
 from punchlist.agents.cli.journals import find_run, show_lines
 from punchlist.agents.events import Learned, Recalled
-from punchlist.agents.managing.lessons import subject
+from punchlist.agents.managing.lessons import check_of, kept_its_word, subject
 from punchlist.agents.remembering import Place, Remembering
 from punchlist.memory import Memory, Provenance, Record, Scope
 from punchlist.protocols import Confirmed, Unverified
 from punchlist.protocols.journal import Journal
+from punchlist.protocols.messages import Failed, Finding, Verdict
+from punchlist.protocols.tasks import Flaw
 
 from .doubles import ORDER_GOAL, ORDER_PLAN, WANTED, FakeEmbedder, knowing, order_steps
 
@@ -139,9 +141,49 @@ async def test_a_journal_shows_what_was_done_with_memory_in_words(taught):
     assert "helped at '1 : 2 x green mugs'" in told
 
 
+REFUSED = "StepFailed: refused : please choose a day"
+
+
+def found(criterion, outcome):
+    """A verdict of one finding."""
+    return Verdict(findings=(Finding(criterion=criterion, outcome=outcome),))
+
+
+@pytest.mark.parametrize(
+    ("check", "end", "helped"),
+    [
+        ("2 : 1 x lamp", found("1 : 2 x mugs", "pass"), True),
+        ("2 : 1 x lamp", found("1 : 2 x mugs", "fail"), False),
+        (
+            "2 : 1 x lamp",
+            found("1 : 2 x mugs", "cannot_check"),
+            None,
+        ),
+        ("2 : 1 x lamp", found("1 : name : Ada", "fail"), None),
+        ("2 : 1 x lamp", Failed(error="StepFailed", message="refused : no"), None),
+        (REFUSED, Failed(error="StepFailed", message="refused : the day is missing"), False),
+        (REFUSED, Failed(error="StepFailed", message="choose express : not found"), None),
+        (REFUSED, found("1 : name : Ada", "fail"), True),
+    ],
+)
+def test_a_lesson_kept_its_word_where_what_it_is_about_passed(check, end, helped):
+    assert kept_its_word(check, end) is helped
+
+
+def test_a_lesson_is_of_a_check_or_of_a_step_that_was_refused_and_of_no_lost_worker():
+    flaws = [
+        Flaw(1, "1 : 2 x mugs", "the page shows 1"),
+        Flaw(1, "", REFUSED),
+        Flaw(1, "", "WorkerLost: gone"),
+    ]
+
+    assert [check_of(flaw) for flaw in flaws] == ["1 : 2 x mugs", REFUSED, ""]
+
+
 @pytest.mark.parametrize(
     ("check", "about"),
     [
+        (REFUSED, "StepFailed: refused"),
         ("1 : 2 x green mugs", "items"),
         ("3 : name : Ada Lovelace", "name"),
         ("2 : express", "option"),

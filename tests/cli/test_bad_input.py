@@ -36,6 +36,7 @@ def sentence(ended):
         (["run", GOAL, "--site", "not a site"], "http://127.0.0.1:8000"),
         (["run", GOAL, "--site", "http://127.0.0.1:1"], "Connection refused. Start the site"),
         (["site", "--folder", "/dev/null/x", "--port", "0"], "'/dev/null/x' cannot be written"),
+        (["run", GOAL, "--user", "ada", "--memory", "none"], "they are in a memory"),
         (["resume"], "journal list"),
         (["resume", "nowhere.db"], "no journal"),
         (["journal", "show", "nowhere.db"], "no journal"),
