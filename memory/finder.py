@@ -106,7 +106,7 @@ class Finder:
         with shelf.lock:
             if not len(shelf):
                 return []
-            cosines = (shelf.pieces @ vectors.T).max(axis=1)  # (pieces,)
+            cosines = np.stack([np.vecdot(shelf.pieces, each) for each in vectors]).max(axis=0)  # (pieces,)
             cosines = np.maximum.reduceat(cosines, shelf.column["piece"][: shelf.size])  # (rows,)
             near = np.flatnonzero((cosines >= least) & shelf.column["live"][: shelf.size])
             found = [(shelf.rows[place], float(cosines[place])) for place in near]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
 
 from .ranking import Ranked
 from .records import Why
@@ -81,15 +82,20 @@ def unite(rankings: Sequence[Sequence[Ranked]], k: int) -> list[Ranked]:
         for each in ranking:
             found.setdefault(each.id, []).append(each)
     left = {name: _mean(each, len(rankings)) for name, each in found.items()}
-    order = sorted(left, key=lambda name: -left[name].score)
+    waiting = [(-each.score, place, 0, name) for place, (name, each) in enumerate(left.items())]
+    heapify(waiting)
     chosen: list[Ranked] = []
     taken: Counter[str] = Counter()
-    while order and len(chosen) < k:
-        name = max(order, key=lambda name: left[name].score - SAME_SESSION * taken[left[name].session])
-        order.remove(name)
-        chosen.append(_held_back(left[name], SAME_SESSION * taken[left[name].session]))
-        if left[name].session:
-            taken[left[name].session] += 1
+    while waiting and len(chosen) < k:
+        _, place, counted, name = heappop(waiting)
+        each = left[name]
+        if counted < taken[each.session]:  # better ones of its session were chosen since
+            counted = taken[each.session]
+            heappush(waiting, (SAME_SESSION * counted - each.score, place, counted, name))
+            continue
+        chosen.append(_held_back(each, SAME_SESSION * counted))
+        if each.session:
+            taken[each.session] += 1
     return chosen
 
 

@@ -88,7 +88,8 @@ class Lexical:
     Attributes:
         near: (rows,) BM25F over the row and what is around it.
         own: (rows,) BM25 of the row's own words.
-        covered: (rows,) share of the question's words that the row itself holds, rarer ones counting more.
+        covered: (rows,) share of the question's words that stand in the row, or less so around it, 0..1.
+            Rarer ones count more, and one that stands nowhere in the scope most.
     """
 
     near: Floats
@@ -115,11 +116,10 @@ def lexical(
     counts = _counted_around(shelf, hits, lengths, len(terms), fields)
     if fields.session:
         counts += fields.session * _counted_in_session(shelf, hits, admitted, len(terms))
-    return Lexical(
-        near=np.einsum("t,tr->r", hits.rarity**2, counts / (counts + SATURATION)),
-        own=sums(hits.row, own, size),
-        covered=sums(hits.row, weight, size) / max(float(hits.rarity.sum()), 1e-12),
-    )
+    squared = hits.rarity**2
+    near = np.einsum("t,tr->r", squared, counts / (counts + SATURATION))
+    once = near / max(float(squared.sum()) / (1 + SATURATION), 1e-12)  # 1: each stands there once
+    return Lexical(near, sums(hits.row, own, size), np.minimum(once, 1.0))
 
 
 def sums(places: NDArray[Any], values: NDArray[Any], size: int) -> Floats:

@@ -24,7 +24,7 @@ from .lexical import Fields, Lexical, Statistics, lexical
 from .records import Kind, Why
 from .repeats import ALIKE, without_repeats
 from .shelf import KINDS, Floats, Row, Shelf
-from .words import words_of
+from .words import stem_of, words_of
 
 __all__ = [
     "ALIKE",
@@ -41,6 +41,8 @@ __all__ = [
 
 HALF_LIVES: dict[Kind, float] = {"episode": 30, "reflection": 180, "summary": 180}
 """Days after which recency counts half; other kinds do not age."""
+
+_LIVES = np.array([HALF_LIVES.get(kind, np.inf) for kind in KINDS]) * DAY
 
 RERANKED = 50
 """How many of the best a reranker sees."""
@@ -71,7 +73,7 @@ class Weights:
         dense: Cosine of the record's nearest piece and the question.
         next_dense: The same of the next record in its session: an answer lies near its echo.
         session_dense: The same of the nearest record in its session.
-        speaker: Said by the first person whom the question names; half for another one.
+        speaker: Said by the first person whom the question names, or about them by nobody; half for another.
         date: Happened when the question speaks of, or was told soon after; half where nobody knows when.
         asking: Of a record that ends with a question mark, which seldom tells anything; below 0.
         recency: Learned lately; see `HALF_LIVES`. More than 0.05 costs much recall.
@@ -152,7 +154,7 @@ def rank(
     if reranker is not None:
         pool = _reranked(pool, question.text, weights.reranker, reranker)
     chosen = without_repeats(pool.rows, pool.vectors, pool.scores, question.k, question.diversity)
-    return [pool.ranked(place) for place in chosen]
+    return pool.ranked(chosen)
 
 
 @dataclass(frozen=True)
@@ -176,11 +178,16 @@ class _Pool:
     def scores(self) -> Floats:
         return self.parts.sum(axis=0)
 
-    def ranked(self, place: int) -> Ranked:
-        told = zip(self.names, self.parts[:, place].tolist(), strict=True)
-        parts = {name: value for name, value in told if value}
-        why = Why(float(self.cosines[place]), float(self.bm25[place]), parts, float(self.strengths[place]))
-        return Ranked(self.rows[place].id, sum(parts.values()), why, self.rows[place].session)
+    def ranked(self, places: Sequence[int]) -> list[Ranked]:
+        """What is told of the rows at these places."""
+        found: list[Ranked] = []
+        told = self.parts[:, places].T.tolist()
+        alone = np.stack((self.cosines, self.bm25, self.strengths))[:, places].T.tolist()
+        for place, values, (cosine, bm25, strong) in zip(places, told, alone, strict=True):
+            row = self.rows[place]
+            parts = {name: value for name, value in zip(self.names, values, strict=True) if value}
+            found.append(Ranked(row.id, sum(values), Why(cosine, bm25, parts, strong), row.session))
+        return found
 
 
 def _pool(
@@ -240,8 +247,7 @@ def _looked_at(
 def strength(cosines: Floats, covered: Floats) -> Floats:
     """How good an answer is by itself, 0..1: the mean of cosine and of the share of the question's words.
 
-    Rare words count more in that share, and words that no record holds count most. Unlike a score it does not
-    depend on what else is in the scope, so that it can be compared with a threshold.
+    Unlike a score it is not scaled by the best of the scope, so that it can be compared with a threshold.
     """
     return 0.5 * np.clip(cosines, 0.0, 1.0) + 0.5 * covered
 
@@ -307,11 +313,10 @@ def _signals(
 
 def _from_lowest(values: Floats, admitted: NDArray[np.bool_]) -> Floats:
     """Min-max scaling over the admitted; 0 elsewhere; 1 where all are equal."""
-    inside = values[admitted]
-    low, high = float(inside.min()), float(inside.max())
+    low = float(values.min(where=admitted, initial=np.inf))
+    high = float(values.max(where=admitted, initial=-np.inf))
     scaled = (values - low) / (high - low) if high - low > 1e-9 else np.ones_like(values)
-    scaled[~admitted] = 0.0
-    return scaled
+    return np.where(admitted, scaled, 0.0)
 
 
 def _from_zero(values: Floats) -> Floats:
@@ -324,20 +329,35 @@ def _of_session(
     cosines: Floats, session: NDArray[np.int32], admitted: NDArray[np.bool_], sessions: int
 ) -> Floats:
     """(rows,) the highest cosine in the row's session; its own without one."""
+    if not sessions:
+        return cosines
+    place = session.astype(np.intp) + 1  # of the type that `maximum.at` is quick with
     highest = np.full(sessions + 1, -1.0)
-    np.maximum.at(highest, session + 1, np.where(admitted, cosines, -1.0))
-    return np.where(session < 0, cosines, highest[session + 1])
+    np.maximum.at(highest, place, np.where(admitted, cosines, -1.0))
+    return np.where(place == 0, cosines, highest[place])
 
 
 def _said_by_named(shelf: Shelf, text: str) -> Floats:
-    """(rows,) 1 where the speaker is called by the first name in the question, 0.5 where by another."""
-    said = np.zeros(len(shelf.speaker_names))
+    """(rows,) 1 where the speaker is called by the first name in the question, 0.5 where by another.
+
+    A row without speaker, such as a fact, counts as said by whom it names.
+    """
+    said = [0.0] * len(shelf.speaker_names)
     first = 1.0
+    named: list[tuple[str, float]] = []
     for word in words_of(text):
-        named = [number for number in shelf.speakers.get(word, ()) if not said[number]]
-        said[named] = first
-        first = 0.5 if named else first
-    return said[shelf.column["speaker"][: shelf.size]]
+        if word in shelf.speakers:
+            named.append((word, first))
+            for number in shelf.speakers[word]:
+                said[number] = said[number] or first
+            first = 0.5
+    speaker = shelf.column["speaker"][: shelf.size]
+    found = np.array(said)[speaker]
+    if shelf.nameless:
+        for word, value in reversed(named):
+            rows = shelf.postings.of(stem_of(word))[0]
+            found[rows[speaker[rows] == 0]] = value
+    return found
 
 
 def _happened_in(happened: Floats, stretches: Sequence[Span]) -> Floats:
@@ -352,9 +372,8 @@ def _happened_in(happened: Floats, stretches: Sequence[Span]) -> Floats:
 
 def _recency(shelf: Shelf, now: float) -> Floats:
     """(rows,) 0.5 to the power of half-lives since the row was learned, 1 at most."""
-    lives = np.array([HALF_LIVES.get(kind, np.inf) for kind in KINDS]) * DAY
     ages = np.maximum(now - shelf.column["learned"][: shelf.size], 0.0)
-    return np.exp2(-ages / lives[shelf.column["kind"][: shelf.size]])
+    return np.exp2(-ages / _LIVES[shelf.column["kind"][: shelf.size]])
 
 
 def _best(scores: Floats, question: Question, reranked: bool) -> NDArray[np.int64]:
@@ -362,7 +381,7 @@ def _best(scores: Floats, question: Question, reranked: bool) -> NDArray[np.int6
     k = question.k
     pool = max(50, 4 * k) if question.diversity > 0 else k + max(10, k)
     pool = min(max(pool, RERANKED) if reranked else pool, scores.size)
-    top = np.argpartition(-scores, pool - 1)[:pool]
+    top = np.argpartition(scores, scores.size - pool)[scores.size - pool :]
     top = top[np.lexsort((top, -scores[top]))]
     return top[np.isfinite(scores[top])]
 

@@ -20,6 +20,9 @@ from .words import words_of
 ALIKE = 0.92
 """Cosine from which two records may say the same."""
 
+MOST_AT_ONCE = 256
+"""Rows that are compared with each other all at once; of more, each that is chosen with all."""
+
 _NEGATIONS = frozenset(
     "no not never none nobody nothing nowhere neither nor without cannot cant dont doesnt didnt isnt arent"
     " wasnt werent wont wouldnt shouldnt couldnt hasnt havent hadnt".split()
@@ -42,20 +45,23 @@ def without_repeats(
     """
     if not rows:
         return []
-    likeness = np.vecdot(vectors[:, None], vectors)  # (rows, rows), without BLAS's threads
-    if diversity <= 0 and not (np.count_nonzero(likeness >= ALIKE) > len(rows)):
+    # Not `@`: BLAS would start threads.
+    small = np.vecdot(vectors[:, None], vectors) if len(rows) <= MOST_AT_ONCE else None  # (rows, rows)
+    if small is not None and diversity <= 0 and np.count_nonzero(small >= ALIKE) <= len(rows):
         return list(range(min(k, len(rows))))
     chosen: list[int] = []
+    against = np.zeros(len(rows))
     left = list(range(len(rows)))
     while left and len(chosen) < k:
         place = 0
-        if diversity > 0 and chosen:
-            against = likeness[np.ix_(left, chosen)].max(axis=1)
-            place = int(np.argmax((1 - diversity) * scores[left] - diversity * against))
+        if diversity > 0:
+            place = int(np.argmax((1 - diversity) * scores[left] - diversity * against[left]))
         pick = left.pop(place)
-        alike = [each for each in chosen if likeness[pick, each] >= ALIKE]
+        likeness = np.vecdot(vectors, vectors[pick]) if small is None else small[pick]  # (rows,)
+        alike = [each for each in chosen if likeness[each] >= ALIKE]
         if not any(says_the_same(rows[pick], rows[each]) for each in alike):
             chosen.append(pick)
+            against = np.maximum(against, likeness) if len(chosen) > 1 else likeness.astype(np.float64)
     return chosen
 
 
@@ -64,14 +70,16 @@ def says_the_same(one: Row, other: Row) -> bool:
 
     Speaker, day, numbers, negations and names are the same, and one has no word that the other lacks.
     """
-    if one.speaker != other.speaker or _marks(one.text) != _marks(other.text):
+    if one.speaker != other.speaker or _day(one) != _day(other):
         return False
     mine, theirs = set(one.terms.split()), set(other.terms.split())
     if len(mine & theirs) < min(len(mine), len(theirs)) or len(mine & theirs) < 0.8 * len(mine | theirs):
         return False
-    if isnan(one.happened) or isnan(other.happened):
-        return isnan(one.happened) and isnan(other.happened)
-    return one.happened // DAY == other.happened // DAY
+    return _marks(one.text) == _marks(other.text)
+
+
+def _day(row: Row) -> float | None:
+    return None if isnan(row.happened) else row.happened // DAY
 
 
 def _marks(text: str) -> frozenset[str]:

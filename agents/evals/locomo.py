@@ -17,11 +17,13 @@ questions, whose answer was not said, are counted apart. No model is asked but t
     r10_dense, r10_bm25         the same vectors alone; SQLite FTS5 with Porter's stemmer alone
     r10_rrf, r10_hybrid         the two fused by reciprocal ranks (k 60); by scaled scores, half and half
     r5_full, r10_full, r20_full the best hand-made sum known before, see `locomo_baselines.py`
+    empty_own, empty_other      share of empty answers under a `min_score` of 0.3, to categories 1 to 4, and
+                                to the questions about the next conversation, which this one says nothing of
     questions, turns            how many there are
     seconds_per_search          one recall, the question's vector given; median
 
 Beside each recall stand the ends of its 95 % interval (normal, over questions, as though those of one
-conversation were independent of each other).
+conversation were independent of each other); beside the two shares theirs (Wilson).
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ import numpy as np
 from ...memory import Embedder, Memory, MiniLM, OnnxMiniLM, Record, Scope
 from ...memory.embedder import Vectors, pieces_of
 from ...memory.hops import searches
-from .harness import Z95, Figures, Measuring, median
+from .harness import Z95, Figures, Measuring, median, rate
 from .ledger import EvalError, Row
 from .locomo_baselines import baselines
 from .locomo_held_out import Judged, held_out, judged
@@ -53,6 +55,9 @@ CATEGORIES = {1: "multihop", 2: "temporal", 3: "open", 4: "singlehop", 5: "adver
 ADVERSARIAL = 5
 MULTIHOP = 1
 DEPTHS = (5, 10, 20)
+LEAST = 0.3
+"""`min_score` at which empty answers are counted."""
+
 SCOPE = Scope.shared()
 _MENTION = re.compile(r"D\d+:\d+")
 
@@ -66,7 +71,7 @@ class Asked:
     evidence: frozenset[int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Conversation:
     """Turns as records, in order, and what is asked about them."""
 
@@ -127,12 +132,13 @@ def measure(measuring: Measuring) -> Figures:
         "forms": list(forms),
     }
     embedders = {form: Kept(FORMS[form]()) for form in forms}
+    others = dict(zip(conversations, [*conversations[1:], conversations[0]], strict=True))
     items = {f"{form} {each.name}": (form, each) for form in forms for each in conversations}
 
     async def one(key: str) -> Row:
         form, conversation = items[key]
-        full = form == "int8"
-        return cast(Row, await asyncio.to_thread(_measured, conversation, embedders[form], full))
+        other = others[conversation] if form == "int8" else None
+        return cast(Row, await asyncio.to_thread(_measured, conversation, embedders[form], other))
 
     rows = asyncio.run(measuring.each(list(items), one, _told))
     figures = _figures([row for row in rows if row["form"] == embedders["int8"].name])
@@ -157,7 +163,9 @@ def read(path: Path) -> list[Conversation]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return [_conversation(each) for each in found]
+        if not isinstance(found, list) or not found:
+            raise ValueError("not a list of conversations")
+        return [_conversation(each) for each in cast("list[dict[str, Any]]", found)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvalError(f"{str(path)!r} is not of the form of LoCoMo's locomo10.json: {error!r}.") from error
 
@@ -195,8 +203,12 @@ def _conversation(data: dict[str, Any]) -> Conversation:
     return Conversation(data["sample_id"], tuple(turns), tuple(questions))
 
 
-def _measured(conversation: Conversation, embedder: Kept, full: bool) -> dict[str, Any]:
-    """One conversation through memory: recall of every question, by system and depth."""
+def _measured(conversation: Conversation, embedder: Kept, other: Conversation | None) -> dict[str, Any]:
+    """One conversation through memory: recall of every question, by system and depth.
+
+    Args:
+        other: One whose questions this one cannot answer; None: only memory's own recall is measured.
+    """
     with (
         tempfile.TemporaryDirectory() as folder,
         Memory.open(folder, embedder=embedder, index="exact") as memory,
@@ -210,13 +222,17 @@ def _measured(conversation: Conversation, embedder: Kept, full: bool) -> dict[st
             found = memory.recall_sync(asked.text, max(DEPTHS), at=conversation.end, vector=vector)
             seconds.append(time.perf_counter() - began)
             systems["ours"].append(_recalls(asked, kept, [each.record.id for each in found]))
-        if full:
+        empty: dict[str, list[bool]] = {}
+        if other is not None:
+            empty["own"] = _empty(memory, conversation, conversation.end, embedder)
+            if other is not conversation:
+                empty["other"] = _empty(memory, other, conversation.end, embedder)
             systems["multisearch"] = [
                 _recalls(asked, kept, _by_searches(memory, asked, conversation.end))
                 for asked in conversation.questions
                 if asked.category == MULTIHOP
             ]
-    if full:
+    if other is not None:
         names = [str(place) for place in range(len(conversation.turns))]
         texts = [each.text for each in conversation.questions]
         for system, orders in baselines(conversation.turns, texts, embedder, max(DEPTHS)).items():
@@ -229,8 +245,18 @@ def _measured(conversation: Conversation, embedder: Kept, full: bool) -> dict[st
         "turns": len(conversation.turns),
         "categories": [each.category for each in conversation.questions],
         "recalls": systems,
+        "empty": empty,
         "seconds": seconds,
     }
+
+
+def _empty(memory: Memory, asking: Conversation, end: datetime, embedder: Kept) -> list[bool]:
+    """Whether each question gets an empty answer under `LEAST`."""
+    main = [each.text for each in asking.questions if each.category != ADVERSARIAL]
+    return [
+        not memory.recall_sync(text, 1, at=end, min_score=LEAST, vector=vector)
+        for text, vector in zip(main, embedder.embed(main), strict=True)
+    ]
 
 
 def _by_searches(memory: Memory, asked: Asked, end: datetime) -> list[str]:
@@ -293,6 +319,8 @@ def _figures(rows: Sequence[Row]) -> Figures:
     for depth in DEPTHS:
         figures |= over(f"r{depth}_full", "full", depth)
     found = cast("list[dict[str, Any]]", rows)
+    for which in ("own", "other"):
+        figures |= rate(f"empty_{which}", [each for row in found for each in row["empty"].get(which, ())])
     figures["questions"] = sum(len(row["categories"]) for row in found)
     figures["turns"] = sum(row["turns"] for row in found)
     figures["seconds_per_search"] = median([value for row in found for value in row["seconds"]])
