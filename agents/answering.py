@@ -14,9 +14,9 @@ Does not cover: answers that no single note has, and whether a note is true.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from ..tools.browser.actions import span_terminal
 from .question import Question
@@ -25,6 +25,8 @@ from .reasoning.sampling import BestOfN
 from .reasoning.strategy import Answers
 from .reasoning.tasks import Ends
 from .reasoning.thinking import Prompt
+from .recalling import Memo, fitting, is_instructed, memos_of, notes_for
+from .remembering import RECALLED, journalled, recalled_body
 from .wording import fold, locate
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 """The answer where no note says it."""
+
+ANSWER_NOTE_TOKENS = 1200
+"""Tokens that notes may take of a question that is answered out of them."""
 
 LONGEST_ANSWER = 96
 """Tokens of an answer; one that is cut is none."""
@@ -118,17 +123,20 @@ class FromMemory:
 
         archivist = Worker("archivist", model, strategy=FromMemory(memory))
 
-    What was recalled is recorded with the run, so that a resumed one reads the same notes.
+    What was recalled is recorded with the run, so that a resumed one reads the same notes. A model that reads
+    instructions is shown them labelled and as data (`recalling`), the embedded one as it was trained.
 
     Attributes:
         memory: Where records lie; each counts as written down on the day on which it was learned.
         notes: Records to recall at most.
         scope: Whose records may be seen; None: shared ones only.
+        tokens: That the notes may take of the prompt; the best ones that fit are in it.
     """
 
     memory: Memory
     notes: int = 6
     scope: Scope | Sequence[Scope] | None = None
+    tokens: int = ANSWER_NOTE_TOKENS
     name: str = "from-memory"
 
     async def solve(self, task: Task, thinking: Thinking) -> Result:
@@ -137,15 +145,15 @@ class FromMemory:
         Raises:
             CallFailed: Memory cannot be used.
         """
-        recalled = await self._recalled(task.question, thinking)
-        question = ask_recall(recalled, task.question)
+        memos = await self._recalled(task.question, thinking)
+        question, recalled = self._asked(memos, task.question, thinking)
 
         def answer_of(said: str) -> str:
             return read_recall(said, recalled).text or UNKNOWN
 
         grammar = question.compiled()
         proposer = Sampled(
-            lambda node: Prompt.of(question.text, question.system()),
+            lambda node: Prompt.of(question.fenced(), question.system()),
             read=answer_of,
             grammar=lambda node: grammar,
             temperature=0.0,
@@ -153,10 +161,31 @@ class FromMemory:
         )
         return await BestOfN(1, 1, name=self.name).run(Answers(), proposer, Ends(task.check), thinking)
 
-    async def _recalled(self, question: str, thinking: Thinking) -> list[Note]:
+    def _asked(self, memos: Sequence[Memo], about: str, thinking: Thinking) -> tuple[Question, list[Note]]:
+        """The question as this model takes it, and the notes that are in it."""
+        model = thinking.model
+        if not is_instructed(model):
+            used, _ = fitting(memos, self.tokens, model.count_tokens, lambda memo: _note(memo).line())
+            notes = list(map(_note, used))
+            return ask_recall(notes, about), notes
+        folded = [replace(memo, text=fold(memo.text)) for memo in memos]  # as it may be copied
+        shown = notes_for(model, folded, self.tokens, oldest_first=True)
+        kept = {memo.id for memo in shown.used}
+        notes = [_note(memo) for memo in memos if memo.id in kept]
+        question = ask_recall(notes, about)
+        asked = question.text.splitlines()[len(notes) :]
+        return replace(question, text="\n".join(asked), notes=shown.text), notes
+
+    async def _recalled(self, question: str, thinking: Thinking) -> list[Memo]:
         async def recall() -> JsonValue:
             found = await self.memory.recall(question, k=self.notes, scope=self.scope)
-            return [[item.record.text, item.record.learned.date().isoformat()] for item in found]
+            memos = [Memo.of(item) for item in found]
+            journalled(thinking, RECALLED, recalled_body("answer", [question], memos, memos))
+            return [memo.as_json() for memo in memos]
 
         rows = await thinking.call("recall", {"question": question, "notes": self.notes}, recall)
-        return [Note(text, date.fromisoformat(day)) for text, day in cast("list[list[str]]", rows)]
+        return memos_of(rows) or []
+
+
+def _note(memo: Memo) -> Note:
+    return Note(memo.text, datetime.fromisoformat(memo.learned).date())

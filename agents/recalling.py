@@ -14,6 +14,7 @@ its grammar and the permissions.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -105,7 +106,7 @@ class Memo:
 
     def _source(self) -> str:
         if self.origin:
-            return f"read at {self.origin}"
+            return f"from {self.origin}"
         if self.by == "person":
             return "from a person"
         if self.by == "job":
@@ -139,30 +140,48 @@ class Notes:
     left_out: tuple[Memo, ...] = field(default=())
 
 
-def notes_for(model: Model, recalled: Iterable[Memo], budget: int = NOTE_TOKENS) -> Notes:
+def notes_for(
+    model: Model, recalled: Iterable[Memo], budget: int = NOTE_TOKENS, *, oldest_first: bool = False
+) -> Notes:
     """The block that a prompt shows of what was recalled, whole notes only, the best ones first.
 
     Args:
         model: Its tokenizer counts.
         recalled: Best first.
         budget: Tokens that the whole block may take, with labels and marks; 0 shows nothing.
+        oldest_first: They are chosen best first all the same, and stand in the order of their time.
 
     Raises:
         ValueError: The budget is below 0.
     """
-    return _fitted(recalled, budget, model.count_tokens, _block)
+    block = (lambda used, left: _block(sorted(used, key=_time), left)) if oldest_first else _block
+    return _fitted(recalled, budget, model.count_tokens, block)
 
 
-def within(
-    model: Model, recalled: Iterable[Memo], budget: int, line: Callable[[Memo], str]
+def _time(memo: Memo) -> str:
+    return memo.learned
+
+
+def fitting(
+    recalled: Iterable[Memo],
+    budget: int,
+    count: Callable[[str], int],
+    line: Callable[[Memo], str] | None = None,
 ) -> tuple[list[Memo], list[Memo]]:
     """What fits of notes that stand in a form of their own, and what does not, both best first.
 
     Args:
-        line: A note in that form.
+        count: Tokens of a text.
+        line: A note in that form; None: as JSON with its label.
     """
-    fitted = _fitted(recalled, budget, model.count_tokens, lambda used, _: "\n".join(map(line, used)))
+    shown = line or _as_row
+    fitted = _fitted(recalled, budget, count, lambda used, _: "\n".join(map(shown, used)))
     return list(fitted.used), list(fitted.left_out)
+
+
+def _as_row(memo: Memo) -> str:
+    row = {"id": memo.id, "note": memo.text, "from": memo.label(), "trust": memo.trust}
+    return json.dumps(row, ensure_ascii=False)
 
 
 def _fitted(

@@ -4,6 +4,8 @@
 |---|---|
 | `recalled` | what for, the queries, and what was found: ids, scores, words, labels |
 | `remembered` | id, kind and words of a record, and the confirm that proves it |
+| `noted` | what an agent noted in an attempt; it is kept when its task is confirmed, and else nowhere |
+| `forgotten` | id of a record that an agent forgot, as a person allowed |
 | `weighed` | id of a record that was in a prompt, whether it helped, and by which check that was seen |
 
 A run that is resumed reads what was recalled out of its rows and asks memory nothing anew. What is weighed
@@ -13,7 +15,7 @@ is on record before memory is told, so that it counts once at most.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
     from ..memory import Memory
     from ..memory.records import Kind, Record, Scope
     from ..protocols.messages import Confirm
+    from .reasoning.thinking import Thinking
 
 RECALLED, REMEMBERED, WEIGHED = "recalled", "remembered", "weighed"
-ROWS = (RECALLED, REMEMBERED, WEIGHED)
+NOTED, FORGOTTEN = "noted", "forgotten"
+ROWS = (RECALLED, REMEMBERED, WEIGHED, NOTED, FORGOTTEN)
 """Kinds of rows that tell what a run did with memory."""
 
 
@@ -52,6 +56,29 @@ class Place:
         """Under which a row is found again by a process after this one."""
         trial = max(0, self.attempt - self.lost)
         return f"{what} {self.task} {self.generation}.{trial}"
+
+
+def recalled_body(
+    what: str, queries: Sequence[str], found: Sequence[Memo], used: Sequence[Memo]
+) -> dict[str, JsonValue]:
+    """What a row tells of a recall: what for, the queries, all that was found with scores, what is used."""
+    return {
+        "what": what, "queries": [*queries], "used": [memo.as_json() for memo in used],
+        "found": {memo.id: memo.score for memo in found},
+    }  # fmt: skip
+
+
+def weighed_body(memo: Memo, helped: bool, check: str) -> dict[str, JsonValue]:
+    """What a row tells of something that was in a prompt, once it is known whether it helped."""
+    return {"id": memo.id, "text": memo.text, "helped": helped, "check": check}
+
+
+def journalled(thinking: Thinking, kind: str, body: Mapping[str, JsonValue]) -> None:
+    """A row about memory out of a search; a search that is kept in no journal has none."""
+    trace = thinking.trace
+    if trace.journal is not None:
+        task = trace.task.partition("#")[0]
+        trace.journal.append(kind, dict(body), run=trace.run, task=task, attempt=trace.attempt)
 
 
 @dataclass(frozen=True)
@@ -97,10 +124,7 @@ class Remembering:
             Memo.of(each) for each in await self.memory.recall_all(asked, k, kinds, scope, trusted=trusted)
         ]
         memos = pick(found)
-        body: dict[str, JsonValue] = {
-            "what": what, "queries": [*asked], "used": [memo.as_json() for memo in memos],
-            "found": {memo.id: memo.score for memo in found},
-        }  # fmt: skip
+        body = recalled_body(what, asked, found, memos)
         self.journal.append(RECALLED, body, run=self.run, task=place.task, attempt=place.attempt, key=key)
         return memos
 
@@ -136,7 +160,7 @@ class Remembering:
         rows = self.journal.rows(self.run, kinds=(WEIGHED,), task=place.task)
         if any(row.key == key for row in rows):
             return
-        body: dict[str, JsonValue] = {"id": memo.id, "text": memo.text, "helped": helped, "check": check}
+        body = weighed_body(memo, helped, check)
         self.journal.append(WEIGHED, body, run=self.run, task=place.task, attempt=place.attempt, key=key)
         with contextlib.suppress(UnknownRecord):  # somebody has forgotten it meanwhile
             await self.memory.useful(memo.id, helped)

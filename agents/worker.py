@@ -35,7 +35,9 @@ from .acting.thought import thought_report
 from .acting.using import use_tools
 from .agent import Agent, NothingToWorkWith
 from .browsing import STYLE
+from .errands import on_errand
 from .events import Acted, Looked
+from .memory_tools import asking
 from .mind import Mind, NoAnswer
 from .reasoning.react import EFFECT_UNKNOWN, ReAct
 from .reasoning.strategy import Strategy, strategy_named
@@ -159,7 +161,12 @@ class Worker(Agent):
             NotTaught: A task on pages, for the embedded model that only knows jobs.
             BudgetExhausted, ToolError, CoreModelError: The attempt broke down.
         """
+        policy = asking(policy, self.functions)
         mind = replace(mind, model=self.model, strategy=self.strategy, policy=policy, lost=order.lost)
+        with on_errand(self.name, order, mind):
+            return await self._perform(order, mind, policy)
+
+    async def _perform(self, order: Assignment, mind: Mind, policy: Policy) -> Report:
         acts = isinstance(self.strategy, ReAct) and bool(self.strategy.tools)
         uses = order.stage.name == "use" or (order.stage.name == TASK and bool(self.functions))
         browses = order.stage.name == TASK and not uses and self.strategy is None and self.browser is not None

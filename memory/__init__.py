@@ -3,6 +3,8 @@
 Importing this loads neither torch, chromadb nor onnxruntime.
 """
 
+from .choices import Choice, Preference, preferences_of
+from .consolidate import Consolidation, Done, JobDone
 from .embedder import Embedder, MiniLM, pieces_of
 from .embedders import embedder_of
 from .episodes import EpisodicMemory, Lesson
@@ -33,6 +35,7 @@ from .errors import (
 )
 from .health import Health
 from .hub_embedder import HubEmbedder
+from .jobs import Summarizer
 from .memory import Memory
 from .onnx_minilm import OnnxMiniLM
 from .ranking import Reranker, Weights
@@ -42,6 +45,9 @@ from .remote_embedder import RemoteEmbedder
 __all__ = [
     "AlreadyClosed",
     "AlreadySuperseded",
+    "Choice",
+    "Consolidation",
+    "Done",
     "DuplicateRecord",
     "Embedder",
     "EmbedderCacheUnusable",
@@ -56,6 +62,7 @@ __all__ = [
     "Health",
     "HubEmbedder",
     "IndexUnusable",
+    "JobDone",
     "Kind",
     "Left",
     "Lesson",
@@ -67,6 +74,7 @@ __all__ = [
     "NotAnExport",
     "OnnxMiniLM",
     "Owner",
+    "Preference",
     "Provenance",
     "Recalled",
     "Record",
@@ -78,6 +86,7 @@ __all__ = [
     "Standing",
     "StoreUnusable",
     "StoreVersion",
+    "Summarizer",
     "TextTooLong",
     "Trust",
     "UnknownEmbedder",
@@ -88,4 +97,5 @@ __all__ = [
     "WrongVectors",
     "embedder_of",
     "pieces_of",
+    "preferences_of",
 ]

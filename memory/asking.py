@@ -13,7 +13,7 @@ from datetime import datetime
 from .embedder import Vectors
 from .errors import UnknownRecord
 from .finder import Finder
-from .hops import unite
+from .hops import depth, unite
 from .ranking import Question
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import Store, bare, quotes
@@ -80,7 +80,7 @@ class Query:
             text=text,
             vector=vector,
             k=self.k,
-            now=self.present.timestamp(),
+            now=(at or self.present).timestamp(),
             kinds=self.admitted.kinds,
             keys=None,
             at=None if at is None else at.timestamp(),
@@ -106,11 +106,12 @@ class Asker:
         Args:
             vectors: (dimension,) of each text.
         """
+        each = query if len(texts) == 1 else replace(query, k=depth(query.k))
         rankings = [
-            self._finder.find(query.question(text, vector), query.admitted)
+            self._finder.find(each.question(text, vector), query.admitted)
             for text, vector in zip(texts, vectors, strict=True)
         ]
-        ranked = rankings[0] if len(rankings) == 1 else unite(rankings, query.k)
+        ranked = unite(rankings, query.k)
         here = self._records([each.id for each in ranked])
         # One that was forgotten in this moment is left out.
         found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]

@@ -12,11 +12,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .records import Provenance, Record, Scope
+from .records import Provenance, Record, Scope, now
 
 if TYPE_CHECKING:
     from ..protocols.messages import Confirm
@@ -82,6 +83,14 @@ def _alike(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -
     return next(numbers) == next(numbers) and len(one & other) >= ALIKE * len(one | other)
 
 
+@dataclass(frozen=True)
+class Known:
+    """A lesson, and its record where it is from long-term memory."""
+
+    lesson: Lesson
+    record: Record | None = None
+
+
 class EpisodicMemory:
     """Lessons by task.
 
@@ -124,14 +133,34 @@ class EpisodicMemory:
         Raises:
             MemoryFault: Long-term memory cannot be used.
         """
+        return tuple(known.lesson for known in await self.known(task))
+
+    async def known(self, task: str) -> tuple[Known, ...]:
+        """As `recall`, each lesson of long-term memory with its record.
+
+        Raises:
+            MemoryFault: Long-term memory cannot be used.
+        """
         if not self.max_items:
             return ()
-        found: list[Lesson] = []
+        kept: list[Known] = []
         if self.memory is not None:
-            records = await self.memory.records(kinds=("reflection",), scope=self._about(task))
+            records = await self.memory.records(kinds=("reflection",), scope=self.about(task), at=now())
             mine = [record for record in records if record.scope.key == _key(task)]
-            found = [Lesson.read(record.text) for record in mine if record.superseded_by is None]
-        return self.last([*found, *(each for each in self.lessons(task) if each not in found)])
+            kept = [Known(Lesson.read(record.text), record) for record in mine]
+        found = [known.lesson for known in kept]
+        every = [*kept, *(Known(each) for each in self.lessons(task) if each not in found)]
+        return tuple(every[-self.max_items :])
+
+    async def weigh(self, record: str, helped: bool) -> None:
+        """Tell long-term memory whether a lesson that was given helped.
+
+        Raises:
+            UnknownRecord: Somebody has forgotten it meanwhile.
+            MemoryFault: Long-term memory cannot be used.
+        """
+        if self.memory is not None:
+            await self.memory.useful(record, helped)
 
     async def keep(self, task: str, confirm: Confirm, where: Provenance) -> list[Record]:
         """Keep a task's lessons for good, now that the task is confirmed; none without long-term memory.
@@ -145,7 +174,7 @@ class EpisodicMemory:
         """
         if self.memory is None:
             return []
-        about = self._about(task)
+        about = self.about(task)
         return [
             await self.memory.remember(
                 Record(kind="reflection", text=lesson.statement(), scope=about, provenance=where), confirm
@@ -153,7 +182,8 @@ class EpisodicMemory:
             for lesson in self.lessons(task)
         ]
 
-    def _about(self, task: str) -> Scope:
+    def about(self, task: str) -> Scope:
+        """Where a task's lessons lie in long-term memory."""
         return self.scope.model_copy(update={"key": _key(task)})
 
 

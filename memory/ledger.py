@@ -16,7 +16,18 @@ from typing import Any
 from .embedder import Vectors
 from .errors import EmbedderMismatch, StoreUnusable, UnknownRecord
 from .records import Filter, Owner, Record, Scope, now
-from .rows import GIVEN, RANKED, condition, microseconds, owned_by, ranked_of, record_of, unpacked
+from .rows import (
+    ALL_GIVEN,
+    GIVEN,
+    RANKED,
+    condition,
+    doomed_by,
+    microseconds,
+    owned_by,
+    ranked_of,
+    record_of,
+    unpacked,
+)
 from .schema import NO_END
 from .shelf import Row
 
@@ -174,6 +185,15 @@ class Ledger:
         where, values = ("1", []) if scope is None else owned_by(scope, across)
         rows = self._select(f"SELECT {GIVEN}, vectors FROM records WHERE {where} ORDER BY row", values)
         return [(record_of(row[:-1]), self.proofs(row[0]), row[-1]) for row in rows]
+
+    def doomed(self, target: Scope | str, across: frozenset[Owner]) -> list[Record]:
+        """What `Store.erase` would delete, oldest first."""
+        query, values = doomed_by(target, across, ALL_GIVEN)
+        return [record_of(row) for row in self._select(query, values)]
+
+    def ids(self) -> list[str]:
+        """Ids of all records, oldest first."""
+        return [row[0] for row in self._select("SELECT id FROM records ORDER BY row", [])]
 
     def count(self, admitted: Filter = EVERYTHING, most: int = -1) -> int:
         """How many records the filter admits; counting stops at `most`."""

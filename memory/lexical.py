@@ -116,7 +116,7 @@ def lexical(
     if fields.session:
         counts += fields.session * _counted_in_session(shelf, hits, admitted, len(terms))
     return Lexical(
-        near=hits.rarity**2 @ (counts / (counts + SATURATION)),
+        near=np.einsum("t,tr->r", hits.rarity**2, counts / (counts + SATURATION)),
         own=sums(hits.row, own, size),
         covered=sums(hits.row, weight, size) / max(float(hits.rarity.sum()), 1e-12),
     )

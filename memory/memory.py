@@ -20,7 +20,7 @@ from ..protocols.messages import Confirm
 from .asking import Asker, Query, Span
 from .embedder import Embedder, Vectors, checked, embedded
 from .embedders import embedder_of
-from .erasing import Erased, look_for
+from .erasing import Erased, Looked, look_for
 from .errors import (
     EmbedderMismatch,
     ForgetIncomplete,
@@ -32,12 +32,14 @@ from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit
 from .health import Health, health_of
 from .ledger import State
+from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
 from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, now
 from .rows import moment_of
-from .store import Draft, Gone, Store
+from .store import Draft, Gone
 from .transfer import read_export, write_export
 from .twins import twin
+from .upkeep import Upkeep
 from .words import stems
 
 AGAIN = 64
@@ -47,11 +49,11 @@ STEP = 0.2
 """How far one use moves a record's importance towards 1 or 0."""
 
 
-class Memory:
+class Memory(Looking):
     """What agents know across runs, in one folder. Safe to use from several threads and processes."""
 
     def __init__(
-        self, folder: Path, store: Store, embedder: Embedder, index: str, weights: Weights,
+        self, folder: Path, store: Upkeep, embedder: Embedder, index: str, weights: Weights,
         reranker: Reranker | None,
     ) -> None:  # fmt: skip
         """Use `Memory.open`."""
@@ -86,7 +88,8 @@ class Memory:
             reranker: Reads the best ones once more and orders them anew.
 
         Raises:
-            ValueError: `index` or the embedder's name is none that is known.
+            ValueError: `index` is none of these.
+            UnknownEmbedder: The name stands for no embedder.
             StoreVersion: The folder was written by a later format.
             StoreUnusable: The file is damaged, or the folder cannot be written.
         """
@@ -98,7 +101,7 @@ class Memory:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnusable(place, str(error)) from error
-        store = Store.open(place / "memory.sqlite3")
+        store = Upkeep.open(place / "memory.sqlite3")
         try:
             chosen = embedder_of(embedder, store.state.embedder or None)
         except BaseException:
@@ -110,6 +113,11 @@ class Memory:
     def embedder(self) -> Embedder:
         """What turns its words into vectors."""
         return self._embedder
+
+    @property
+    def used(self) -> str:
+        """What answered the last question, and over how many records, for a person."""
+        return self._finder.used
 
     # Writing.
 
@@ -169,11 +177,31 @@ class Memory:
     def useful_sync(self, record: str, useful: bool) -> Record:
         """Tell whether a record helped where it was recalled: it weighs a little more, or less, from now on.
 
-        Raises:
-            UnknownRecord: It is not here.
+        Of a lesson: whether its check held. The latest ones decide what is retired. Raises UnknownRecord.
         """
-        before = self._open_store().get(record).importance
-        return self._store.weigh(record, before + STEP * ((1.0 if useful else 0.0) - before))
+        return self._open_store().tell_use(record, useful, STEP)
+
+    def outcome_sync(
+        self, check: str, held: bool, scope: Scope | None = None, recalled: Sequence[str] = ()
+    ) -> None:
+        """Tell how a check came out at a first attempt: `useful` for the lessons recalled for it.
+
+        Without any it counts as how often the check holds by itself, which lessons are measured by.
+
+        Args:
+            scope: Where its lessons lie, key included; None: shared.
+            recalled: Ids of lessons; one that was forgotten meanwhile is passed over.
+        """
+        self._open_store().tell_check(scope or Scope.shared(), check, held, recalled, STEP)
+
+    def derive_sync(self, record: Record, closing: str = "") -> bool:
+        """Keep what a job derived, unless that was overtaken; see `Upkeep.derive`."""
+        return self._open_store().derive(self._drafts([record], None)[0], closing)
+
+    @property
+    def ledger(self) -> Upkeep:
+        """The record of truth itself, for jobs. Raises MemoryClosed."""
+        return self._open_store()
 
     # Reading.
 
@@ -233,41 +261,6 @@ class Memory:
         wanted = Query.of(k, kinds, scope, across, at, between, trusted, min_score, diversity)
         return self._recall([(query, None) for query in dict.fromkeys(queries)], wanted)
 
-    def get_sync(self, record: str) -> Record:
-        """The record with this id, closed or not. Raises UnknownRecord."""
-        return self._open_store().get(record)
-
-    def proofs_sync(self, record: str) -> list[Confirm]:
-        """Every confirm that proves this record, oldest first; none for an unknown id."""
-        return [Confirm.model_validate_json(proof) for proof in self._open_store().proofs(record)]
-
-    def history_sync(self, record: str) -> list[Record]:
-        """A record with all that it replaced and all that replaced it, oldest first. Raises UnknownRecord."""
-        return self._open_store().history(record)
-
-    def near_sync(self, record: str) -> list[tuple[str, float]]:
-        """Ids of records that say nearly the same, with their cosine: linked, never merged."""
-        return self._open_store().near(record)
-
-    def derived_from_sync(self, record: str) -> list[str]:
-        """Ids of the records that were derived from this one."""
-        return self._open_store().derived_from(record)
-
-    def records_sync(
-        self,
-        kinds: Collection[Kind] | None = None,
-        scope: Scope | Sequence[Scope] | None = None,
-        at: datetime | None = None,
-        across: Collection[Owner] = (),
-    ) -> list[Record]:
-        """What is stored, oldest first, for a person to look through.
-
-        Args:
-            scope, across: As in `recall`, but None is every record of everybody.
-            at: What held at that moment; None: closed ones too.
-        """
-        return self._open_store().records(Filter.of(kinds, scope, at, across))
-
     # Upkeep.
 
     def forget_sync(self, target: Scope | str, across: Collection[Owner] = ()) -> Forgotten:
@@ -294,9 +287,9 @@ class Memory:
             ForgetIncomplete, StoreUnusable: As `forget`.
         """
         gone, pending = self._forget(target, across)
-        found = look_for(gone, self.folder, self._store) if verify else None
+        looked = look_for(gone, self.folder, self._store) if verify else Looked()
         unseen = (self._index,) if self._index.startswith("http") else ()
-        return Erased(len(gone), pending, verify, found or (), unseen)
+        return Erased(len(gone), pending, verify, looked.left, unseen, looked.files, looked.bytes)
 
     def export_sync(
         self, path: Path | str, scope: Scope | None = None, across: Collection[Owner] = ()
@@ -316,7 +309,8 @@ class Memory:
     def import_sync(self, path: Path | str) -> int:
         """Take in an export, all of it or nothing; how many records were new.
 
-        Records that are here already stay as they are. Each must pass the gate, as when it was first kept.
+        Records that are here already stay as they are, except that those are closed which were corrected or
+        retracted there. Each must pass the gate, as when it was first kept.
         Its vectors are taken over if they are of this memory's embedder, else it is embedded anew.
 
         Raises:
@@ -329,19 +323,8 @@ class Memory:
         held = entries.embedder == self._embedder.name
         if held and entries.dimension:
             store.bind(entries.embedder, entries.dimension)
-        lacking = [each.record for each in entries.records if not held]
-        made = iter(self._vectors([each.statement() for each in lacking]))
-        drafts = [
-            Draft(
-                each.record,
-                each.proofs,
-                stems(each.record.text),
-                each.vectors if held else next(made),
-                each.near,
-            )
-            for each in entries.records
-        ]
-        return store.take_in(drafts)
+        made = None if held else self._vectors([each.record.statement() for each in entries.records])
+        return store.take_in(entries.drafts(made))
 
     def rebuild_sync(self) -> int:
         """Write the index anew from the store; how many records there are."""
@@ -388,9 +371,8 @@ class Memory:
 
     remember, remember_all = twin(remember_sync), twin(remember_all_sync)
     supersede, retract, restore = twin(supersede_sync), twin(retract_sync), twin(restore_sync)
-    useful, recall, recall_all = twin(useful_sync), twin(recall_sync), twin(recall_all_sync)
-    get, proofs, history = twin(get_sync), twin(proofs_sync), twin(history_sync)
-    near, derived_from, records = twin(near_sync), twin(derived_from_sync), twin(records_sync)
+    useful, outcome = twin(useful_sync), twin(outcome_sync)
+    recall, recall_all = twin(recall_sync), twin(recall_all_sync)
     forget, erase, rebuild = twin(forget_sync), twin(erase_sync), twin(rebuild_sync)
     export, import_from = twin(export_sync), twin(import_sync)
     reembed, health = twin(reembed_sync), twin(health_sync)
@@ -420,7 +402,7 @@ class Memory:
 
     # Inside.
 
-    def _open_store(self) -> Store:
+    def _open_store(self) -> Upkeep:
         if self._closed:
             raise MemoryClosed(self.folder)
         return self._store

@@ -35,6 +35,7 @@ __all__ = [
     "Statistics",
     "Weights",
     "rank",
+    "signals_of",
     "strength",
 ]
 
@@ -121,11 +122,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A row that answers, with the parts of its score."""
+    """A row that answers, with the parts of its score; `session` is its row's."""
 
     id: str
     score: float
     why: Why
+    session: str = ""
 
 
 def rank(
@@ -178,7 +180,7 @@ class _Pool:
         told = zip(self.names, self.parts[:, place].tolist(), strict=True)
         parts = {name: value for name, value in told if value}
         why = Why(float(self.cosines[place]), float(self.bm25[place]), parts, float(self.strengths[place]))
-        return Ranked(self.rows[place].id, sum(parts.values()), why)
+        return Ranked(self.rows[place].id, sum(parts.values()), why, self.rows[place].session)
 
 
 def _pool(
@@ -190,12 +192,9 @@ def _pool(
     reranked: bool,
 ) -> _Pool:
     """Score every admitted row and take the best of them."""
-    shelf.link()
-    cosines = _cosines(shelf, question.vector)
-    words = lexical(shelf, question.text, admitted, weights.fields, statistics)
-    signals = _signals(shelf, question, admitted, cosines, words)
+    cosines, words, signals = _looked_at(shelf, question, weights.fields, admitted, statistics)
     applied = np.array([getattr(weights, name) for name in SIGNALS])
-    scores = applied @ signals
+    scores = np.einsum("s,sr->r", applied, signals)
     strengths = strength(cosines, words.covered)
     scores[~admitted | (strengths < question.min_score)] = -np.inf
     best = _best(scores, question, reranked)
@@ -208,6 +207,34 @@ def _pool(
         names=SIGNALS,
         parts=applied[:, None] * signals[:, best],
     )
+
+
+def signals_of(shelf: Shelf, question: Question, fields: Fields) -> dict[str, Floats]:
+    """What `rank` weighs, unweighed: for each row on the shelf its signals by name, 0..1.
+
+    For choosing weights. Rows that are not admitted are all 0.
+    """
+    with shelf.lock:
+        admitted = _admitted(shelf, question)
+        if not admitted.any():
+            return {shelf.rows[place].id: np.zeros(len(SIGNALS)) for place in shelf.places.values()}
+        _, _, signals = _looked_at(shelf, question, fields, admitted, None)
+        signals = np.where(admitted, signals, 0.0)
+        return {shelf.rows[place].id: signals[:, place] for place in shelf.places.values()}
+
+
+def _looked_at(
+    shelf: Shelf,
+    question: Question,
+    fields: Fields,
+    admitted: NDArray[np.bool_],
+    statistics: Statistics | None,
+) -> tuple[Floats, Lexical, Floats]:
+    """Cosines, what the words say, and the signals that come of both."""
+    shelf.link()
+    cosines = _cosines(shelf, question.vector)
+    words = lexical(shelf, question.text, admitted, fields, statistics)
+    return cosines, words, _signals(shelf, question, admitted, cosines, words)
 
 
 def strength(cosines: Floats, covered: Floats) -> Floats:
@@ -247,7 +274,8 @@ def _cosines(shelf: Shelf, vector: Vectors) -> Floats:
         )
     if not np.isfinite(vector).all():
         raise ValueError("The question's vector holds a number that is not finite; embed the question anew.")
-    found = (pieces @ vector.astype(np.float32, copy=False)).astype(np.float64)
+    # Not `@`: BLAS would start threads, which wait for each other once anything else wants the processor.
+    found = np.vecdot(pieces, vector.astype(np.float32, copy=False)).astype(np.float64)
     if found.size > shelf.size:
         found = np.maximum.reduceat(found, shelf.column["piece"][: shelf.size])
     return found

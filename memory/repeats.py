@@ -42,7 +42,7 @@ def without_repeats(
     """
     if not rows:
         return []
-    likeness = vectors @ vectors.T  # (rows, rows)
+    likeness = np.vecdot(vectors[:, None], vectors)  # (rows, rows), without BLAS's threads
     if diversity <= 0 and not (np.count_nonzero(likeness >= ALIKE) > len(rows)):
         return list(range(min(k, len(rows))))
     chosen: list[int] = []

@@ -17,9 +17,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 GIVEN = (
     "id, kind, text, tenant, user, agent, run, key, provenance, trust, speaker, session, happened, learned,"
-    " since, until, importance, confidence, stance, standing, seen, closed, reason, superseded_by"
+    " since, until, importance, confidence, stance, standing, seen, outcomes, closed, reason,"
+    " superseded_by"
 )
 """Columns of what a record says, in the order of `values_of` and `record_of`."""
+
+ALL_GIVEN = ", ".join(f"records.{name}" for name in GIVEN.split(", "))
+"""The same where other tables have columns of these names."""
 
 WRITTEN = f"{GIVEN}, digest, terms, vectors, changed"
 """All columns but `row`."""
@@ -59,6 +63,7 @@ def values_of(record: Record) -> tuple[str | int | float | None, ...]:
         record.stance,
         record.standing,
         record.seen,
+        record.outcomes,
         end_of(record.closed),
         record.reason,
         record.superseded_by,
@@ -69,7 +74,8 @@ def record_of(row: Sequence[Any]) -> Record:
     """A record from the values of `GIVEN`. They were validated when they were written, and are not again."""
     (
         name, kind, text, tenant, user, agent, run, key, provenance, trust, speaker, session, happened,
-        learned, since, until, importance, confidence, stance, standing, seen, closed, reason, superseded_by,
+        learned, since, until, importance, confidence, stance, standing, seen, outcomes, closed, reason,
+        superseded_by,
     ) = row  # fmt: skip
     return Record.model_construct(
         kind=kind,
@@ -88,6 +94,7 @@ def record_of(row: Sequence[Any]) -> Record:
         stance=stance,
         standing=standing,
         seen=seen,
+        outcomes=outcomes,
         closed=_ending(closed),
         reason=reason,
         superseded_by=superseded_by,
@@ -173,6 +180,22 @@ def owned_by(scope: Scope, across: frozenset[Owner]) -> tuple[str, list[str | in
         parts.append("key = ?")
         values.append(scope.key)
     return " AND ".join(parts), values
+
+
+def doomed_by(target: Scope | str, across: frozenset[Owner], columns: str) -> tuple[str, list[str | int]]:
+    """What goes when a record, or all of a scope, is deleted, with all that was derived from it: a query.
+
+    Args:
+        columns: What it asks for, `id` written as `records.id`.
+    """
+    where, values = ("id = ?", [target]) if isinstance(target, str) else owned_by(target, across)
+    query = (
+        f"WITH RECURSIVE doomed (row, id) AS (SELECT row, id FROM records WHERE {where} UNION"
+        " SELECT records.row, records.id FROM doomed JOIN sources ON source = doomed.id"
+        " JOIN records ON records.row = sources.record)"
+        f" SELECT {columns} FROM doomed JOIN records USING (row) ORDER BY row"
+    )
+    return query, list(values)
 
 
 def packed(vectors: Vectors) -> bytes:

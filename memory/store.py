@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from .embedder import Vectors
 from .errors import (
@@ -29,9 +30,12 @@ from .gate import DERIVED
 from .ledger import Ledger
 from .records import Filter, Owner, Record, Scope
 from .rows import (
+    ALL_GIVEN,
     GIVEN,
     WRITTEN,
     condition,
+    doomed_by,
+    end_of,
     microseconds,
     owned_by,
     packed,
@@ -81,7 +85,7 @@ class Store(Ledger):
     """The ledger, written to. Safe to share between threads; every call blocks."""
 
     @classmethod
-    def open(cls, path: Path) -> Store:
+    def open(cls, path: Path) -> Self:
         """Open the file, make it, or carry it forward from an older format.
 
         Raises:
@@ -138,6 +142,8 @@ class Store(Ledger):
     def take_in(self, drafts: Sequence[Draft]) -> int:
         """Write records of another store as they are, all in one transaction; how many were not here yet.
 
+        One that is here stays as it is, except that it is closed if it was closed there.
+
         Raises:
             DuplicateRecord: An id is taken by a record that says something else.
         """
@@ -151,6 +157,8 @@ class Store(Ledger):
                     new += 1
                 elif row[0] != digest:
                     raise DuplicateRecord(draft.record.id)
+                elif draft.record.closed is not None:
+                    self._close_as(cursor, draft.record)
         return new
 
     def retract(self, name: str, reason: str, at: datetime) -> Record:
@@ -166,11 +174,6 @@ class Store(Ledger):
             if (record := self._one(cursor, name)).closed is None:
                 raise AlreadyClosed(name, "open")
             return self._update(cursor, record, "closed = ?, reason = '', superseded_by = NULL", (NO_END,))
-
-    def weigh(self, name: str, importance: float) -> Record:
-        """Set a record's importance. Raises UnknownRecord."""
-        with self._write() as cursor:
-            return self._update(cursor, self._one(cursor, name), "importance = ?", (importance,))
 
     def revector(self, embedder: str, dimension: int, vectors: Mapping[str, Vectors], changes: int) -> bool:
         """Replace all vectors and bind the file to `embedder`, unless it changed since the `changes`-th.
@@ -199,18 +202,15 @@ class Store(Ledger):
         Raises:
             ForgetIncomplete: Deleted, but others use the file or the disk is full: bytes may be left in it.
         """
-        where, values = ("id = ?", [target]) if isinstance(target, str) else owned_by(target, across)
+        query, values = doomed_by(target, across, "row, records.id, text, terms, digest, vectors")
         with self._write() as cursor:
-            doomed = cursor.execute(
-                f"WITH RECURSIVE doomed (row, id) AS (SELECT row, id FROM records WHERE {where} UNION"
-                " SELECT records.row, records.id FROM doomed JOIN sources ON source = doomed.id"
-                " JOIN records ON records.row = sources.record)"
-                " SELECT row, records.id, text, terms, digest, vectors FROM doomed JOIN records USING (row)",
-                values,
-            ).fetchall()
+            doomed = cursor.execute(query, values).fetchall()
             names = [(each[1],) for each in doomed]
             cursor.executemany("UPDATE records SET superseded_by = NULL WHERE superseded_by = ?", names)
             cursor.executemany("DELETE FROM records WHERE row = ?", [(each[0],) for each in doomed])
+            if isinstance(target, Scope):
+                where, owned = owned_by(target, across)
+                cursor.execute(f"DELETE FROM checks WHERE {where}", owned)
             if doomed:
                 # FTS5 only marks deleted words; building its index anew is what drops them.
                 cursor.execute("INSERT INTO words (words) VALUES ('rebuild')")
@@ -221,8 +221,19 @@ class Store(Ledger):
 
     # Inside.
 
+    def _close_as(self, cursor: sqlite3.Cursor, other: Record) -> None:
+        """Close a record that is open as the same one is closed elsewhere."""
+        record = self._one(cursor, other.id)
+        if record.closed is None:
+            closing = (end_of(other.closed), other.reason, other.superseded_by)
+            self._update(cursor, record, "closed = ?, reason = ?, superseded_by = ?", closing)
+
     def _update(
-        self, cursor: sqlite3.Cursor, record: Record, settings: str, values: tuple[str | int | float, ...]
+        self,
+        cursor: sqlite3.Cursor,
+        record: Record,
+        settings: str,
+        values: tuple[str | int | float | None, ...],
     ) -> Record:
         cursor.execute(
             f"UPDATE records SET {settings}, changed = ? WHERE id = ?",
@@ -293,7 +304,7 @@ class Store(Ledger):
         where, values = condition(Filter(scopes=(record.scope,), at=record.learned))
         phrase = '"' + " ".join(stems) + '"'
         rows = cursor.execute(
-            f"SELECT {', '.join(f'records.{each}' for each in GIVEN.split(', '))} FROM words"
+            f"SELECT {ALL_GIVEN} FROM words"
             " JOIN records ON row = words.rowid"
             f" WHERE words MATCH ? AND kind <> 'episode' AND {where} LIMIT 20",
             (phrase, *values),

@@ -23,7 +23,8 @@ from .errors import MemoryRefused, NotAnExport
 from .gate import admit
 from .records import Record
 from .rows import unpacked
-from .store import Store
+from .store import Draft, Store
+from .words import stems
 
 EXPORT_FORMAT = 1
 
@@ -70,6 +71,19 @@ class Entries:
     dimension: int
     records: tuple[Entry, ...]
 
+    def drafts(self, vectors: Sequence[Vectors] | None) -> list[Draft]:
+        """The records as they are written, with these vectors in place of their own where there are any."""
+        return [
+            Draft(
+                each.record,
+                each.proofs,
+                stems(each.record.text),
+                each.vectors if vectors is None else vectors[at],
+                each.near,
+            )
+            for at, each in enumerate(self.records)
+        ]
+
 
 def write_export(path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]]) -> int:
     """Write records as lines, readable by the owner only. Raises FileExistsError, OSError."""
@@ -114,10 +128,18 @@ def read_export(path: Path) -> Entries:
     except MemoryRefused:
         raise
     except (ValidationError, ValueError) as error:
-        raise NotAnExport(path, at, str(error).splitlines()[0]) from error
+        raise NotAnExport(path, at, _reason(error)) from error
     if len(entries) != head.records:
         raise NotAnExport(path, at, f"it has {len(entries)} of {head.records} records")
     return Entries(head.embedder, head.dimension, tuple(entries))
+
+
+def _reason(error: ValueError) -> str:
+    """What is wrong with a line, in a sentence without the line's own words."""
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def _entry(line: _Line, dimension: int) -> Entry:

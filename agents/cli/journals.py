@@ -67,6 +67,7 @@ KINDS = (
     "lesson_lost",
     "recall_lost",
     "weighing_lost",
+    "noting_lost",
     *MEMORY,
     "breakdown",
     "tree",

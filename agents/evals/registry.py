@@ -150,6 +150,13 @@ MEASUREMENTS = (
         frozenset({"data", "limit"}),
     ),
     Measurement(
+        "eval",
+        "locomo",
+        "evidence that memory recalls of long conversations, beside usual searches (--data FILE)",
+        "locomo",
+        LEDGER | {"data", "limit", "shard"},
+    ),
+    Measurement(
         "bench",
         "engine",
         "speed of the engine beside transformers and llama.cpp, in one run",

@@ -43,6 +43,7 @@ from .tally import Tally
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model
+    from ...memory import Memory
 
 FOR_DEVELOPMENT = range(2_000_000)
 """Seeds of goals that people look at, tests play, and decisions are made on. None of them is measured."""
@@ -67,6 +68,7 @@ class GoalRow(BaseModel):
         reasons: Of the run, or of the judge where the run said that all was well.
         steps, steps_right: Of first orders.
         fields, fields_right: Of the plan.
+        recalled: Lessons that went into plans.
         seconds: From the sentence to the outcome.
     """
 
@@ -85,6 +87,7 @@ class GoalRow(BaseModel):
     tokens: int = 0
     model_calls: int = 0
     redos: int = 0
+    recalled: int = 0
     seconds: float = 0.0
 
     def tell(self) -> str:
@@ -106,19 +109,31 @@ class Booth:
         self._port = 0
         self._browser: Browser | None = None
 
-    async def run(self, wanted: ShopGoal, model: Model, redos: int) -> GoalRow:
-        """One goal, start to end, and what became of it."""
+    async def run(
+        self,
+        wanted: ShopGoal,
+        model: Model,
+        redos: int,
+        *,
+        flaws: Sequence[str] | None = None,
+        memory: Memory | None = None,
+    ) -> GoalRow:
+        """One goal, start to end, and what became of it.
+
+        Args:
+            flaws: Exactly those that the shop has; None: those of its seed.
+        """
         tally = Tally()
         error: str | None = None
         began = time.monotonic()
         with (
-            Site(wanted.site_seed, port=self._port) as site,
+            Site(wanted.site_seed, flaws=flaws, port=self._port) as site,
             tempfile.TemporaryDirectory(prefix="punchlist-eval-") as folder,
         ):
             self._port = site.port
             self._browser = browser = self._browser or Browser(allow=[site.url])
             workers = [Worker(name, model, [browser]) for name in ("a", "b")]
-            manager = Manager(model, workers, journal=Path(folder) / "run.db", redos=redos)
+            manager = Manager(model, workers, memory=memory, journal=Path(folder) / "run.db", redos=redos)
             try:
                 async with asyncio.timeout(LONGEST):
                     async for event in manager.stream(wanted.text):
@@ -159,7 +174,8 @@ def goal_row(
         steps_right=sum(order.right() for order in tally.first.values()),
         actions=tally.actions.total(), actions_right=tally.actions["ok"],
         fields=reading.of, fields_right=reading.right,
-        tokens=cost.tokens, model_calls=cost.model_calls, redos=cost.redos, seconds=round(seconds, 2),
+        tokens=cost.tokens, model_calls=cost.model_calls, redos=cost.redos,
+        recalled=tally.recalled, seconds=round(seconds, 2),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ...protocols.messages import Assign, Envelope, Failed, Redo, Verdict
-from ..events import Acted, Ended, Event, Looked, Said, Thought
+from ..events import Acted, Ended, Event, Looked, Recalled, Said, Thought
 from ..wording import fold
 
 STEP_DONE = ("step done", "the page shows it already")
@@ -48,6 +48,7 @@ class Tally:
         first: First orders by task.
         actions: Result codes of the workers' actions.
         cannot_tell: A worker said that it cannot be told whether something irreversible was done.
+        recalled: Lessons from memory that went into plans.
         lanes: Browsing sessions that were looked at.
         outcome: How it ended.
     """
@@ -57,6 +58,7 @@ class Tally:
     attempts: dict[str, int] = field(default_factory=dict[str, int])
     actions: Counter[str] = field(default_factory=Counter[str])
     cannot_tell: bool = False
+    recalled: int = 0
     lanes: set[str] = field(default_factory=set[str])
     ended: Ended | None = None
 
@@ -66,6 +68,8 @@ class Tally:
             self.plan = event.answer
         elif isinstance(event, Looked):
             self.lanes.add(event.lane)
+        elif isinstance(event, Recalled):
+            self.recalled += 1
         elif isinstance(event, Acted):
             self._acted(event)
         elif isinstance(event, Said):

@@ -463,6 +463,7 @@ class Driver:
             self._note("breakdown", str(error))
             await self._feed_worker(name, WorkerLost(now=time.time(), worker=name))
             return
+        await performing.when_ended(self.crew, self.drive, body)
         await self._feed_worker(name, draft(self.drive.workers[name], body, time.time()))
 
     async def say(self, name: str, body: Progress | Ask) -> None:
@@ -491,5 +492,5 @@ class Driver:
             self._note("breakdown", f"the verifier: {error}")
             self.drive.inbox.put(VerifierLost(now=time.time(), verifier=self.state.verifier))
         else:
-            await performing.when_verified(self.crew, self.drive, answer.body)
+            await performing.when_ended(self.crew, self.drive, answer.body)
             await self._send(answer)

@@ -1,7 +1,8 @@
 """Lessons of mended tasks: kept when the mending was confirmed, recalled for a similar task or failed check.
 
-A lesson names the check that failed. Once it was in a prompt, the next verification tells whether what that
-check is about passed, and memory is told: what stops predicting weighs less and less.
+A lesson names the check that failed, or the step that a page refused. Once it was in a prompt, the end of
+that attempt tells whether what it is about passed, and memory is told: what stops predicting weighs less and
+less.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ...protocols.tasks import ManagerTask
+from ...protocols.messages import Failed
+from ...protocols.tasks import Flaw, ManagerTask
 from ..agent import Agent
 from ..recalling import Memo
 from ..remembering import Place, Remembering
@@ -21,6 +23,9 @@ from ..roles import LESSONS
 if TYPE_CHECKING:
     from ...memory.records import Scope
     from ...protocols.messages import Verdict
+
+STEP_FAILED = "StepFailed: "
+"""Begins the flaw of an attempt that came to no report, and the check of a lesson about such a failure."""
 
 LESSON = "lesson"
 """What a recall is for, in its row."""
@@ -79,14 +84,14 @@ class Lessons:
         await self._remembering.remember(record, confirm, place)
         return record.text
 
-    async def weigh(self, told: Sequence[Memo], verdict: Verdict, place: Place) -> None:
-        """Tell memory which lessons of an attempt's plan helped, as its verdict shows.
+    async def weigh(self, told: Sequence[Memo], end: Verdict | Failed, place: Place) -> None:
+        """Tell memory which lessons of an attempt's plan helped, as its verdict or failure shows.
 
         Raises:
             MemoryFault: Memory cannot be used.
         """
         for memo in told:
-            helped = kept_its_word(memo.check, verdict)
+            helped = kept_its_word(memo.check, end)
             if helped is not None:
                 await self._remembering.weigh(memo, helped, memo.check, place)
 
@@ -110,6 +115,8 @@ def _fitting(found: Sequence[Memo], stage: str, about: set[str]) -> list[Memo]:
 def subject(check: str) -> str:
     """What a check is about, without its values: `1 : 2 x mugs` and `3 : 1 x lamp` are both about items."""
     number, colon, rest = check.partition(" : ")
+    if check.startswith(STEP_FAILED):
+        return number
     if not (colon and number.isdigit()):
         return check
     if re.match(r"\d+ x ", rest):
@@ -118,9 +125,23 @@ def subject(check: str) -> str:
     return field if colon else "option"
 
 
-def kept_its_word(check: str, verdict: Verdict) -> bool | None:
-    """Whether what a check is about passed; None where the verdict does not tell."""
-    about = {each.outcome for each in verdict.findings if subject(each.criterion) == subject(check)}
+def check_of(flaw: Flaw) -> str:
+    """What a flaw is about, as a lesson names it; "" where it says nothing of the task (a lost worker)."""
+    return flaw.criterion or (flaw.why if step_failed(flaw) else "")
+
+
+def step_failed(flaw: Flaw) -> bool:
+    """Whether an attempt came to no report because a step could not be done: a form was refused, say."""
+    return not flaw.criterion and flaw.why.startswith(STEP_FAILED)
+
+
+def kept_its_word(check: str, end: Verdict | Failed) -> bool | None:
+    """Whether what a check is about passed in an attempt; None where its end does not tell."""
+    if isinstance(end, Failed):
+        return False if subject(f"{end.error}: {end.message}") == subject(check) else None
+    if check.startswith(STEP_FAILED):
+        return True  # it came to a report
+    about = {each.outcome for each in end.findings if subject(each.criterion) == subject(check)}
     if "fail" in about:
         return False
     return None if "cannot_check" in about or not about else True

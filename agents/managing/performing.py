@@ -21,6 +21,7 @@ from ..budget import BudgetExhausted, Part, used
 from ..checking.lookup import CannotTell
 from ..events import Learned, Recalled
 from ..jobs import Job
+from ..memory_tools import keepers_of
 from ..mind import Mind, Truncated
 from ..question import Question
 from ..recalling import Memo, is_instructed, notes_for
@@ -29,15 +30,18 @@ from ..steps import TASK, THINK, Stage, Step
 from .crew import Crew
 from .drive import Drive
 from .ending import feedback_of, latest_flaws
-from .lessons import note_of
+from .lessons import STEP_FAILED, check_of, note_of, step_failed
 from .placed import already_placed
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model
+    from ...memory import Record
     from .lanes import Lane
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+_NOTHING: list[Record] = []
 
 SAID_ONCE = (TASK, THINK, "use")
 """Stages whose one step is what was asked for: nothing is to be put in order."""
@@ -63,11 +67,12 @@ def mind_for(crew: Crew, task: str, job: Job, *, begun: bool) -> Mind:
 
 async def plan(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) -> tuple[Step, ...]:
     """The steps of the next attempt; after a failure with what it teaches."""
-    if again and failed and drive.work.stage.name not in (THINK, TASK):
-        await _reflect(crew, drive, failed)
+    refused = crew.lessons is not None and any(map(step_failed, latest_flaws(drive.state)))
+    if (again or refused) and failed and drive.work.stage.name not in (THINK, TASK):
+        await _reflect(crew, drive, [each.removeprefix(STEP_FAILED) for each in failed])
     drive.told = []
     if crew.lessons is not None:
-        checks = [flaw.criterion for flaw in latest_flaws(drive.state) if flaw.criterion] if again else []
+        checks = list(filter(None, map(check_of, latest_flaws(drive.state)))) if again or refused else []
         recalling = crew.lessons.recall(drive.work.stage.name, drive.job.title, checks, place_of(drive))
         drive.told = await _unless_lost(crew, drive, recalling, "recall_lost", drive.told)
     for memo in drive.told:
@@ -242,37 +247,46 @@ async def _reflect(crew: Crew, drive: Drive, failed: Sequence[str]) -> None:
     drive.lesson = await crew.mind.of(drive.state.generation).ask(
         question, task=drive.id, attempt=drive.state.attempt
     )
-    drive.lesson_check = next((flaw.criterion for flaw in latest_flaws(drive.state) if flaw.criterion), "")
+    drive.lesson_check = next(filter(None, map(check_of, latest_flaws(drive.state))), "")
     body: JsonValue = {"lesson": drive.lesson, "check": drive.lesson_check}
     crew.journal.append("lesson", body, run=crew.run, task=drive.id, attempt=drive.state.attempt)
 
 
 async def when_confirmed(crew: Crew, drive: Drive) -> None:
-    """Keep the lesson that the confirm proves. Where memory fails, the confirm stands without it."""
-    if crew.lessons is None or drive.state.confirm is None:
+    """Keep what the confirm proves: what the agent noted, and the lesson.
+
+    Where memory fails or refuses it, the confirm stands without.
+    """
+    confirm, place = drive.state.confirm, place_of(drive)
+    if confirm is None:
         return
-    place = place_of(drive)
+    for keeper in keepers_of(crew.agent(drive.state.worker)) if crew.is_here(drive.state.worker) else ():
+        noting = keeper.keep(crew.journal, crew.run, confirm, place, drive.state.task)
+        for record in await _unless_lost(crew, drive, noting, "noting_lost", _NOTHING):
+            crew.show(Learned(drive.id, record.text, record.kind))
+    if crew.lessons is None:
+        return
     keeping = crew.lessons.keep(drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state, place)
     if kept := await _unless_lost(crew, drive, keeping, "lesson_lost", ""):
         crew.show(Learned(drive.id, kept))
 
 
-async def when_verified(crew: Crew, drive: Drive, verdict: Message) -> None:
-    """Tell memory whether the plan's lessons helped. Where memory fails, the verdict stands without it."""
-    if crew.lessons is None or not isinstance(verdict, Verdict):
+async def when_ended(crew: Crew, drive: Drive, end: Message) -> None:
+    """Tell memory whether the plan's lessons helped, once an attempt has a verdict or failed without one."""
+    if crew.lessons is None or not isinstance(end, Verdict | Failed):
         return
     place = place_of(drive)
     told = drive.told or crew.lessons.told(place)  # a process before this one may have made the plan
-    await _unless_lost(crew, drive, crew.lessons.weigh(told, verdict, place), "weighing_lost", None)
+    await _unless_lost(crew, drive, crew.lessons.weigh(told, end, place), "weighing_lost", None)
 
 
 async def _unless_lost(crew: Crew, drive: Drive, asked: Awaitable[T], kind: str, otherwise: T) -> T:
-    """What memory answers. Where it fails, a row of `kind` says so and the run goes on without."""
-    from ...memory import MemoryFault
+    """What memory answers. Where it fails or refuses, a row of `kind` says so; the run goes on without."""
+    from ...memory import MemoryFault, MemoryRefused
 
     try:
         return await asked
-    except MemoryFault as error:
+    except (MemoryFault, MemoryRefused) as error:
         crew.journal.append(kind, str(error), run=crew.run, task=drive.id)
         log.warning("Memory failed (%s), the run goes on without it: %s", kind, error)
         return otherwise

@@ -28,7 +28,7 @@ PERSONAL = ("person", "worker_lost", "verifier_lost")
 ENDS = ("confirm", "failed", "decline", "cancel")
 """Kinds of messages that end an attempt."""
 
-LOST = ("recall_lost", "lesson_lost", "weighing_lost")
+LOST = ("recall_lost", "lesson_lost", "weighing_lost", "noting_lost")
 """Rows that say that memory failed."""
 
 

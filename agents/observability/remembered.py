@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from ...protocols.journal import Row
 from ..reasoning.boxes import clean
 from ..recalling import memos_of
-from ..remembering import RECALLED, REMEMBERED
+from ..remembering import FORGOTTEN, NOTED, RECALLED, REMEMBERED
 from .markup import dim
 from .values import listed, number, one_line, table, text, whole
 
@@ -44,6 +44,10 @@ def remembered(kind: str, body: Mapping[str, JsonValue]) -> str:
         taught = f", taught by the check {check!r}" if check else ""
         name = f"{text(body.get('kind'))} {text(body.get('id'))}"
         return f"kept as {name}{taught}{proven}: {text(body.get('text'))}"
+    if kind == NOTED:
+        return f"{text(body.get('agent'))} noted as {text(body.get('kind'))}: {text(body.get('text'))}"
+    if kind == FORGOTTEN:
+        return f"{text(body.get('id'))}, as a person allowed"
     helped = "helped" if body.get("helped") is True else "did not help"
     return f"{helped} at {text(body.get('check'))!r}: {text(body.get('id'))} {text(body.get('text'))}"
 

@@ -81,6 +81,9 @@ class Task:
         check: Says how good an answer is, from what can be known without the solution: None leaves that to
             the strategy, which then asks the model.
         lessons: What earlier trials taught, newest last.
+        notes: Those of them that are from long-term memory, as a model that reads instructions is shown them:
+            labelled and between marks; "" shows all lessons alike.
+        noted: Which ones these are.
         draft: An earlier answer to be improved, "" for none.
         feedback: What was wrong with it.
         problem: The task as a problem with states; None where it is words only.
@@ -92,6 +95,8 @@ class Task:
     grammar: Grammar | None = None
     check: Evaluator | None = None
     lessons: tuple[str, ...] = ()
+    notes: str = ""
+    noted: frozenset[str] = frozenset()
     draft: str = ""
     feedback: str = ""
     problem: Problem[Any, Any] | None = None

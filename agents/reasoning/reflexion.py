@@ -17,7 +17,10 @@ from pydantic import JsonValue, ValidationError
 
 from ...core_model.errors import CoreModelError
 from ...memory.episodes import EpisodicMemory, Lesson
+from ...memory.records import Record
 from ..budget import BudgetExhausted
+from ..recalling import Memo, is_instructed, memos_of, notes_for
+from ..remembering import RECALLED, WEIGHED, journalled, recalled_body, weighed_body
 from .asking import Prompt
 from .problem import Evaluator, Task
 from .search import COMPLETE, SOLVED, Growth, Result, SearchRefused, check_least, halted, to_the_end
@@ -174,6 +177,7 @@ class Reflexion:
             (children,) = await growth.expand([root], 1)
             await growth.score(children)
             trial = replace(trials.made[-1], score=children[0].score)
+            await trials.weigh(trial, children[0].value >= growth.enough, growth.thinking)
             growth.thinking.tell(
                 "trial",
                 children[0].id,
@@ -194,6 +198,11 @@ class Reflexion:
         return COMPLETE
 
 
+def _memo(lesson: Lesson, record: Record) -> Memo:
+    """A lesson's record, in the words in which the lesson is given."""
+    return replace(Memo.of_record(record), text=lesson.text())
+
+
 @dataclass
 class _Trials:
     """The trials of one task, as problem and as proposer: a thought is a trial."""
@@ -204,6 +213,8 @@ class _Trials:
     reflector: Reflector
     memory: EpisodicMemory
     lessons: list[Lesson] = field(default_factory=list[Lesson])
+    memos: dict[str, Memo] = field(default_factory=dict[str, Memo])
+    weighed: set[str] = field(default_factory=set[str])
     made: list[Trial] = field(default_factory=list[Trial])
 
     def initial(self) -> Trial | str:
@@ -227,26 +238,69 @@ class _Trials:
         """One more trial, with the newest lessons."""
         number = len(self.made) + 1
         given = tuple(lesson.text() for lesson in self.memory.last(self.lessons))
-        task = replace(self.task, lessons=(*self.task.lessons, *given))
+        task = self._told(given, thinking)
         result = await self.actor.solve(task, thinking.within(f"trial {number}"))
         trial = Trial(number, result, given)
         self.made.append(trial)
         return [[Thought(trial, trial.account())] for _ in nodes]
 
+    def _told(self, given: tuple[str, ...], thinking: Thinking) -> Task:
+        """The task with lessons; those of long-term memory as notes, for a model that reads instructions.
+
+        What does not fit into the notes' budget is not given.
+        """
+        memos = [self.memos[text] for text in reversed(given) if text in self.memos]
+        if not memos or not is_instructed(thinking.model):
+            return replace(self.task, lessons=(*self.task.lessons, *given))
+        shown = notes_for(thinking.model, memos)
+        left_out = {memo.text for memo in shown.left_out}
+        kept = tuple(text for text in given if text not in left_out)
+        noted = frozenset(memo.text for memo in shown.used)
+        return replace(self.task, lessons=(*self.task.lessons, *kept), notes=shown.text, noted=noted)
+
     async def recall(self, thinking: Thinking) -> None:
         """Lessons of earlier runs; recorded, so that a run that is resumed has the same."""
+        about = self._about()
 
         async def known() -> JsonValue:
-            return [lesson.model_dump(mode="json") for lesson in await self.memory.recall(self._about())]
+            found = await self.memory.known(about)
+            memos = [_memo(each.lesson, each.record) for each in found if each.record is not None]
+            if memos:
+                journalled(thinking, RECALLED, recalled_body("lesson", [about], memos, memos))
+            by_text = {memo.text: memo.as_json() for memo in memos}
+            return [
+                {"lesson": each.lesson.model_dump(mode="json"), "memo": by_text.get(each.lesson.text())}
+                for each in found
+            ]
 
         try:
-            found = cast("list[JsonValue]", await thinking.call("recall lessons", self._about(), known))
+            found = cast("list[dict[str, JsonValue]]", await thinking.call("recall", about, known))
         except CallFailed as error:
-            thinking.tell("failed", tool="recall lessons", why=error.error)
+            thinking.tell("failed", tool="recall", why=error.error)
             return
-        self.lessons += [Lesson.model_validate(lesson) for lesson in found]
+        self.lessons += [Lesson.model_validate(each["lesson"]) for each in found]
+        kept = memos_of([each["memo"] for each in found if each["memo"] is not None]) or []
+        self.memos = {memo.text: memo for memo in kept}
         if found:
             thinking.tell("recalled", lessons=[lesson.text() for lesson in self.lessons])
+
+    async def weigh(self, trial: Trial, passed: bool, thinking: Thinking) -> None:
+        """Tell long-term memory whether its lessons helped: once each, by the first trial that had them."""
+        for text in trial.lessons:
+            memo = self.memos.get(text)
+            if memo is None or memo.id in self.weighed:
+                continue
+            self.weighed.add(memo.id)
+
+            async def tell(memo: Memo = memo) -> JsonValue:
+                journalled(thinking, WEIGHED, weighed_body(memo, passed, memo.check))
+                await self.memory.weigh(memo.id, passed)
+                return passed
+
+            try:
+                await thinking.call("weigh", {"lesson": memo.id, "helped": passed}, tell)
+            except CallFailed as error:  # memory is gone, or has forgotten it: the trial stands without
+                thinking.tell("failed", tool="weigh", why=error.error)
 
     async def learn(self, trial: Trial, node: Node, thinking: Thinking) -> str | None:
         """Add the lesson of a failed trial; why another trial would come to the same.

@@ -137,8 +137,8 @@ def prompt_of(task: Task, how: str = "") -> Prompt:
         remedy = "Give `Task(question=...)`, or search the problem with 'tree-of-thoughts'."
         raise SearchRefused("the task's question", task.question, remedy)
     parts = [task.question]
-    if task.lessons:
-        parts.append(lessons_text(task.lessons))
+    if told := lessons_text(task):
+        parts.append(told)
     if task.draft:
         parts.append(f"An earlier answer:\n{task.draft}")
     if task.feedback:
@@ -146,9 +146,11 @@ def prompt_of(task: Task, how: str = "") -> Prompt:
     return Prompt.of("\n\n".join(parts), "\n".join(filter(None, (task.instructions, how))))
 
 
-def lessons_text(lessons: Sequence[str]) -> str:
-    """Lessons as they stand in a prompt."""
-    return "\n".join(["Lessons of earlier attempts:", *(f"- {lesson}" for lesson in lessons)])
+def lessons_text(task: Task) -> str:
+    """The task's lessons as they stand in a prompt, those of long-term memory first; "" for none."""
+    own = [lesson for lesson in task.lessons if lesson not in task.noted]
+    said = "\n".join(["Lessons of earlier attempts:", *(f"- {lesson}" for lesson in own)]) if own else ""
+    return "\n\n".join(filter(None, (task.notes, said)))
 
 
 def judge_prompt(task: Task, node: Node) -> Prompt:

@@ -62,7 +62,7 @@ class TreeOfThoughts:
         else:
             proposer = self._proposer(task, Sampled(_ask_state(task), temperature=self.temperature))
         if task.lessons and self.proposer is not None:
-            proposer = with_lessons(proposer, task.lessons)
+            proposer = with_lessons(proposer, task)
         return await self.search.run(problem, proposer, self._evaluator(task), thinking)
 
     def _proposer(self, task: Task, usual: Proposer) -> Proposer:
@@ -78,8 +78,8 @@ class TreeOfThoughts:
         return cast("Evaluator", given if hasattr(given, "score") else cast("Any", given)(task))
 
 
-def with_lessons(proposer: Proposer, lessons: Sequence[str]) -> Proposer:
-    """The proposer with lessons at the end of each question it asks; as it is where it asks none."""
+def with_lessons(proposer: Proposer, task: Task) -> Proposer:
+    """The proposer with a task's lessons at the end of each question it asks; as it is where it asks none."""
     ask = getattr(proposer, "ask", None)
     if not callable(ask) or not is_dataclass(proposer):
         return proposer
@@ -87,10 +87,10 @@ def with_lessons(proposer: Proposer, lessons: Sequence[str]) -> Proposer:
     def asked(*given: Any) -> Prompt:
         prompt = cast("Prompt", ask(*given))
         last = max((place for place, turn in enumerate(prompt.turns) if turn[0] == "user"), default=None)
-        if last is None or any(lesson in prompt.turns[last][1] for lesson in lessons):
+        if last is None or any(lesson in prompt.turns[last][1] for lesson in task.lessons):
             return prompt  # it reads them from the task itself
         turns = list(prompt.turns)
-        turns[last] = ("user", f"{turns[last][1]}\n\n{lessons_text(lessons)}")
+        turns[last] = ("user", f"{turns[last][1]}\n\n{lessons_text(task)}")
         return replace(prompt, turns=tuple(turns))
 
     return cast("Proposer", replace(cast("Any", proposer), ask=asked))

@@ -7,10 +7,13 @@ drawn, so a whole run takes milliseconds. Faults are switched on one by one.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from punchlist.agents import FunctionWorker
 from punchlist.protocols import Check
@@ -336,6 +339,20 @@ def _wanted(step: str) -> tuple[list[tuple[str, str]], list[str]]:
         "remove": ([("/basket", "basket")], []),
     }
     return ways[next(key for key in ways if step.startswith(key))]
+
+
+# --- memory ---------------------------------------------------------------------------------------------
+
+
+class FakeEmbedder:
+    """A vector per text that depends on nothing but its bytes."""
+
+    name = "fake"
+
+    def embed(self, texts):
+        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) for text in texts]
+        rows = np.stack([np.random.default_rng(seed).standard_normal(384) for seed in seeds])
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 # --- plans ------------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def remembering(*rows):
 
     async def recall(query, k, scope):
         memory.asked += 1
-        return [SimpleNamespace(record=record) for record in records][:k]
+        return [SimpleNamespace(record=record, score=1.0) for record in records][:k]
 
     memory.recall = recall
     return memory

@@ -1,8 +1,5 @@
 """What a mended failure teaches: kept only with a confirm, and recalled at the next similar task."""
 
-import hashlib
-
-import numpy as np
 import pytest
 
 from punchlist.agents.cli.journals import find_run, show_lines
@@ -13,20 +10,9 @@ from punchlist.memory import Memory, Provenance, Record, Scope
 from punchlist.protocols import Confirmed, Unverified
 from punchlist.protocols.journal import Journal
 
-from .doubles import ORDER_GOAL, ORDER_PLAN, WANTED, knowing, order_steps
+from .doubles import ORDER_GOAL, ORDER_PLAN, WANTED, FakeEmbedder, knowing, order_steps
 
 LESSON = "stage cart: set each quantity again in the cart"
-
-
-class FakeEmbedder:
-    """A vector per text that depends on nothing but its bytes."""
-
-    name = "fake"
-
-    def embed(self, texts):
-        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) for text in texts]
-        rows = np.stack([np.random.default_rng(seed).standard_normal(384) for seed in seeds])
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture

@@ -73,9 +73,9 @@ def test_vectors_that_cannot_be_compared_are_refused(rows, count, dimension, why
 
 
 def test_vectors_of_another_length_are_scaled():
-    rows = [[3.0, 4.0], [1e30, 0.0], [0, 1e-30]]
-
-    assert np.allclose(checked("somebody's", rows, 3), [[0.6, 0.8], [1, 0], [0, 1]])
+    assert np.allclose(
+        checked("somebody's", [[3.0, 4.0], [1e30, 0.0], [0, 1e-30]], 3), [[0.6, 0.8], [1, 0], [0, 1]]
+    )
 
 
 def test_other_weights_are_refused_before_they_are_loaded(tmp_path):

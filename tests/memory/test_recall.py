@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from punchlist.memory import AlreadySuperseded, MemoryClosed, Scope, UnknownRecord
+from punchlist.memory import AlreadySuperseded, MemoryClosed, Scope, UnknownRecord, Weights
 from punchlist.memory.records import now
 
 from .doubles import confirm, record
@@ -58,7 +58,7 @@ async def test_a_word_that_the_embedder_does_not_know_is_found_by_its_letters(me
     found = await memory.recall("zq7781x", k=1)
 
     assert [each.record for each in found] == [code]
-    assert found[0].why.parts["words"] == 0.5
+    assert found[0].why.parts["words"] == pytest.approx(Weights().words)
 
 
 async def test_an_answer_without_a_word_in_common_is_found_by_its_meaning(memory):

@@ -95,11 +95,14 @@ def test_what_was_tampered_with_is_refused_whole(full, tmp_path, change, error):
         assert other.records_sync() == []
 
 
-@pytest.mark.parametrize("content", ["", "{}\n", "not json\n", "\xff\n"])
-def test_what_is_no_export_is_refused(open_memory, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [("", "Invalid JSON"), ("{}\n", "Field required"), ("not json\n", "Invalid JSON"), ("\xff\n", "utf-8")],
+)
+def test_what_is_no_export_is_refused_with_the_reason(open_memory, tmp_path, content, why):
     (tmp_path / "file").write_bytes(content.encode("latin-1"))
 
-    with pytest.raises(NotAnExport, match="line 1"):
+    with pytest.raises(NotAnExport, match=f"line 1, cannot be imported: .*{why}"):
         open_memory().import_sync(tmp_path / "file")
 
 
@@ -113,6 +116,26 @@ def test_an_export_that_was_cut_is_refused(full, tmp_path):
         pytest.raises(NotAnExport, match="4 of 5"),
     ):
         other.import_sync(path)
+
+
+def test_what_was_corrected_elsewhere_is_closed_here_too(full, tmp_path):
+    """Else both would hold where two machines exchange what they know."""
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        old = full.remember_sync(record("The shop opens at nine."), confirm())
+        gone = full.remember_sync(record("The shop has a cat."), confirm())
+        full.export_sync(tmp_path / "first.jsonl")
+        other.import_sync(tmp_path / "first.jsonl")
+        new = full.supersede_sync(old.id, record("The shop opens at ten now."), confirm())
+        full.retract_sync(gone.id, "it was a visitor")
+        full.export_sync(tmp_path / "second.jsonl")
+
+        assert other.import_sync(tmp_path / "second.jsonl") == 1
+
+        assert other.records_sync() == full.records_sync()
+        assert other.get_sync(old.id).superseded_by == new.id
+        assert old.id not in [each.record.id for each in other.recall_sync("The shop opens at nine.")]
+        full.import_sync(tmp_path / "first.jsonl")  # an older export opens nothing again
+        assert full.get_sync(old.id).closed is not None
 
 
 def test_an_id_that_says_something_else_here_is_refused(full, tmp_path):

@@ -10,8 +10,11 @@ import pytest
 from punchlist.agents.budget import Budget
 from punchlist.agents.reasoning import Beam, Checked, Direct, Reflexion, Task, Trace, TreeOfThoughts, think
 from punchlist.agents.reasoning.search import SearchRefused
+from punchlist.agents.reasoning.tasks import prompt_of
+from punchlist.agents.recalling import Memo, notes_for
 from punchlist.agents.testing import ScriptedModel
-from punchlist.memory import EpisodicMemory, Lesson
+from punchlist.memory import EpisodicMemory, Lesson, Provenance, Record
+from punchlist.protocols.journal import Journal
 
 from .pupils import Pupil, shape
 from .toys import Sum
@@ -301,3 +304,53 @@ async def test_a_trace_in_memory_and_in_a_file_are_the_same(tmp_path):
     other = await think("Guess.", Pupil(), nest, journal=tmp_path / "run.db")
 
     assert isinstance(one.trace, Trace) and one.trace.events == other.trace.events
+
+
+# --- lessons of long-term memory ------------------------------------------------------------------------
+
+
+class Shelf:
+    """A long-term memory with one lesson about one task; notes what is told of it."""
+
+    def __init__(self, task):
+        probe = EpisodicMemory(memory=self)
+        self.told, self.asked = [], 0
+        self.kept = Record(
+            id="m1", kind="reflection", text=Lesson(change="go up").statement(), scope=probe.about(task),
+            provenance=Provenance(run="r", task="t", check="near", confirm="c"),
+        )  # fmt: skip
+
+    async def records(self, **_):
+        self.asked += 1
+        return [self.kept]
+
+    async def useful(self, record, helped):
+        self.told.append((record, helped))
+
+
+@pytest.mark.parametrize(("answers", "helped"), [(["50"], True), (["1", "50"], False)])
+async def test_memory_hears_whether_a_recalled_lesson_helped_by_the_first_trial_that_had_it(
+    tmp_path, answers, helped
+):
+    task = Task("Guess.", check=near(50))
+    shelf = Shelf("Guess.")
+
+    for _ in range(2):  # a resumed run tells it nothing anew
+        loop = Reflexion(Direct(), None, Scripted(["more"]), EpisodicMemory(memory=shelf), trials=2)
+        await think(task, ScriptedModel(answers), loop, journal=tmp_path / "j.db")
+
+    assert shelf.told == [("m1", helped)] and shelf.asked == 1
+    with Journal.open(tmp_path / "j.db", readonly=True) as journal:
+        rows = [row for info in journal.runs() for row in journal.rows(info.run)]
+    assert [row.body["helped"] for row in rows if row.kind == "weighed"] == [helped]
+    assert [[*row.body["found"]] for row in rows if row.kind == "recalled"] == [["m1"]]
+
+
+async def test_a_model_that_reads_instructions_is_shown_which_lessons_are_from_memory():
+    shown = notes_for(ScriptedModel([]), [Memo("m1", "reflection", "go up", "trusted", check="near")]).text
+    task = Task("Guess.", lessons=("go up", "not 7"), notes=shown, noted=frozenset({"go up"}))
+
+    asked = prompt_of(task).turns[-1][1]
+
+    assert "[1] reflection, from a program, from a failed check: near, trusted\n  | go up" in asked
+    assert "Lessons of earlier attempts:\n- not 7" in asked and "- go up" not in asked
