@@ -1,8 +1,8 @@
 """Weights of memory's ranking, chosen on some conversations and measured on another.
 
 So it tells what a user with other conversations may expect. The weights that ship are round numbers near
-those chosen on all of them. Chosen are `WEIGHED`; how much words around a record count (`memory.lexical.Fields`) is
-given.
+those chosen on all of them. Chosen are `WEIGHED`; how much words around a record count
+(`memory.lexical.Fields`) is given.
 
 The choice maximises the likelihood of the evidence under a softmax over each conversation's turns, by
 gradient (Adam), from equal weights.
