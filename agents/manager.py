@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, JsonValue
 
 from ..core_model.pricing import amount
-from ..memory.records import Provenance, Record, Scope, now
 from ..protocols.journal import Journal, RunInfo
 from ..protocols.messages import new_id
 from ..protocols.outcome import Confirmed, Failed, Unverified
@@ -31,10 +30,12 @@ from ..protocols.spec import Criterion
 from ..tools.permissions import Policy, preset
 from .agent import Agent
 from .budget import SITTING, Budget, used
+from .consolidating import tidy as tidied
 from .events import Asked, Ended, Event
 from .hierarchy import ManagingWorker, Planner
 from .jobs import Job
 from .managing.modelless import NoModel
+from .managing.preferences import preferred_by, said_to_prefer
 from .mind import Mind
 from .people import Desk, Person, Request, approving
 from .plan import Plan
@@ -45,7 +46,7 @@ from .running import Running
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
-    from ..memory import Memory
+    from ..memory import Memory, Record
 
 DATABASES = ("postgresql://", "postgres://")
 """How the address of a database begins, where journals of several hosts lie."""
@@ -98,13 +99,6 @@ class SpecMissing(ValueError):
         )
 
 
-class NoMemory(RuntimeError):
-    """A manager without a memory was asked what its user prefers."""
-
-    def __init__(self) -> None:
-        super().__init__("The manager has no memory. Give it one: Manager(..., memory=Memory.open(folder)).")
-
-
 class UnknownRun(LookupError):
     """A journal holds no run of that name."""
 
@@ -123,6 +117,8 @@ class Manager:
         memory: Lessons of mended tasks are kept there and recalled at similar ones, and the user's
             preferences where a goal leaves something open; None keeps and knows none.
         user: For whom goals are done: whose preferences count, beside those of everybody.
+        tidy: Seconds that `close`, and so `run_sync`, may take to consolidate memory, without a model; see
+            `consolidating.py` for doing it with one.
         journal: Its file, or `postgresql://...`; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
         person: Asked where a worker has a question, a rule says `ask`, an anomaly is open, a task was taken
@@ -151,6 +147,7 @@ class Manager:
         *,
         memory: Memory | None = None,
         user: str = "",
+        tidy: float = 0.0,
         journal: Path | str | None = None,
         policy: Policy | None = None,
         person: Person | None = None,
@@ -175,6 +172,7 @@ class Manager:
         self.journal = journal if in_database or journal is None else Path(journal)
         self.policy = policy or preset("unattended")
         self.strategy = None if strategy is None else strategy_named(strategy)
+        self.tidy = tidy
         self.redos, self.tokens, self.model_calls = redos, tokens, model_calls
         self.steps, self.seconds = steps, seconds
         self.money = None if money is None else amount(money)
@@ -348,13 +346,12 @@ class Manager:
         return Running(work, queue, close)
 
     async def preferences(self) -> list[Record]:
-        """What the user prefers and what is said to be everybody's preference, oldest first, as it holds now.
+        """What its user prefers, and what is everybody's preference, as it holds now, oldest first.
 
         Raises:
             NoMemory: The manager was made without one.
         """
-        scope = Scope(user=self.user)
-        return await self._its_memory().records(kinds=("preference",), scope=scope, at=now())
+        return await preferred_by(self.memory, self.user)
 
     async def prefer(self, text: str, *, instead_of: str = "", about: str = "") -> Record:
         """Keep what the user says to prefer; it goes before everything that was only seen in choices.
@@ -367,17 +364,7 @@ class Manager:
             NoMemory: The manager was made without one.
             UnknownRecord, AlreadySuperseded, SecretRefused, MemoryFault: As `Memory.supersede`.
         """
-        record = Record(
-            kind="preference", text=text, stance="explicit", trust="trusted",
-            scope=Scope(user=self.user, key=about), provenance=Provenance(by="person"),
-        )  # fmt: skip
-        memory = self._its_memory()
-        return await (memory.supersede(instead_of, record) if instead_of else memory.remember(record))
-
-    def _its_memory(self) -> Memory:
-        if self.memory is None:
-            raise NoMemory
-        return self.memory
+        return await said_to_prefer(self.memory, self.user, text, instead_of, about)
 
     def as_worker(
         self,
@@ -408,9 +395,14 @@ class Manager:
         }
 
     async def close(self) -> None:
-        """End the workers' browsers, and their places in a fleet. They start again when needed."""
+        """End the workers' browsers, and their places in a fleet. They start again when needed.
+
+        Memory is consolidated for `tidy` seconds at most.
+        """
         for worker in self.workers:
             await worker.close()
+        if self.memory is not None and self.tidy > 0:
+            await tidied(self.memory, self.tidy)
 
 
 @contextlib.asynccontextmanager

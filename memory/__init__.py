@@ -3,6 +3,8 @@
 Importing this loads neither torch, chromadb nor onnxruntime.
 """
 
+from .choices import Choice, Preference, preferences_of
+from .consolidate import Consolidation, Done, JobDone
 from .embedder import Embedder, MiniLM, pieces_of
 from .embedders import embedder_of
 from .episodes import EpisodicMemory, Lesson
@@ -30,6 +32,7 @@ from .errors import (
     WrongVectors,
 )
 from .health import Health
+from .jobs import Summarizer
 from .memory import Memory
 from .onnx_minilm import OnnxMiniLM
 from .ranking import Reranker, Weights
@@ -38,6 +41,9 @@ from .records import Forgotten, Kind, Owner, Provenance, Recalled, Record, Scope
 __all__ = [
     "AlreadyClosed",
     "AlreadySuperseded",
+    "Choice",
+    "Consolidation",
+    "Done",
     "DuplicateRecord",
     "Embedder",
     "EmbedderCacheUnusable",
@@ -50,6 +56,7 @@ __all__ = [
     "Forgotten",
     "Health",
     "IndexUnusable",
+    "JobDone",
     "Kind",
     "Left",
     "Lesson",
@@ -61,6 +68,7 @@ __all__ = [
     "NotAnExport",
     "OnnxMiniLM",
     "Owner",
+    "Preference",
     "Provenance",
     "Recalled",
     "Record",
@@ -71,6 +79,7 @@ __all__ = [
     "Standing",
     "StoreUnusable",
     "StoreVersion",
+    "Summarizer",
     "TextTooLong",
     "Trust",
     "UnknownRecord",
@@ -80,4 +89,5 @@ __all__ = [
     "WrongVectors",
     "embedder_of",
     "pieces_of",
+    "preferences_of",
 ]

@@ -135,6 +135,16 @@ def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> V
     return vectors / lengths
 
 
+def embedded(embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
+    """(pieces, dimension) float32 of each text, each row of length 1. Raises WrongVectors."""
+    if not texts:
+        return []
+    pieces = [pieces_of(embedder, text) for text in texts]
+    flat = [piece for each in pieces for piece in each]
+    rows = checked(embedder.name, embedder.embed(flat), len(flat))
+    return np.split(rows, np.cumsum([len(each) for each in pieces])[:-1])
+
+
 def _load(folder: Path) -> Any:
     verified_weights(folder)
     if importlib.util.find_spec("sentence_transformers") is None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..protocols.messages import Confirm
 from .asking import Asker, Query, Span
-from .embedder import Embedder, Vectors, checked, pieces_of
+from .embedder import Embedder, Vectors, checked, embedded
 from .embedders import embedder_of
 from .erasing import Erased, look_for
 from .errors import (
@@ -33,9 +33,10 @@ from .gate import admit
 from .health import Health, health_of
 from .ranking import ALIKE, Reranker, Weights
 from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, now
-from .store import Draft, Gone, Store
+from .store import Draft, Gone
 from .transfer import read_export, write_export
 from .twins import twin
+from .upkeep import Upkeep
 from .words import stems
 
 AGAIN = 64
@@ -49,7 +50,7 @@ class Memory:
     """What agents know across runs, in one folder. Safe to use from several threads and processes."""
 
     def __init__(
-        self, folder: Path, store: Store, embedder: Embedder, index: str, weights: Weights,
+        self, folder: Path, store: Upkeep, embedder: Embedder, index: str, weights: Weights,
         reranker: Reranker | None,
     ) -> None:  # fmt: skip
         """Use `Memory.open`."""
@@ -96,7 +97,7 @@ class Memory:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnusable(place, str(error)) from error
-        store = Store.open(place / "memory.sqlite3")
+        store = Upkeep.open(place / "memory.sqlite3")
         try:
             chosen = embedder_of(embedder, store.state.embedder or None)
         except BaseException:
@@ -166,12 +167,32 @@ class Memory:
 
     def useful_sync(self, record: str, useful: bool) -> Record:
         """Tell whether a record helped where it was recalled: it weighs a little more, or less, from now on.
-
-        Raises:
-            UnknownRecord: It is not here.
+        The latest ones decide what is retired; see `outcomes.py`. Raises UnknownRecord.
         """
-        before = self._open_store().get(record).importance
-        return self._store.weigh(record, before + STEP * ((1.0 if useful else 0.0) - before))
+        return self._open_store().tell_use(record, useful, STEP)
+
+    def outcome_sync(
+        self, check: str, held: bool, scope: Scope | None = None, recalled: Sequence[str] = ()
+    ) -> None:
+        """Tell how a check came out at a first attempt: `useful` for the lessons recalled for it.
+
+        Without any it counts as how often the check holds by itself, which lessons are measured by.
+
+        Args:
+            check: Its name, or what its lessons begin with before a colon.
+            scope: Where its lessons lie, key included; None: shared.
+            recalled: Ids; one that was forgotten meanwhile is passed over.
+        """
+        self._open_store().tell_check(scope or Scope.shared(), check, held, recalled, STEP)
+
+    def derive_sync(self, record: Record, closing: str = "") -> bool:
+        """Keep what a job derived, unless that was overtaken; see `Upkeep.derive`."""
+        return self._open_store().derive(self._drafts([record], None)[0], closing)
+
+    @property
+    def ledger(self) -> Upkeep:
+        """The record of truth itself, for jobs. Raises MemoryClosed."""
+        return self._open_store()
 
     # Reading.
 
@@ -327,19 +348,8 @@ class Memory:
         held = entries.embedder == self._embedder.name
         if held and entries.dimension:
             store.bind(entries.embedder, entries.dimension)
-        lacking = [each.record for each in entries.records if not held]
-        made = iter(self._vectors([each.statement() for each in lacking]))
-        drafts = [
-            Draft(
-                each.record,
-                each.proofs,
-                stems(each.record.text),
-                each.vectors if held else next(made),
-                each.near,
-            )
-            for each in entries.records
-        ]
-        return store.take_in(drafts)
+        made = None if held else self._vectors([each.record.statement() for each in entries.records])
+        return store.take_in(entries.drafts(made))
 
     def rebuild_sync(self) -> int:
         """Write the index anew from the store; how many records there are."""
@@ -368,7 +378,7 @@ class Memory:
             todo = [each for each in every if each.id not in made]
             for start in range(0, len(todo), AGAIN):
                 some = todo[start : start + AGAIN]
-                vectors = _embedded(chosen, [each.statement() for each in some])
+                vectors = embedded(chosen, [each.statement() for each in some])
                 made |= {each.id: vectors[at] for at, each in enumerate(some)}
                 if tell is not None:
                     tell(len(every) - len(todo) + start + len(some), len(every))
@@ -386,7 +396,8 @@ class Memory:
 
     remember, remember_all = twin(remember_sync), twin(remember_all_sync)
     supersede, retract, restore = twin(supersede_sync), twin(retract_sync), twin(restore_sync)
-    useful, recall, recall_all = twin(useful_sync), twin(recall_sync), twin(recall_all_sync)
+    useful, outcome = twin(useful_sync), twin(outcome_sync)
+    recall, recall_all = twin(recall_sync), twin(recall_all_sync)
     get, proofs, history = twin(get_sync), twin(proofs_sync), twin(history_sync)
     near, derived_from, records = twin(near_sync), twin(derived_from_sync), twin(records_sync)
     forget, erase, rebuild = twin(forget_sync), twin(erase_sync), twin(rebuild_sync)
@@ -418,7 +429,7 @@ class Memory:
 
     # Inside.
 
-    def _open_store(self) -> Store:
+    def _open_store(self) -> Upkeep:
         if self._closed:
             raise MemoryClosed(self.folder)
         return self._store
@@ -436,7 +447,7 @@ class Memory:
         if not texts:
             return []
         self._require_embedder()
-        vectors = _embedded(self._embedder, texts)
+        vectors = embedded(self._embedder, texts)
         self._store.bind(self._embedder.name, vectors[0].shape[1])
         return vectors
 
@@ -471,7 +482,7 @@ class Memory:
     def _asked(self, asked: Sequence[tuple[str, Vectors | None]]) -> list[Vectors]:
         """(dimension,) of each query; of one with several pieces their mean."""
         self._require_embedder()
-        made = iter(_embedded(self._embedder, [text for text, vector in asked if vector is None]))
+        made = iter(embedded(self._embedder, [text for text, vector in asked if vector is None]))
         dimension = self._store.state.dimension
         rows = [
             next(made).mean(axis=0) if given is None else np.asarray(given, dtype=np.float32)
@@ -487,13 +498,3 @@ class Memory:
                 return gone, not self._finder.discard()
             except IndexUnusable as error:
                 raise ForgetIncomplete(error.place, str(error)) from error
-
-
-def _embedded(embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
-    """(pieces, dimension) float32 of each text, each row of length 1. Raises WrongVectors."""
-    if not texts:
-        return []
-    pieces = [pieces_of(embedder, text) for text in texts]
-    flat = [piece for each in pieces for piece in each]
-    rows = checked(embedder.name, embedder.embed(flat), len(flat))
-    return np.split(rows, np.cumsum([len(each) for each in pieces])[:-1])

@@ -31,6 +31,9 @@ LONGEST_TEXT = 100_000
 LONGEST_NAME = 500
 """Characters in the name of an owner, a key, a speaker or a session."""
 
+MOST_OUTCOMES = 32
+"""Outcomes that are kept of a record's uses, or of a check; what is older no longer counts."""
+
 
 def new_record_id() -> str:
     """An id that is unique and sorts by the time it was made."""
@@ -113,6 +116,7 @@ class Provenance(BaseModel):
         confirm: Id of the envelope that carried the confirm.
         origin: Where its words were read (a site's origin, a tool, a person); empty: our own program.
         sources: Ids of the records that it was derived from. A summary and what a job derives must name them.
+        job: What a job derived it as, such as `summary/session`; see `consolidate.py`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -125,6 +129,7 @@ class Provenance(BaseModel):
     confirm: str = ""
     origin: str = ""
     sources: tuple[str, ...] = ()
+    job: Name = ""
 
 
 class Record(BaseModel):
@@ -146,6 +151,7 @@ class Record(BaseModel):
         standing: What became of the task in which it was learned. Set by memory from the proof, or for an
             episode by whoever writes it.
         seen: How often it was remembered in the same words. Set by memory only.
+        outcomes: How its latest uses came out, newest last: `+` it helped, `-` not. Set by memory only.
         closed: When it was superseded or retracted; from then on it is not recalled. Set by memory only.
         reason: Why it was retracted. Set by memory only.
         superseded_by: Id of the record that replaced it. Set by memory only.
@@ -171,6 +177,7 @@ class Record(BaseModel):
     stance: Stance | None = None
     standing: Standing = "unjudged"
     seen: int = Field(default=1, ge=1)
+    outcomes: str = Field(default="", pattern=rf"^[+-]{{0,{MOST_OUTCOMES}}}$")
     closed: Moment | None = None
     reason: str = Field(default="", max_length=LONGEST_NAME)
     superseded_by: str | None = None
@@ -192,12 +199,15 @@ class Record(BaseModel):
 
     def digest(self) -> str:
         """Equal for records of one kind, scope, session and speaker whose words are the same but for case and
-        spacing; an episode's time counts too, since the same words said twice are two episodes."""
+        spacing; an episode's time counts too, since the same words said twice are two episodes, and what a
+        summary sums up."""
         words = " ".join(self.text.casefold().split())
         scope = self.scope
         parts = [self.kind, scope.tenant, scope.user, scope.agent, scope.run, scope.key, self.speaker, words]
         if self.kind == "episode":
             parts += [self.session, "" if self.happened is None else self.happened.isoformat()]
+        if self.kind == "summary":
+            parts += self.provenance.sources
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def statement(self) -> str:

@@ -17,7 +17,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 GIVEN = (
     "id, kind, text, tenant, user, agent, run, key, provenance, trust, speaker, session, happened, learned,"
-    " since, until, importance, confidence, stance, standing, seen, closed, reason, superseded_by"
+    " since, until, importance, confidence, stance, standing, seen, outcomes, closed, reason,"
+    " superseded_by"
 )
 """Columns of what a record says, in the order of `values_of` and `record_of`."""
 
@@ -59,6 +60,7 @@ def values_of(record: Record) -> tuple[str | int | float | None, ...]:
         record.stance,
         record.standing,
         record.seen,
+        record.outcomes,
         end_of(record.closed),
         record.reason,
         record.superseded_by,
@@ -69,7 +71,8 @@ def record_of(row: Sequence[Any]) -> Record:
     """A record from the values of `GIVEN`. They were validated when they were written, and are not again."""
     (
         name, kind, text, tenant, user, agent, run, key, provenance, trust, speaker, session, happened,
-        learned, since, until, importance, confidence, stance, standing, seen, closed, reason, superseded_by,
+        learned, since, until, importance, confidence, stance, standing, seen, outcomes, closed, reason,
+        superseded_by,
     ) = row  # fmt: skip
     return Record.model_construct(
         kind=kind,
@@ -88,6 +91,7 @@ def record_of(row: Sequence[Any]) -> Record:
         stance=stance,
         standing=standing,
         seen=seen,
+        outcomes=outcomes,
         closed=_ending(closed),
         reason=reason,
         superseded_by=superseded_by,

@@ -47,6 +47,7 @@ CREATE TABLE records (
     stance TEXT,
     standing TEXT NOT NULL,
     seen INTEGER NOT NULL,
+    outcomes TEXT NOT NULL,
     closed INTEGER NOT NULL,
     reason TEXT NOT NULL,
     superseded_by TEXT,
@@ -60,6 +61,18 @@ CREATE INDEX records_by_digest ON records (digest);
 CREATE INDEX records_by_change ON records (changed);
 CREATE INDEX records_by_session ON records (session, row) WHERE session <> '';
 CREATE INDEX records_by_successor ON records (superseded_by) WHERE superseded_by IS NOT NULL;
+CREATE INDEX records_derived ON records (kind) WHERE kind <> 'episode';
+CREATE INDEX records_of_choices ON records (user) WHERE substr(text, 1, 6) = 'chose ';
+CREATE TABLE checks (
+    tenant TEXT NOT NULL,
+    user TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    run TEXT NOT NULL,
+    key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    outcomes TEXT NOT NULL,
+    PRIMARY KEY (tenant, user, agent, run, key, name)
+) WITHOUT ROWID;
 CREATE TABLE sources (
     record INTEGER NOT NULL REFERENCES records (row) ON DELETE CASCADE,
     source TEXT NOT NULL,
@@ -102,7 +115,7 @@ INSERT INTO records
     SELECT row, id, kind, text, '', iif(level = 'user', owner, ''), iif(level = 'agent', owner, ''),
         iif(level = 'run', owner, ''), key, provenance, trust, '', '', happened, learned, NULL,
         iif(superseded_by IS NULL, until, {NO_END}), 0.5, 1.0, iif(kind = 'preference', 'explicit', NULL),
-        'confirmed', 1, iif(superseded_by IS NULL, {NO_END}, until), '', superseded_by,
+        'confirmed', 1, '', iif(superseded_by IS NULL, {NO_END}, until), '', superseded_by,
         digest, stems(text), vector, changed
     FROM records_1 ORDER BY row;
 INSERT INTO proofs SELECT record, proof FROM proofs_1 ORDER BY rowid;

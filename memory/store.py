@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from .embedder import Vectors
 from .errors import (
@@ -81,7 +82,7 @@ class Store(Ledger):
     """The ledger, written to. Safe to share between threads; every call blocks."""
 
     @classmethod
-    def open(cls, path: Path) -> Store:
+    def open(cls, path: Path) -> Self:
         """Open the file, make it, or carry it forward from an older format.
 
         Raises:
@@ -167,11 +168,6 @@ class Store(Ledger):
                 raise AlreadyClosed(name, "open")
             return self._update(cursor, record, "closed = ?, reason = '', superseded_by = NULL", (NO_END,))
 
-    def weigh(self, name: str, importance: float) -> Record:
-        """Set a record's importance. Raises UnknownRecord."""
-        with self._write() as cursor:
-            return self._update(cursor, self._one(cursor, name), "importance = ?", (importance,))
-
     def revector(self, embedder: str, dimension: int, vectors: Mapping[str, Vectors], changes: int) -> bool:
         """Replace all vectors and bind the file to `embedder`, unless it changed since the `changes`-th.
 
@@ -211,6 +207,8 @@ class Store(Ledger):
             names = [(each[1],) for each in doomed]
             cursor.executemany("UPDATE records SET superseded_by = NULL WHERE superseded_by = ?", names)
             cursor.executemany("DELETE FROM records WHERE row = ?", [(each[0],) for each in doomed])
+            if isinstance(target, Scope):
+                cursor.execute(f"DELETE FROM checks WHERE {where}", values)
             if doomed:
                 # FTS5 only marks deleted words; building its index anew is what drops them.
                 cursor.execute("INSERT INTO words (words) VALUES ('rebuild')")

@@ -22,7 +22,8 @@ from .errors import MemoryRefused, NotAnExport
 from .gate import admit
 from .records import Record
 from .rows import unpacked
-from .store import Store
+from .store import Draft, Store
+from .words import stems
 
 EXPORT_FORMAT = 1
 
@@ -68,6 +69,19 @@ class Entries:
     embedder: str
     dimension: int
     records: tuple[Entry, ...]
+
+    def drafts(self, vectors: Sequence[Vectors] | None) -> list[Draft]:
+        """The records as they are written, with these vectors in place of their own where there are any."""
+        return [
+            Draft(
+                each.record,
+                each.proofs,
+                stems(each.record.text),
+                each.vectors if vectors is None else vectors[at],
+                each.near,
+            )
+            for at, each in enumerate(self.records)
+        ]
 
 
 def write_export(path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]]) -> int:

@@ -21,11 +21,41 @@ from ..remembering import PREFERRED, Place, Remembering, known_at
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model
+    from ...memory import Memory, Record
 
 PREFERENCE = "preference"
 """What a recall is for, in its row."""
 
 MOST = 20
+
+
+class NoMemory(RuntimeError):
+    """A manager without a memory was asked what its user prefers."""
+
+    def __init__(self) -> None:
+        super().__init__("The manager has no memory. Give it one: Manager(..., memory=Memory.open(folder)).")
+
+
+async def preferred_by(memory: Memory | None, user: str) -> list[Record]:
+    """See `Manager.preferences`."""
+    from ...memory.records import Scope, now
+
+    if memory is None:
+        raise NoMemory
+    return await memory.records(kinds=("preference",), scope=Scope(user=user), at=now())
+
+
+async def said_to_prefer(memory: Memory | None, user: str, text: str, instead_of: str, about: str) -> Record:
+    """See `Manager.prefer`."""
+    from ...memory.records import Provenance, Record, Scope
+
+    if memory is None:
+        raise NoMemory
+    record = Record(
+        kind="preference", text=text, stance="explicit", trust="trusted",
+        scope=Scope(user=user, key=about), provenance=Provenance(by="person"),
+    )  # fmt: skip
+    return await (memory.supersede(instead_of, record) if instead_of else memory.remember(record))
 
 
 def preferred_rows(tasks: Sequence[PlannedTask]) -> list[tuple[str, JsonValue, int]]:

@@ -4,7 +4,8 @@ import pytest
 
 from punchlist.agents.cli.journals import find_run, show_lines
 from punchlist.agents.events import Planned, Recalled
-from punchlist.agents.manager import Manager, NoMemory
+from punchlist.agents.manager import Manager
+from punchlist.agents.managing.preferences import NoMemory
 from punchlist.agents.planning.wishes import as_row, fill_in, from_row
 from punchlist.agents.recalling import Memo
 from punchlist.agents.roles import read_plan

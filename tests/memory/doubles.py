@@ -35,3 +35,19 @@ def record(text: str, scope: Scope | None = None, kind: str = "fact", **fields: 
     check = "cart" if kind == "reflection" else ""
     provenance = Provenance(run="r1", task="t1", attempt=1, check=check)
     return Record(kind=kind, text=text, scope=scope or Scope.shared(), provenance=provenance, **fields)
+
+
+class BagOfWords:
+    """A vector per text made of its words: the more of them two texts share, the nearer they are."""
+
+    name = "bag-of-words"
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """(len(texts), 256) float32 of length 1."""
+        rows = np.stack([sum(map(self._word, text.casefold().split() or [""])) for text in texts])
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    @staticmethod
+    def _word(word: str) -> np.ndarray:
+        seed = int.from_bytes(hashlib.sha256(word.strip(".,;:!?").encode()).digest()[:8])
+        return np.random.default_rng(seed).standard_normal(256)
