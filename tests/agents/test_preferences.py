@@ -187,3 +187,16 @@ async def test_a_user_sees_and_corrects_what_is_preferred(memory):
 async def test_a_manager_without_memory_knows_no_preferences():
     with pytest.raises(NoMemory, match="Give it one"):
         await Manager(None, [Worker("w", Reading(""))]).preferences()
+
+
+async def test_a_run_that_goes_on_without_memory_keeps_to_what_was_preferred(manager, watch, shop, memory):
+    prefer(memory, "Ada always takes express delivery")
+    cut = manager(knowing(PLAN), [shop], memory=memory, user="ada", model_calls=4)
+    outcome, _ = await watch(cut, GOAL)
+    assert not isinstance(outcome, Confirmed)
+
+    events = [event async for event in manager(knowing(PLAN), [shop]).resume(cut.journal)]
+
+    ended = events[-1].outcome
+    assert isinstance(ended, Confirmed) and shop.orders[0]["speed"] == "Express"
+    assert ended.result["preferred"][0].startswith("express, not in the goal")
