@@ -270,6 +270,9 @@ async def when_confirmed(crew: Crew, drive: Drive) -> None:
         noting = keeper.keep(crew.journal, crew.run, confirm, place, drive.state.task)
         for record in await _unless_lost(crew, drive, noting, "noting_lost", _NOTHING):
             crew.show(Learned(drive.id, record.text, record.kind))
+    if crew.preferences is not None:
+        choosing = crew.preferences.keep_choices(drive.work, confirm, place, drive.state.task)
+        await _unless_lost(crew, drive, choosing, "noting_lost", _NOTHING)
     if crew.lessons is None:
         return
     keeping = crew.lessons.keep(drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state, place)
