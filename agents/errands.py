@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
 from .remembering import Place
 
 if TYPE_CHECKING:
@@ -37,6 +39,11 @@ class Errand:
     def journal(self) -> Journal:
         """The record of the run."""
         return self.mind.journal
+
+    def note(self, kind: str, body: JsonValue, key: str = "") -> None:
+        """Write a row about the attempt."""
+        place = self.place
+        self.journal.append(kind, body, run=self.mind.run, task=place.task, attempt=place.attempt, key=key)
 
 
 _AT: ContextVar[Errand | None] = ContextVar("punchlist_errand", default=None)

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, JsonValue
 
 from ..core_model.pricing import amount
-from ..memory.records import Provenance, Record, Scope, now
 from ..protocols.journal import Journal, RunInfo
 from ..protocols.messages import new_id
 from ..protocols.outcome import Confirmed, Failed, Unverified
@@ -36,6 +35,7 @@ from .events import Asked, Ended, Event
 from .hierarchy import ManagingWorker, Planner
 from .jobs import Job
 from .managing.modelless import NoModel
+from .managing.preferences import preferred_by, said_to_prefer
 from .mind import Mind
 from .people import Desk, Person, Request, approving
 from .plan import Plan
@@ -46,7 +46,7 @@ from .running import Running
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
-    from ..memory import Memory
+    from ..memory import Memory, Record
 
 DATABASES = ("postgresql://", "postgres://")
 """How the address of a database begins, where journals of several hosts lie."""
@@ -97,13 +97,6 @@ class SpecMissing(ValueError):
             f"Run {run!r} was begun with a spec ({'; '.join(criteria)}). Resume it with that: "
             "resume(..., spec=[...])."
         )
-
-
-class NoMemory(RuntimeError):
-    """A manager without a memory was asked what its user prefers."""
-
-    def __init__(self) -> None:
-        super().__init__("The manager has no memory. Give it one: Manager(..., memory=Memory.open(folder)).")
 
 
 class UnknownRun(LookupError):
@@ -353,13 +346,12 @@ class Manager:
         return Running(work, queue, close)
 
     async def preferences(self) -> list[Record]:
-        """What the user prefers and what is said to be everybody's preference, oldest first, as it holds now.
+        """What its user prefers, and what is everybody's preference, as it holds now, oldest first.
 
         Raises:
             NoMemory: The manager was made without one.
         """
-        scope = Scope(user=self.user)
-        return await self._its_memory().records(kinds=("preference",), scope=scope, at=now())
+        return await preferred_by(self.memory, self.user)
 
     async def prefer(self, text: str, *, instead_of: str = "", about: str = "") -> Record:
         """Keep what the user says to prefer; it goes before everything that was only seen in choices.
@@ -372,17 +364,7 @@ class Manager:
             NoMemory: The manager was made without one.
             UnknownRecord, AlreadySuperseded, SecretRefused, MemoryFault: As `Memory.supersede`.
         """
-        record = Record(
-            kind="preference", text=text, stance="explicit", trust="trusted",
-            scope=Scope(user=self.user, key=about), provenance=Provenance(by="person"),
-        )  # fmt: skip
-        memory = self._its_memory()
-        return await (memory.supersede(instead_of, record) if instead_of else memory.remember(record))
-
-    def _its_memory(self) -> Memory:
-        if self.memory is None:
-            raise NoMemory
-        return self.memory
+        return await said_to_prefer(self.memory, self.user, text, instead_of, about)
 
     def as_worker(
         self,

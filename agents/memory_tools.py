@@ -128,10 +128,10 @@ class Keeper:
 
     def _told(self, memos: Sequence[Memo], at: Errand | None) -> dict[str, JsonValue]:
         """What a model is given. Without an agent a byte counts as a token: no tokenizer makes more of it."""
-        count = (lambda text: len(text.encode())) if at is None else at.mind.model.count_tokens
-        used, left_out = fitting(memos, self.tokens, count)
-        for memo in used if at is not None else ():
-            at.mind.show(Recalled(at.place.task, memo.text, NOTE, memo.label()))
+        used, left_out = fitting(memos, self.tokens, _bytes if at is None else at.mind.model.count_tokens)
+        if at is not None:
+            for memo in used:
+                at.mind.show(Recalled(at.place.task, memo.text, NOTE, memo.label()))
         notes: list[JsonValue] = [
             {"id": memo.id, "note": memo.text, "from": memo.label(), "trust": memo.trust} for memo in used
         ]
@@ -152,9 +152,7 @@ class Keeper:
         key = f"{self._noted(at.place)} {_digest(kind, text)}"
         rows = at.journal.rows(at.mind.run, kinds=(NOTED,), task=at.place.task)
         if not any(row.key == key for row in rows):
-            body: dict[str, JsonValue] = {"kind": kind, "text": text, "agent": at.agent}
-            where = {"run": at.mind.run, "task": at.place.task, "attempt": at.place.attempt}
-            at.journal.append(NOTED, body, key=key, **where)
+            at.note(NOTED, {"kind": kind, "text": text, "agent": at.agent}, key)
         return "noted; it is kept once this task is confirmed"
 
     async def forget(self, record: str) -> str:
@@ -173,9 +171,7 @@ class Keeper:
             raise NotInSight(record)
         gone = await self.memory.forget(record)
         if (at := errand()) is not None:
-            body: dict[str, JsonValue] = {"id": record, "records": gone.records}
-            where = {"run": at.mind.run, "task": at.place.task, "attempt": at.place.attempt}
-            at.journal.append(FORGOTTEN, body, **where)
+            at.note(FORGOTTEN, {"id": record, "records": gone.records})
         return "forgotten"
 
     async def keep(self, journal: Journal, run: str, proof: Confirm, place: Place, task: str) -> list[Record]:
@@ -276,6 +272,10 @@ def sees(scope: Scope, other: Scope) -> bool:
     if scope.tenant != other.tenant or (scope.key and other.key not in ("", scope.key)):
         return False
     return all(getattr(other, level) in ("", getattr(scope, level)) for level in OWNERS)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _digest(*parts: str) -> str:

@@ -154,12 +154,7 @@ def notes_for(
     Raises:
         ValueError: The budget is below 0.
     """
-    block = (lambda used, left: _block(sorted(used, key=_time), left)) if oldest_first else _block
-    return _fitted(recalled, budget, model.count_tokens, block)
-
-
-def _time(memo: Memo) -> str:
-    return memo.learned
+    return _fitted(recalled, budget, model.count_tokens, _block_in_time if oldest_first else _block)
 
 
 def fitting(
@@ -212,6 +207,10 @@ def _block(used: Sequence[Memo], left: int) -> str:
     if left:
         rows.append(f"({left} more did not fit and {'is' if left == 1 else 'are'} not shown)")
     return fence_text("\n".join(rows), SOURCE)
+
+
+def _block_in_time(used: Sequence[Memo], left: int) -> str:
+    return _block(sorted(used, key=lambda memo: memo.learned), left)
 
 
 def is_instructed(model: Model) -> bool:

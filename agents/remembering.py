@@ -7,7 +7,7 @@
 | `preferred` | what the plan takes from the user's preferences where the goal leaves it open |
 | `noted` | what an agent noted in an attempt; it is kept when its task is confirmed, and else nowhere |
 | `forgotten` | id of a record that an agent forgot, as a person allowed |
-| `weighed` | id of a record that was in a prompt, whether it helped, and by which check that was seen |
+| `weighed` | how a check came out, and the record that was in the prompt, if there was one |
 
 A run that is resumed reads what was recalled out of its rows and asks memory nothing anew. What is weighed
 is on record before memory is told, so that it counts once at most.
@@ -15,7 +15,6 @@ is on record before memory is told, so that it counts once at most.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,9 +68,10 @@ def recalled_body(
     }  # fmt: skip
 
 
-def weighed_body(memo: Memo, helped: bool, check: str) -> dict[str, JsonValue]:
-    """What a row tells of something that was in a prompt, once it is known whether it helped."""
-    return {"id": memo.id, "text": memo.text, "helped": helped, "check": check}
+def weighed_body(memo: Memo | None, held: bool, check: str) -> dict[str, JsonValue]:
+    """What a row tells once a check came out, with something in the prompt or without."""
+    told: dict[str, JsonValue] = {} if memo is None else {"id": memo.id, "text": memo.text}
+    return {**told, "held": held, "check": check}
 
 
 def journalled(thinking: Thinking, kind: str, body: Mapping[str, JsonValue]) -> None:
@@ -150,19 +150,24 @@ class Remembering:
         self.journal.append(REMEMBERED, body, run=self.run, task=place.task, attempt=place.attempt)
         return kept
 
-    async def weigh(self, memo: Memo, helped: bool, check: str, place: Place) -> None:
-        """Tell memory whether something that was in a prompt helped; once for a place, resumed or not.
+    async def weigh(
+        self, memo: Memo | None, held: bool, check: str, scope: Scope, name: str, place: Place
+    ) -> None:
+        """Tell memory how a check came out; once for a place, resumed or not.
+
+        Args:
+            memo: What was in the prompt; None: nothing, so that it counts as how it comes out by itself.
+            check: What was looked at, in words.
+            scope: Where the lessons of the check lie.
+            name: Of the check, as `Memory.outcome` takes it.
 
         Raises:
             MemoryFault: Memory cannot be used.
         """
-        from ..memory import UnknownRecord
-
-        key = place.key(f"{WEIGHED} {memo.id}")
+        key = place.key(f"{WEIGHED} {'' if memo is None else memo.id}")
         rows = self.journal.rows(self.run, kinds=(WEIGHED,), task=place.task)
         if any(row.key == key for row in rows):
             return
-        body = weighed_body(memo, helped, check)
+        body = weighed_body(memo, held, check)
         self.journal.append(WEIGHED, body, run=self.run, task=place.task, attempt=place.attempt, key=key)
-        with contextlib.suppress(UnknownRecord):  # somebody has forgotten it meanwhile
-            await self.memory.useful(memo.id, helped)
+        await self.memory.outcome(name, held, scope, [] if memo is None else [memo.id])

@@ -113,6 +113,7 @@ class EpisodicMemory:
         self.max_items, self.memory = max_items, memory
         self.scope = scope or Scope.shared()
         self._lessons: dict[str, list[Lesson]] = {}
+        self._recalled: dict[str, list[str]] = {}
 
     def last(self, lessons: Sequence[Lesson]) -> tuple[Lesson, ...]:
         """So many of the newest as are given to an actor."""
@@ -147,20 +148,27 @@ class EpisodicMemory:
         if self.memory is not None:
             records = await self.memory.records(kinds=("reflection",), scope=self.about(task), at=now())
             mine = [record for record in records if record.scope.key == _key(task)]
-            kept = [Known(Lesson.read(record.text), record) for record in mine]
+            drawn = {source for record in mine for source in record.provenance.sources}
+            kept = [Known(Lesson.read(each.text), each) for each in mine if each.id not in drawn]
+            self._recalled[task] = [each.record.id for each in kept[-self.max_items :] if each.record]
         found = [known.lesson for known in kept]
         every = [*kept, *(Known(each) for each in self.lessons(task) if each not in found)]
         return tuple(every[-self.max_items :])
 
-    async def weigh(self, record: str, helped: bool) -> None:
-        """Tell long-term memory whether a lesson that was given helped.
+    async def tell(self, task: str, held: bool, recalled: Sequence[str] | None = None) -> None:
+        """Tell how the first attempt at a task came out, once after each `recall`; see `Memory.outcome`.
+
+        Args:
+            recalled: Ids of the records of long-term memory whose lessons it was given; None: all that were
+                recalled.
 
         Raises:
-            UnknownRecord: Somebody has forgotten it meanwhile.
             MemoryFault: Long-term memory cannot be used.
         """
-        if self.memory is not None:
-            await self.memory.useful(record, helped)
+        last = self._recalled.pop(task, None)
+        names = last if recalled is None else recalled
+        if self.memory is not None and names is not None:
+            await self.memory.outcome("", held, self.about(task), names)
 
     async def keep(self, task: str, confirm: Confirm, where: Provenance) -> list[Record]:
         """Keep a task's lessons for good, now that the task is confirmed; none without long-term memory.

@@ -140,7 +140,9 @@ class Order:
             "name": self.name, "options": list(self.options), "date": self.date,
         }  # fmt: skip
         preferred: list[JsonValue] = [wish.told() for wish in self.wishes]
-        return found | ({PREFERRED: preferred} if preferred else {})
+        if preferred:
+            found[PREFERRED] = preferred
+        return found
 
     def steps(self) -> tuple[Step, ...]:
         """The steps that put the items into the cart."""

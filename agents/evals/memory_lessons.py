@@ -30,7 +30,7 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -158,7 +158,7 @@ def shuffle(taught: Memory, other: Memory) -> None:
 
 
 @contextlib.contextmanager
-def _copy(place: Path, arm: str) -> Iterator[Memory | None]:
+def _copy(place: Path, arm: str) -> Generator[Memory | None]:
     """A memory of this goal's own."""
     from ...memory import Memory
 

@@ -1,8 +1,8 @@
 """Lessons of mended tasks: kept when the mending was confirmed, recalled for a similar task or failed check.
 
-A lesson names the check that failed, or the step that a page refused. Once it was in a prompt, the end of
-that attempt tells whether what it is about passed, and memory is told: what stops predicting weighs less and
-less.
+A lesson names the check that failed, or the step that a page refused. Once it was in a plan, the end of that
+first attempt tells whether what it is about passed, and memory is told, as it is told how attempts without
+any lesson come out: what stops predicting is retired (`memory/outcomes.py`).
 """
 
 from __future__ import annotations
@@ -84,16 +84,22 @@ class Lessons:
         await self._remembering.remember(record, confirm, place)
         return record.text
 
-    async def weigh(self, told: Sequence[Memo], end: Verdict | Failed, place: Place) -> None:
-        """Tell memory which lessons of an attempt's plan helped, as its verdict or failure shows.
+    async def weigh(self, stage: str, told: Sequence[Memo], end: Verdict | Failed, place: Place) -> None:
+        """Tell memory how a first attempt at a stage came out, with these lessons in its plan or without any.
+
+        Later attempts were told what had failed as well, so they say nothing of lessons.
 
         Raises:
             MemoryFault: Memory cannot be used.
         """
-        for memo in told:
-            helped = kept_its_word(memo.check, end)
-            if helped is not None:
-                await self._remembering.weigh(memo, helped, memo.check, place)
+        if place.attempt - place.lost > 1:
+            return
+        name = f"stage {stage}"
+        for memo in told or (None,):
+            held = came_through(end) if memo is None else kept_its_word(memo.check, end)
+            about = name if memo is None else memo.check
+            if held is not None:
+                await self._remembering.weigh(memo, held, about, self._scope, name, place)
 
     def told(self, place: Place) -> list[Memo]:
         """What an attempt was told, as its rows say."""
@@ -101,8 +107,8 @@ class Lessons:
 
 
 def note_of(memo: Memo) -> str:
-    """A lesson in the words that a planner was taught."""
-    return memo.text.partition(": ")[2]
+    """A lesson in the words that a planner was taught; further lines say what a job drew it from."""
+    return memo.text.partition("\n")[0].partition(": ")[2]
 
 
 def _fitting(found: Sequence[Memo], stage: str, about: set[str]) -> list[Memo]:
@@ -145,6 +151,14 @@ def kept_its_word(check: str, end: Verdict | Failed) -> bool | None:
     if "fail" in about:
         return False
     return None if "cannot_check" in about or not about else True
+
+
+def came_through(end: Verdict | Failed) -> bool | None:
+    """Whether an attempt met all its criteria; None where that cannot be told, or where it broke off."""
+    if isinstance(end, Failed):
+        return False if end.error == "StepFailed" else None
+    about = {each.outcome for each in end.findings}
+    return False if "fail" in about else None if "cannot_check" in about else True
 
 
 def site_of(workers: Sequence[Agent]) -> str:

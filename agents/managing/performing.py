@@ -72,7 +72,7 @@ async def plan(crew: Crew, drive: Drive, failed: Sequence[str], *, again: bool) 
         await _reflect(crew, drive, [each.removeprefix(STEP_FAILED) for each in failed])
     drive.told = []
     if crew.lessons is not None:
-        checks = list(filter(None, map(check_of, latest_flaws(drive.state)))) if again or refused else []
+        checks = _failed_checks(drive) if again or refused else []
         recalling = crew.lessons.recall(drive.work.stage.name, drive.job.title, checks, place_of(drive))
         drive.told = await _unless_lost(crew, drive, recalling, "recall_lost", drive.told)
     for memo in drive.told:
@@ -113,6 +113,11 @@ def _ask_steps(model: Model, stage: Stage, told: Sequence[Memo], failed: Sequenc
     if not is_instructed(model):
         return roles.ask_steps(stage, [note_of(memo) for memo in told], failed)
     return dataclasses.replace(roles.ask_steps(stage, (), failed), notes=notes_for(model, told).text)
+
+
+def _failed_checks(drive: Drive) -> list[str]:
+    """What was wrong with the last attempt, as lessons name it."""
+    return [check for flaw in latest_flaws(drive.state) if (check := check_of(flaw))]
 
 
 def place_of(drive: Drive) -> Place:
@@ -248,7 +253,7 @@ async def _reflect(crew: Crew, drive: Drive, failed: Sequence[str]) -> None:
     drive.lesson = await crew.mind.of(drive.state.generation).ask(
         question, task=drive.id, attempt=drive.state.attempt
     )
-    drive.lesson_check = next(filter(None, map(check_of, latest_flaws(drive.state))), "")
+    drive.lesson_check = next(iter(_failed_checks(drive)), "")
     body: JsonValue = {"lesson": drive.lesson, "check": drive.lesson_check}
     crew.journal.append("lesson", body, run=crew.run, task=drive.id, attempt=drive.state.attempt)
 
@@ -265,6 +270,9 @@ async def when_confirmed(crew: Crew, drive: Drive) -> None:
         noting = keeper.keep(crew.journal, crew.run, confirm, place, drive.state.task)
         for record in await _unless_lost(crew, drive, noting, "noting_lost", _NOTHING):
             crew.show(Learned(drive.id, record.text, record.kind))
+    if crew.preferences is not None:
+        choosing = crew.preferences.keep_choices(drive.work, confirm, place, drive.state.task)
+        await _unless_lost(crew, drive, choosing, "noting_lost", _NOTHING)
     if crew.lessons is None:
         return
     keeping = crew.lessons.keep(drive.work.stage.name, drive.lesson, drive.lesson_check, drive.state, place)
@@ -274,11 +282,12 @@ async def when_confirmed(crew: Crew, drive: Drive) -> None:
 
 async def when_ended(crew: Crew, drive: Drive, end: Message) -> None:
     """Tell memory whether the plan's lessons helped, once an attempt has a verdict or failed without one."""
-    if crew.lessons is None or not isinstance(end, Verdict | Failed):
+    stage = drive.work.stage
+    if crew.lessons is None or not isinstance(end, Verdict | Failed) or _said_steps(stage) is not None:
         return
     place = place_of(drive)
     told = drive.told or crew.lessons.told(place)  # a process before this one may have made the plan
-    await _unless_lost(crew, drive, crew.lessons.weigh(told, end, place), "weighing_lost", None)
+    await _unless_lost(crew, drive, crew.lessons.weigh(stage.name, told, end, place), "weighing_lost", None)
 
 
 async def _unless_lost(crew: Crew, drive: Drive, asked: Awaitable[T], kind: str, otherwise: T) -> T:

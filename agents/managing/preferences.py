@@ -2,7 +2,8 @@
 
 Where the goal leaves an order open a preference fills it in (`planning.wishes`). A model that reads
 instructions is shown the preferences as notes, with its questions of the plan, of tools and of thinking; the
-embedded one, which was not trained on them, is not.
+embedded one, which was not trained on them, is not. What a goal chose, once its order is confirmed, is
+remembered as a choice, and choices that repeat become a preference while memory is idle.
 """
 
 from __future__ import annotations
@@ -14,18 +15,50 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from ...protocols.journal import Journal
+from ..jobs import Work
 from ..planning.reading import PlannedTask
-from ..planning.wishes import as_row, fill_in, from_row
+from ..planning.wishes import as_row, choices_in, fill_in, from_row
 from ..recalling import Memo, is_instructed, notes_for
 from ..remembering import PREFERRED, Place, Remembering, known_at
 
 if TYPE_CHECKING:
     from ...core_model.generation import Model
+    from ...memory import Memory, Record
+    from ...protocols.messages import Confirm
 
 PREFERENCE = "preference"
 """What a recall is for, in its row."""
 
 MOST = 20
+
+
+class NoMemory(RuntimeError):
+    """A manager without a memory was asked what its user prefers."""
+
+    def __init__(self) -> None:
+        super().__init__("The manager has no memory. Give it one: Manager(..., memory=Memory.open(folder)).")
+
+
+async def preferred_by(memory: Memory | None, user: str) -> list[Record]:
+    """See `Manager.preferences`."""
+    from ...memory.records import Scope, now
+
+    if memory is None:
+        raise NoMemory
+    return await memory.records(kinds=("preference",), scope=Scope(user=user), at=now())
+
+
+async def said_to_prefer(memory: Memory | None, user: str, text: str, instead_of: str, about: str) -> Record:
+    """See `Manager.prefer`."""
+    from ...memory.records import Provenance, Record, Scope
+
+    if memory is None:
+        raise NoMemory
+    record = Record(
+        kind="preference", text=text, stance="explicit", trust="trusted",
+        scope=Scope(user=user, key=about), provenance=Provenance(by="person"),
+    )  # fmt: skip
+    return await (memory.supersede(instead_of, record) if instead_of else memory.remember(record))
 
 
 def preferred_rows(tasks: Sequence[PlannedTask]) -> list[tuple[str, JsonValue, int]]:
@@ -79,6 +112,29 @@ class Preferences:
             if isinstance(row.body, dict):
                 return from_row(tasks, row.body.get("tasks"))
         return tuple(tasks)
+
+    async def keep_choices(self, work: Work, confirm: Confirm, place: Place, task: str) -> list[Record]:
+        """Remember what the goal of a confirmed order chose, as an episode of the user; none without a user.
+
+        Out of choices that repeat a job makes a preference (`memory/choices.py`). What was only preferred is
+        none: else a preference would prove itself.
+
+        Raises:
+            MemoryFault, MemoryRefused: As `Memory.remember`.
+        """
+        from ...memory import Choice, Provenance, Scope
+        from ...memory.records import now
+
+        if self._remembering is None or not self._user or work.stage.name != "details":
+            return []
+        source = Provenance(run=self._run, task=task, attempt=confirm.attempt)
+        records = [
+            Choice(what=what, value=value).episode(
+                Scope(user=self._user), happened=now(), session=task, trust="trusted", provenance=source
+            )
+            for what, value in choices_in(work.facts)
+        ]
+        return [await self._remembering.remember(record, confirm, place) for record in records]
 
     def notes(self, model: Model) -> str:
         """What a prompt shows of them; "" for a model that was not trained on them."""

@@ -50,8 +50,9 @@ def remembered(kind: str, body: Mapping[str, JsonValue]) -> str:
         return _preferred(body)
     if kind == FORGOTTEN:
         return f"{text(body.get('id'))}, as a person allowed"
-    helped = "helped" if body.get("helped") is True else "did not help"
-    return f"{helped} at {text(body.get('check'))!r}: {text(body.get('id'))} {text(body.get('text'))}"
+    held = "held" if body.get("held") is True else "did not hold"
+    given = f"with {text(body.get('id'))}: {text(body.get('text'))}" if body.get("id") else "without a lesson"
+    return f"{text(body.get('check'))!r} {held} {given}"
 
 
 def _preferred(body: Mapping[str, JsonValue]) -> str:

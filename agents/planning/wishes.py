@@ -16,7 +16,7 @@ reads instructions, as notes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import JsonValue
@@ -26,10 +26,13 @@ from ..checking.options import KINDS, Kind
 from ..recalling import Memo, memos_of
 from ..wording import tokens
 from .reading import PlannedTask
-from .wish import Wish
+from .wish import PREFERRED, Wish
 
-LEAST_SURE = 0.6
-"""Confidence from which a preference counts that was only seen in choices."""
+LEAST_SURE = 0.5
+"""Confidence from which a preference counts that was only seen in choices: more often than not."""
+
+KIND_NAMES = ("delivery", "payment")
+"""What the `KINDS` of options are called where a choice among them is remembered."""
 
 CONDITIONS = NOT | frozenset(
     """
@@ -84,6 +87,24 @@ def _wishes_in(memo: Memo) -> list[tuple[Kind, Wish]]:
         if len(named) == 1:
             [word] = named.values()
             found.append((kind, Wish(word, memo)))
+    return found
+
+
+def choices_in(facts: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
+    """What the goal of a confirmed order chose: kind and option, for each kind of which it named exactly one.
+
+    Args:
+        facts: Of the order. What of it was only preferred is no choice.
+    """
+    options, preferred = facts.get("options"), facts.get(PREFERRED)
+    told = [str(each) for each in options] if isinstance(options, list) else []
+    wished = len(preferred) if isinstance(preferred, list) else 0
+    said = [token.text.lower() for option in told[: len(told) - wished] for token in tokens(option)]
+    found: list[tuple[str, str]] = []
+    for name, kind in zip(KIND_NAMES, KINDS, strict=True):
+        named = {word for word in said if root_words(word) & kind.options}
+        if len(named) == 1 and not set(said) & CONDITIONS:
+            found.append((name, *named))
     return found
 
 

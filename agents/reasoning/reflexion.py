@@ -140,6 +140,7 @@ class Reflexion:
             task's check, or else the model's probability that the answer is right; no answer is then worth 0.
         reflector: None asks the model.
         memory: Remembers lessons by task; its `max_items` newest are given. None: a fresh one for each task.
+            How the first trial came out is told to long-term memory, unless the model judges itself.
         trials: Most of them.
         accept: Value from which on a trial is a success; None: 1, or 0.5 where the model judges itself.
     """
@@ -177,7 +178,6 @@ class Reflexion:
             (children,) = await growth.expand([root], 1)
             await growth.score(children)
             trial = replace(trials.made[-1], score=children[0].score)
-            await trials.weigh(trial, children[0].value >= growth.enough, growth.thinking)
             growth.thinking.tell(
                 "trial",
                 children[0].id,
@@ -187,7 +187,14 @@ class Reflexion:
                 kind=growth.evaluator.kind,
                 stopped=trial.result.stop_reason,
             )
-            if children[0].value >= growth.enough:
+            solved = children[0].value >= growth.enough
+            if (
+                number == 1
+                and growth.evaluator.kind != "model"
+                and (solved or not halted(trial.result.stop_reason))
+            ):
+                await trials.tell(solved, trial, growth.thinking)
+            if solved:
                 return SOLVED
             if halted(trial.result.stop_reason):
                 return trial.result.stop_reason
@@ -214,7 +221,6 @@ class _Trials:
     memory: EpisodicMemory
     lessons: list[Lesson] = field(default_factory=list[Lesson])
     memos: dict[str, Memo] = field(default_factory=dict[str, Memo])
-    weighed: set[str] = field(default_factory=set[str])
     made: list[Trial] = field(default_factory=list[Trial])
 
     def initial(self) -> Trial | str:
@@ -284,23 +290,23 @@ class _Trials:
         if found:
             thinking.tell("recalled", lessons=[lesson.text() for lesson in self.lessons])
 
-    async def weigh(self, trial: Trial, passed: bool, thinking: Thinking) -> None:
-        """Tell long-term memory whether its lessons helped: once each, by the first trial that had them."""
-        for text in trial.lessons:
-            memo = self.memos.get(text)
-            if memo is None or memo.id in self.weighed:
-                continue
-            self.weighed.add(memo.id)
+    async def tell(self, held: bool, trial: Trial, thinking: Thinking) -> None:
+        """Tell long-term memory how the first trial came out, with its lessons or without any; on record."""
+        given = [self.memos[text] for text in trial.lessons if text in self.memos]
+        names = [memo.id for memo in given]
 
-            async def tell(memo: Memo = memo) -> JsonValue:
-                journalled(thinking, WEIGHED, weighed_body(memo, passed, memo.check))
-                await self.memory.weigh(memo.id, passed)
-                return passed
+        async def told() -> JsonValue:
+            for memo in given:
+                journalled(thinking, WEIGHED, weighed_body(memo, held, memo.check))
+            await self.memory.tell(self._about(), held, names)
+            return held
 
-            try:
-                await thinking.call("weigh", {"lesson": memo.id, "helped": passed}, tell)
-            except CallFailed as error:  # memory is gone, or has forgotten it: the trial stands without
-                thinking.tell("failed", tool="weigh", why=error.error)
+        if self.memory.memory is None:
+            return
+        try:
+            await thinking.call("tell outcome", {"task": self._about(), "lessons": [*names]}, told)
+        except CallFailed as error:
+            thinking.tell("failed", tool="tell outcome", why=error.error)
 
     async def learn(self, trial: Trial, node: Node, thinking: Thinking) -> str | None:
         """Add the lesson of a failed trial; why another trial would come to the same.

@@ -357,6 +357,9 @@ class BrokenMemory:
     async def remember(self, *_):
         raise StoreUnusable("/memory", "input/output error")
 
+    async def outcome(self, *_):
+        raise StoreUnusable("/memory", "input/output error")
+
 
 async def test_a_lesson_that_cannot_be_kept_leaves_the_confirm_as_it_is(manager, watch, shop, tmp_path):
     shop.loses_quantity = True
@@ -379,6 +382,6 @@ async def test_a_run_whose_lessons_cannot_be_recalled_goes_on_without_them(manag
     outcome, _ = await watch(manager(knowing(ORDER_PLAN), [shop], memory=UnreadableMemory()), ORDER_GOAL)
 
     with Journal.open(tmp_path / "run.db", readonly=True) as journal:
-        lost = list(journal.rows(outcome.run, kinds=("recall_lost",)))
+        lost = list(journal.rows(outcome.run, kinds=("recall_lost", "outcome_lost")))
     assert isinstance(outcome, Confirmed) and shop.orders == [WANTED]
     assert lost and all("input/output error" in row.body for row in lost)

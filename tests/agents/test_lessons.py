@@ -100,9 +100,9 @@ async def test_every_recall_and_write_is_a_row_with_queries_ids_and_proof(taught
 
 async def test_memory_hears_whether_a_lesson_of_the_plan_helped(taught, memory):
     [record] = memory.records_sync()
-    [weighed] = rows_of(taught[1], "weighed")
+    weighed = next(row for row in rows_of(taught[1], "weighed") if row.task == "1.cart")
 
-    assert weighed.body["helped"] is True and weighed.body["id"] == record.id
+    assert weighed.body["held"] is True and weighed.body["id"] == record.id
     assert record.importance > 0.5
 
 
@@ -115,7 +115,7 @@ async def test_a_lesson_that_did_not_keep_the_check_from_failing_weighs_less(
 
     await watch(manager(heedless, [shop], memory=memory, journal=third), ORDER_GOAL)
 
-    assert rows_of(third, "weighed")[0].body["helped"] is False
+    assert rows_of(third, "weighed")[0].body["held"] is False
     assert memory.records_sync()[0].importance < before
 
 
@@ -138,7 +138,7 @@ async def test_a_journal_shows_what_was_done_with_memory_in_words(taught):
     told = "\n".join(show_lines(find_run(str(taught[1])), rows_of(taught[1]), every=False))
 
     assert "lesson for 'stage cart: put 2 x green mugs in the cart': m" in told
-    assert "helped at '1 : 2 x green mugs'" in told
+    assert "'1 : 2 x green mugs' held with m" in told and "'stage details' held without a lesson" in told
 
 
 REFUSED = "StepFailed: refused : please choose a day"
@@ -192,3 +192,16 @@ def test_a_lesson_is_of_a_check_or_of_a_step_that_was_refused_and_of_no_lost_wor
 )
 def test_checks_of_different_values_are_about_the_same(check, about):
     assert subject(check) == about
+
+
+async def test_what_came_of_a_recalled_lesson_is_told_and_of_none_counts_for_the_site(
+    manager, watch, shop, memory, tmp_path
+):
+    shop.loses_quantity = True
+    for number in range(3):
+        again = manager(knowing(ORDER_PLAN), [shop], memory=memory, journal=tmp_path / f"{number}.db")
+        await watch(again, ORDER_GOAL)
+
+    [lesson] = memory.records_sync(kinds=("reflection",))
+    assert lesson.outcomes == "++"
+    assert memory.ledger.outcomes_without(lesson) == "-"

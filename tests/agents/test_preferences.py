@@ -4,16 +4,17 @@ import pytest
 
 from punchlist.agents.cli.journals import find_run, show_lines
 from punchlist.agents.events import Planned, Recalled
-from punchlist.agents.manager import Manager, NoMemory
+from punchlist.agents.manager import Manager
+from punchlist.agents.managing.preferences import NoMemory
 from punchlist.agents.planning.wishes import as_row, fill_in, from_row
 from punchlist.agents.recalling import Memo
 from punchlist.agents.roles import read_plan
 from punchlist.agents.worker import Worker
-from punchlist.memory import Memory, Provenance, Record, Scope
+from punchlist.memory import Consolidation, Memory, Provenance, Record, Scope
 from punchlist.protocols import Confirmed
 from punchlist.protocols.journal import Journal
 
-from .doubles import FakeEmbedder, PaperShop, knowing
+from .doubles import ORDER_GOAL, ORDER_PLAN, FakeEmbedder, PaperShop, knowing
 from .test_recalling import Reading
 
 GOAL = "Order 2 green mugs for Ada Lovelace."
@@ -186,3 +187,45 @@ async def test_a_user_sees_and_corrects_what_is_preferred(memory):
 async def test_a_manager_without_memory_knows_no_preferences():
     with pytest.raises(NoMemory, match="Give it one"):
         await Manager(None, [Worker("w", Reading(""))]).preferences()
+
+
+async def test_what_a_user_chooses_again_and_again_is_done_without_being_said(
+    manager, watch, shop, memory, tmp_path
+):
+    """Idle work makes a preference of the choices in confirmed orders; what is preferred is no choice."""
+    said, chosen = ORDER_GOAL, ORDER_PLAN
+    for number in range(5):
+        settings = {"memory": memory, "user": "ada", "journal": tmp_path / f"{number}.db"}
+        outcome, _ = await watch(manager(knowing(chosen), [shop], **settings), said)
+        assert isinstance(outcome, Confirmed)
+    Consolidation(memory).run_sync(seconds=10)
+
+    settings["journal"] = tmp_path / "last.db"
+    outcome, _ = await watch(manager(knowing(PLAN), [shop], **settings), GOAL)
+
+    [known] = await manager(knowing(PLAN), [shop], **settings).preferences()
+    assert known.stance == "implicit" and len(known.provenance.sources) == 5
+    assert shop.orders[-1]["speed"] == "Express"
+    assert outcome.result["preferred"] == [
+        f"express, not in the goal: {known.text} (implicit preference, seen 5 times)"
+    ]
+    assert len(memory.records_sync(kinds=("episode",))) == 5
+
+
+async def test_without_a_user_no_choice_is_remembered(manager, watch, shop, memory):
+    await watch(manager(knowing(ORDER_PLAN), [shop], memory=memory), ORDER_GOAL)
+
+    assert memory.records_sync(kinds=("episode",)) == []
+
+
+async def test_a_run_that_goes_on_without_memory_keeps_to_what_was_preferred(manager, watch, shop, memory):
+    prefer(memory, "Ada always takes express delivery")
+    cut = manager(knowing(PLAN), [shop], memory=memory, user="ada", model_calls=4)
+    outcome, _ = await watch(cut, GOAL)
+    assert not isinstance(outcome, Confirmed)
+
+    events = [event async for event in manager(knowing(PLAN), [shop]).resume(cut.journal)]
+
+    ended = events[-1].outcome
+    assert isinstance(ended, Confirmed) and shop.orders[0]["speed"] == "Express"
+    assert ended.result["preferred"][0].startswith("express, not in the goal")

@@ -13,9 +13,10 @@ from punchlist.agents.reasoning.search import SearchRefused
 from punchlist.agents.reasoning.tasks import prompt_of
 from punchlist.agents.recalling import Memo, notes_for
 from punchlist.agents.testing import ScriptedModel
-from punchlist.memory import EpisodicMemory, Lesson, Provenance, Record
+from punchlist.memory import EpisodicMemory, Lesson, Memory, Provenance, Record
 from punchlist.protocols.journal import Journal
 
+from ...memory.doubles import BagOfWords, confirm
 from .pupils import Pupil, shape
 from .toys import Sum
 
@@ -324,8 +325,8 @@ class Shelf:
         self.asked += 1
         return [self.kept]
 
-    async def useful(self, record, helped):
-        self.told.append((record, helped))
+    async def outcome(self, check, held, scope, recalled):
+        self.told.append((*recalled, held))
 
 
 @pytest.mark.parametrize(("answers", "helped"), [(["50"], True), (["1", "50"], False)])
@@ -342,7 +343,7 @@ async def test_memory_hears_whether_a_recalled_lesson_helped_by_the_first_trial_
     assert shelf.told == [("m1", helped)] and shelf.asked == 1
     with Journal.open(tmp_path / "j.db", readonly=True) as journal:
         rows = [row for info in journal.runs() for row in journal.rows(info.run)]
-    assert [row.body["helped"] for row in rows if row.kind == "weighed"] == [helped]
+    assert [row.body["held"] for row in rows if row.kind == "weighed"] == [helped]
     assert [[*row.body["found"]] for row in rows if row.kind == "recalled"] == [["m1"]]
 
 
@@ -354,3 +355,26 @@ async def test_a_model_that_reads_instructions_is_shown_which_lessons_are_from_m
 
     assert "[1] reflection, from a program, from a failed check: near, trusted\n  | go up" in asked
     assert "Lessons of earlier attempts:\n- not 7" in asked and "- go up" not in asked
+
+
+async def test_what_came_of_the_first_trial_is_told_to_long_term_memory(tmp_path):
+    """A lesson that was recalled is measured by it; so is the task where none was."""
+    task = Task("Guess.", check=near(50))
+    with Memory.open(tmp_path / "memory", embedder=BagOfWords(), index="exact") as memory:
+        first = EpisodicMemory(memory=memory)
+        await think(task, ScriptedModel(["1", "50"]), Reflexion(Direct(), None, Scripted(["more"]), first))
+        await first.keep("Guess.", confirm(), Provenance(check="near"))
+
+        await think(task, ScriptedModel(["50"]), Reflexion(Direct(), memory=EpisodicMemory(memory=memory)))
+
+        [kept] = await memory.records()
+        assert kept.outcomes == "+" and memory.ledger.outcomes_without(kept) == "-"
+
+
+async def test_a_model_that_judges_itself_tells_memory_nothing(tmp_path):
+    with Memory.open(tmp_path / "memory", embedder=BagOfWords(), index="exact") as memory:
+        model = ScriptedModel(["50"], {"yes": 0.0})
+
+        result = await think(Task("Guess."), model, Reflexion(Direct(), memory=EpisodicMemory(memory=memory)))
+
+        assert result.trace.events and "tell outcome" not in str(result.trace.events)
