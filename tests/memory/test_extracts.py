@@ -141,3 +141,16 @@ def test_a_skill_goes_by_its_last_uses(kind, outcomes, without, retired):
     record = Record.model_construct(kind=kind, outcomes=outcomes)
 
     assert bool(retirement(record, without)) is retired
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Sort by price, lowest first.", "Sort by price, highest first."),
+        ("Use the search box instead of browsing.", "Browse rather than use the search box."),
+        ("Log in before adding a thing.", "Add a thing first, then log in."),
+        ("Accept the cookies.", "Reject the cookies."),
+    ],
+)
+def test_contraries_in_other_words_are_told_apart(one, other):
+    assert opposed(one, other) and opposed(other, one)
