@@ -32,7 +32,7 @@ from .errors import (
     WrongVectors,
 )
 from .health import Health
-from .jobs import Summarizer
+from .jobs import NoSummary, Summarizer
 from .memory import Memory
 from .onnx_minilm import OnnxMiniLM
 from .ranking import Reranker, Weights
@@ -65,6 +65,7 @@ __all__ = [
     "MemoryFault",
     "MemoryRefused",
     "MiniLM",
+    "NoSummary",
     "NotAnExport",
     "OnnxMiniLM",
     "Owner",
