@@ -35,7 +35,7 @@ from .errors import (
 )
 from .health import Health
 from .hub_embedder import HubEmbedder
-from .jobs import Summarizer
+from .jobs import NoSummary, Summarizer
 from .memory import Memory
 from .onnx_minilm import OnnxMiniLM
 from .ranking import Reranker, Weights
@@ -71,6 +71,7 @@ __all__ = [
     "MemoryFault",
     "MemoryRefused",
     "MiniLM",
+    "NoSummary",
     "NotAnExport",
     "OnnxMiniLM",
     "Owner",

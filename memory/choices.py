@@ -184,10 +184,11 @@ class Preference:
 
 
 def preferences_of(records: Sequence[Record]) -> list[Preference]:
-    """The preferences among open records: what was said, then what choices show, then what gives way.
+    """The open preferences among records: what was said, then what choices show, then what gives way.
 
     Two are about the same thing where the words for it, such as `seat`, stand in what was said.
     """
+    records = [each for each in records if each.closed is None]
     said = [each for each in records if each.stance == "explicit"]
     words = [set(stems(each.text).split()) for each in said]
     shown = [each for each in records if each.stance == "implicit"]

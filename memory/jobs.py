@@ -312,7 +312,7 @@ def _summary(work: Work, level: Level, records: Sequence[Record]) -> Record:
     return _drawn(
         records,
         kind="summary",
-        text=said or extract(texts, work.vectors),
+        text=said or extract([(each.speaker, each.text) for each in records], work.vectors),
         job=f"summary/{level}",
         origin=origin,
         happened=begins,

@@ -289,7 +289,8 @@ def test_what_a_person_says_wins_and_both_are_shown_with_their_evidence(memory):
 
     consolidate(memory)
 
-    told = [(each.record.stance, each.evidence, each.overruled_by) for each in preferences_of(held(memory))]
+    every = memory.records_sync(kinds=("preference",))
+    told = [(each.record.stance, each.evidence, each.overruled_by) for each in preferences_of(every)]
     assert told == [("explicit", 1, None), ("implicit", 4, None), ("implicit", 4, said)]
     assert memory.get_sync(said.id).closed is None
 
