@@ -31,6 +31,7 @@ from ..protocols.spec import Criterion
 from ..tools.permissions import Policy, preset
 from .agent import Agent
 from .budget import SITTING, Budget, used
+from .consolidating import tidy as tidied
 from .events import Asked, Ended, Event
 from .hierarchy import ManagingWorker, Planner
 from .jobs import Job
@@ -123,6 +124,8 @@ class Manager:
         memory: Lessons of mended tasks are kept there and recalled at similar ones, and the user's
             preferences where a goal leaves something open; None keeps and knows none.
         user: For whom goals are done: whose preferences count, beside those of everybody.
+        tidy: Seconds that `close`, and so `run_sync`, may take to consolidate memory, without a model; see
+            `consolidating.py` for doing it with one.
         journal: Its file, or `postgresql://...`; None: a new file for each run, under `.punchlist/`.
         policy: Which tool calls are allowed; None: all of them (the browser's fence holds in any case).
         person: Asked where a worker has a question, a rule says `ask`, an anomaly is open, a task was taken
@@ -151,6 +154,7 @@ class Manager:
         *,
         memory: Memory | None = None,
         user: str = "",
+        tidy: float = 0.0,
         journal: Path | str | None = None,
         policy: Policy | None = None,
         person: Person | None = None,
@@ -175,6 +179,7 @@ class Manager:
         self.journal = journal if in_database or journal is None else Path(journal)
         self.policy = policy or preset("unattended")
         self.strategy = None if strategy is None else strategy_named(strategy)
+        self.tidy = tidy
         self.redos, self.tokens, self.model_calls = redos, tokens, model_calls
         self.steps, self.seconds = steps, seconds
         self.money = None if money is None else amount(money)
@@ -408,9 +413,14 @@ class Manager:
         }
 
     async def close(self) -> None:
-        """End the workers' browsers, and their places in a fleet. They start again when needed."""
+        """End the workers' browsers, and their places in a fleet. They start again when needed.
+
+        Memory is consolidated for `tidy` seconds at most.
+        """
         for worker in self.workers:
             await worker.close()
+        if self.memory is not None and self.tidy > 0:
+            await tidied(self.memory, self.tidy)
 
 
 @contextlib.asynccontextmanager

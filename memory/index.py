@@ -79,6 +79,12 @@ class ChromaIndex:
         else:
             self._catch_up()
 
+    def reach(self) -> None:
+        """Find out whether the server answers, where it is one; changes nothing. Raises IndexUnusable."""
+        if not isinstance(self._place, Path):
+            with self._guard():
+                self._connect(self._store.state.generation).close()
+
     def discard(self) -> None:
         """Let go of everything this index holds, and of its files.
 

@@ -68,6 +68,10 @@ EXTRACTED = "extractive"
 _EVIDENCE = re.compile(r": chosen (\d+) of (\d+) times$")
 
 
+class NoSummary(Exception):
+    """A summarizer has none for these texts. They get an extract, and why is noted."""
+
+
 class Summarizer(Protocol):
     """Writes a summary of texts, such as a model. Blocking; what it says is held against the texts."""
 
@@ -77,7 +81,7 @@ class Summarizer(Protocol):
         ...
 
     def __call__(self, texts: Sequence[str]) -> str:
-        """One summary of all of them."""
+        """One summary of all of them. Raises NoSummary."""
         ...
 
 
@@ -164,8 +168,7 @@ def retire(work: Work) -> Generator[int, None, None]:
     """Close lessons that predict nothing any more, and skills that do not work any more."""
     ledger = work.memory.ledger
     for record in ledger.tried(min(LEAST_TRIALS, SKILL_FAILURES)):
-        without = ledger.outcomes_without(record.scope, record.provenance.check)
-        reason = retirement(record, without)
+        reason = retirement(record, ledger.outcomes_without(record))
         if reason and ledger.close_open(record.id, f"{RETIRED}{reason}"):
             work.closed.append(record.id)
         yield 1
@@ -192,10 +195,8 @@ def preferences(work: Work) -> Generator[int, None, None]:
         fresh = made[counted:][-MOST_CHOICES:]
         habit = habit_of([choice for _, choice in fresh]) if fresh else None
         before = known.get(key)
-        if habit is not None:
-            record = _preference(habit, fresh, key[1])
-            if before is None or _says_more(record, before, habit):
-                work.derive(record, before.id if before else "")
+        if habit is not None and _says_more(habit, before):
+            work.derive(_preference(habit, fresh, key[1]), before.id if before else "")
         yield len(made)
 
 
@@ -222,13 +223,13 @@ def _preference(habit: Habit, made: Sequence[tuple[Record, Choice]], job: str) -
     )
 
 
-def _says_more(record: Record, before: Record, habit: Habit) -> bool:
-    """Whether a preference is worth taking the place of the one before it."""
-    said = preference_of(before)
-    if said is None or said[0].casefold() != habit.value.casefold():
-        return True
-    more = len(habit.chosen) >= 1.5 * len(before.provenance.sources)
-    return more or record.confidence < before.confidence - 0.1
+def _says_more(habit: Habit, before: Record | None) -> bool:
+    """Whether a habit is worth a preference in place of the one before it: another, surer, or less sure."""
+    said = None if before is None else preference_of(before)
+    if before is None or said is None or said[0].casefold() != habit.value.casefold():
+        return habit.clear
+    surer = habit.clear and len(habit.chosen) >= 1.5 * len(before.provenance.sources)
+    return surer or habit.confidence < before.confidence - 0.1
 
 
 # --- lessons ----------------------------------------------------------------------------------------------
@@ -299,12 +300,14 @@ def _summary(work: Work, level: Level, records: Sequence[Record]) -> Record:
     texts = [f"{each.speaker}: {each.text}" if each.speaker else each.text for each in records]
     said, origin = "", EXTRACTED
     if work.engine is not None:
-        said = work.engine(texts).strip()
-        if why := unfaithful(said, texts):
-            work.notes.append(f"summary/{level}: that of {work.engine.name} is not kept, since {why}")
-            said = ""
-        else:
-            origin = f"written by {work.engine.name}"
+        try:
+            said = work.engine(texts).strip()
+            why = unfaithful(said, texts)
+        except NoSummary as error:
+            why = str(error)
+        if why:
+            work.notes.append(f"summary/{level}: none by {work.engine.name}, since {why}")
+        said, origin = ("", EXTRACTED) if why else (said, f"written by {work.engine.name}")
     begins = min(each.happened or each.learned for each in records)
     return _drawn(
         records,

@@ -34,7 +34,7 @@ from .health import Health, health_of
 from .ledger import State
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
-from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, now
+from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, now
 from .rows import moment_of
 from .store import Draft, Gone
 from .transfer import read_export, write_export
@@ -167,8 +167,13 @@ class Memory(Looking):
         return self._open_store().supersede(old, draft)
 
     def retract_sync(self, record: str, reason: str) -> Record:
-        """Close a record that is wrong and that nothing replaces. Raises UnknownRecord, AlreadyClosed."""
-        return self._open_store().retract(record, reason, now())
+        """Close a record that is wrong and that nothing replaces.
+
+        Raises:
+            UnknownRecord, AlreadyClosed: It is not here, or not open.
+            ValueError: The reason is too long, or no plain text.
+        """
+        return self._open_store().retract(record, kept_reason(reason), now())
 
     def restore_sync(self, record: str) -> Record:
         """Open a record again that was retracted or superseded. Raises UnknownRecord, AlreadyClosed."""
@@ -176,8 +181,7 @@ class Memory(Looking):
 
     def useful_sync(self, record: str, useful: bool) -> Record:
         """Tell whether a record helped where it was recalled: it weighs a little more, or less, from now on.
-
-        Of a lesson: whether its check held. The latest ones decide what is retired. Raises UnknownRecord.
+        The latest ones decide what is retired; see `outcomes.py`. Raises UnknownRecord.
         """
         return self._open_store().tell_use(record, useful, STEP)
 
@@ -189,8 +193,9 @@ class Memory(Looking):
         Without any it counts as how often the check holds by itself, which lessons are measured by.
 
         Args:
+            check: Its name, or what its lessons begin with before a colon.
             scope: Where its lessons lie, key included; None: shared.
-            recalled: Ids of lessons; one that was forgotten meanwhile is passed over.
+            recalled: Ids; one that was forgotten meanwhile is passed over.
         """
         self._open_store().tell_check(scope or Scope.shared(), check, held, recalled, STEP)
 
@@ -367,7 +372,7 @@ class Memory(Looking):
     def health_sync(self) -> Health:
         """What is stored where, and what is wrong with it. Changes nothing."""
         with self._lock:
-            return health_of(self._open_store(), self.folder, self._embedder, self._index, self._finder.used)
+            return health_of(self._open_store(), self.folder, self._embedder, self._index, self._finder)
 
     remember, remember_all = twin(remember_sync), twin(remember_all_sync)
     supersede, retract, restore = twin(supersede_sync), twin(retract_sync), twin(restore_sync)

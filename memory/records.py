@@ -67,6 +67,13 @@ def _plain(text: str) -> str:
     return text
 
 
+def kept_reason(reason: str) -> str:
+    """A reason, if it can be kept: `LONGEST_NAME` characters at most, plain text. Raises ValueError."""
+    if len(reason) > LONGEST_NAME:
+        raise ValueError(f"a reason has at most {LONGEST_NAME} characters, not {len(reason)}")
+    return _plain(reason)
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_plain)]
 

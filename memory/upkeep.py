@@ -155,10 +155,15 @@ class Upkeep(Store):
         )
         return [record_of(row) for row in rows]
 
-    def outcomes_without(self, scope: Scope, check: str) -> str:
-        """How a check came out lately where no lesson was recalled; outcomes told of no check count too."""
+    def outcomes_without(self, lesson: Record) -> str:
+        """How the check of a lesson came out lately where none was recalled.
+
+        Counted are outcomes told of its check, of what its text begins with before a colon, and of no check.
+        """
+        names = ("", lesson.provenance.check, lesson.text.partition(":")[0])
         rows = self._select(
-            f"SELECT outcomes FROM checks WHERE {_HERE} AND name IN ('', ?)", [*_place(scope), check]
+            f"SELECT outcomes FROM checks WHERE {_HERE} AND name IN (?, ?, ?)",
+            [*_place(lesson.scope), *names],
         )
         return "".join(row[0] for row in rows)
 

@@ -65,6 +65,8 @@ KINDS = (
     "look",
     "lesson",
     "lesson_lost",
+    "lesson_outcome",
+    "outcome_lost",
     "recall_lost",
     "weighing_lost",
     "noting_lost",

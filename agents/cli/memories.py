@@ -17,7 +17,7 @@ from ...memory.finder import AUTO, EMBEDDED, EXACT, MOST_EXACT
 from ...memory.records import now
 from .edge import DONE, ILL, USAGE, SettingsError, describe_error
 from .memory_opening import Ids, across_of, counted, names_nobody, opened, plural, scope_of, seen_from
-from .memory_rows import bytes_of, explained, found_table, indented, line, record_table, show, whole, words
+from .memory_rows import bytes_of, explained, found_table, line, named, record_table, show, whole
 
 COUNTED = 12
 """Owners that `doctor` names."""
@@ -95,6 +95,7 @@ def _as_json(memory: Memory, options: argparse.Namespace, found: list[Recalled])
     answers = [
         {
             "score": each.score,
+            "strength": each.why.strength,
             "cosine": each.why.cosine,
             "bm25": each.why.bm25,
             "parts": dict(each.why.parts),
@@ -218,7 +219,7 @@ def _show_around(memory: Memory, record: Record, ids: Ids) -> None:
 
 def _show_other(memory: Memory, label: str, name: str, ids: Ids) -> None:
     other = memory.get_sync(name)
-    show(line(label, ""), indented(Text.assemble((f"{ids.short(name)}  ", "cyan"), words(other))))
+    show(line(label, named(other, ids)))
 
 
 def doctor(options: argparse.Namespace) -> int:

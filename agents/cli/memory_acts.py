@@ -7,14 +7,16 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Generator
+from dataclasses import asdict
 from getpass import getuser
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
-from ...memory import Erased, Memory, Owner, Provenance, Record, Scope
-from ...memory.records import now
+from ...memory import Consolidation, Erased, Memory, Owner, Provenance, Record, Scope
+from ...memory.consolidate import JOBS
+from ...memory.records import kept_reason, now
 from .edge import DONE, UNVERIFIED, SettingsError
 from .memories import as_json
 from .memory_opening import (
@@ -28,7 +30,7 @@ from .memory_opening import (
     text_of,
     told,
 )
-from .memory_rows import day, indented, show, words
+from .memory_rows import day, indented, named, show
 
 SHOWN = 5
 """Records that are shown before they are deleted."""
@@ -71,7 +73,7 @@ def _by_hand(options: argparse.Namespace, origin: str = "") -> Provenance:
 
 
 def _say(what: str, record: Record, ids: Ids) -> None:
-    show(Text.assemble(f"{what}  ", (f"{ids.short(record.id)}  ", "cyan"), words(record)))
+    show(Text.assemble(f"{what}  ", named(record, ids)))
 
 
 def _point_at_near(memory: Memory, record: Record, ids: Ids, what: str) -> None:
@@ -126,7 +128,11 @@ def retract(options: argparse.Namespace) -> int:
     """`punchlist memory retract`."""
     if not options.reason.strip():
         raise SettingsError("--reason is empty. Say why, for whoever looks at the record later.")
-    return _of_one(options, "Retracted", lambda memory, name: memory.retract_sync(name, options.reason))
+    try:
+        reason = kept_reason(options.reason)
+    except ValueError as error:
+        raise SettingsError(f"--reason: {error}.") from error
+    return _of_one(options, "Retracted", lambda memory, name: memory.retract_sync(name, reason))
 
 
 def restore(options: argparse.Namespace) -> int:
@@ -268,7 +274,7 @@ def _agreed(
     ids = Ids(memory.ids_sync())
     print(f"This deletes {counted(doomed)} for good, corrections and what was derived from them included:")
     for each in doomed[:SHOWN]:
-        show(indented(Text.assemble((f"{ids.short(each.id)}  ", "cyan"), words(each))))
+        show(indented(named(each, ids)))
     if len(doomed) > SHOWN:
         print(f"    and {len(doomed) - SHOWN:,} more")
     try:
@@ -276,6 +282,42 @@ def _agreed(
     except EOFError:
         print()
         return False
+
+
+def tidy(options: argparse.Namespace) -> int:
+    """`punchlist memory tidy`."""
+    with opened(options) as memory:
+        jobs = Consolidation(memory)
+        if options.undo is not None:
+            return _undo(memory, jobs, options)
+        done = jobs.run_sync(options.job, seconds=options.seconds)
+        ids = Ids(memory.ids_sync())
+        if options.json:
+            print(json.dumps(asdict(done) | {"changed": done.changed, "left": done.left}))
+            return DONE
+        for each in done.jobs:
+            print(each)
+            for name in each.made:
+                show(indented(named(memory.get_sync(name), ids)))
+        print(
+            "Nothing new." if not done.changed else "`punchlist memory tidy --undo ID` undoes what was made."
+        )
+    return DONE
+
+
+def _undo(memory: Memory, jobs: Consolidation, options: argparse.Namespace) -> int:
+    """Undo one derived record, or the whole work of a job."""
+    ids = Ids(memory.ids_sync())
+    changed = jobs.undo_sync(options.undo if options.undo in JOBS else ids.whole(options.undo))
+    if options.json:
+        print(json.dumps({"changed": changed}))
+        return DONE
+    for name in changed:
+        show(named(memory.get_sync(name), ids))
+    print(
+        f"Undone; {plural(len(changed), 'record')} changed by it." if changed else "There is nothing to undo."
+    )
+    return DONE
 
 
 def reembed(options: argparse.Namespace) -> int:

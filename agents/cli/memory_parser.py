@@ -6,10 +6,11 @@ import argparse
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .arguments import command, whole
+from .arguments import command, positive, whole
 
 KINDS = ("fact", "preference", "episode", "reflection", "skill", "summary")
 BY_HAND = ("fact", "preference", "episode")
+JOBS = ("links", "retire", "preferences", "lessons", "summaries")
 LEVELS = ("user", "agent", "run")
 HEALTHY = "exit code 0: nothing wrong, 1: something is"
 ERASED = "exit code 0: deleted, 3: bytes were found, or a place could not be looked at"
@@ -77,7 +78,8 @@ def _add_search(inner: Any) -> None:
         _add_at(parser)
         parser.add_argument(
             "--min-score", type=share, default=0.0, metavar="X",
-            help="0 to 1; leave out what answers less well, and rather find nothing (default 0)",
+            help="0 to 1; leave out what answers less well, and rather find nothing (default 0); `explain` "
+            "tells what is compared with it as strength",
         )  # fmt: skip
         parser.add_argument(
             "--diversity", type=share, default=0.0, metavar="X",
@@ -174,6 +176,25 @@ def _add_upkeep(inner: Any) -> None:
     about = "say what is stored where, and what is wrong with it"
     parser = command(inner, "doctor", about, "punchlist memory doctor", "memories:doctor")
     parser.epilog = f"{HEALTHY}\n\n{parser.epilog}"
+    _add_where(parser)
+    about = (
+        "make summaries, preferences and lessons of what is stored, without a model; or undo what was made"
+    )
+    example = (
+        "punchlist memory tidy\n  punchlist memory tidy --job preferences --seconds 60\n"
+        "  punchlist memory tidy --undo summaries"
+    )
+    parser = command(inner, "tidy", about, example, "memory_acts:tidy")
+    parser.add_argument(
+        "--job", action="append", choices=JOBS, metavar="JOB",
+        help=f"only this: {', '.join(JOBS)}; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seconds", type=positive, metavar="N", help="stop after so long, and go on next time"
+    )
+    parser.add_argument(
+        "--undo", metavar="ID", help="retract what was derived, by its id or by the name of a job, for good"
+    )
     _add_where(parser)
     about = "embed every record anew with another embedder, and go over to it"
     example = "punchlist memory reembed --embedder minilm-onnx"

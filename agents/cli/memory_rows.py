@@ -98,6 +98,11 @@ def words(record: Record) -> Text:
     return text
 
 
+def named(record: Record, ids: Ids) -> Text:
+    """A record in a row, its short id first."""
+    return Text.assemble((f"{ids.short(record.id)}  ", "cyan"), words(record))
+
+
 def _cautions(record: Record) -> Iterator[str]:
     if record.trust == "untrusted":
         yield "untrusted"
@@ -131,7 +136,8 @@ def explained(rank: int, each: Recalled, ids: Ids, most: float) -> Iterator[Rend
         bar = filled * max(1, round(BAR * abs(value) / most)) if most else ""
         yield Text(f"    {name:<15} {value:6.3f}  ").append(bar, "blue" if value > 0 else "red")
     yield Text(f"    {'sum':<15} {sum(each.why.parts.values()):6.3f}  ").append(
-        f"cosine {each.why.cosine:.2f}, bm25 {each.why.bm25:.2f}", "bright_black"
+        f"strength {each.why.strength:.2f}, cosine {each.why.cosine:.2f}, bm25 {each.why.bm25:.2f}",
+        "bright_black",
     )
 
 
@@ -152,12 +158,12 @@ def bytes_of(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
 
 
-def line(name: str, told: str) -> RenderableType:
+def line(name: str, told: str | Text) -> RenderableType:
     """One thing about a record, with its label."""
     row = Table.grid(padding=(0, 1))
     row.add_column(width=LABEL, style="bright_black")
     row.add_column(ratio=1, overflow="fold")
-    row.add_row(name, Text(told))
+    row.add_row(name, Text(told) if isinstance(told, str) else told)
     return row
 
 

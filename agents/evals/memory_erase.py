@@ -33,7 +33,11 @@ SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo yu za".sp
 WINDOW = 8
 """Bytes of a vector in a row that count as a part of it."""
 
+CLEARED = np.uint32(0xFFFFFFC0)
+"""Leaves out the last six bits of a float32."""
+
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Pairs = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,18 @@ def texts(count: int, seed: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Needles:
-    """What is looked for."""
+    """What is looked for.
+
+    Attributes:
+        singles: Pairs of neighbours of the vectors in single precision, but for their last bits: whoever
+            makes vectors anew of length 1 changes those.
+        halves: Eight bytes in a row of the vectors in half precision.
+    """
 
     words: tuple[bytes, ...]
-    windows: np.ndarray[Any, np.dtype[np.uint64]]
-    single: Vectors
+    singles: Pairs
+    halves: Pairs
+    vectors: Vectors
 
     @classmethod
     def of(cls, erased: Sequence[str], ids: Sequence[str], kept: Sequence[str], vectors: Vectors) -> Needles:
@@ -80,33 +91,42 @@ class Needles:
         others = {word for text in kept for word in _words(text)}
         own = {word for text in erased for word in _words(text)} - others
         needles = {*own, *erased, *ids}
-        half = vectors.astype(np.float16)
-        windows = np.unique(np.concatenate([_windows(vectors.tobytes(), 4), _windows(half.tobytes(), 2)]))
-        return cls(tuple(needle.encode() for needle in sorted(needles)), windows, vectors)
+        half = vectors.astype(np.float16).tobytes()
+        halves = np.unique(np.concatenate([_in_row(half, first) for first in range(0, WINDOW, 2)]))
+        return cls(
+            tuple(needle.encode() for needle in sorted(needles)),
+            np.unique(pairs_of(vectors)),
+            halves[halves != 0],
+            vectors,
+        )
 
 
 def _words(text: str) -> set[str]:
     return {word for word in (*text.split(), *stems(text).split()) if len(word) >= 8}
 
 
-def _windows(content: bytes, step: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """Every eight bytes of a content that begin at a multiple of `step`, but none of zeros."""
-    parts = [
-        np.frombuffer(content[first : first + (len(content) - first) // WINDOW * WINDOW], np.uint64)
-        for first in range(0, WINDOW, step)
-    ]
-    found = np.concatenate(parts)
-    return found[found != 0]
+def _in_row(content: bytes, first: int) -> Pairs:
+    """Eight bytes each, side by side from a place on."""
+    return np.frombuffer(content[first : first + (len(content) - first) // WINDOW * WINDOW], np.uint64)
+
+
+def pairs_of(rows: Vectors) -> Pairs:
+    """Neighbours in rows of float32 as one number, without their last bits: (..., dimension - 1)."""
+    bits = (rows.view(np.uint32) & CLEARED).astype(np.uint64)
+    return (bits[..., :-1] << np.uint64(32)) | bits[..., 1:]
 
 
 def bytes_left(folder: Path, needles: Needles) -> int:
     """Bytes of all files below a folder that belong to what was erased."""
-    return sum(int(covered(path, needles).sum()) for path in sorted(folder.rglob("*")) if path.is_file())
+    return sum(int(covered(path.read_bytes(), needles).sum()) for path in _files(folder))
 
 
-def covered(path: Path, needles: Needles) -> Mask:
-    """Which bytes of a file are part of what was erased."""
-    content = path.read_bytes()
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+def covered(content: bytes, needles: Needles) -> Mask:
+    """Which bytes are part of what was erased."""
     mask = np.zeros(len(content), np.bool_)
     for needle in needles.words:
         at = content.find(needle)
@@ -114,18 +134,31 @@ def covered(path: Path, needles: Needles) -> Mask:
             mask[at : at + len(needle)] = True
             at = content.find(needle, at + 1)
     for first in range(min(WINDOW, len(content))):
-        row = np.frombuffer(content[first : first + (len(content) - first) // WINDOW * WINDOW], np.uint64)
-        for place in np.flatnonzero(np.isin(row, needles.windows)):
-            begin = first + int(place) * WINDOW
-            mask[begin : begin + WINDOW] = True
+        for place in np.flatnonzero(np.isin(_in_row(content, first), needles.halves)):
+            mask[first + int(place) * WINDOW :][:WINDOW] = True
+    for first, pairs in _pairs_in(content):
+        for place in np.flatnonzero(np.isin(pairs, needles.singles)):
+            mask[first + int(place) * 4 :][:WINDOW] = True
     return mask
 
 
+def _pairs_in(content: bytes) -> list[tuple[int, Pairs]]:
+    """Where floats could begin, and the pairs that they would be."""
+    found: list[tuple[int, Pairs]] = []
+    for first in range(min(4, len(content))):
+        floats = content[first : first + (len(content) - first) // 4 * 4]
+        found.append((first, pairs_of(np.frombuffer(floats, np.float32))))
+    return found
+
+
 def vectors_left(folder: Path, vectors: Vectors) -> float:
-    """Share of vectors of which the first half stands somewhere in single precision."""
-    contents = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()]
-    heads = [vector[: len(vector) // 2].tobytes() for vector in vectors]
-    return sum(any(head in content for content in contents) for head in heads) / len(heads)
+    """Share of vectors of which at least half is in some file, in single precision."""
+    pairs = pairs_of(vectors)  # (vectors, dimension - 1)
+    there = np.zeros(pairs.shape, np.bool_)
+    for path in _files(folder):
+        for _, found in _pairs_in(path.read_bytes()):
+            there |= np.isin(pairs, found)
+    return float((there.mean(axis=1) >= 0.5).mean())
 
 
 def erase_ours(folder: Path, index: str, places: Sequence[Path]) -> list[Erasure]:
@@ -150,7 +183,7 @@ def erase_ours(folder: Path, index: str, places: Sequence[Path]) -> list[Erasure
         memory.recall_sync(kept[0], scope=STAYS)
         open_still = [bytes_left(place, needles) for place in places]
     left = [max(pair) for pair in zip(open_still, (bytes_left(at, needles) for at in places), strict=True)]
-    shares = [vectors_left(place, needles.single) for place in places]
+    shares = [vectors_left(place, needles.vectors) for place in places]
     return [Erasure(*each) for each in zip(before, left, shares, strict=True)]
 
 
@@ -183,7 +216,7 @@ def erase_in_chroma(folder: Path) -> Erasure:
     collection.delete(ids=ids)
     _close(collection)
     _vacuum(folder)
-    return Erasure(before, bytes_left(folder, needles), vectors_left(folder, needles.single))
+    return Erasure(before, bytes_left(folder, needles), vectors_left(folder, needles.vectors))
 
 
 def _close(collection: Any) -> None:

@@ -41,6 +41,7 @@ COMMANDS = (
     "memory forget",
     "memory erase",
     "memory doctor",
+    "memory tidy",
     "memory reembed",
     "memory rebuild",
     "browse",

@@ -3,17 +3,24 @@
 import io
 import json
 import os
+import re
+import signal
+import socket
 import sqlite3
+import subprocess
 import sys
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 
+from punchlist.agents.cli import memory_parser
 from punchlist.agents.cli.edge import DONE, ILL, INTERRUPTED, UNVERIFIED, USAGE
 from punchlist.agents.cli.memory_opening import Ids
 from punchlist.agents.cli.parser import build_parser
-from punchlist.memory import Memory, Scope
-from punchlist.memory.records import Provenance, Record
+from punchlist.memory import Kind, Memory, Provenance, Record, Scope
+from punchlist.memory.consolidate import JOBS
+from punchlist.memory.records import OWNERS
 
 from ..memory.doubles import FakeEmbedder, confirm, record
 
@@ -129,7 +136,7 @@ def test_an_explanation_has_every_part_of_a_score_and_what_was_looked_at(hers):
 
     assert sum(best["parts"].values()) == pytest.approx(best["score"])
     assert all(f"{name} " in out for name, value in best["parts"].items() if value >= 0.001)
-    assert "exact, 3 records in sight" in out and "fake" in out and "bm25" in out
+    assert "exact, 3 records in sight" in out and "fake" in out and f"strength {best['strength']:.2f}" in out
 
 
 def test_a_correction_holds_from_now_on_and_the_past_can_be_asked_for(hers):
@@ -181,6 +188,27 @@ def test_what_a_check_proved_is_not_rewritten_by_hand(hers):
     assert hers("memory", "restore", lesson.id).code == DONE and kept()[-1].closed is None
 
 
+def test_tidying_derives_what_repeated_choices_show_and_can_be_undone(hers):
+    for day in ("2026-05-01", "2026-05-02", "2026-05-03"):
+        choice = ("chose meal: fish (from fish | soup | none)", "--kind", "episode", "--happened", day)
+        hers("memory", "add", *choice, "--user", "ada")
+
+    first, again = hers("memory", "tidy"), hers("memory", "tidy")
+    derived = kept()[-1]
+    undone = hers("memory", "tidy", "--undo", derived.id[-6:])
+
+    assert "prefers fish for meal" in first.out and "seen in 3" in first.out
+    assert "Nothing new" in again.out and len(derived.provenance.sources) == 3
+    assert "1 record changed" in undone.out and kept()[-1].closed is not None
+    assert not hers("memory", "tidy", "--json").json()["changed"]
+    assert "nothing to undo" in hers("memory", "tidy", "--undo", "preferences").out
+
+
+def test_what_the_options_offer_is_what_memory_knows():
+    assert set(memory_parser.KINDS) == set(get_args(Kind))
+    assert memory_parser.LEVELS == OWNERS and tuple(JOBS) == memory_parser.JOBS
+
+
 def test_ids_are_as_short_as_they_can_be_and_never_guessed():
     ids = Ids(["m1a000000", "m1b000000", "m2c111111"])
 
@@ -229,6 +257,22 @@ def test_ctrl_c_at_the_question_deletes_nothing(hers, monkeypatch):
 
     assert hers("memory", "erase", "--user", "ada").code == INTERRUPTED
     assert len(kept()) == 3
+
+
+def test_ctrl_c_while_all_is_embedded_anew_changes_nothing(hers):
+    """On a real process, which waits for an embedder's server that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1#silent"
+        command = [sys.executable, "-m", "punchlist.agents.cli", "memory", "reembed", "--embedder", url]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        asked, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        asked.close()
+
+    assert (process.returncode, out) == (INTERRUPTED, "") and err.endswith("Interrupted.\n")
+    assert len(kept()) == 3 and "embedder     fake" in hers("memory", "doctor").out
 
 
 @pytest.mark.parametrize(
@@ -309,6 +353,8 @@ def test_a_server_that_is_not_there_is_told_with_what_to_do(hers):
 
     assert ended.code == USAGE and "--index exact" in ended.err
     assert AISLE in hers("memory", "search", "aisle seat", "--user", "ada", "--index", "exact").out
+    ill = hers("memory", "doctor", "--index", "http://127.0.0.1:1")
+    assert ill.code == ILL and "http://127.0.0.1:1" in ill.out and "does not answer" in ill.out
 
 
 def test_an_index_is_written_anew_by_hand(hers, tmp_path):
@@ -346,6 +392,8 @@ def test_a_folder_without_memory_is_told_and_not_made(punchlist, tmp_path, comma
         (["import", "nowhere.jsonl"], "no file"),
         (["show", "zz"], "No record 'zz'"),
         (["retract", "zz", "--reason", " "], "--reason is empty"),
+        (["retract", "zz", "--reason", "r" * 501], "at most 500 characters"),
+        (["retract", "zz", "--reason", "half \ud83d"], "--reason: half a character"),
     ],
     ids=lambda value: (
         " ".join(value)[:30].encode("ascii", "replace").decode() if isinstance(value, list) else ""
@@ -399,6 +447,25 @@ def test_a_folder_that_cannot_be_written_is_told(hers, tmp_path):
         assert "cannot be used" in hers("memory", "add", "A thing.").err
     finally:
         (tmp_path / FOLDER).chmod(0o700)
+
+
+def test_a_narrow_terminal_gets_narrow_rows(hers, monkeypatch):
+    class Terminal(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self):
+            return True
+
+    hers("memory", "add", "x" * 200, "--user", "a-user-with-a-very-long-name", "--agent", "shop")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+
+    for arguments in (("list",), ("search", "aisle", "--across", "all"), ("show", kept()[0].id)):
+        hers("memory", *arguments)
+
+    rows = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    assert len(rows) > 10 and max(map(len, rows)) <= 60
 
 
 def test_json_is_one_object_also_for_an_error(hers):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from punchlist.memory import EpisodicMemory, Lesson, Provenance, Scope, UnprovenMemory
+from punchlist.memory import Consolidation, EpisodicMemory, Lesson, Provenance, Scope, UnprovenMemory
 
-from .doubles import confirm
+from .doubles import BagOfWords, confirm
 
 WHERE = Provenance(run="r1", task="t1", attempt=1, check="cart")
 
@@ -68,3 +68,58 @@ async def test_lessons_of_one_agent_are_not_anothers(open_memory):
 def test_a_scope_that_is_about_something_already_is_refused():
     with pytest.raises(ValueError, match="leave it empty"):
         EpisodicMemory(scope=Scope.shared("a site"))
+
+
+async def kept_lessons(memory, *changes: str) -> EpisodicMemory:
+    first = EpisodicMemory(9, memory=memory)
+    for change in changes:
+        first.add("task", Lesson(change=change))
+    await first.keep("task", confirm(), WHERE)
+    return EpisodicMemory(9, memory=memory)
+
+
+async def test_what_came_of_recalled_lessons_is_told_once(open_memory):
+    memory = open_memory()
+    lessons = await kept_lessons(memory, "again", "otherwise")
+    await lessons.recall("task")
+
+    await lessons.tell("task", True)
+    await lessons.tell("task", False)
+
+    assert [each.outcomes for each in await memory.records()] == ["+", "+"]
+
+
+async def test_what_came_of_a_task_without_lessons_is_what_they_are_measured_by(open_memory):
+    memory = open_memory()
+    early = EpisodicMemory(memory=memory)
+    for _ in range(3):
+        await early.recall("task")
+        await early.tell("task", False)
+    await kept_lessons(memory, "again")
+
+    [lesson] = await memory.records()
+    assert memory.ledger.outcomes_without(lesson) == "---" and lesson.outcomes == ""
+
+
+async def test_a_retired_lesson_is_recalled_no_more(open_memory):
+    memory = open_memory()
+    lessons = await kept_lessons(memory, "again")
+    for _ in range(8):
+        await lessons.recall("task")
+        await lessons.tell("task", False)
+
+    await Consolidation(memory).run(("retire",))
+
+    assert await lessons.recall("task") == ()
+
+
+async def test_a_drawn_lesson_stands_for_those_it_was_drawn_from(open_memory):
+    memory = open_memory(embedder=BagOfWords())
+    lessons = await kept_lessons(
+        memory, "press the update button of the cart", "press the update button of that cart", "wait"
+    )
+
+    await Consolidation(memory).run(("lessons",))
+
+    told = [each.change for each in await lessons.recall("task")]
+    assert told == ["wait", "press the update button of the cart"]

@@ -104,3 +104,14 @@ async def test_a_retracted_record_can_be_opened_again(open_memory):
     assert [each.record for each in await memory.recall(SEAT)] == [kept]
     with pytest.raises(AlreadyClosed):
         await memory.restore(kept.id)
+
+
+@pytest.mark.parametrize("reason", ["r" * 501, "a\0b", "half \ud83d of it"])
+def test_a_reason_that_no_export_could_carry_is_refused(open_memory, reason):
+    memory = open_memory()
+    kept = memory.remember_sync(record(SEAT), confirm())
+
+    with pytest.raises(ValueError):
+        memory.retract_sync(kept.id, reason)
+
+    assert memory.get_sync(kept.id).closed is None

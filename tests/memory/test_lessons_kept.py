@@ -1,4 +1,4 @@
-"""Idle jobs on what was learned: near-duplicates linked, lessons drawn together, what stopped helping retired."""
+"""Idle jobs on what was learned: near-duplicates, lessons that say the same, what stopped helping."""
 
 from __future__ import annotations
 
@@ -236,4 +236,4 @@ def test_outcomes_travel_with_an_export_and_those_of_checks_go_with_their_owner(
 
     erased = memory.erase_sync(ADA)
 
-    assert erased.proven and memory.ledger.outcomes_without(ADA, "cart") == ""
+    assert erased.proven and memory.ledger.outcomes_without(lesson) == ""
