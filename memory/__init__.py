@@ -34,6 +34,7 @@ from .errors import (
     WrongVectors,
 )
 from .health import Health
+from .hops import searches
 from .hub_embedder import HubEmbedder
 from .jobs import Summarizer
 from .memory import Memory
@@ -98,4 +99,5 @@ __all__ = [
     "embedder_of",
     "pieces_of",
     "preferences_of",
+    "searches",
 ]
