@@ -34,6 +34,7 @@ from .errors import (
     WrongVectors,
 )
 from .health import Health
+from .hops import searches
 from .hub_embedder import HubEmbedder
 from .jobs import NoSummary, Summarizer
 from .memory import Memory
@@ -99,4 +100,5 @@ __all__ = [
     "embedder_of",
     "pieces_of",
     "preferences_of",
+    "searches",
 ]

@@ -24,6 +24,9 @@ DEEPER, SHALLOWEST = 4, 40
 
 MOST_SEARCHES = 7
 
+LONGEST = 2_000
+"""Characters of a question that are looked through for clauses and names."""
+
 SAME_SESSION = 0.04
 """What each better answer of its session costs one: several searches ask for several places."""
 
@@ -46,8 +49,8 @@ def searches(question: str) -> list[str]:
     """The searches that a question of several parts takes: itself first, then its clauses, and for each name
     in it what is asked as that person would tell it. One search for a question of one part without names.
     """
-    text = question.strip()
-    found = [text]
+    found = [question.strip()]
+    text = found[0][:LONGEST]
     clauses = [part.strip() for part in _CLAUSE.split(text) if part.strip(" ?")]
     if len(clauses) > 1:
         found += clauses
@@ -57,7 +60,7 @@ def searches(question: str) -> list[str]:
     words = [word for word in _WORD.findall(text) if _plain(word) not in _ASKING | said]
     if words:
         content = " ".join(words)
-        for name in names:
+        for name in names[:MOST_SEARCHES]:
             found += [f"{name}: I {content}", f"{name}: {content}"]
     return list(dict.fromkeys(found))[:MOST_SEARCHES]
 

@@ -5,6 +5,7 @@ Any number of processes may use one file. Each write is one transaction; see `st
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Generator, Sequence
@@ -243,16 +244,19 @@ class Ledger:
     def candidates(self, names: Sequence[str], admitted: Filter) -> list[Row]:
         """What ranking looks at, of `names` and their neighbours in a session that the filter admits."""
         where, values = condition(admitted)
-        marks = ", ".join("?" * len(names))
-        beside = (
-            "SELECT (SELECT max(b.row) FROM records b WHERE b.session = a.session AND b.session <> ''"
-            f" AND b.row < a.row) FROM records a WHERE a.id IN ({marks}) UNION"
-            " SELECT (SELECT min(b.row) FROM records b WHERE b.session = a.session AND b.session <> ''"
-            f" AND b.row > a.row) FROM records a WHERE a.id IN ({marks})"
+        wanted = "SELECT value FROM json_each(?)"
+        of_session = (
+            "SELECT b.row FROM records b WHERE b.session = a.session AND b.session <> ''"
+            " AND b.tenant = a.tenant AND b.user = a.user AND b.agent = a.agent AND b.run = a.run"
+        )
+        beside = " UNION ".join(
+            f"SELECT ({of_session} AND b.row {side} a.row ORDER BY b.row {order} LIMIT 1 OFFSET {place})"
+            f" FROM records a WHERE a.id IN ({wanted})"
+            for side, order, place in (("<", "DESC", 0), ("<", "DESC", 1), (">", "ASC", 0), (">", "ASC", 1))
         )
         return self._rows(
-            f"(id IN ({marks}) OR row IN ({beside})) AND {where} ORDER BY row",
-            [*names, *names, *names, *values],
+            f"(id IN ({wanted}) OR row IN ({beside})) AND {where} ORDER BY row",
+            [*[json.dumps(list(names))] * 5, *values],
         )
 
     def picked(self, names: Sequence[str]) -> dict[str, Record]:

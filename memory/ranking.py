@@ -345,7 +345,7 @@ def _said_by_named(shelf: Shelf, text: str) -> Floats:
     said = [0.0] * len(shelf.speaker_names)
     first = 1.0
     named: list[tuple[str, float]] = []
-    for word in words_of(text):
+    for word in dict.fromkeys(words_of(text)):
         if word in shelf.speakers:
             named.append((word, first))
             for number in shelf.speakers[word]:

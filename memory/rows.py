@@ -28,9 +28,15 @@ ALL_GIVEN = ", ".join(f"records.{name}" for name in GIVEN.split(", "))
 WRITTEN = f"{GIVEN}, digest, terms, vectors, changed"
 """All columns but `row`."""
 
+_SESSION = (
+    "CASE session WHEN '' THEN '' ELSE"
+    " tenant || char(31) || user || char(31) || agent || char(31) || run || char(31) || session END"
+)
+"""A session is one of its owner: two users may name theirs alike."""
+
 RANKED = (
-    "row, id, kind, key, trust, text, terms, speaker, session, happened, learned, coalesce(since, learned),"
-    " min(until, closed), importance, confidence, seen, vectors"
+    f"row, id, kind, key, trust, text, terms, speaker, {_SESSION}, happened, learned,"
+    " coalesce(since, learned), min(until, closed), importance, confidence, seen, vectors"
 )
 """Columns of what ranking looks at, in the order of `ranked_of`."""
 

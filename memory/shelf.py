@@ -129,6 +129,7 @@ class Shelf:
         self._pieces = np.zeros((0, dimension), dtype=np.float32)
         self._piece_count = 0
         self._length = 0.0
+        self._told = 0
 
     def __len__(self) -> int:
         return len(self.places)
@@ -137,8 +138,7 @@ class Shelf:
     def nbytes(self) -> int:
         """Bytes held, texts and tables counted roughly."""
         columns = sum(each.nbytes for each in self.column.values())
-        texts = sum(len(row.text) + len(row.terms) + 400 for row in self.rows)
-        return columns + texts + self._pieces.nbytes + self.postings.nbytes
+        return columns + self._told + self._pieces.nbytes + self.postings.nbytes
 
     @property
     def pieces(self) -> Vectors:
@@ -250,6 +250,7 @@ class Shelf:
         column["live"][new] = True
         self.places.update((row.id, first + i) for i, row in enumerate(added))
         self.postings.add(first, [row.terms for row in added])
+        self._told += sum(len(row.text) + len(row.terms) + 400 for row in added)
         self.rows += [_without_vectors(row) for row in added]
         self.size += count
 

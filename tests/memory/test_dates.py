@@ -91,6 +91,13 @@ def test_a_clock_that_is_out_of_range_names_nothing(now):
     assert spans("last week", now) == []
 
 
+def test_of_a_long_text_the_beginning_is_looked_through():
+    long = "In May 2023 " + "2022-05-08 " * 200_000
+
+    assert len(spans(long, NOW)) < 200
+    assert spans("x " * 500_000 + "in May 2023", NOW) == []
+
+
 def test_leap_days_and_ends_of_months_are_real_days():
     leap = datetime(2024, 3, 31, tzinfo=UTC).timestamp()
 

@@ -50,7 +50,9 @@ def test_a_question_is_split_at_its_clauses_and_names(question, expected):
     assert searches(question) == expected
 
 
-@pytest.mark.parametrize("text", ["", "  ", "?", "Ada", "ADA BOB EVE", "x" * 100_000, "🎉 שלום; 走道?"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "?", "Ada", "ADA BOB EVE", "x" * 100_000, "🎉 שלום; 走道?", "to Ada " * 99_999]
+)
 def test_any_text_is_searched_for_as_it_stands(text):
     found = searches(text)
 

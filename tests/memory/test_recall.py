@@ -181,3 +181,18 @@ async def test_a_closed_memory_says_so(memory):
 
     with pytest.raises(MemoryClosed):
         await memory.recall("anything")
+
+
+@pytest.mark.parametrize("index", ["exact", "chroma"])
+async def test_sessions_that_two_users_name_alike_are_two(open_memory, index):
+    """A turn lends its words to the turns after it in its own session only."""
+    memory = open_memory(index=index)
+    ada, bob = Scope(user="ada"), Scope(user="bob")
+    said = [("Which seat?", ada), ("Nice weather.", bob), ("The usual one.", ada), ("Indeed.", bob)]
+    for text, scope in said:
+        await memory.remember(record(text, scope, "episode", session="monday"))
+
+    found = {each.record.text: each.why.parts for each in await memory.recall("seat", across=("user",))}
+
+    assert found["The usual one."]["words"] > 0.1
+    assert found["Nice weather."].get("words", 0) == found["Indeed."].get("words", 0) == 0
