@@ -17,6 +17,8 @@ the peer by ours; above 1 ours is quicker:
                              a record of a list of 50 that are written in one call
     search<n>_seconds, search<n>_seconds_<more>, search<n>_vs_<peer>
                              a scoped question, ten answers
+    search_after_write<n>_seconds, search_after_write<n>_seconds_<more>, search_after_write<n>_vs_<peer>
+                             every owner's first one after records of many were written; ours catches up then
     unscoped<n>_seconds, unscoped<n>_seconds_<more>, unscoped<n>_vs_<peer>
                              a question to everybody's records
     first_search<n>_seconds, first_search<n>_seconds_<more>, first_search<n>_vs_<peer>
@@ -48,6 +50,7 @@ and servers.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import statistics
@@ -89,8 +92,6 @@ class Turns:
 
 
 USUAL, QUICK = Turns(6, 20, 60, 4, 5), Turns(3, 10, 30, 2, 2)
-FIRST = 100
-"""Questions of the first pass: one of every owner's."""
 
 
 @dataclass
@@ -120,7 +121,7 @@ def measure(measuring: Measuring) -> Figures:
     quick = measuring.options.quick
     turns, sizes = (QUICK, QUICK_SIZES) if quick else (USUAL, SIZES)
     extra = turns.rounds * (turns.writes + BATCH) + turns.writes
-    asked = turns.rounds * (turns.questions + turns.unscoped) + FIRST + turns.openings + 1
+    asked = turns.rounds * (turns.questions + turns.unscoped) + turns.openings + 1
     commands = _commands(measuring)
     measuring.settings |= {
         "records": list(sizes), "rounds": turns.rounds, "writes_a_round": turns.writes, "batch": BATCH,
@@ -178,7 +179,7 @@ class Bench:
             for party in list(self.commands):
                 with self._left_out_if_broken(party):
                     self._begin(party, open_parties)
-            self._each(self._first_search)
+            self._each(lambda party: self._search(party, "first_search", self._of_every_owner()))
             first = self._questions(1, owned=False)
             self._each(lambda party: self._search(party, "first_unscoped", first))
             for number in range(self.turns.rounds):
@@ -216,7 +217,8 @@ class Bench:
         folder = self.measuring.options.data
         if folder is None or not party:
             return None
-        mark = hashlib.sha256((self.data.folder / "data.json").read_bytes()).hexdigest()[:16]
+        filled = json.dumps([self.data.texts[: self.size], self.data.owners[: self.size]])
+        mark = hashlib.sha256(filled.encode()).hexdigest()[:16]
         return folder / f"{party}-{version}-{self.size}-{mark}"
 
     def _round(self) -> None:
@@ -226,12 +228,14 @@ class Bench:
         unscoped = self._questions(self.turns.unscoped, owned=False)
         self._each(lambda party: self._note(party, "write", self._ask(party, do="add", numbers=writes)))
         self._each(lambda party: self._note_batch(party, self._ask(party, do="add_many", portions=[batch])))
+        self._each(lambda party: self._search(party, "search_after_write", self._of_every_owner()))
         self._each(lambda party: self._search(party, "search", scoped))
         self._each(lambda party: self._search(party, "unscoped", unscoped))
 
-    def _first_search(self, party: str) -> None:
+    def _of_every_owner(self) -> list[Question]:
+        """One question of each."""
         numbers = {owner: number for number, owner in reversed(list(enumerate(self._owners())))}
-        self._search(party, "first_search", [(number, owner) for owner, number in numbers.items()])
+        return [(number, owner) for owner, number in numbers.items()]
 
     def _write_embedded(self) -> None:
         """Ours with the embedder; to the others' writes its time for the same texts is added."""
@@ -315,7 +319,7 @@ class Bench:
         return [next(self._next_write) for _ in range(count)]
 
     def _owners(self) -> list[str]:
-        """Of every question's target, without those that the rounds ask."""
+        """Of every question's target."""
         return [self.data.owners[target] for target in self.data.targets]
 
     def _questions(self, count: int, *, owned: bool) -> list[Question]:

@@ -100,7 +100,17 @@ def test_ours_and_another_do_the_same_work_on_the_same_records(
     figures = cast("dict[str, float | None]", report["figures"])
     assert figures["found2k"] == figures["found2k_of_chroma"] == 1
     assert unexplained(memory_bench, figures) == set()
-    for row in ("write", "batch", "search", "unscoped", "first_search", "first_unscoped", "open", "fill"):
+    for row in (
+        "write",
+        "batch",
+        "search",
+        "search_after_write",
+        "unscoped",
+        "first_search",
+        "first_unscoped",
+        "open",
+        "fill",
+    ):
         assert figures[f"{row}2k_seconds"] and figures[f"{row}2k_seconds_of_chroma"]
         ratio = figures[f"{row}2k_seconds_of_chroma"] / figures[f"{row}2k_seconds"]
         assert figures[f"{row}2k_vs_chroma"] == pytest.approx(ratio, rel=0.02)
