@@ -59,7 +59,7 @@ CREATE TABLE records (
 CREATE INDEX records_by_place ON records (tenant, user, agent, run, key);
 CREATE INDEX records_by_digest ON records (digest);
 CREATE INDEX records_by_change ON records (changed);
-CREATE INDEX records_by_session ON records (session, row) WHERE session <> '';
+CREATE INDEX records_by_session ON records (session, tenant, user, agent, run, row) WHERE session <> '';
 CREATE INDEX records_by_successor ON records (superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX records_derived ON records (kind) WHERE kind <> 'episode';
 CREATE INDEX records_of_choices ON records (user) WHERE substr(text, 1, 6) = 'chose ';
@@ -92,7 +92,7 @@ CREATE TABLE proofs (
 );
 CREATE INDEX proofs_by_record ON proofs (record);
 CREATE VIRTUAL TABLE words USING fts5 (
-    terms, content='records', content_rowid='row', tokenize='unicode61 remove_diacritics 0'
+    terms, content='records', content_rowid='row', tokenize='ascii'
 );
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, row);
 CREATE TRIGGER words_in AFTER INSERT ON records BEGIN

@@ -121,12 +121,12 @@ def test_another_form_is_refused(tmp_path, text):
     path = tmp_path / "talks.json"
     path.write_text(text)
 
-    with pytest.raises(EvalError, match="locomo10.json"):
+    with pytest.raises(EvalError, match=r"locomo10\.json"):
         locomo.read(path)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(EvalError, match="none.json"):
+    with pytest.raises(EvalError, match=r"none\.json"):
         locomo.read(tmp_path / "none.json")
 
 

@@ -130,3 +130,15 @@ def test_a_folder_that_is_a_file_is_an_error(open_memory, tmp_path):
 def test_a_number_out_of_range_is_refused(open_memory, name, value):
     with pytest.raises(ValueError, match=name):
         open_memory().recall_sync("thing", **{name: value})
+
+
+@pytest.mark.parametrize("text", ["👩‍👩‍👧‍👦 🐪", "日本語のメモ", "مرحبا بالعالم", "naïve café"])
+@pytest.mark.parametrize("index", ["exact", "chroma"])
+def test_words_of_any_script_are_found_as_words(open_memory, text, index):
+    memory = open_memory(index=index)
+    memory.remember_sync(record("Something else."), confirm())
+    kept = memory.remember_sync(record(f"{text} here"), confirm())
+
+    found = memory.recall_sync(text, 1)[0]
+
+    assert found.record.id == kept.id and found.why.bm25 > 0
