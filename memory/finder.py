@@ -10,6 +10,9 @@
 A shelf holds all that a scope sees in memory, and is brought up to date before each question by what changed
 since. Candidates (the nearest in meaning by Chroma, the best in words by FTS5, and their neighbours in a
 session) are put on a shelf of their own; one function ranks both.
+
+`auto` brings the index up to date before a question only where little is missing, and else takes a shelf:
+writing 100,000 vectors into Chroma takes minutes. `Memory.rebuild` does it when the caller wants it.
 """
 
 from __future__ import annotations
@@ -33,6 +36,13 @@ from .words import stems
 AUTO, EMBEDDED, EXACT = "auto", "chroma", "exact"
 MOST_EXACT = 50_000
 """Records in sight up to which comparing with all of them is quicker than asking Chroma."""
+
+MOST_BEHIND = 1_000
+"""Changes that `auto` lets Chroma catch up with before a question."""
+
+BROAD = 0.25
+"""Share of all records in sight from which Chroma is asked without a condition: one that nearly everything
+meets makes it a hundred times slower. What is not in sight is left out afterwards."""
 
 POOL = 200
 """Candidates by each of meaning and words."""
@@ -69,6 +79,9 @@ class Finder:
         self._weights, self._reranker = weights, reranker
         self._statistics: Statistics | None = None
         self._counted_at = 0
+        self._level = -1  # generation in which the index was found up to date, or nearly
+        self._behind = -1  # generation in which it was found to be behind
+        self._bytes = 0
         self._owner = FolderLock(folder / "index.lock")
         self._chroma: ChromaIndex | None = None
         self._shelves: OrderedDict[tuple[tuple[Scope, ...] | None, frozenset[Owner]], _Kept] = OrderedDict()
@@ -136,6 +149,7 @@ class Finder:
             IndexUnusable: Something could not be deleted.
         """
         self._shelves.clear()
+        self._bytes = 0
         if self._place.startswith("http"):
             (self._chroma or ChromaIndex(self._store, self._place)).discard()
         elif self._chroma is not None:
@@ -160,7 +174,14 @@ class Finder:
     def _index_for(self, admitted: Filter, state: State) -> ChromaIndex | None:
         if self._place == EXACT or (self._place == AUTO and not self._is_too_much(admitted, state)):
             return None
-        return self._attached()
+        chroma = self._attached()
+        if chroma is None or self._place != AUTO or self._level == state.generation:
+            return chroma
+        if self._behind != state.generation and chroma.behind() <= MOST_BEHIND:
+            self._level = state.generation
+            return chroma
+        self._behind = state.generation
+        return None
 
     def _is_too_much(self, admitted: Filter, state: State) -> bool:
         """Whether a shelf is no place for what is in sight. Within a generation it only grows."""
@@ -191,20 +212,24 @@ class Finder:
         key = (sight.scopes, sight.across)
         kept = self._shelves.get(key)
         if kept is None or kept.generation != state.generation:
+            self._bytes -= 0 if kept is None else kept.bytes
             kept = self._shelves[key] = _Kept(Shelf(), state.generation)
         self._shelves.move_to_end(key)
         if kept.changes != state.changes:
-            kept.shelf.put(self._store.rows(sight, kept.changes))
-            kept.changes, kept.bytes = state.changes, kept.shelf.nbytes
-            while len(self._shelves) > 1 and sum(each.bytes for each in self._shelves.values()) > MOST_BYTES:
-                self._shelves.popitem(last=False)
+            if rows := self._store.rows(sight, kept.changes):
+                kept.shelf.put(rows)
+                self._bytes += kept.shelf.nbytes - kept.bytes
+                kept.bytes = kept.shelf.nbytes
+            kept.changes = state.changes
+            while len(self._shelves) > 1 and self._bytes > MOST_BYTES:
+                self._bytes -= self._shelves.popitem(last=False)[1].bytes
         return kept.shelf
 
     def _among_candidates(
         self, chroma: ChromaIndex, question: Question, admitted: Filter, state: State
     ) -> list[Ranked]:
         pool = max(POOL, 4 * question.k)
-        names = dict.fromkeys(chroma.nearest(question.vector, admitted, pool))
+        names = dict.fromkeys(self._nearest(chroma, question, admitted, state, pool))
         terms = list(dict.fromkeys(stems(question.text).split()))[:MOST_TERMS]
         if terms:
             match = " OR ".join(f'"{term}"' for term in terms)
@@ -214,6 +239,16 @@ class Finder:
         where = "the server" if self._place.startswith("http") else "index/"
         self.used = f"chroma ({where}), {len(names)} candidates"
         return rank(shelf, question, self._weights, self._counted(state), self._reranker)
+
+    def _nearest(
+        self, chroma: ChromaIndex, question: Question, admitted: Filter, state: State, pool: int
+    ) -> list[str]:
+        plain = admitted.kinds is None and not admitted.trusted and self._is_too_much(admitted, state)
+        if plain and BROAD * self._counted(state).documents <= MOST_EXACT:
+            near = chroma.nearest(question.vector, Filter(), round(pool / BROAD))
+            if len(seen := self._store.admitted(near, admitted)) >= pool:
+                return seen[:pool]
+        return chroma.nearest(question.vector, admitted, pool)
 
     def _counted(self, state: State) -> Statistics:
         """Figures of the whole store, counted anew once it has changed by more than a fiftieth."""

@@ -79,6 +79,19 @@ class ChromaIndex:
         else:
             self._catch_up()
 
+    def behind(self) -> int:
+        """How many changes of the store it has not seen; of a damaged one, all of them."""
+        state = self._store.state
+        if self._collection is not None and self._generation == state.generation:
+            return state.changes - self._seen
+        try:
+            self._open_collection()
+            return state.changes - self._seen
+        except IndexUnusable:
+            return state.changes
+        finally:
+            self.close()
+
     def reach(self) -> None:
         """Find out whether the server answers, where it is one; changes nothing. Raises IndexUnusable."""
         if not isinstance(self._place, Path):

@@ -239,7 +239,8 @@ class Ledger:
     def rows(self, admitted: Filter, after: int = 0) -> list[Row]:
         """What ranking looks at, of what the filter admits and what changed since the `after`-th change."""
         where, values = condition(admitted)
-        return self._rows(f"changed > ? AND {where} ORDER BY row", [after, *values])
+        of = "records INDEXED BY records_by_change" if after else "records"  # not every row of the owner
+        return self._rows(f"changed > ? AND {where} ORDER BY row", [after, *values], of)
 
     def candidates(self, names: Sequence[str], admitted: Filter) -> list[Row]:
         """What ranking looks at, of `names` and their neighbours in a session that the filter admits."""
@@ -258,6 +259,16 @@ class Ledger:
             f"(id IN ({wanted}) OR row IN ({beside})) AND {where} ORDER BY row",
             [*[json.dumps(list(names))] * 5, *values],
         )
+
+    def admitted(self, names: Sequence[str], admitted: Filter) -> list[str]:
+        """Those of `names` that the filter admits, in their order."""
+        where, values = condition(admitted)
+        rows = self._select(
+            f"SELECT id FROM records WHERE id IN (SELECT value FROM json_each(?)) AND {where}",
+            [json.dumps(list(names)), *values],
+        )
+        here = {row[0] for row in rows}
+        return [name for name in names if name in here]
 
     def picked(self, names: Sequence[str]) -> dict[str, Record]:
         """Those of `names` that are here, by id."""
@@ -303,9 +314,9 @@ class Ledger:
 
     # Inside.
 
-    def _rows(self, where: str, values: Sequence[str | int]) -> list[Row]:
+    def _rows(self, where: str, values: Sequence[str | int], of: str = "records") -> list[Row]:
         dimension = self.state.dimension
-        rows = self._select(f"SELECT {RANKED} FROM records WHERE {where}", values)
+        rows = self._select(f"SELECT {RANKED} FROM {of} WHERE {where}", values)
         return [ranked_of(row, dimension) for row in rows]
 
     def _one(self, cursor: sqlite3.Cursor, name: str) -> Record:

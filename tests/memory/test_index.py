@@ -84,6 +84,9 @@ def test_the_choice_is_automatic_and_visible(open_memory, monkeypatch):
     assert not (memory.folder / "index").exists()
 
     monkeypatch.setattr(finder, "MOST_EXACT", 20)
+    monkeypatch.setattr(finder, "MOST_BEHIND", 5)
+    assert finds_all(memory, every) and memory.health_sync().used == "exact, 30 records in sight"
+    memory.rebuild_sync()
 
     assert finds_all(memory, every) and memory.health_sync().used.startswith("chroma (index/)")
     assert (memory.folder / "index").exists()
@@ -276,3 +279,23 @@ def test_two_memories_share_a_server_and_heal_each_other(server, tmp_path):
         assert [each.name for each in left._finder._chroma._client.list_collections()] == [
             left._finder._chroma._collection.name
         ]
+
+
+def test_a_question_about_nearly_everything_asks_chroma_without_a_condition(open_memory, monkeypatch):
+    """And finds the same: what is closed or out of sight is left out afterwards."""
+    monkeypatch.setattr(finder, "MOST_EXACT", 20)
+    monkeypatch.setattr(finder, "POOL", 10)
+    memory = open_memory()
+    every = fill(memory, 60)
+    memory.retract_sync(every[7].id, "wrong")
+    other = memory.remember_sync(record("thing 3", Scope(tenant="acme")), confirm())
+    asked = []
+    real = ChromaIndex._query
+    monkeypatch.setattr(
+        ChromaIndex, "_query", lambda self, *given: asked.append(given[1]) or real(self, *given)
+    )
+
+    found = [memory.recall_sync(f"thing {n}", 1, across=("user",))[0].record for n in range(60)]
+
+    assert [n for n in range(60) if found[n].id != every[n].id] == [7]
+    assert found[7].id != other.id and Filter() in asked
