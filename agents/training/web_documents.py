@@ -12,7 +12,7 @@ from ..browsing import ask_browse, write_browse
 from .web_pages import web_episode
 from .web_steps import WebStep, read_episodes
 
-RECORDED = 0.62
+RECORDED = 0.52
 """Share of the recorded decisions, where there are some; the others are on generated pages."""
 
 
@@ -27,7 +27,7 @@ HEAVIER = {
 MISSED = 4
 """How much oftener a page is drawn on which the learner that came there chose wrong."""
 
-ENDS = 0.35
+ENDS = 0.6
 """Share of the steps that only say `done` which are kept: they are many and alike."""
 
 

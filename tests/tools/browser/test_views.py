@@ -99,7 +99,8 @@ GOLDEN = {
     ),
     "a row that listens within one that points is numbered on a line of its own": (
         """<title>Tree</title><style>li{cursor:pointer}</style>
-        <ul><li><span id=a>Folder</span><ul><li id=b><span>One</span></li><li id=c><span>Two</span></li></ul></li></ul>
+        <ul><li><span id=a>Folder</span>
+        <ul><li id=b><span>One</span></li><li id=c><span>Two</span></li></ul></li></ul>
         <script>for (const each of [a, b, c]) each.addEventListener('click',()=>1)</script>""",
         """\
         page /page: Tree
