@@ -52,13 +52,14 @@ class Mosaic(Page):
         *there, absent = made
         self.named: dict[str, Label] = {}
         bar, inner, buttons, foot = self._parts(there, counts)
-        heading = [[label(rng).text]] if rng.random() < 0.7 else []
+        heading: list[Line] = [[label(rng).text]] if rng.random() < 0.7 else []
         body: list[Line] = []
         for item in inner:
-            body += [[saying(rng)]] if rng.random() < 0.4 else []
+            if rng.random() < 0.4:
+                body.append([saying(rng)])
             body.append([saying(rng), item, *([saying(rng)] if rng.random() < 0.3 else [])])
         if rng.random() < 0.3:
-            body += [[saying(rng)] for _ in range(rng.randint(1, 3))]
+            body.extend([saying(rng)] for _ in range(rng.randint(1, 3)))
         self.shape: list[Line] = [
             *rows_of(bar, rng),
             *heading,

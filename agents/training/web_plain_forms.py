@@ -158,7 +158,8 @@ class Entries(PlainForm):
         kinds = rng.sample(ENTRIES, rng.randint(1, 5))
         voice = Voice(rng)
         self.body = [[label(rng).text]] if rng.random() < 0.6 else []
-        self.body += [[saying(rng)]] if rng.random() < 0.3 else []
+        if rng.random() < 0.3:
+            self.body.append([saying(rng)])
         said: list[str] = []
         one = len(kinds) == 1 or rng.random() < 0.3
         only = rng.randrange(len(kinds))
