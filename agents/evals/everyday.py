@@ -9,7 +9,7 @@ pressed beside.
     reached_said_done   share of the goals that hold and that the policy then called done
     left_alone          of goals that name what is not there, the share on whose pages nothing was changed
     said_cannot         of these goals, the share that the policy gave up with nothing changed
-    string_match_reached, string_match_said_cannot
+    string_match_reached
                         clicking what the goal names, typing what it quotes
     ways_reached        the actions that are written down with each goal, as a ceiling
 
@@ -200,22 +200,19 @@ async def _measure(measuring: Measuring) -> Figures:
     browser = Browser(allow=[pages.url], policy=preset("unattended"))
     try:
         rows = await _walk(measuring, browser, pages, "model", name, count)
-        figures = _figures(rows, "") | {
+        figures = _figures(rows) | {
             "goals": sum(bool(row["present"]) for row in rows),
             "absent_goals": sum(not row["present"] for row in rows),
             "steps_per_goal": mean([float(str(row["steps"])) for row in rows]),
         }
         if options.compare:
-            plain = _figures(
-                await _walk(measuring, browser, pages, "plain", STRING_MATCH, count), "string_match_"
-            )
-            figures |= {key: value for key, value in plain.items() if "reached" in key or "cannot" in key}
-            ways = _figures(await _walk(measuring, browser, pages, "ways", WAYS, count), "ways_")
-            return figures | {key: value for key, value in ways.items() if key.startswith("ways_reached")}
+            plain = _figures(await _walk(measuring, browser, pages, "plain", STRING_MATCH, count))
+            ways = _figures(await _walk(measuring, browser, pages, "ways", WAYS, count))
+            return figures | _beside(plain, "string_match_") | _beside(ways, "ways_")
     finally:
         await browser.close()
         pages.close()
-    left = ("string_match_reached", "string_match_said_cannot", "ways_reached")
+    left = ("string_match_reached", "ways_reached")
     measuring.skipped |= dict.fromkeys(left, "left out as asked")
     return figures | dict.fromkeys(left)
 
@@ -245,14 +242,18 @@ async def _walk(
             await model.aclose()
 
 
-def _figures(rows: list[Row], prefix: str) -> Figures:
+def _figures(rows: list[Row]) -> Figures:
     present = [row for row in rows if row["present"]]
     absent = [row for row in rows if not row["present"]]
     return (
-        rate(f"{prefix}reached", (bool(row["holds"]) for row in present))
-        | rate(
-            f"{prefix}reached_said_done", (bool(row["holds"]) and row["said"] == "done" for row in present)
-        )
-        | rate(f"{prefix}left_alone", (bool(row["holds"]) for row in absent))
-        | rate(f"{prefix}said_cannot", (bool(row["holds"]) and row["said"] == "cannot" for row in absent))
+        rate("reached", (bool(row["holds"]) for row in present))
+        | rate("reached_said_done", (bool(row["holds"]) and row["said"] == "done" for row in present))
+        | rate("left_alone", (bool(row["holds"]) for row in absent))
+        | rate("said_cannot", (bool(row["holds"]) and row["said"] == "cannot" for row in absent))
     )
+
+
+def _beside(figures: Figures, prefix: str) -> Figures:
+    """What of another policy's figures is told."""
+    told = ("reached", "reached_low", "reached_high")
+    return {f"{prefix}{name}": figures[name] for name in told}
