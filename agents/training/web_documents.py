@@ -12,7 +12,7 @@ from ..browsing import ask_browse, write_browse
 from .web_pages import web_episode
 from .web_steps import WebStep, read_episodes
 
-RECORDED = 0.52
+RECORDED = 0.32
 """Share of the recorded decisions, where there are some; the others are on generated pages."""
 
 
