@@ -1,19 +1,24 @@
 """`punchlist eval everyday`: plain goals, as people word them, on everyday pages of our own, in a browser.
 
-No generator of training pages was made from these pages. They are served on a loopback address, which is all
+Kinds of pages and words are like those of the generated everyday pages (`training/web_plain.py`): whoever
+wrote these knew most goals, whose figures are for development. The later goals were written after the weights
+were trained, so theirs say more. No page was trained on. They are served on a loopback address, which is all
 that the browser can reach. The policy is told what its actions did. A page says by itself whether its goal
 holds; what counts is whether it does at the end, after `done`, `cannot` or 12 actions, with nothing else
 pressed beside.
 
     reached             share of the goals that hold at the end
     reached_said_done   share of the goals that hold and that the policy then called done
+    later_reached       `reached` of the later goals
     left_alone          of goals that name what is not there, the share on whose pages nothing was changed
     said_cannot         of these goals, the share that the policy gave up with nothing changed
-    string_match_reached
+    string_match_reached, string_match_later_reached
                         clicking what the goal names, typing what it quotes
-    ways_reached        the actions that are written down with each goal, as a ceiling
+    ways_reached, ways_later_reached
+                        the actions that are written down with each goal, as a ceiling
 
-`goals` and `absent_goals` are counts. `steps_per_goal` is the mean number of actions, the last word aside.
+`goals`, `later_goals` and `absent_goals` are counts. `steps_per_goal` is the mean number of actions, the last
+word aside.
 The model is `embedded-web`, unless `--model` names another one, by the same role (`agents/browsing.py`).
 `--model string-match` and `--model ways` put these policies in the model's place.
 """
@@ -54,20 +59,25 @@ class Goal:
         page: Name of the page that it begins on.
         text: In a person's words.
         holds: In the page's JavaScript, what is true at the end.
-        way: Actions that reach it, things by their names; none where the page has nothing of the kind.
+        way: Actions that reach it, things by their names (`Name #2` is the second of them); none where the
+            page has nothing of the kind.
+        later: Whether it was written after the weights were trained.
     """
 
     page: str
     text: str
     holds: str
     way: tuple[str, ...]
+    later: bool = False
 
 
 @lru_cache
 def goals() -> tuple[Goal, ...]:
     """All goals, in the order of their file."""
     rows = json.loads(_data("everyday_goals.json"))
-    return tuple(Goal(row["page"], row["text"], row["holds"], tuple(row["way"])) for row in rows)
+    return tuple(
+        Goal(row["page"], row["text"], row["holds"], tuple(row["way"]), row["later"]) for row in rows
+    )
 
 
 def _data(name: str) -> bytes:
@@ -158,8 +168,9 @@ class Way:
         if verb == "dialog":
             return Action(verb, None, rest)
         name, text = rest.partition(" = ")[::2]
-        item = next((each for each in view.elements.values() if each.name == name), None)
-        return Action("cannot") if item is None else Action(verb, item.number, text)
+        name, place = name.partition(" #")[::2]
+        found = [each for each in view.elements.values() if each.name == name][int(place or 1) - 1 :]
+        return Action(verb, found[0].number, text) if found else Action("cannot")
 
 
 async def play(browser: Browser, pages: Pages, goal: Goal, policy: Policy) -> Row:
@@ -175,7 +186,13 @@ async def play(browser: Browser, pages: Pages, goal: Goal, policy: Policy) -> Ro
         last = await session.act(action)
         steps += 1
     await session.view()  # whoever is looked at has told before what came of the last action
-    return {"present": bool(goal.way), "holds": pages.holds, "said": said, "steps": steps}
+    return {
+        "present": bool(goal.way),
+        "later": goal.later,
+        "holds": pages.holds,
+        "said": said,
+        "steps": steps,
+    }
 
 
 def measure(measuring: Measuring) -> Figures:
@@ -202,6 +219,7 @@ async def _measure(measuring: Measuring) -> Figures:
         rows = await _walk(measuring, browser, pages, "model", name, count)
         figures = _figures(rows) | {
             "goals": sum(bool(row["present"]) for row in rows),
+            "later_goals": sum(bool(row["present"] and row["later"]) for row in rows),
             "absent_goals": sum(not row["present"] for row in rows),
             "steps_per_goal": mean([float(str(row["steps"])) for row in rows]),
         }
@@ -248,6 +266,7 @@ def _figures(rows: list[Row]) -> Figures:
     return (
         rate("reached", (bool(row["holds"]) for row in present))
         | rate("reached_said_done", (bool(row["holds"]) and row["said"] == "done" for row in present))
+        | rate("later_reached", (bool(row["holds"]) for row in present if row["later"]))
         | rate("left_alone", (bool(row["holds"]) for row in absent))
         | rate("said_cannot", (bool(row["holds"]) and row["said"] == "cannot" for row in absent))
     )
@@ -255,5 +274,5 @@ def _figures(rows: list[Row]) -> Figures:
 
 def _beside(figures: Figures, prefix: str) -> Figures:
     """What of another policy's figures is told."""
-    told = ("reached", "reached_low", "reached_high")
+    told = [name for name in figures if re.match("(later_)?reached(_low|_high)?$", name)]
     return {f"{prefix}{name}": figures[name] for name in told}
