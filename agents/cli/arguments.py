@@ -52,6 +52,14 @@ def port(text: str) -> int:
     return number
 
 
+def share(text: str) -> float:
+    """A number from 0 to 1, for argparse."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return number
+
+
 def positive(text: str) -> float:
     """A number above 0, for argparse."""
     number = float(text)

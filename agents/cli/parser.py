@@ -16,6 +16,7 @@ from .arguments import (
     natural,
     port,
     positive,
+    share,
     whole,
 )
 from .browse_parser import add_browse
@@ -294,13 +295,26 @@ def _add_embedded(inner: Any, example: str) -> None:
 
 def _add_pages(inner: Any) -> None:
     about = "record what scripted experts decide on pages, to train the embedded model on"
-    example = "punchlist train pages --out runs/pages --seeds 0-199 --parallel 2"
+    example = """\
+punchlist train pages --out runs/pages --seeds 0-199 --parallel 2
+  punchlist train pages --out runs/pages --seeds 200-299 --policy embedded-web"""
     parser = command(inner, "pages", about, example, "training:record")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the recordings; gone on with")
     parser.add_argument("--seeds", metavar="A-B", default="0-199", help="of each task, 0-999 (default 0-199)")
     parser.add_argument("--only", metavar="A,B", help="tasks by name (default: the 39 developed on)")
     parser.add_argument("--data", metavar="DIR", help="the html folder of the package miniwob")
     parser.add_argument("--parallel", type=whole, default=1, metavar="N", help="episodes at once (default 1)")
+    parser.add_argument(
+        "--policy",
+        metavar="MODEL",
+        help="let this model play, and record what the experts would do on the pages that it comes to",
+    )
+    parser.add_argument(
+        "--expert-share",
+        type=share,
+        metavar="R",
+        help="share of the actions that the expert takes in its place, 0-1 (default 0.25)",
+    )
 
 
 _MEASURING: tuple[tuple[str, str, dict[str, Any]], ...] = (

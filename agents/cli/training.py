@@ -57,9 +57,16 @@ def train(options: argparse.Namespace) -> int:
 def record(options: argparse.Namespace) -> int:
     """`punchlist train pages`."""
     from ..evals.miniwob.recording import Recording
+    from ..evals.miniwob.rollouts import EXPERT_SHARE, Learner
+    from ..evals.models import open_model
 
     tasks = None if options.only is None else tuple(name.strip() for name in options.only.split(","))
-    recording = Recording(Path(options.out), options.data and Path(options.data), tasks, options.seeds)
+    share = EXPERT_SHARE if options.expert_share is None else options.expert_share
+    if options.policy is None and options.expert_share is not None:
+        raise SettingsError("--expert-share mixes the expert with another policy. Name one with --policy.")
+    learner = None if options.policy is None else Learner(open_model(options.policy), share)
+    data = options.data and Path(options.data)
+    recording = Recording(Path(options.out), data, tasks, options.seeds, learner)
     kept, played = recording.run(options.parallel, _to_stderr)
     print(f"{kept} of {played} episodes were kept in {options.out}")
     return DONE

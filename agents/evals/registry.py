@@ -130,6 +130,13 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "everyday",
+        "plain goals on everyday pages of our own: reached, called done, given up where nothing fits",
+        "everyday",
+        LEDGER | {"model", "limit", "shard", "compare"},
+    ),
+    Measurement(
+        "eval",
         "fence",
         "ways out of the browser's fence, with and without it, and what a browser does by itself",
         "fence",

@@ -12,7 +12,7 @@ from ..browsing import ask_browse, write_browse
 from .web_pages import web_episode
 from .web_steps import WebStep, read_episodes
 
-RECORDED = 0.62
+RECORDED = 0.32
 """Share of the recorded decisions, where there are some; the others are on generated pages."""
 
 
@@ -24,7 +24,10 @@ HEAVIER = {
 }
 """Tasks that take longer to learn, and how much oftener they are drawn."""
 
-ENDS = 0.35
+MISSED = 4
+"""How much oftener a page is drawn on which the learner that came there chose wrong."""
+
+ENDS = 0.6
 """Share of the steps that only say `done` which are kept: they are many and alike."""
 
 
@@ -64,7 +67,7 @@ def drawn(rng: Random) -> WebStep:
 
 @lru_cache(maxsize=2)
 def recordings(folder: str) -> dict[str, Sequence[tuple[str, str]]]:
-    """Question and answer of every decision that was recorded, by task.
+    """Question and answer of every decision that was recorded, by task, as often as it is to be drawn.
 
     Raises:
         TrainingRefused: There is none in `folder`, or a file is damaged.
@@ -73,7 +76,9 @@ def recordings(folder: str) -> dict[str, Sequence[tuple[str, str]]]:
     told: dict[str, list[tuple[str, str]]] = {}
     try:
         for task, _, steps in read_episodes(files):
-            told.setdefault(task, []).extend(piece_of(step) for step in steps)
+            pieces = told.setdefault(task, [])
+            for step in steps:
+                pieces += [piece_of(step)] * (MISSED if step.missed else 1)
     except (OSError, EOFError, ValueError, KeyError) as error:
         why = f"a recording is damaged ({error})"
         raise TrainingRefused(Path(folder), why, "Record it again with `punchlist train pages`.") from error

@@ -39,6 +39,7 @@ class Page:
         answer: What `done` returns.
         guarded: Tags that no slip presses, because it could not be mended.
         told: Whether the view shows all that the next action depends on.
+        absent: Whether the goal names what is not there; then `move` comes to `cannot`.
         blank: Whether a message may take the page's place once the goal is reached.
     """
 
@@ -59,7 +60,7 @@ class Page:
         )
         self.path = f"/{place}"
         self.title = rng.choice((cased(place.partition("/")[0].replace(".html", ""), rng), caption(rng)))
-        self.reached = False
+        self.reached = self.absent = False
         self.guarded: set[str] = set()
         self.told = True
         self.blank = True
@@ -88,6 +89,9 @@ class Page:
 
     def scrolled(self, down: bool) -> None:
         """The window moved."""
+
+    def went_back(self) -> None:
+        """The browser went back."""
 
     def answered(self, accepted: bool) -> None:
         """The page's own dialog was answered."""
@@ -163,6 +167,8 @@ class Page:
             self.waited()
         elif move.verb == "scroll":
             self.scrolled(move.text == "down")
+        elif move.verb == "back":
+            self.went_back()
         elif move.verb == "dialog":
             self.answered(move.text == "accept")
 

@@ -11,7 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from . import web_counts, web_forms, web_lists, web_offers, web_openings, web_presses
+from . import (
+    web_counts,
+    web_forms,
+    web_lists,
+    web_offers,
+    web_openings,
+    web_plain,
+    web_plain_forms,
+    web_presses,
+)
 from .web_page import Page
 from .web_stage import play
 from .web_steps import WebStep
@@ -48,12 +57,21 @@ FAMILIES: dict[str, tuple[Callable[[Random], Page], int]] = {
     "parity": (web_counts.Parity, 4),
     "calendar": (web_counts.Calendar, 8),
     "enter key": (web_counts.EnterKey, 2),
+    "mosaic": (web_plain.Mosaic, 60),
+    "records": (web_plain.Records, 34),
+    "small site": (web_plain.SmallSite, 34),
+    "menus": (web_plain.Menus, 16),
+    "turned": (web_plain.Turned, 22),
+    "in turn": (web_plain.InTurn, 16),
+    "options": (web_plain_forms.Options, 66),
+    "entries": (web_plain_forms.Entries, 52),
+    "adder": (web_plain_forms.Adder, 34),
 }
 """Kinds of pages with their shares."""
 
 
 def web_episode(rng: Random) -> list[WebStep]:
-    """One whole episode of one family, chosen at random; its last step is `done`."""
+    """One whole episode of one family, chosen at random; its last step is `done`, or `cannot`."""
     makers, shares = zip(*FAMILIES.values(), strict=True)
     return play(rng.choices(makers, shares)[0](rng))
 

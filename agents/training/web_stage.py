@@ -125,7 +125,7 @@ class Play:
                 move = self.right()
             action = act(move, sheet)
             self.steps.append(WebStep(self.page.goal, view, tuple(self.did), action))
-            if move.verb == "done":
+            if move.verb in ("done", "cannot"):
                 return self.steps
             self.do(move)
             sheet, before = self.sheet(), view
@@ -163,7 +163,7 @@ class Play:
 
     def may_slip(self, move: Move, view: View) -> bool:
         """Whether something goes wrong now."""
-        calm = self.popup is None and view.dialog is None and move.verb != "done"
+        calm = self.popup is None and view.dialog is None and move.verb not in ("done", "cannot")
         return calm and self.slips > 0 and self.rng.random() < 0.5
 
     def slip(self, move: Move, sheet: Sheet, view: View) -> bool:

@@ -23,12 +23,14 @@ class WebStep:
         view: The page, looked at in `browsing.STYLE`.
         did: Actions before, oldest first, as `browsing.did` tells of them.
         action: The right next one; its text can be copied from the goal or the page.
+        missed: Whether the learner that came here chose another one.
     """
 
     goal: str
     view: View
     did: tuple[Done, ...]
     action: Action
+    missed: bool = False
 
 
 _STEPS = TypeAdapter(list[WebStep])

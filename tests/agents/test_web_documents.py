@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -34,6 +35,16 @@ def test_recorded_decisions_are_drawn_beside_generated_ones(tmp_path):
 
     found = [(question, answer) in recorded for (question, _), (answer, _) in drawn]
     assert 0.4 < sum(found) / len(found) < 0.85
+
+
+def test_a_page_on_which_the_learner_was_wrong_is_drawn_oftener(tmp_path):
+    right, *_, wrong = web_episode(Random(8))
+    write_episode(tmp_path / "x.jsonl.gz", "a-task", 7, [right, replace(wrong, missed=True)])
+
+    told = web_documents.recordings(str(tmp_path))["a-task"]
+
+    assert told.count(web_documents.piece_of(right)) == 1
+    assert told.count(web_documents.piece_of(wrong)) == web_documents.MISSED
 
 
 def test_a_document_is_the_same_for_the_same_number():

@@ -11,7 +11,8 @@ from punchlist.agents.cli.parser import build_parser
 from punchlist.agents.evals import miniwob
 from punchlist.agents.evals.harness import MEASUREMENTS, EvalOptions, Measuring, OptionRefused, execute
 from punchlist.agents.evals.miniwob import pages
-from punchlist.agents.evals.miniwob.experts import EXPERTS, advise
+from punchlist.agents.evals.miniwob.advice import advise
+from punchlist.agents.evals.miniwob.experts import EXPERTS
 from punchlist.agents.evals.miniwob.moves import labels
 from punchlist.agents.evals.miniwob.pages import TASKS, PagesMissing, Told, find_pages, with_driver
 from punchlist.agents.evals.miniwob.policies import Policy, Scripted, StringMatch

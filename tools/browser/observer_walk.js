@@ -27,7 +27,8 @@
     if (el.querySelector(HARD) !== null || (shadow && shadow.querySelector(HARD) !== null)) return null;
     const inside = el.getElementsByTagName("*");
     if (inside.length > 2000) return null;
-    for (const one of inside) if (listens(one) || (!pointed && styleOf(one).cursor === "pointer")) return null;
+    const plain = style.cursor !== "pointer";  // else what is inside has its pointer from here
+    for (const one of inside) if (listens(one) || (plain && styleOf(one).cursor === "pointer")) return null;
     if (heard && look.shared && isShared(inside)) return "shared";
     if (inside.length > 60 || (!pointed && (el.textContent || "").length > 120)) return heard ? "big" : null;
     return el.localName === "a" ? "link" : "other";
@@ -200,7 +201,10 @@
       if (soft === "shared") context = { ...context, shared: true };
       else if (soft === "big") { if (big && !fillsWindow(box)) this.addBig(el); }
       else if (soft !== null && context.middle && holds(box, context.middle)) { /* the thing around it does the same */ }
-      else if (soft !== null && big) return this.visitThing(el, soft, style, context);
+      else if (soft !== null && big) {
+        const visit = () => this.visitThing(el, soft, style, context);
+        return ROWS.has(tag) && this.rows > 0 ? this.row(visit) : visit();
+      }
       this.visitInside(el, style, visible, context);
     }
     // What is drawn is not read; where it takes the mouse it is a thing with a name and a size.

@@ -199,7 +199,7 @@ def find_link(goal: str, view: View) -> Moves:
     """Open one section after another until the link is there."""
     name = quoted(goal)[0]
     for _ in range(MOST_PAGES):
-        if found := _links(view, name):
+        if found := links_named(view, name):
             yield click(found[0])
             return
         view = yield click(first(things(view, "tab")[_last_open(view) + 1 :]))
@@ -217,7 +217,7 @@ def _last_open(view: View) -> int:
     return last
 
 
-def _links(view: View, name: str) -> list[Element]:
+def links_named(view: View, name: str) -> list[Element]:
     """Links of that name; marks behind it aside where there is none with them."""
     links = things(view, "other", "link")
     plain = name.rstrip(".,")
@@ -231,30 +231,30 @@ def find_in_tree(goal: str, view: View) -> Moves:
     name = quoted(goal)[0]
     opened: set[str] = set()
     for _ in range(MOST_PAGES):
-        nodes = [item for item in things(view, "other") if item.name not in ("hitarea", "")]
-        if found := [item for item in nodes if item.name == name]:
+        if found := [item for item in things(view, "other") if item.name == name]:
             view = yield click(found[0])
             continue
-        folder = first(item for item in _folders(view) if item.name not in opened)
+        folder = first(item for item in folders_in(view) if item.name not in opened)
         opened.add(folder.name)
         view = yield click(folder)
 
 
-def _folders(view: View) -> list[Element]:
+def folders_in(view: View) -> list[Element]:
     """Things with something to open before them."""
     rows = [[part for part in line if isinstance(part, Element)] for line in view.lines]
-    return [row[1] for row in rows if len(row) > 1 and row[0].name == "hitarea"]
+    return [row[1] for row in rows if len(row) > 1 and row[0].name.startswith("hitarea")]
 
 
 def mark_numbers(goal: str, view: View) -> Moves:
     """Press odd or even beside each number, then submit."""
-    for number, place in enumerate(_numbers(view)):
+    for number, place in enumerate(numbers_in(view)):
         pair = [item for item in things(view, "button") if item.name in ("Odd", "Even")][number * 2 :][:2]
         view = yield click(first(item for item in pair if item.name == ("Odd" if place % 2 else "Even")))
     yield click(sender(view))
 
 
-def _numbers(view: View) -> list[int]:
+def numbers_in(view: View) -> list[int]:
+    """The whole numbers among the texts, in order."""
     return [int(text) for text in texts(view) if re.fullmatch(r"-?\d+", text)]
 
 
@@ -308,14 +308,14 @@ def search_films(goal: str, view: View) -> Moves:
 
 def search_results(goal: str, view: View) -> Moves:
     """Search, turn to the page of the result that is counted, click it there."""
-    wanted = _numbers_of(goal, r"(\d+)(?:st|nd|rd|th) search result")[0]
+    wanted = ordinal_in(goal)
     if not holds(first(things(view, *FIELDS)), quoted(goal)[0]):
         view = yield typed(first(things(view, *FIELDS)), quoted(goal)[0])
     if not things(view, "link"):
         view = yield click(sender(view))
     before = 0
     for page in range(2, MOST_PAGES):
-        results = [item for item in things(view, "link") if not _turns(item)]
+        results = [item for item in things(view, "link") if not turns_page(item)]
         if wanted <= before + len(results):
             yield click(results[wanted - before - 1])
             return
@@ -324,7 +324,13 @@ def search_results(goal: str, view: View) -> Moves:
     raise NotSeen
 
 
-def _turns(item: Element) -> bool:
+def ordinal_in(goal: str) -> int:
+    """Which search result the goal counts, from 1."""
+    return _numbers_of(goal, r"(\d+)(?:st|nd|rd|th) search result")[0]
+
+
+def turns_page(item: Element) -> bool:
+    """Whether a link turns the pages of results."""
     return item.name.isdigit() or item.name in ("<", ">")
 
 
@@ -394,16 +400,3 @@ FAMILIES: dict[Expert, str] = {
 
 EXPERTS: dict[str, Expert] = {task: expert for expert, tasks in FAMILIES.items() for task in tasks.split()}
 """The expert of each task."""
-
-
-def advise(task: str, goal: str, view: View) -> Action:
-    """What the expert of a task does in this view, knowing nothing of what went before.
-
-    Raises:
-        KeyError: The task has no expert.
-        NotSeen: It does not find what it looks for.
-    """
-    try:
-        return next(EXPERTS[task](goal, view))
-    except (IndexError, ValueError) as error:  # the goal is worded otherwise than it looks for
-        raise NotSeen from error

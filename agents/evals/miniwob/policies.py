@@ -158,6 +158,10 @@ class ModelPolicy:
         self._latest = view, action
         return action
 
+    def took(self, view: View, action: Action) -> None:
+        """Note what was done on a page, where that was not what was chosen."""
+        self._latest = view, action
+
     async def _say(self, view: View) -> Action:
         from ....core_model.errors import MalformedOutput
         from ....core_model.sampling import Sampling

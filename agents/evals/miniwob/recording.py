@@ -1,8 +1,9 @@
 """Decisions of the scripted experts on the tasks that are developed on, to train the role `browse` on.
 
 Each seed is one episode. In some of them a useless or wrong action is taken now and then; what counts is what
-the expert does then, which it says anew from the page alone. The wrong action stands in what was done, not
-among the decisions. Only episodes that got the whole reward are kept. Only seeds for development are played.
+the expert does then, which it says anew (`advice`). The wrong action stands in what was done, not among the
+decisions. Only episodes that got the whole reward are kept. A learner may play in the expert's place
+(`rollouts`). Only seeds for development are played.
 """
 
 from __future__ import annotations
@@ -20,17 +21,16 @@ from ...browsing import did, write_browse
 from ...steps import Done
 from ...training.web_steps import WebStep, write_episode
 from ..harness import OptionRefused
+from .advice import advise
 from .episodes import BROKEN, MOST_STEPS
-from .experts import EXPERTS, advise
+from .experts import EXPERTS
 from .moves import FIELDS, Moves, NotSeen
 from .pages import TASKS, Pages, find_page, find_pages
+from .rollouts import Learner, roll_out
 from .stage import Stage
 
 DEVELOPMENT = range(1000)
 """Seeds that may be played."""
-
-UNTROUBLED = frozenset({"navigate-tree", "search-engine", "odd-or-even"})
-"""Tasks whose pages do not show what was done: an expert that is begun anew goes wrong there."""
 
 TROUBLED = 0.45
 """Share of the episodes in which something goes wrong."""
@@ -41,6 +41,8 @@ WRONG = 0.3
 TOLD = 0.35
 """Share of the episodes in which what came of an action is told."""
 
+LEARNERS = "-own"
+"""Behind the name of a file of episodes that a learner played: they may lie beside the expert's."""
 
 ROUND = 10
 """Seeds of one task that are played behind one another: its page stays loaded."""
@@ -54,18 +56,26 @@ class Recording:
         pages: Folder of the pages; None looks for the package.
         tasks: By name; None for all that are developed on.
         seeds: As `A-B`.
+        learner: Who plays; None for the expert itself.
 
     Raises:
         PagesMissing, UnknownTask: See `pages`.
         OptionRefused: Seeds are not of this form, or not for development.
     """
 
-    def __init__(self, out: Path, pages: Path | None, tasks: tuple[str, ...] | None, seeds: str) -> None:
+    def __init__(
+        self,
+        out: Path,
+        pages: Path | None,
+        tasks: tuple[str, ...] | None,
+        seeds: str,
+        learner: Learner | None = None,
+    ) -> None:
         found = re.fullmatch(r"(\d+)-(\d+)", seeds)
         if found is None or int(found[2]) not in DEVELOPMENT or int(found[1]) > int(found[2]):
             kept = f"not like '0-199', within {DEVELOPMENT[0]}-{DEVELOPMENT[-1]}"
             raise OptionRefused("pages", "seeds", f"{seeds!r} is {kept}")
-        self._out, self._pages = out, find_pages(pages)
+        self._out, self._pages, self._learner = out, find_pages(pages), learner
         self._seeds = range(int(found[1]), int(found[2]) + 1)
         self._tasks = tasks or TASKS
         for task in self._tasks:
@@ -112,13 +122,14 @@ class Recording:
         return counts["kept"], counts["played"]
 
     async def _play(self, stage: Stage, task: str, seeds: range, counts: Counter[str]) -> None:
-        file = self._out / f"{task}-{seeds[0]:03}-{seeds[-1]:03}.jsonl.gz"
+        played = "" if self._learner is None else LEARNERS
+        file = self._out / f"{task}-{seeds[0]:03}-{seeds[-1]:03}{played}.jsonl.gz"
         if file.exists():
             return
         made = file.with_suffix(".part")
         made.unlink(missing_ok=True)
         for seed in seeds:
-            steps = await record(stage, task, seed)
+            steps = await record(stage, task, seed, self._learner)
             counts.update(played=1, kept=steps is not None)
             if steps is not None:
                 write_episode(made, task, seed, steps)
@@ -131,24 +142,27 @@ class _Episode:
     """What an episode has come to."""
 
     steps: list[WebStep]
+    past: list[tuple[View, Action]]
     done: list[Done]
     moves: Moves | None = None
 
 
-async def record(stage: Stage, task: str, seed: int) -> list[WebStep] | None:
-    """The decisions of one episode; None where it got no whole reward.
+async def record(stage: Stage, task: str, seed: int, learner: Learner | None = None) -> list[WebStep] | None:
+    """The decisions of one episode; None where it is not to be kept.
 
     Raises:
         ValueError: The seed is not for development.
     """
     if seed not in DEVELOPMENT:
         raise ValueError(f"seed {seed} is kept for measuring; {DEVELOPMENT[0]} to {DEVELOPMENT[-1]} are not")
+    if learner is not None:
+        return await roll_out(stage, task, seed, learner)
     rng = Random(f"{task} {seed}")
-    troubled = task not in UNTROUBLED and rng.random() < TROUBLED
+    troubled = rng.random() < TROUBLED
     told = rng.random() < TOLD
     try:
         session, goal = await stage.begin(task, seed)
-        episode = _Episode([], [])
+        episode = _Episode([], [], [])
         for _ in range(MOST_STEPS):
             view = await session.view()
             if stage.ended is not None:
@@ -159,6 +173,7 @@ async def record(stage: Stage, task: str, seed: int) -> list[WebStep] | None:
                 write_browse(action, view, goal)  # it can be said
                 episode.steps.append(WebStep(goal, view, tuple(episode.done), action))
             result = await session.act(action)
+            episode.past.append((view, action))
             episode.done.append(did(action, view, result.code if told else "ok"))
             if stage.ended is not None:
                 break
@@ -168,9 +183,9 @@ async def record(stage: Stage, task: str, seed: int) -> list[WebStep] | None:
 
 
 def _right(episode: _Episode, task: str, goal: str, view: View, troubled: bool) -> Action:
-    """What the expert does; said from this page alone where something may have gone wrong."""
+    """What the expert does; said anew where something may have gone wrong."""
     if troubled:
-        return advise(task, goal, view)
+        return advise(task, goal, view, episode.past)
     if episode.moves is None:
         episode.moves = EXPERTS[task](goal, view)
         return next(episode.moves)

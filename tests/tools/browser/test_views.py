@@ -98,6 +98,17 @@ GOLDEN = {
         [1] button More
         - abc""",
     ),
+    "a row that listens within one that points is numbered on a line of its own": (
+        """<title>Tree</title><style>li{cursor:pointer}</style>
+        <ul><li><span id=a>Folder</span>
+        <ul><li id=b><span>One</span></li><li id=c><span>Two</span></li></ul></li></ul>
+        <script>for (const each of [a, b, c]) each.addEventListener('click',()=>1)</script>""",
+        """\
+        page /page: Tree
+        [1] other Folder
+        [2] other One
+        [3] other Two""",
+    ),
     "things that only listen, point or take focus are numbered": (
         """<title>Listeners</title><div id=a>Heard</div><div style="cursor:pointer">Pointed <b>at</b></div>
         <div tabindex=0>Focusable</div><div role=tab>Tab one</div><div role=menuitem>Copy</div>
