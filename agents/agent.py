@@ -36,7 +36,7 @@ class AgentLost(Exception):
 
     def __init__(self, agent: str, why: str) -> None:
         self.agent, self.why = agent, why
-        super().__init__(f"{agent} was lost: {why}.")
+        super().__init__(f"{agent} was lost: {why.rstrip(' .')}.")
 
 
 class NoPlace(Exception):
@@ -44,7 +44,9 @@ class NoPlace(Exception):
 
     def __init__(self, agent: str, why: str) -> None:
         self.agent, self.why = agent, why
-        super().__init__(f"There is no place for agent {agent!r}: {why}. See to it, then resume the run.")
+        super().__init__(
+            f"There is no place for agent {agent!r}: {why.rstrip(' .')}. See to it, then resume the run."
+        )
 
 
 class Agent(ABC):

@@ -21,7 +21,7 @@ from ..tools.browser.actions import Action, MalformedAction, parse_action, span_
 from ..tools.browser.view import OPTION_LIMIT, TEXT_ROLES, Element, View, ViewStyle
 from .question import Question, any_of
 from .steps import Done
-from .wording import fold, locate
+from .wording import fold, locate, option_name, told_apart
 
 STYLE = ViewStyle(hints=True, states=True)
 """How pages are looked at for this role."""
@@ -77,17 +77,29 @@ def page_rows(view: View) -> Iterator[str]:
     if view.above or view.unread_above:
         yield "... more above"
     for line in view.lines:
+        if view.raw:
+            yield _snapshot_row(line[0])
+            continue
         yield " | ".join(fold(part) if isinstance(part, str) else _row(part) for part in line)
     if view.below or view.unread_below:
         yield "... more below"
 
 
+def _snapshot_row(part: str | Element) -> str:
+    """A line of a snapshot, indented as there, with its number as in all other views."""
+    text = part if isinstance(part, str) else part.text()
+    number = "" if isinstance(part, str) else f"[{part.number}]"
+    before, _, behind = text.partition(f"[ref={number[1:-1]}]") if number else (text, "", "")
+    indent = text[: len(text) - len(text.lstrip())]
+    return indent + " ".join(filter(None, (fold(before.replace('"', "")), number, fold(behind))))
+
+
 def _row(item: Element) -> str:
     parts = [" ".join(filter(None, (item.role, fold(item.name), f"[{item.number}]")))]
     if item.value is not None:
-        parts.append(f": {fold(item.value)}".rstrip())
+        parts.append(f": {option_name(item.value, item.options)}".rstrip())
     if item.options:
-        parts.append(f"( {' | '.join(fold(option) for option in item.options[:OPTION_LIMIT])} )")
+        parts.append(f"( {' | '.join(list(told_apart(item.options))[:OPTION_LIMIT])} )")
     if item.disabled:
         parts.append("( disabled )")
     if item.state:
@@ -146,7 +158,7 @@ def browse_grammar(view: View, goal: str, spent: Collection[str] = ()) -> str:
         cases = any_of(f" {case}" for case in CASES)
         rules.append(f'"type " ({fields}) ({cases})? " =" {text}')
     for item in usable:
-        options = any_of(fold(option) for option in item.options)
+        options = any_of(told_apart(item.options))
         if item.role == "select" and options:
             rules.append(f"{json.dumps(f'select {called[item.number]} = ', ensure_ascii=False)} ({options})")
     rules += [json.dumps(move) for move in MOVES if _as_line(move) not in spent]
@@ -201,7 +213,7 @@ def read_browse(answer: str, view: View, goal: str) -> Action:
     if (verb == "click") == bool(copied):
         raise MalformedAction(answer, "a text belongs behind `type` and `select`, and nowhere else")
     if verb == "select":
-        text = next((option for option in item.options if fold(option) == copied), copied)
+        text = told_apart(item.options).get(copied, copied)
     else:
         text = _cased(_original(copied, view, goal) or copied, case)
     return Action(verb, number, text)
@@ -233,8 +245,10 @@ def write_browse(action: Action, view: View, goal: str) -> str:
         text = f" = {_copy(action.text, view, goal)}" if action.verb == "done" and action.text else ""
         return f"{action.verb}{text}" if action.verb in ("done", "cannot") else action.line().lower()
     said = f"{action.verb} {_called(view.elements[action.target], labels_of(view))}"
-    if action.verb in ("click", "select"):
-        return said + (f" = {fold(action.text)}" if action.text else "")
+    if action.verb == "click":
+        return said
+    if action.verb == "select":
+        return f"{said} = {option_name(action.text, view.elements[action.target].options)}"
     copy = _copy(action.text, view, goal)
     for case in ("", *CASES):
         read = _original(copy, view, goal)
@@ -292,5 +306,5 @@ def did(action: Action, view: View, code: str = "ok") -> Done:
     item = None if action.target is None else view.elements.get(action.target)
     if item is None:
         return Done(action.line().lower(), code)
-    text = f" = {fold(action.text)}" if action.text else ""
+    text = f" = {option_name(action.text, item.options)}" if action.text else ""
     return Done(f"{action.verb} {_called(item, labels_of(view))}{text}", code)

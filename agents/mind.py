@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from ..core_model.errors import MalformedOutput
-from ..core_model.pricing import FREE, Bound, Price, bound_of, price_of, spent_by
+from ..core_model.pricing import FREE, Bound, Price, bound_of, price_of, spent_by, tokens_of
 from ..protocols.journal import Journal
 from ..tools.permissions import Policy
 from .budget import NOTHING, Budget, BudgetExhausted, PriceMissing
@@ -147,7 +147,7 @@ class Mind:
 
     def _estimated(self, messages: Sequence[Message], error: MalformedOutput) -> tuple[int, int]:
         """Tokens, read and written, of answers that did not fit, where the model does not tell them."""
-        read = sum(self.model.count_tokens(message["content"]) for message in messages)
+        read = sum(tokens_of(self.model, message) for message in messages)
         return read * len(error.answers), sum(map(self.model.count_tokens, error.answers))
 
     def _cut_off(
@@ -257,7 +257,7 @@ class Mind:
                 raise
             best = scores.index(max(scores))
             confidence = normalise(scores)[best]
-            prompt = self.model.count_tokens(messages[-1]["content"])
+            prompt = tokens_of(self.model, messages[-1])
             self._count(question.role, options[best], prompt, 0, 0.0, confidence, task, attempt)
         return options[best], confidence
 
@@ -387,10 +387,31 @@ def _sampling(warmth: float, seed: int) -> Sampling:
 
 
 def _messages(question: Question, model: Model) -> list[Message]:
-    text = _text(question, model)
-    return [{"role": "system", "content": question.system()}, {"role": "user", "content": text}]
+    from ..core_model.pictures import data_url
+
+    asked: Message = {"role": "user", "content": _text(question, model)}
+    if question.picture is not None:
+        asked["images"] = [data_url(question.picture)]
+    return [{"role": "system", "content": question.system()}, asked]
 
 
 def _text(question: Question, model: Model) -> str:
     """The user text as this model takes it: what was trained on the roles knows data unmarked."""
     return question.fenced() if (question.data or question.notes) and is_instructed(model) else question.text
+
+
+async def check_sees(model: Model) -> None:
+    """Whether a model takes pictures; a server is asked.
+
+    Raises:
+        NotSupported: It does not, or nobody says so.
+        RemoteError: Its server does not answer.
+    """
+    from ..core_model.errors import NotSupported
+    from ..core_model.remote import RemoteModel
+
+    if isinstance(model, RemoteModel) and not model.capabilities.images:
+        await model.reach()
+    if not model.capabilities.images:
+        remedy = "Name one that does; of a server that does not say it, with Capabilities(images=True)."
+        raise NotSupported(model.name, "see pictures, which the observer 'screenshot' needs", remedy)

@@ -23,6 +23,7 @@ class Question:
         data: The part of `text` that was read from a page or a tool, word for word; "" where there is none.
         notes: What was recalled from memory for it, labelled and between marks (`recalling.notes_for`); only
             models that read instructions are shown it.
+        picture: What the page looks like, as PNG, for models that see; None where they are told text alone.
     """
 
     role: str
@@ -30,6 +31,7 @@ class Question:
     grammar: str
     data: str = field(default="", kw_only=True)
     notes: str = field(default="", kw_only=True)
+    picture: bytes | None = field(default=None, kw_only=True, repr=False)
 
     def compiled(self) -> Grammar:
         """The grammar as a model takes it."""
@@ -42,7 +44,8 @@ class Question:
 
     def system(self) -> str:
         """The instructions of this role, for models that were not trained on it."""
-        return _instructions(self.role)
+        shown = "" if self.picture is None else _instructions("picture")
+        return _instructions(self.role) + shown
 
 
 @lru_cache(maxsize=128)

@@ -22,7 +22,7 @@ from .planning.reading import Field, PlannedTask, ask_plan, read_plan, write_pla
 from .question import Question, any_of, choices
 from .steps import Done, Stage, Step
 from .tool_use import Call, ToolCard, ask_use, read_use
-from .wording import fold, locate, stems, words
+from .wording import fold, locate, option_name, stems, told_apart, words
 
 __all__ = [
     "CLICKABLE",
@@ -186,9 +186,9 @@ def page_text(view: View, step: Step) -> str:
 def _element_text(element: Element) -> str:
     parts = [f"{element.role} {fold(element.name)}".strip()]
     if element.value is not None:
-        parts.append(f": {fold(element.value)}".rstrip())
+        parts.append(f": {option_name(element.value, element.options)}".rstrip())
     if element.options:
-        parts.append(f"( {' | '.join(fold(option) for option in element.options)} )")
+        parts.append(f"( {' | '.join(told_apart(element.options))} )")
     if element.disabled:
         parts.append("( disabled )")
     return " ".join(parts)
@@ -246,7 +246,8 @@ def act_grammar(view: View, history: Sequence[Done], step: Step, spent: Collecti
             if texts:
                 rules.append(f"{json.dumps(f'type {name} = ', ensure_ascii=False)} ({texts})")
         for name, item in usable.items():
-            options = any_of(fold(option) for option in item.options if uses.may_select(option, step))
+            named = told_apart(item.options).items()
+            options = any_of(said for said, option in named if uses.may_select(option, step))
             if item.role == "select" and options:
                 rules.append(f"{json.dumps(f'select {name} = ', ensure_ascii=False)} ({options})")
         stays = uses.has_control(view, step) or bool(uses.shown_there(view, step))
@@ -294,7 +295,7 @@ def read_act(answer: str, view: View, step: Step) -> Action:
         text = rest[len(name) :].removeprefix(" = ")
         element = view.elements[known[name]]
         if verb == "select":
-            text = next((option for option in element.options if fold(option) == text), text)
+            text = told_apart(element.options).get(text, text)
         elif verb == "type":
             span = next((hit for source in step.spans if (hit := locate(text, source))), None)
             text = span.text if span else text
@@ -318,7 +319,8 @@ def write_act(action: Action, view: View, step: Step) -> str:
         names = names[:1]
     wanted = set(stems(step.line()))
     name = max(names, key=lambda name: len(wanted & set(stems(name))))
-    return f"{action.verb} {name}{' = ' + fold(action.text) if action.text else ''}"
+    text = option_name(action.text, view.elements[action.target].options)
+    return f"{action.verb} {name}{' = ' + text if text else ''}"
 
 
 def describe(action: Action, view: View) -> str:

@@ -10,6 +10,8 @@ Does not cover: languages that do not put spaces between words.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,6 +80,21 @@ def words(text: str) -> list[str]:
 def fold(text: str) -> str:
     """`text` as the embedded model reads it: lower case, words and marks apart by one space."""
     return _folded(text) if len(text) <= KEPT else " ".join(words(text))
+
+
+def told_apart(options: Sequence[str]) -> dict[str, str]:
+    """Options by what they are called: folded, but as they are written where two would be called the same."""
+    folded = Counter(map(fold, dict.fromkeys(options)))
+    found: dict[str, str] = {}
+    for option in options:
+        name = fold(option)
+        found.setdefault(name if folded[name] == 1 else " ".join(option.split()), option)
+    return found
+
+
+def option_name(option: str, options: Sequence[str]) -> str:
+    """What `told_apart` calls one of them; any other text folded."""
+    return next((name for name, each in told_apart(options).items() if each == option), fold(option))
 
 
 KEPT = 200

@@ -21,8 +21,8 @@ from ..protocols.records import replace
 from ..protocols.spec import Schema
 from ..tools.browser.actions import Action, MalformedAction, parse_action
 from ..tools.browser.gates import NEW_ORIGIN, Gate, gates_in, lets_pass
-from ..tools.browser.results import ActionResult, evidence
-from ..tools.browser.view import View
+from ..tools.browser.results import ActionResult, evidence, refused
+from ..tools.browser.view import SNAPSHOT, View
 from ..tools.executor import Executor
 from ..tools.permissions import Policy
 from ..tools.tool import AnyTool, EffectClass, Recovery, Tool, tool
@@ -30,6 +30,7 @@ from . import roles
 from .acting import claims, rows
 from .acting.attempt import Assignment, Attempt, EffectUnknown, StepFailed, StepStuck, notes_of
 from .acting.browse import LOOKING, MOST_REPEATS, browse
+from .acting.recalling import begin_with_skill
 from .acting.recording import recorded
 from .acting.thought import thought_report
 from .acting.using import use_tools
@@ -38,7 +39,7 @@ from .browsing import STYLE
 from .errands import on_errand
 from .events import Acted, Looked
 from .memory_tools import asking
-from .mind import Mind, NoAnswer
+from .mind import Mind, NoAnswer, check_sees
 from .reasoning.react import EFFECT_UNKNOWN, ReAct
 from .reasoning.strategy import Strategy, strategy_named
 from .roles import CLICKABLE
@@ -47,6 +48,7 @@ from .watch import Sighting
 
 if TYPE_CHECKING:
     from ..core_model.generation import Model
+    from ..memory import Memory
     from ..tools.browser import Browser, BrowserSession
 
 DOORS = {
@@ -91,6 +93,7 @@ class Worker(Agent):
         strategy: How it thinks, by name or as an object (`agents.reasoning`); None: one answer a question.
             A worker without tools answers the goal by thinking alone; one with nothing but a browser does
             the tasks of a plan on pages (`acting.browse`).
+        memory: Where skills are recalled from that are tried first on pages (`acting.recalling`).
 
     Raises:
         UnknownStrategy: There is none of that name.
@@ -107,8 +110,10 @@ class Worker(Agent):
         *,
         skills: Iterable[str] = (),
         strategy: str | Strategy | None = None,
+        memory: Memory | None = None,
     ) -> None:
         super().__init__(name, about, skills)
+        self.memory = memory
         self.model = model
         self.functions: tuple[AnyTool, ...] = tuple(item for item in tools if isinstance(item, Tool))
         self.strategy = None if strategy is None else strategy_named(strategy, self.functions)
@@ -159,6 +164,7 @@ class Worker(Agent):
             StepFailed: The model said that a step cannot be done, or it went in circles.
             EffectUnknown: A call with an effect was begun, and it is not known whether it took effect.
             NotTaught: A task on pages, for the embedded model that only knows jobs.
+            NotSupported: The browser's observer is `screenshot`, and the model does not see.
             BudgetExhausted, ToolError, CoreModelError: The attempt broke down.
         """
         policy = asking(policy, self.functions)
@@ -244,7 +250,10 @@ class Worker(Agent):
         order, mind = attempt.order, attempt.mind
         if self.model.name == "embedded":
             raise NotTaught(self.name)
-        session.style = STYLE
+        observer = "view" if self.browser is None else self.browser.observer
+        if observer == "screenshot":
+            await check_sees(self.model)
+        session.style = SNAPSHOT if observer == "aria" else STYLE
 
         async def look() -> View:
             self._latest[order.lane] = view = await session.view()
@@ -256,7 +265,17 @@ class Worker(Agent):
             self._tell(mind, order, order.steps[0], roles.describe(action, view), line)
             return line
 
-        return await browse(attempt, order.goal, look, act)
+        async def picture(view: View) -> bytes | None:
+            return None if view.dialog is not None else await session.screenshot(numbers=True)
+
+        async def again(action: Action, view: View) -> ActionResult:
+            self._latest[order.lane] = view
+            line = await act(action, view)
+            return attempt.last or refused("needs_approval", line)
+
+        begun = await begin_with_skill(attempt, self.memory, again)
+        shown = picture if observer == "screenshot" else None
+        return await browse(attempt, order.goal, look, act, shown, begun)
 
     async def _do(self, attempt: Attempt, step: Step) -> None:
         """The loop of one step: look, ask, act."""
@@ -337,6 +356,7 @@ class Worker(Agent):
         if gates:
             arguments["gate"] = " ".join(gates)
             door = self._browsing("browser", "irreversible", "unsafe", _unasked(attempt.mind.policy))
+        attempt.last = None
         made = await attempt.executor.call(door, arguments, key=key)
         if not made.ok:
             if gates and made.code == "ToolDenied":
@@ -348,7 +368,7 @@ class Worker(Agent):
                 raise StepFailed("browse", made.error or made.code)
             return f"{made.code}: {made.error}"
         value = made.value if isinstance(made.value, dict) else {}
-        result = _result_of(value)
+        attempt.last = result = _result_of(value)
         if result.code in NO_ANSWER:
             await self.drop(order.lane)
             raise StepFailed("browse", f"{result.code}: {result.message or 'the page did not answer'}")

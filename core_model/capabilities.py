@@ -17,6 +17,7 @@ class Capabilities:
         fork: Prompts that begin alike are computed once.
         seed: The same seed gives the same tokens, whatever else runs.
         token_counts: `count_tokens` is exact; where False it is an estimate on the high side.
+        images: Messages may show pictures; where False one that does raises `NotSupported`.
     """
 
     grammar: bool = False
@@ -25,3 +26,4 @@ class Capabilities:
     fork: bool = False
     seed: bool = False
     token_counts: bool = False
+    images: bool = False

@@ -52,10 +52,15 @@ class ToolCall(TypedDict):
 
 
 class Message(TypedDict):
-    """One turn of a conversation; a "tool" turn is the result of the call with its `tool_call_id`."""
+    """One turn of a conversation; a "tool" turn is the result of the call with its `tool_call_id`.
+
+    `images` are pictures that a user shows behind the text, as `data:` URLs (`pictures.data_url`) or as
+    addresses that the server fetches; for models whose `capabilities.images` is True.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str
+    images: NotRequired[Sequence[str]]
     name: NotRequired[str]
     tool_calls: NotRequired[Sequence[ToolCall]]
     tool_call_id: NotRequired[str]

@@ -136,6 +136,14 @@ class NotSupported(CoreModelError):
         super().__init__(f"The model {model!r} cannot {what}. {remedy}")
 
 
+class ImagesRefused(RemoteError):
+    """A model server refuses a request that shows pictures."""
+
+    def __init__(self, url: str, why: str, status: int) -> None:
+        remedy = "If its model does not see, name one that does ('#name' behind the URL), or send text alone."
+        super().__init__(url, f"it refused a request with pictures ({why})", remedy, status)
+
+
 class HubUnavailable(CoreModelError):
     """A model hub name that could not be fetched."""
 

@@ -17,7 +17,7 @@ from .checkpoint import Progress, check_vocabulary, load_checkpoint
 from .config import read_settings, token_ids
 from .detokenizer import GrowingDeltas, cut_place
 from .engine import Engine
-from .errors import HubUnavailable, MissingWeights, UnknownCheckpoint
+from .errors import HubUnavailable, MissingWeights, NotSupported, UnknownCheckpoint
 from .generation import Delta, Generation, Model, ModelUsage
 from .grammar import Grammar
 from .jobs import Output
@@ -90,7 +90,13 @@ class LocalModel:
         )
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
-        """The prompt that `generate` would compute."""
+        """The prompt that `generate` would compute.
+
+        Raises:
+            NotSupported: A message shows pictures.
+        """
+        if any(message.get("images") for message in messages):
+            raise NotSupported(self.name, "see pictures", "Use a server's model that does.")
         return self._template.encode(messages)
 
     async def generate(

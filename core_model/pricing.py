@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from .pictures import picture_tokens
+
 if TYPE_CHECKING:
     from .chat_template import Message
     from .generation import Model
@@ -126,7 +128,12 @@ def bound_of(model: Model, messages: Sequence[Message], grammar: Grammar | None 
 
 def read_at_most(model: Model, messages: Sequence[Message]) -> int:
     """Prompt tokens of a request, an estimate on the high side."""
-    return sum(model.count_tokens(message["content"]) + AROUND for message in messages)
+    return sum(tokens_of(model, message) + AROUND for message in messages)
+
+
+def tokens_of(model: Model, message: Message) -> int:
+    """Tokens of a message's content, pictures included, as `count_tokens` counts them."""
+    return model.count_tokens(message["content"]) + sum(map(picture_tokens, message.get("images", ())))
 
 
 SPENT = "punchlist_spent"

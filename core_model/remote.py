@@ -28,9 +28,17 @@ import httpx
 
 from .capabilities import Capabilities
 from .chat_template import Message
-from .errors import MalformedOutput, NotAModelServer, NotSupported, RemoteError, UnknownCheckpoint
+from .errors import (
+    ImagesRefused,
+    MalformedOutput,
+    NotAModelServer,
+    NotSupported,
+    RemoteError,
+    UnknownCheckpoint,
+)
 from .generation import Delta, Generation, ModelUsage
 from .grammar import Grammar
+from .pictures import has_pictures, told_to_see
 from .pricing import Price, charge, read_at_most
 from .remote_wire import (
     Collected,
@@ -47,6 +55,9 @@ from .thread import ResentThread
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _NO_LIST = frozenset({404, 405, 500, 501})
 """What servers that do not list their models answer; `transformers serve` 500 where it has no hub cache."""
+
+_NO_PICTURES = frozenset({400, 404, 413, 415, 422})
+"""What servers answer to pictures that they, or their models, do not take; llama.cpp 500 with a sentence."""
 
 _GREEDY = Sampling()
 _UNPAID = Paid(0, 0, len)
@@ -94,7 +105,8 @@ class RemoteModel:
             url: Base URL, with "/v1" or what stands for it; "#name" behind it chooses the model, otherwise
                 the server's first one is taken.
             api_key: Sent as bearer token; None takes the environment variable PUNCHLIST_API_KEY, if set.
-            capabilities: What you know the server to do; with `logprobs` they are asked for.
+            capabilities: What you know the server to do; with `logprobs` they are asked for. `images` is
+                replaced by what the server tells of its model, if it does.
             context_length: Tokens; replaced by what the server tells, if it does.
             timeout: Seconds without a byte from the server.
             retry: How often to try.
@@ -300,6 +312,8 @@ class RemoteModel:
     ) -> dict[str, Any]:
         if not self.name:
             await self._find_model()
+        if any(message.get("images") for message in messages):
+            await self._check_sees()
         body: dict[str, Any] = {
             "model": self.name,
             "messages": [on_the_wire(message) for message in messages],
@@ -331,9 +345,25 @@ class RemoteModel:
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
+    async def _check_sees(self) -> None:
+        """Ask a server that was not said to take pictures whether it does.
+
+        Raises:
+            NotSupported: It does not, or does not say.
+        """
+        if not self.capabilities.images:
+            await self.reach()
+        if not self.capabilities.images:
+            remedy = (
+                "Name one that does ('#name' behind the URL); where the server does not say it, say it "
+                "yourself: RemoteModel(url, capabilities=Capabilities(images=True))."
+            )
+            raise NotSupported(self.name or self.url, "see pictures, as far as its server tells", remedy)
+
     async def _find_model(self) -> None:
         response = await self._send("GET", "/models", None)
-        listed: object = self._json(response.text).get("data")
+        listing = self._json(response.text)
+        listed: object = listing.get("data")
         found = cast("list[object]", listed) if isinstance(listed, list) else []
         models = [cast("dict[str, Any]", each) for each in found if isinstance(each, dict) and "id" in each]
         if not models:
@@ -343,6 +373,8 @@ class RemoteModel:
         length = told.get("max_model_len") or told.get("context_length")
         if isinstance(length, int):
             self.context_length = length
+        if (sees := told_to_see(self.name, listing)) is not None:
+            self.capabilities = replace(self.capabilities, images=sees)
 
     def _paid(self, messages: Sequence[Message], sampling: Sampling) -> Paid:
         return Paid(read_at_most(self, messages), sampling.max_tokens, self.count_tokens)
@@ -391,16 +423,18 @@ class RemoteModel:
                     return response
                 await response.aread()
                 await response.aclose()
-                failure = self._refusal(response)
-                if response.status_code not in _PASSING:
+                failure = self._refusal(response, has_pictures(body))
+                if response.status_code not in _PASSING or isinstance(failure, ImagesRefused):
                     raise failure
                 wait = _asked_wait(response, wait)
             if attempt + 1 < self.retry.tries:
                 await asyncio.sleep(min(wait, self.retry.longest_wait))
         raise failure
 
-    def _refusal(self, response: httpx.Response) -> RemoteError:
+    def _refusal(self, response: httpx.Response, pictured: bool) -> RemoteError:
         status, text = response.status_code, response.text[:300]
+        if pictured and (status in _NO_PICTURES or (status == 500 and "image" in text)):
+            return ImagesRefused(self.url, f"HTTP {status}: {text}", status)
         is_json = "json" in response.headers.get("content-type", "")
         if status in (301, 302, 307, 308, 404, 405, 501) and not (is_json and '"error"' in response.text):
             return NotAModelServer(self.url, f"{response.request.url.path} answered HTTP {status}", status)

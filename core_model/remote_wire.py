@@ -10,6 +10,7 @@ from typing import Any
 from .chat_template import Message, ToolCall
 from .generation import Delta, Generation, StopReason
 from .grammar import Grammar
+from .pictures import parts
 
 
 @dataclass
@@ -98,6 +99,8 @@ def with_cost_of(generation: Generation, earlier: Generation) -> Generation:
 def on_the_wire(message: Message) -> dict[str, Any]:
     """A message as OpenAI's interface has it: arguments of calls are JSON text."""
     told: dict[str, Any] = dict(message)
+    if images := told.pop("images", None):
+        told["content"] = parts(message["content"], images)
     if calls := message.get("tool_calls"):
         told["tool_calls"] = [
             {**call, "type": "function", "function": _function_on_the_wire(call)} for call in calls
@@ -135,6 +138,9 @@ def with_instruction(messages: Sequence[Message], grammar: Grammar) -> list[Mess
     told: list[Message] = list(messages)
     for place in range(len(told) - 1, -1, -1):
         if told[place]["role"] == "user":
-            told[place] = {"role": "user", "content": f"{told[place]['content']}\n\n{instruction(grammar)}"}
+            told[place] = {
+                **told[place],
+                "content": f"{told[place]['content']}\n\n{instruction(grammar)}",
+            }
             return told
     return [*told, {"role": "user", "content": instruction(grammar)}]

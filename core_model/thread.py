@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .chat_template import Message
 from .detokenizer import cut_place
 from .generation import Generation, Model, Thread
+from .pricing import tokens_of
 from .sampling import Sampling
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ class ResentThread:
     @property
     def prompt_tokens(self) -> int:
         """Tokens of the messages' contents, as `count_tokens` counts them."""
-        return sum(self._model.count_tokens(message["content"]) for message in self._messages)
+        return sum(tokens_of(self._model, message) for message in self._messages)
 
     @property
     def prefilled_tokens(self) -> int:

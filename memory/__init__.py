@@ -17,6 +17,7 @@ from .errors import (
     EmbedderCorrupt,
     EmbedderMismatch,
     EmbedderMissing,
+    EmbedderServerFailed,
     ForgetIncomplete,
     IndexUnusable,
     MemoryClosed,
@@ -27,16 +28,20 @@ from .errors import (
     StoreUnusable,
     StoreVersion,
     TextTooLong,
+    UnknownEmbedder,
     UnknownRecord,
     UnprovenMemory,
     WrongVectors,
 )
 from .health import Health
-from .jobs import Summarizer
+from .hops import searches
+from .hub_embedder import HubEmbedder
+from .jobs import NoSummary, Summarizer
 from .memory import Memory
 from .onnx_minilm import OnnxMiniLM
 from .ranking import Reranker, Weights
 from .records import Forgotten, Kind, Owner, Provenance, Recalled, Record, Scope, Stance, Standing, Trust, Why
+from .remote_embedder import RemoteEmbedder
 
 __all__ = [
     "AlreadyClosed",
@@ -50,11 +55,13 @@ __all__ = [
     "EmbedderCorrupt",
     "EmbedderMismatch",
     "EmbedderMissing",
+    "EmbedderServerFailed",
     "EpisodicMemory",
     "Erased",
     "ForgetIncomplete",
     "Forgotten",
     "Health",
+    "HubEmbedder",
     "IndexUnusable",
     "JobDone",
     "Kind",
@@ -65,6 +72,7 @@ __all__ = [
     "MemoryFault",
     "MemoryRefused",
     "MiniLM",
+    "NoSummary",
     "NotAnExport",
     "OnnxMiniLM",
     "Owner",
@@ -72,6 +80,7 @@ __all__ = [
     "Provenance",
     "Recalled",
     "Record",
+    "RemoteEmbedder",
     "Reranker",
     "Scope",
     "SecretRefused",
@@ -82,6 +91,7 @@ __all__ = [
     "Summarizer",
     "TextTooLong",
     "Trust",
+    "UnknownEmbedder",
     "UnknownRecord",
     "UnprovenMemory",
     "Weights",
@@ -90,4 +100,5 @@ __all__ = [
     "embedder_of",
     "pieces_of",
     "preferences_of",
+    "searches",
 ]

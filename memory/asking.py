@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .embedder import Vectors
 from .errors import UnknownRecord
 from .finder import Finder
-from .ranking import Question, unite
+from .hops import depth, unite
+from .ranking import Question
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
-from .store import Store, quotes
+from .store import Store, bare, quotes
+
+MOST_READ = 5_000
+"""Records that are kept as they were read until something changes."""
 
 MOST_TOLD = 500
 """Records whose words are kept to notice when they come back."""
@@ -57,24 +61,29 @@ class Query:
         seen_from = Scope.shared() if scope is None else scope
         return cls(
             k,
-            Filter.of(kinds, seen_from, at or present, across, trusted),
+            Filter.of(kinds, seen_from, at, across, trusted),
             present,
             None if between is None else (between[0].timestamp(), between[1].timestamp()),
             min_score,
             diversity,
         )
 
+    def asked_at(self, clock: datetime) -> Query:
+        """Of the moment that was asked for; else of now, or of `clock` where that is later."""
+        at = self.admitted.at or max(self.present, clock)
+        return replace(self, admitted=replace(self.admitted, at=at))
+
     def question(self, text: str, vector: Vectors) -> Question:
         """As ranking reads it."""
-        at = self.admitted.at or self.present
+        at = self.admitted.at
         return Question(
             text=text,
             vector=vector,
             k=self.k,
-            now=self.present.timestamp(),
+            now=(at or self.present).timestamp(),
             kinds=self.admitted.kinds,
             keys=None,
-            at=at.timestamp(),
+            at=None if at is None else at.timestamp(),
             trusted=self.admitted.trusted,
             between=self.between,
             min_score=self.min_score,
@@ -88,6 +97,8 @@ class Asker:
     def __init__(self, store: Store, finder: Finder) -> None:
         self._store, self._finder = store, finder
         self._told: OrderedDict[str, str] = OrderedDict()
+        self._read: dict[str, Record] = {}
+        self._read_at = (-1, -1)
 
     def ask(self, texts: Sequence[str], vectors: Sequence[Vectors], query: Query) -> list[Recalled]:
         """The best answers to all of the texts together, best first, `query.k` at most.
@@ -95,16 +106,17 @@ class Asker:
         Args:
             vectors: (dimension,) of each text.
         """
+        each = query if len(texts) == 1 else replace(query, k=depth(query.k))
         rankings = [
-            self._finder.find(query.question(text, vector), query.admitted)
+            self._finder.find(each.question(text, vector), query.admitted)
             for text, vector in zip(texts, vectors, strict=True)
         ]
-        ranked = rankings[0] if len(rankings) == 1 else unite(rankings, query.k)
-        here = self._store.picked([each.id for each in ranked])
+        ranked = unite(rankings, query.k)
+        here = self._records([each.id for each in ranked])
         # One that was forgotten in this moment is left out.
         found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
         for each in found:
-            self._told[each.record.id] = each.record.text
+            self._told[each.record.id] = bare(each.record.text)
             self._told.move_to_end(each.record.id)
         while len(self._told) > MOST_TOLD:
             self._told.popitem(last=False)
@@ -113,13 +125,25 @@ class Asker:
     def echo(self, record: Record) -> Record | None:
         """The record that was told in these words; None where they are new, or say where they are from."""
         own = (record.id, *record.provenance.sources)
-        for name in [name for name, text in self._told.items() if quotes(record.text, text)]:
+        words = bare(record.text)
+        for name in [name for name, told in self._told.items() if quotes(words, told)]:
             if name not in own:
                 try:
                     return self._store.get(name)
                 except UnknownRecord:  # another process has forgotten it
                     self._told.pop(name)
         return None
+
+    def _records(self, names: Sequence[str]) -> dict[str, Record]:
+        """The records of these ids that are here; those read since the last change are not read again."""
+        state = self._store.state
+        if self._read_at != (state.generation, state.changes) or len(self._read) > MOST_READ:
+            self._read_at = (state.generation, state.changes)
+            self._read.clear()
+        lacking = [name for name in names if name not in self._read]
+        if lacking:
+            self._read |= self._store.picked(lacking)
+        return self._read
 
     def lose(self, names: Collection[str]) -> None:
         """Know nothing more of these records."""

@@ -5,10 +5,11 @@
 An episode says that it is a choice by its form, which `Choice.text` writes and `Choice.read` reads:
 `chose seat: aisle (from aisle | middle | window)`.
 
-A habit is held once a value was chosen at least `LEAST` times and more often than by chance: the exact
-binomial tail at 1 in as many options as there were is at most `RISK`. So three times the same out of three
-options is one, and five times out of two. It changes when another value is clear in the same way in the
-choices made since the old one was last chosen, and only these count for the new one.
+A habit is clear when a value was chosen at least `LEAST` times and more often than by chance: were each
+choice taken at random, some value would come up so often with a probability of at most `RISK` (the exact
+binomial tail, times the number of options). So three times the same out of five options is clear, four times
+out of three, six times out of two. It changes when another value is clear in the same way in the choices made
+since the old one was last chosen, and only these count for the new one.
 
 Does not cover: choices of one thing among many sorts of occasions (a window seat by night, an aisle seat by
 day). Whoever records them names the occasion in `what`.
@@ -33,7 +34,7 @@ LEAST = 3
 """Times that a value is chosen before it is a habit."""
 
 RISK = 0.05
-"""Highest probability at which chance alone would have chosen a value so often."""
+"""Highest probability at which chance alone would have chosen some value so often."""
 
 FEWEST_OPTIONS = 2
 """Options that a choice is taken to have had where it does not name them."""
@@ -130,12 +131,14 @@ class Habit:
         chosen: Places, in the choices given, where it was chosen since it became the habit.
         of: How many choices were made since then.
         options: How many there were to choose from.
+        clear: Whether it is still chosen more often than by chance; it was once.
     """
 
     value: str
     chosen: tuple[int, ...]
     of: int
     options: int
+    clear: bool
 
     @property
     def confidence(self) -> float:
@@ -147,7 +150,7 @@ class Habit:
 
 
 def habit_of(choices: Sequence[Choice]) -> Habit | None:
-    """The habit that choices of one thing show, oldest first; None while none is clear."""
+    """The habit that choices of one thing show, oldest first; None where none was ever clear."""
     held, start, last = "", 0, -1
     for at, choice in enumerate(choices):
         value = _folded(choice)
@@ -162,7 +165,8 @@ def habit_of(choices: Sequence[Choice]) -> Habit | None:
     if not held:
         return None
     chosen = tuple(place for place in range(start, len(choices)) if _folded(choices[place]) == held)
-    return Habit(choices[last].value, chosen, len(choices) - start, _options(choices[start:]))
+    since = choices[start:]
+    return Habit(choices[last].value, chosen, len(since), _options(since), _clear(since) == held)
 
 
 @dataclass(frozen=True)
@@ -180,10 +184,11 @@ class Preference:
 
 
 def preferences_of(records: Sequence[Record]) -> list[Preference]:
-    """The preferences among open records: what was said, then what choices show, then what gives way.
+    """The open preferences among records: what was said, then what choices show, then what gives way.
 
     Two are about the same thing where the words for it, such as `seat`, stand in what was said.
     """
+    records = [each for each in records if each.closed is None]
     said = [each for each in records if each.stance == "explicit"]
     words = [set(stems(each.text).split()) for each in said]
     shown = [each for each in records if each.stance == "implicit"]
@@ -215,7 +220,8 @@ def tail(chosen: int, of: int, options: int) -> float:
 def _clear(choices: Sequence[Choice]) -> str:
     """The value that is chosen more often than by chance; empty where none is."""
     value, chosen = Counter(map(_folded, choices)).most_common(1)[0]
-    clear = chosen >= LEAST and tail(chosen, len(choices), _options(choices)) <= RISK
+    options = _options(choices)
+    clear = chosen >= LEAST and options * tail(chosen, len(choices), options) <= RISK
     return value if clear else ""
 
 

@@ -19,6 +19,12 @@ Span = tuple[float, float]
 
 DAY = 86_400.0
 
+LONGEST = 2_000
+"""Characters of a question that are looked through."""
+
+WORDS_BEFORE = 60
+"""Characters before a date in which "two weeks before" may stand."""
+
 _MONTHS = "january february march april may june july august september october november december".split()
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
@@ -72,7 +78,7 @@ _FAR = float("inf")
 
 
 def spans(text: str, now: float) -> list[Span]:
-    """The stretches that the text names, in its order; empty when it names none.
+    """The stretches that the text names in its first `LONGEST` characters, in order; empty if it names none.
 
     A day or month without its year is the last one before `now` and the next one after it. "Since", "after",
     "before" and "until" before a date open the stretch to that side.
@@ -80,6 +86,7 @@ def spans(text: str, now: float) -> list[Span]:
     Args:
         now: Epoch seconds of the moment of asking, from which "last week" counts.
     """
+    text = text[:LONGEST]
     if not _HINT.search(text):
         return []
     try:
@@ -88,7 +95,8 @@ def spans(text: str, now: float) -> list[Span]:
         return []
     found: list[Span] = []
     for match in _PATTERN.finditer(text):
-        before = text[: match.start("month_m") if match["month"] else match.start()]
+        start = match.start("month_m") if match["month"] else match.start()
+        before = text[max(start - WORDS_BEFORE, 0) : start]
         side = _SIDE.search(before)
         found += [_to_side(span, side, now) if side else span for span in _read(match, today)]
     return found

@@ -8,7 +8,6 @@ never cut: `pieces_of` cuts it. Does not cover: languages other than English.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -19,15 +18,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EmbedderMissing, WrongVectors
+from .errors import WrongVectors
+from .installed import installed
 from .minilm_files import DIMENSION, MODEL_NAME, WINDOW, package_folder, verified_tokenizer, verified_weights
 from .wordpieces import Wordpieces, plain_pieces, readable
 
 Vectors = NDArray[np.float32]
 
 BATCH = 32
-PLAIN_WORDS, PLAIN_CHARACTERS = 160, 800
-"""What fits an embedder that does not say how it cuts: below 256 tokens for ordinary English."""
+PLAIN_TOKENS = 250
+"""What a piece has for an embedder that does not cut by itself, counted on the high side."""
 
 
 class Embedder(Protocol):
@@ -80,7 +80,7 @@ class MiniLM:
                 words.tokens(text)
             if self._model is None:
                 self._model = _load(self._folder or package_folder())
-            with _one_thread():
+            with one_thread():
                 rows = self._model.encode(
                     [readable(text) for text in texts],
                     batch_size=BATCH,
@@ -104,35 +104,10 @@ class MiniLM:
 def pieces_of(embedder: Embedder, text: str) -> list[str]:
     """The text in pieces that the embedder can read, at least one; put together, they are the text.
 
-    An embedder without `pieces` gets pieces of so few words and characters that ordinary English fits.
+    An embedder without `pieces` gets pieces that fit 256 tokens of most tokenizers.
     """
     cut: Callable[[str], list[str]] | None = getattr(embedder, "pieces", None)
-    return cut(text) if cut is not None else plain_pieces(text, PLAIN_WORDS, PLAIN_CHARACTERS)
-
-
-def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> Vectors:
-    """What an embedder returned as float32 rows of length 1.
-
-    Args:
-        dimension: What a row must have; None: any, but the same.
-
-    Raises:
-        WrongVectors: They are not `count` rows, of another dimension, or not all numbers are finite.
-    """
-    try:
-        vectors = np.asarray(rows, dtype=np.float32)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise WrongVectors(name, f"are not rows of numbers of one length: {error}") from error
-    if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:
-        raise WrongVectors(name, f"have shape {vectors.shape}, for {count} texts")
-    if dimension is not None and vectors.shape[1] != dimension:
-        raise WrongVectors(name, f"have {vectors.shape[1]} dimensions, not {dimension}")
-    if not np.isfinite(vectors).all():
-        raise WrongVectors(name, "hold NaN or infinity")
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not (lengths > 0).all():
-        raise WrongVectors(name, "hold a row of zeros")
-    return vectors / lengths
+    return cut(text) if cut is not None else plain_pieces(text, PLAIN_TOKENS)
 
 
 def embedded(embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
@@ -145,18 +120,41 @@ def embedded(embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
     return np.split(rows, np.cumsum([len(each) for each in pieces])[:-1])
 
 
+def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> Vectors:
+    """What an embedder returned as float32 rows of length 1.
+
+    Args:
+        dimension: What a row must have; None: any, but the same.
+
+    Raises:
+        WrongVectors: They are not `count` rows, of another dimension, or not all numbers are finite.
+    """
+    try:
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, which is refused below
+            vectors = np.asarray(rows, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WrongVectors(name, f"are not rows of numbers of one length: {error}") from error
+    if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:
+        raise WrongVectors(name, f"have shape {vectors.shape}, for {count} texts")
+    if dimension is not None and vectors.shape[1] != dimension:
+        raise WrongVectors(name, f"have {vectors.shape[1]} dimensions, not {dimension}")
+    if not np.isfinite(vectors).all():
+        raise WrongVectors(name, "hold NaN or infinity")
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)  # float32 would overflow
+    if not (lengths > 0).all():
+        raise WrongVectors(name, "hold a row of zeros")
+    return (vectors / lengths).astype(np.float32)
+
+
 def _load(folder: Path) -> Any:
     verified_weights(folder)
-    if importlib.util.find_spec("sentence_transformers") is None:
-        raise EmbedderMissing("the package sentence-transformers", "pip install sentence-transformers")
-    with _offline():
-        library = importlib.import_module("sentence_transformers")
-        with _no_progress_bar():
-            return library.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    library = installed("sentence_transformers")
+    with offline(), no_progress_bar():
+        return library.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
 
 
 @contextmanager
-def _offline() -> Generator[None, None, None]:
+def offline() -> Generator[None, None, None]:
     """Refuse the Hugging Face hub for this load only.
 
     The hub client reads the variable once, when it is imported, so its constant is set beside the
@@ -176,7 +174,7 @@ def _offline() -> Generator[None, None, None]:
 
 
 @contextmanager
-def _no_progress_bar() -> Generator[None, None, None]:
+def no_progress_bar() -> Generator[None, None, None]:
     """Keep the loader's bar out of the user's terminal, and leave the setting as it was."""
     logging = importlib.import_module("transformers.utils.logging")
     shown = logging.is_progress_bar_enabled()
@@ -189,7 +187,7 @@ def _no_progress_bar() -> Generator[None, None, None]:
 
 
 @contextmanager
-def _one_thread() -> Generator[None, None, None]:
+def one_thread() -> Generator[None, None, None]:
     """Embed on one thread and leave torch's setting as it was for the engine in this process."""
     torch = importlib.import_module("torch")
     before = torch.get_num_threads()

@@ -38,6 +38,7 @@ class Erased:
         verified: Whether the files were looked through.
         left: What was found; nothing if the erasure is proven.
         unseen: Places that cannot be looked through, such as a Chroma server.
+        files, bytes: How much was looked through.
     """
 
     records: int
@@ -45,6 +46,8 @@ class Erased:
     verified: bool
     left: tuple[Left, ...]
     unseen: tuple[str, ...]
+    files: int = 0
+    bytes: int = 0
 
     @property
     def proven(self) -> bool:
@@ -52,17 +55,28 @@ class Erased:
         return self.verified and not self.left and not self.unseen and not self.index_pending
 
 
-def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> tuple[Left, ...]:
+@dataclass(frozen=True)
+class Looked:
+    """What a look through the files found, and how much it read."""
+
+    left: tuple[Left, ...] = ()
+    files: int = 0
+    bytes: int = 0
+
+
+def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> Looked:
     """Whatever of these records is still in a file below `folder`, or in the words of the store.
 
     Looked for: ids, digests, texts of `SHORTEST` bytes and more, vectors in half and single precision, and
     every stem that no living record has.
     """
     needles = [(each.id, what, needle) for each in gone for what, needle in _needles(each)]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    sizes = [path.stat().st_size for path in files]
     found = [
         Left(path, what, record)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.stat().st_size
+        for path, size in zip(files, sizes, strict=True)
+        if size
         for record, what, _ in _in_file(path, needles)
     ]
     stems = {stem: each.id for each in gone for stem in each.terms.split()}
@@ -71,7 +85,7 @@ def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> tuple[Left, ..
         for stem, record in stems.items()
         if store.documents_with(stem) > store.living_with(stem)
     ]
-    return (*found, *words)
+    return Looked((*found, *words), len(files), sum(sizes))
 
 
 def _needles(gone: Gone) -> list[tuple[str, bytes]]:

@@ -81,6 +81,14 @@ class TextTooLong(MemoryRefused):
         )
 
 
+class UnknownEmbedder(MemoryRefused):
+    """A name stands for no embedder that can be opened here."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name, self.why = name, why
+        super().__init__(f"The embedder {name!r} cannot be opened: {why}.")
+
+
 class MemoryClosed(MemoryRefused):
     """The memory was used after `close()`."""
 
@@ -118,8 +126,19 @@ class EmbedderCacheUnusable(MemoryFault):
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(
-            f"The embedder's file in {str(path)!r} cannot be made: {reason}. Make room there, or name another "
-            "folder in XDG_CACHE_HOME."
+            f"The embedder's file in {str(path)!r} cannot be made: {reason}. Make room there, or name "
+            "another folder in XDG_CACHE_HOME."
+        )
+
+
+class EmbedderServerFailed(MemoryFault):
+    """The server of a remote embedder is not there, refuses, or answers something else."""
+
+    def __init__(self, url: str, reason: str, status: int | None = None) -> None:
+        self.url, self.reason, self.status = url, reason, status
+        super().__init__(
+            f"The embedder at {url!r} failed: {reason.rstrip('.')}. Start it, or correct "
+            "its URL, model or key."
         )
 
 

@@ -1,9 +1,9 @@
 """Summaries without a model, and the check of those that a model wrote.
 
-`extract` chooses the most central sentences of texts: near to the mean of all in meaning, and made of the
-words that most of them use; what is less central than the average is left out, and one that says what a
-chosen one says is passed over. The sentences stand in their order, word for word. It depends on nothing but
-the texts and their vectors.
+`extract` chooses the most central sentences of texts: near to the mean of all in meaning, made of the words
+that most of them use, and long enough to say something. What is less central than the average is left out,
+and one that says what a chosen one says is passed over. The sentences stand in their order, word for word,
+with their speakers. It depends on nothing but the texts and their vectors.
 
 `unfaithful` holds a written summary against the texts it was made of: it must not be empty or longer than
 they are, and every number and every name in it must occur in them. Does not cover: what is said of these
@@ -34,6 +34,9 @@ MOST_COMPARED = 200
 LONGEST_SENTENCE = 300
 """Characters; a longer one is cut between two words, and says so with an ellipsis."""
 
+FULL = 8
+"""Stems from which on a sentence is not held to say too little to stand for others; greetings do."""
+
 SAME = 0.85
 """Cosine from which on a sentence says what another one says."""
 
@@ -47,6 +50,7 @@ NUMBER_WORDS = {
 }
 
 _END = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
+_SPEAKER = re.compile(r"^[^\W\d][^:\n]{0,60}: (?=\S)")
 _TOKEN = re.compile(r"[^\W_]+(?:['’.,:/-][^\W_]+)*")
 _ODD = re.compile("[\0\ud800-\udfff]")
 _STARTS = re.compile(r"(?:^|[.!?:;…\n\"“(•-])\s*$")
@@ -57,32 +61,36 @@ def sentences_of(text: str) -> list[str]:
     return [_cut(" ".join(part.split())) for part in _END.sub("\n", text).split("\n") if part.strip()]
 
 
-def extract(texts: Sequence[str], embed: Callable[[Sequence[str]], Vectors]) -> str:
+def extract(said: Sequence[tuple[str, str]], embed: Callable[[Sequence[str]], Vectors]) -> str:
     """The most central sentences of texts, a line each; at most half as long as all of them together.
 
     Args:
+        said: Who said it, or "", and the text. Each sentence keeps its speaker.
         embed: (n, dimension) float32 of so many sentences, rows of length 1.
     """
-    every = list(dict.fromkeys(each for text in texts for each in sentences_of(text)))
-    terms = [set(stems(each).split()) for each in every]
+    every = list(dict.fromkeys((who, each) for who, text in said for each in sentences_of(text)))
+    lines = [f"{who}: {each}" if who else each for who, each in every]
+    bare = [_SPEAKER.sub("", each) for _, each in every]
+    terms = [set(stems(each).split()) for each in bare]
     common = _shared(terms)
     kept = sorted(sorted(range(len(every)), key=lambda at: -common[at])[:MOST_COMPARED])
-    vectors = embed([every[at] for at in kept])
+    vectors = embed([bare[at] for at in kept])
     middle = vectors.mean(axis=0)
     near = vectors @ (middle / max(float(np.linalg.norm(middle)), 1e-9))
-    central = _scaled(near) + _scaled(np.array([common[at] for at in kept]))
-    room = min(LONGEST, max(sum(map(len, every)) // 2, max(map(len, every))))
+    full = np.array([min(len(terms[at]) / FULL, 1.0) for at in kept])
+    central = (_scaled(near) + _scaled(np.array([common[at] for at in kept]))) * full
+    room = min(LONGEST, max(sum(map(len, lines)) // 2, max(map(len, lines))))
     best_first: list[int] = np.argsort(-central, kind="stable").tolist()
     best_first = [place for place in best_first if central[place] >= central.mean() - 1e-6]
     chosen: list[int] = []
     for place in best_first:
-        used = sum(len(every[kept[each]]) + 1 for each in chosen)
+        used = sum(len(lines[kept[each]]) + 1 for each in chosen)
         alike = any(float(vectors[place] @ vectors[each]) >= SAME for each in chosen)
-        if not alike and used + len(every[kept[place]]) <= room:
+        if not alike and used + len(lines[kept[place]]) <= room:
             chosen.append(place)
         if len(chosen) == MOST_SENTENCES:
             break
-    return "\n".join(every[kept[place]] for place in sorted(chosen))
+    return "\n".join(lines[kept[place]] for place in sorted(chosen))
 
 
 def unfaithful(summary: str, texts: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from .embedder import Vectors
+from .errors import IndexUnusable
 from .index import ChromaIndex, FolderLock
 from .ledger import State
 from .ranking import Question, Ranked, Reranker, Statistics, Weights, rank
@@ -105,7 +106,7 @@ class Finder:
         with shelf.lock:
             if not len(shelf):
                 return []
-            cosines = (shelf.pieces @ vectors.T).max(axis=1)  # (pieces,)
+            cosines = np.stack([np.vecdot(shelf.pieces, each) for each in vectors]).max(axis=0)  # (pieces,)
             cosines = np.maximum.reduceat(cosines, shelf.column["piece"][: shelf.size])  # (rows,)
             near = np.flatnonzero((cosines >= least) & shelf.column["live"][: shelf.size])
             found = [(shelf.rows[place], float(cosines[place])) for place in near]
@@ -115,6 +116,18 @@ class Finder:
         """Bring Chroma up to date, where this memory uses it."""
         if (chroma := self._attached()) is not None:
             chroma.refresh()
+
+    def faults(self) -> list[str]:
+        """What is wrong with the server that was named, each with what to do; nothing is changed."""
+        try:
+            if self._place.startswith("http"):
+                ChromaIndex(self._store, self._place).reach()
+        except IndexUnusable as error:
+            return [
+                f"The Chroma server at {error.place!r} does not answer ({error.reason}). Start it; the index "
+                "'exact' needs none."
+            ]
+        return []
 
     def discard(self) -> bool:
         """Delete every copy of vectors outside the store; False where another process owns the folder.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .embedder import Embedder
+from .finder import Finder
 from .records import Filter
 from .schema import backups
 from .store import Store
@@ -38,8 +39,8 @@ class Health:
     faults: tuple[str, ...]
 
 
-def health_of(store: Store, folder: Path, embedder: Embedder, index: str, used: str) -> Health:
-    """Look at the store, its words, the permissions and the embedder."""
+def health_of(store: Store, folder: Path, embedder: Embedder, index: str, finder: Finder) -> Health:
+    """Look at the store, its words, the permissions, the embedder, and a server if one was named."""
     state = store.state
     faults = [f"{store.path}: {each}. Restore it from an export or a copy." for each in store.faults()]
     for path in sorted(folder.rglob("*")):
@@ -50,13 +51,14 @@ def health_of(store: Store, folder: Path, embedder: Embedder, index: str, used: 
             f"It was embedded with {state.embedder!r} and opened with {embedder.name!r}. "
             "Open it with the first, or call reembed()."
         )
+    faults += finder.faults()
     return Health(
         records=store.count(Filter()),
         counts=tuple(store.counts()),
         embedder=state.embedder,
         opened_with=embedder.name,
         index=index,
-        used=used,
+        used=finder.used,
         bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         backups=tuple(backups(store.path)),
         faults=tuple(faults),

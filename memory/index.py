@@ -79,6 +79,12 @@ class ChromaIndex:
         else:
             self._catch_up()
 
+    def reach(self) -> None:
+        """Find out whether the server answers, where it is one; changes nothing. Raises IndexUnusable."""
+        if not isinstance(self._place, Path):
+            with self._guard():
+                self._connect(self._store.state.generation).close()
+
     def discard(self) -> None:
         """Let go of everything this index holds, and of its files.
 
@@ -145,6 +151,7 @@ class ChromaIndex:
             )
             metadata: dict[str, int] | None = self._collection.metadata
             self._seen = metadata["seen"] if metadata else 0
+            self._close_to_others()
             self._pieces = self._collection.count()
         self._generation = generation
 
@@ -169,6 +176,14 @@ class ChromaIndex:
                 self._seen = part[-1].change
                 self._pieces += len(pieces)
                 self._collection.modify(metadata={"seen": self._seen})
+                self._close_to_others()
+
+    def _close_to_others(self) -> None:
+        """Let nobody but the owner read the files that Chroma made: it makes them by the process's umask."""
+        if isinstance(self._place, Path):
+            for path in self._place.rglob("*"):
+                if path.is_file() and path.stat().st_mode & 0o077:
+                    path.chmod(0o600)
 
     def _matches(self) -> bool:
         """Whether the index holds as many vectors as the store.

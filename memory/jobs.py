@@ -195,10 +195,8 @@ def preferences(work: Work) -> Generator[int, None, None]:
         fresh = made[counted:][-MOST_CHOICES:]
         habit = habit_of([choice for _, choice in fresh]) if fresh else None
         before = known.get(key)
-        if habit is not None:
-            record = _preference(habit, fresh, key[1])
-            if before is None or _says_more(record, before, habit):
-                work.derive(record, before.id if before else "")
+        if habit is not None and _says_more(habit, before):
+            work.derive(_preference(habit, fresh, key[1]), before.id if before else "")
         yield len(made)
 
 
@@ -225,13 +223,13 @@ def _preference(habit: Habit, made: Sequence[tuple[Record, Choice]], job: str) -
     )
 
 
-def _says_more(record: Record, before: Record, habit: Habit) -> bool:
-    """Whether a preference is worth taking the place of the one before it."""
-    said = preference_of(before)
-    if said is None or said[0].casefold() != habit.value.casefold():
-        return True
-    more = len(habit.chosen) >= 1.5 * len(before.provenance.sources)
-    return more or record.confidence < before.confidence - 0.1
+def _says_more(habit: Habit, before: Record | None) -> bool:
+    """Whether a habit is worth a preference in place of the one before it: another, surer, or less sure."""
+    said = None if before is None else preference_of(before)
+    if before is None or said is None or said[0].casefold() != habit.value.casefold():
+        return habit.clear
+    surer = habit.clear and len(habit.chosen) >= 1.5 * len(before.provenance.sources)
+    return surer or habit.confidence < before.confidence - 0.1
 
 
 # --- lessons ----------------------------------------------------------------------------------------------
@@ -314,7 +312,7 @@ def _summary(work: Work, level: Level, records: Sequence[Record]) -> Record:
     return _drawn(
         records,
         kind="summary",
-        text=said or extract(texts, work.vectors),
+        text=said or extract([(each.speaker, each.text) for each in records], work.vectors),
         job=f"summary/{level}",
         origin=origin,
         happened=begins,

@@ -5,6 +5,7 @@ Any number of processes may use one file. Each write is one transaction; see `st
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Generator, Sequence
@@ -15,8 +16,19 @@ from typing import Any
 
 from .embedder import Vectors
 from .errors import EmbedderMismatch, StoreUnusable, UnknownRecord
-from .records import Filter, Owner, Record, Scope
-from .rows import GIVEN, RANKED, condition, owned_by, ranked_of, record_of, unpacked
+from .records import Filter, Owner, Record, Scope, now
+from .rows import (
+    ALL_GIVEN,
+    GIVEN,
+    RANKED,
+    condition,
+    doomed_by,
+    microseconds,
+    owned_by,
+    ranked_of,
+    record_of,
+    unpacked,
+)
 from .schema import NO_END
 from .shelf import Row
 
@@ -43,12 +55,15 @@ class State:
         generation: Grows whenever a derived index must be thrown away: records were erased, or embedded anew.
         embedder: Name of the embedder that it is bound to; empty before the first.
         dimension: Of its vectors; 0 before the first.
+        clock: The latest moment at which anybody wrote, in microseconds since 1970. A clock that was set
+            back neither hides what was learned nor brings back what was closed.
     """
 
     changes: int
     generation: int
     embedder: str
     dimension: int
+    clock: int
 
 
 EVERYTHING = Filter()
@@ -84,6 +99,7 @@ class Ledger:
             int(found["generation"]),
             str(found.get("embedder", "")),
             int(found.get("dimension", 0)),
+            int(found["clock"]),
         )
 
     def start_generation(self) -> None:
@@ -171,6 +187,15 @@ class Ledger:
         rows = self._select(f"SELECT {GIVEN}, vectors FROM records WHERE {where} ORDER BY row", values)
         return [(record_of(row[:-1]), self.proofs(row[0]), row[-1]) for row in rows]
 
+    def doomed(self, target: Scope | str, across: frozenset[Owner]) -> list[Record]:
+        """What `Store.erase` would delete, oldest first."""
+        query, values = doomed_by(target, across, ALL_GIVEN)
+        return [record_of(row) for row in self._select(query, values)]
+
+    def ids(self) -> list[str]:
+        """Ids of all records, oldest first."""
+        return [row[0] for row in self._select("SELECT id FROM records ORDER BY row", [])]
+
     def count(self, admitted: Filter = EVERYTHING, most: int = -1) -> int:
         """How many records the filter admits; counting stops at `most`."""
         where, values = condition(admitted)
@@ -219,16 +244,19 @@ class Ledger:
     def candidates(self, names: Sequence[str], admitted: Filter) -> list[Row]:
         """What ranking looks at, of `names` and their neighbours in a session that the filter admits."""
         where, values = condition(admitted)
-        marks = ", ".join("?" * len(names))
-        beside = (
-            "SELECT (SELECT max(b.row) FROM records b WHERE b.session = a.session AND b.session <> ''"
-            f" AND b.row < a.row) FROM records a WHERE a.id IN ({marks}) UNION"
-            " SELECT (SELECT min(b.row) FROM records b WHERE b.session = a.session AND b.session <> ''"
-            f" AND b.row > a.row) FROM records a WHERE a.id IN ({marks})"
+        wanted = "SELECT value FROM json_each(?)"
+        of_session = (
+            "SELECT b.row FROM records b WHERE b.session = a.session AND b.session <> ''"
+            " AND b.tenant = a.tenant AND b.user = a.user AND b.agent = a.agent AND b.run = a.run"
+        )
+        beside = " UNION ".join(
+            f"SELECT ({of_session} AND b.row {side} a.row ORDER BY b.row {order} LIMIT 1 OFFSET {place})"
+            f" FROM records a WHERE a.id IN ({wanted})"
+            for side, order, place in (("<", "DESC", 0), ("<", "DESC", 1), (">", "ASC", 0), (">", "ASC", 1))
         )
         return self._rows(
-            f"(id IN ({marks}) OR row IN ({beside})) AND {where} ORDER BY row",
-            [*names, *names, *names, *values],
+            f"(id IN ({wanted}) OR row IN ({beside})) AND {where} ORDER BY row",
+            [*[json.dumps(list(names))] * 5, *values],
         )
 
     def picked(self, names: Sequence[str]) -> dict[str, Record]:
@@ -300,6 +328,8 @@ class Ledger:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
+                moment = microseconds(now())
+                cursor.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'clock'", (moment,))
                 cursor.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:

@@ -20,7 +20,7 @@ from ..protocols.messages import Confirm
 from .asking import Asker, Query, Span
 from .embedder import Embedder, Vectors, checked, embedded
 from .embedders import embedder_of
-from .erasing import Erased, look_for
+from .erasing import Erased, Looked, look_for
 from .errors import (
     EmbedderMismatch,
     ForgetIncomplete,
@@ -31,8 +31,11 @@ from .errors import (
 from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit
 from .health import Health, health_of
+from .ledger import State
+from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
-from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, now
+from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, now
+from .rows import moment_of
 from .store import Draft, Gone
 from .transfer import read_export, write_export
 from .twins import twin
@@ -46,7 +49,7 @@ STEP = 0.2
 """How far one use moves a record's importance towards 1 or 0."""
 
 
-class Memory:
+class Memory(Looking):
     """What agents know across runs, in one folder. Safe to use from several threads and processes."""
 
     def __init__(
@@ -85,7 +88,8 @@ class Memory:
             reranker: Reads the best ones once more and orders them anew.
 
         Raises:
-            ValueError: `index` or the embedder's name is none that is known.
+            ValueError: `index` is none of these.
+            UnknownEmbedder: The name stands for no embedder.
             StoreVersion: The folder was written by a later format.
             StoreUnusable: The file is damaged, or the folder cannot be written.
         """
@@ -109,6 +113,11 @@ class Memory:
     def embedder(self) -> Embedder:
         """What turns its words into vectors."""
         return self._embedder
+
+    @property
+    def used(self) -> str:
+        """What answered the last question, and over how many records, for a person."""
+        return self._finder.used
 
     # Writing.
 
@@ -158,8 +167,13 @@ class Memory:
         return self._open_store().supersede(old, draft)
 
     def retract_sync(self, record: str, reason: str) -> Record:
-        """Close a record that is wrong and that nothing replaces. Raises UnknownRecord, AlreadyClosed."""
-        return self._open_store().retract(record, reason, now())
+        """Close a record that is wrong and that nothing replaces.
+
+        Raises:
+            UnknownRecord, AlreadyClosed: It is not here, or not open.
+            ValueError: The reason is too long, or no plain text.
+        """
+        return self._open_store().retract(record, kept_reason(reason), now())
 
     def restore_sync(self, record: str) -> Record:
         """Open a record again that was retracted or superseded. Raises UnknownRecord, AlreadyClosed."""
@@ -252,41 +266,6 @@ class Memory:
         wanted = Query.of(k, kinds, scope, across, at, between, trusted, min_score, diversity)
         return self._recall([(query, None) for query in dict.fromkeys(queries)], wanted)
 
-    def get_sync(self, record: str) -> Record:
-        """The record with this id, closed or not. Raises UnknownRecord."""
-        return self._open_store().get(record)
-
-    def proofs_sync(self, record: str) -> list[Confirm]:
-        """Every confirm that proves this record, oldest first; none for an unknown id."""
-        return [Confirm.model_validate_json(proof) for proof in self._open_store().proofs(record)]
-
-    def history_sync(self, record: str) -> list[Record]:
-        """A record with all that it replaced and all that replaced it, oldest first. Raises UnknownRecord."""
-        return self._open_store().history(record)
-
-    def near_sync(self, record: str) -> list[tuple[str, float]]:
-        """Ids of records that say nearly the same, with their cosine: linked, never merged."""
-        return self._open_store().near(record)
-
-    def derived_from_sync(self, record: str) -> list[str]:
-        """Ids of the records that were derived from this one."""
-        return self._open_store().derived_from(record)
-
-    def records_sync(
-        self,
-        kinds: Collection[Kind] | None = None,
-        scope: Scope | Sequence[Scope] | None = None,
-        at: datetime | None = None,
-        across: Collection[Owner] = (),
-    ) -> list[Record]:
-        """What is stored, oldest first, for a person to look through.
-
-        Args:
-            scope, across: As in `recall`, but None is every record of everybody.
-            at: What held at that moment; None: closed ones too.
-        """
-        return self._open_store().records(Filter.of(kinds, scope, at, across))
-
     # Upkeep.
 
     def forget_sync(self, target: Scope | str, across: Collection[Owner] = ()) -> Forgotten:
@@ -313,9 +292,9 @@ class Memory:
             ForgetIncomplete, StoreUnusable: As `forget`.
         """
         gone, pending = self._forget(target, across)
-        found = look_for(gone, self.folder, self._store) if verify else None
+        looked = look_for(gone, self.folder, self._store) if verify else Looked()
         unseen = (self._index,) if self._index.startswith("http") else ()
-        return Erased(len(gone), pending, verify, found or (), unseen)
+        return Erased(len(gone), pending, verify, looked.left, unseen, looked.files, looked.bytes)
 
     def export_sync(
         self, path: Path | str, scope: Scope | None = None, across: Collection[Owner] = ()
@@ -335,7 +314,8 @@ class Memory:
     def import_sync(self, path: Path | str) -> int:
         """Take in an export, all of it or nothing; how many records were new.
 
-        Records that are here already stay as they are. Each must pass the gate, as when it was first kept.
+        Records that are here already stay as they are, except that those are closed which were corrected or
+        retracted there. Each must pass the gate, as when it was first kept.
         Its vectors are taken over if they are of this memory's embedder, else it is embedded anew.
 
         Raises:
@@ -392,14 +372,12 @@ class Memory:
     def health_sync(self) -> Health:
         """What is stored where, and what is wrong with it. Changes nothing."""
         with self._lock:
-            return health_of(self._open_store(), self.folder, self._embedder, self._index, self._finder.used)
+            return health_of(self._open_store(), self.folder, self._embedder, self._index, self._finder)
 
     remember, remember_all = twin(remember_sync), twin(remember_all_sync)
     supersede, retract, restore = twin(supersede_sync), twin(retract_sync), twin(restore_sync)
     useful, outcome = twin(useful_sync), twin(outcome_sync)
     recall, recall_all = twin(recall_sync), twin(recall_all_sync)
-    get, proofs, history = twin(get_sync), twin(proofs_sync), twin(history_sync)
-    near, derived_from, records = twin(near_sync), twin(derived_from_sync), twin(records_sync)
     forget, erase, rebuild = twin(forget_sync), twin(erase_sync), twin(rebuild_sync)
     export, import_from = twin(export_sync), twin(import_sync)
     reembed, health = twin(reembed_sync), twin(health_sync)
@@ -446,15 +424,17 @@ class Memory:
         """(pieces, dimension) of each text, by the embedder that the file is bound to."""
         if not texts:
             return []
-        self._require_embedder()
+        self._state()
         vectors = embedded(self._embedder, texts)
         self._store.bind(self._embedder.name, vectors[0].shape[1])
         return vectors
 
-    def _require_embedder(self) -> None:
-        stored = self._open_store().state.embedder
-        if stored and stored != self._embedder.name:
-            raise EmbedderMismatch(stored, self._embedder.name)
+    def _state(self) -> State:
+        """Where the file stands; it is bound to our embedder or to none."""
+        state = self._open_store().state
+        if state.embedder and state.embedder != self._embedder.name:
+            raise EmbedderMismatch(state.embedder, self._embedder.name)
+        return state
 
     def _echo(self, record: Record, proof: Confirm | None) -> Record | None:
         """The record that these words were recalled from, where nothing proves them now."""
@@ -473,17 +453,18 @@ class Memory:
 
     def _recall(self, asked: Sequence[tuple[str, Vectors | None]], query: Query) -> list[Recalled]:
         asked = [(text, vector) for text, vector in asked if text.strip()]
-        if query.admitted.empty or not asked or not self._open_store().state.dimension:
+        state = self._state()
+        if query.admitted.empty or not asked or not state.dimension:
             return []
-        vectors = self._asked(asked)
+        vectors = self._asked(asked, state.dimension)
         with self._lock:
-            return self._asker.ask([text for text, _ in asked], vectors, query)
+            return self._asker.ask(
+                [text for text, _ in asked], vectors, query.asked_at(moment_of(state.clock))
+            )
 
-    def _asked(self, asked: Sequence[tuple[str, Vectors | None]]) -> list[Vectors]:
+    def _asked(self, asked: Sequence[tuple[str, Vectors | None]], dimension: int) -> list[Vectors]:
         """(dimension,) of each query; of one with several pieces their mean."""
-        self._require_embedder()
         made = iter(embedded(self._embedder, [text for text, vector in asked if vector is None]))
-        dimension = self._store.state.dimension
         rows = [
             next(made).mean(axis=0) if given is None else np.asarray(given, dtype=np.float32)
             for _, given in asked

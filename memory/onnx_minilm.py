@@ -12,7 +12,7 @@ killed while making it leaves nothing that another would load.
 from __future__ import annotations
 
 import fcntl
-import importlib.util
+import hashlib
 import json
 import logging
 import os
@@ -26,20 +26,20 @@ from typing import Any
 import numpy as np
 
 from .embedder import Vectors, checked
-from .errors import EmbedderCacheUnusable, EmbedderMissing
+from .errors import EmbedderCacheUnusable
+from .installed import installed
 from .minilm_files import (
     DIMENSION,
     MODEL_NAME,
     WINDOW,
     package_folder,
-    sha256_of,
     verified_tokenizer,
     verified_weights,
 )
 from .minilm_graph import GRAPH_VERSION, Form, minilm_graph
 from .wordpieces import Wordpieces
 
-BATCH = 32
+BATCH = 256  # tokens in one pass, padding included: what stays near the processor
 MODEL, MANIFEST = "model.onnx", "manifest.json"
 _log = logging.getLogger(__name__)
 
@@ -93,8 +93,7 @@ class OnnxMiniLM:
             ids = [words.tokens(text) for text in texts]
             self._session = self._session or self._opened_session()
             by_length = sorted(range(len(ids)), key=lambda place: len(ids[place]))
-            for start in range(0, len(by_length), BATCH):
-                places = by_length[start : start + BATCH]
+            for places in _batches(by_length, [len(each) for each in ids]):
                 made[places] = self._run([ids[place] for place in places])
         return checked(self.name, made, len(texts), DIMENSION)
 
@@ -119,15 +118,25 @@ class OnnxMiniLM:
         return self._words
 
     def _opened_session(self) -> Any:
-        _require("onnxruntime")
-        import onnxruntime
-
-        model = model_file(self.form, self._folder, self._cache)
+        onnxruntime = installed("onnxruntime")
+        model = made_model(self.form, self._folder, self._cache)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.log_severity_level = 3  # errors; the rest is about graphs that are not ours
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _batches(by_length: list[int], lengths: list[int]) -> Generator[list[int], None, None]:
+    """Places of texts, shortest first, that go through the model together."""
+    batch: list[int] = []
+    for place in by_length:
+        if batch and (len(batch) + 1) * lengths[place] > BATCH:
+            yield batch
+            batch = []
+        batch.append(place)
+    yield batch
 
 
 def cache_folder() -> Path:
@@ -137,18 +146,24 @@ def cache_folder() -> Path:
     return base / "punchlist" / "embedders"
 
 
-def kept_model(form: Form, cache: Path | None = None) -> Path | None:
+def model_path(form: Form, cache: Path | None = None) -> Path:
+    """Where the model file of this form is, once it was made."""
+    return (cache or cache_folder()) / MODEL_NAME / f"{form}-{GRAPH_VERSION}" / MODEL
+
+
+def kept_model(form: Form, cache: Path | None = None) -> bytes | None:
     """The model file as it is kept, its sha256 compared; None: there is none that may be loaded."""
-    place = _place(form, cache)
+    path = model_path(form, cache)
     try:
-        manifest = json.loads((place / MANIFEST).read_text())
-        well = manifest["sha256"] == sha256_of(place / MODEL)
+        _require_own(path.parent.parent)
+        content = path.read_bytes()
+        expected = json.loads(path.with_name(MANIFEST).read_text())["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return place / MODEL if well else None
+    return content if hashlib.sha256(content).hexdigest() == expected else None
 
 
-def model_file(form: Form, folder: Path | None = None, cache: Path | None = None) -> Path:
+def made_model(form: Form, folder: Path | None = None, cache: Path | None = None) -> bytes:
     """The kept model file, made if there is none.
 
     Args:
@@ -157,27 +172,31 @@ def model_file(form: Form, folder: Path | None = None, cache: Path | None = None
     Raises:
         EmbedderMissing: A package or file is not installed.
         EmbedderCorrupt: The weights are not the pinned ones.
-        EmbedderCacheUnusable: The folder cannot be written.
+        EmbedderCacheUnusable: The folder cannot be written, or others can write it.
     """
     if (found := kept_model(form, cache)) is not None:
         return found
-    place = _place(form, cache)
+    path = model_path(form, cache)
     try:
-        with _making(place.parent):
+        with _making(path.parent.parent):
             found = kept_model(form, cache)  # another process may have been first
-            return found or _made(form, folder or package_folder(), place)
+            return found or _made(form, folder or package_folder(), path)
     except OSError as error:
-        raise EmbedderCacheUnusable(place, str(error)) from error
+        raise EmbedderCacheUnusable(path.parent, str(error)) from error
 
 
-def _place(form: Form, cache: Path | None) -> Path:
-    return (cache or cache_folder()) / MODEL_NAME / f"{form}-{GRAPH_VERSION}"
+def _require_own(folder: Path) -> None:
+    """Refuse a folder in which somebody else could put a model and the hash that fits it."""
+    found = folder.stat()
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise PermissionError(f"{str(folder)!r} is not yours, or others may write it")
 
 
 @contextmanager
 def _making(parent: Path) -> Generator[None, None, None]:
     """Be the only process that makes a file here, and clear away what a killed one left."""
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _require_own(parent)
     handle = os.open(parent / "making.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -188,19 +207,16 @@ def _making(parent: Path) -> Generator[None, None, None]:
         os.close(handle)  # and with it the lock
 
 
-def _made(form: Form, folder: Path, place: Path) -> Path:
-    for package in ("onnx", "safetensors"):
-        _require(package)
-    from safetensors.numpy import load_file
-
+def _made(form: Form, folder: Path, path: Path) -> bytes:
+    load_file = installed("safetensors.numpy").load_file
+    place = path.parent
     _log.info("making the %s form of %s in %s, once", form, MODEL_NAME, place)
-    weights = load_file(verified_weights(folder))
+    content = minilm_graph(load_file(verified_weights(folder)), form)
     part = place.with_name(f"{place.name}.part")
     part.mkdir(mode=0o700)
     try:
-        _write(part / MODEL, minilm_graph(weights, form))
-        manifest = {"sha256": sha256_of(part / MODEL), "size": (part / MODEL).stat().st_size}
-        _write(part / MANIFEST, json.dumps(manifest).encode())
+        _write(part / MODEL, content)
+        _write(part / MANIFEST, json.dumps({"sha256": hashlib.sha256(content).hexdigest()}).encode())
         if place.exists():
             _log.warning("%s is not as it was made; it is made again", place)
             shutil.rmtree(place)
@@ -208,8 +224,8 @@ def _made(form: Form, folder: Path, place: Path) -> Path:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    _log.info("made %s, %.0f MB", place / MODEL, manifest["size"] / 1e6)
-    return place / MODEL
+    _log.info("made %s, %.0f MB", path, len(content) / 1e6)
+    return content
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -217,8 +233,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _require(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise EmbedderMissing(f"the package {package}", f"pip install {package}")

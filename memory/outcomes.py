@@ -1,9 +1,9 @@
 """What outcomes say of a lesson or a skill: whether it still helps.
 
-A lesson is tied to a check. It is retired when, after at least `LEAST_TRIALS` uses, the check is not likelier
-to hold with it than without: the probability that it holds more often, from the outcomes of both under equal
-priors, is below one half. Where the check was never seen without it, any rate is as likely as any other, so
-that a lesson is retired there once its check failed more often than it held.
+A lesson is tied to a check. It is retired when, after at least `LEAST_TRIALS` uses, the check seems no
+likelier to hold with it than without: the probability that it holds more often, from the outcomes of both
+under equal priors, is below `DOUBT`. While fewer than `LEAST_TRIALS` outcomes without it are known it must be
+below `STRONG_DOUBT`, so that a lesson of a hard check is not retired for the check being hard.
 
 A skill is retired when it did not work `SKILL_FAILURES` times running.
 
@@ -18,6 +18,7 @@ import math
 from .records import Record
 
 LEAST_TRIALS = 8
+DOUBT, STRONG_DOUBT = 0.4, 0.2
 SKILL_FAILURES = 5
 
 
@@ -53,7 +54,8 @@ def retirement(record: Record, without: str) -> str:
     if record.kind == "skill":
         worked = "+" in given[-SKILL_FAILURES:] or len(given) < SKILL_FAILURES
         return "" if worked else f"it did not work {SKILL_FAILURES} times running"
-    if len(given) < LEAST_TRIALS or chance_of_helping(given, without) >= 0.5:
+    doubt = DOUBT if len(without) >= LEAST_TRIALS else STRONG_DOUBT
+    if len(given) < LEAST_TRIALS or chance_of_helping(given, without) >= doubt:
         return ""
     alone = f"{without.count('+')} of {len(without)} times" if without else "never seen"
     return f"its check held {given.count('+')} of {len(given)} times with it, without it {alone}"

@@ -1,45 +1,57 @@
-"""Ranks the rows of a shelf by how well they answer a question: by meaning, words, session, speaker, dates.
+"""Ranks the rows of a shelf by how well they answer a question: by words, meaning, speaker and dates.
 
 Each signal is scaled to 0..1 over the rows that the question admits, weighted and added; `Why.parts` holds
 the terms of that sum. Scores are fused rather than ranks: reciprocal rank fusion finds less evidence than
-words alone (`punchlist eval locomo` measures both). What a question does not admit lends nothing to what it does.
+words alone (`punchlist eval locomo` measures both). What a question does not admit lends nothing to what it
+does.
 
-Whether the best is any good is told by `strength`, not by the score, which is 1 somewhere in every scope.
-Calls no model: the question comes embedded.
+Whether the best is any good is told by `Why.strength`, not by the score, which is high somewhere in every
+scope. Calls no model but a reranker: the question comes embedded.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import isnan
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .dates import DAY, spans
+from .dates import DAY, Span, spans
 from .embedder import Vectors
+from .lexical import Fields, Lexical, Statistics, lexical
 from .records import Kind, Why
+from .repeats import ALIKE, without_repeats
 from .shelf import KINDS, Floats, Row, Shelf
-from .words import K1, B, stems, words_of
+from .words import stem_of, words_of
 
-ALIKE = 0.92
-"""Cosine from which two records may say the same."""
+__all__ = [
+    "ALIKE",
+    "Fields",
+    "Question",
+    "Ranked",
+    "Reranker",
+    "Statistics",
+    "Weights",
+    "rank",
+    "signals_of",
+    "strength",
+]
 
 HALF_LIVES: dict[Kind, float] = {"episode": 30, "reflection": 180, "summary": 180}
 """Days after which recency counts half; other kinds do not age."""
 
+_LIVES = np.array([HALF_LIVES.get(kind, np.inf) for kind in KINDS]) * DAY
+
 RERANKED = 50
 """How many of the best a reranker sees."""
 
-_MOST_TERMS = 48
-_NEAR_DATE = 10 * DAY
+SOON_TOLD = 7 * DAY
+"""What is told so long after a stretch of time still counts a third as having happened in it."""
 
 SIGNALS = (
-    "dense", "words", "session", "previous_words", "next_words", "previous_dense", "next_dense", "speaker",
-    "date", "recency", "importance",
+    "words", "dense", "next_dense", "session_dense", "speaker", "date", "asking", "recency", "importance",
 )  # fmt: skip
 """Names of `Why.parts` and of the weights, in the order of the arrays here."""
 
@@ -57,29 +69,30 @@ class Weights:
     """What each signal, scaled to 0..1, adds at most to a score.
 
     Attributes:
+        words: The question's words in the record and around it; see `lexical.py`.
         dense: Cosine of the record's nearest piece and the question.
-        words: BM25 over stems.
-        session: BM25 of the whole session, lent to its members.
-        previous_words, next_words, previous_dense, next_dense: The neighbours' in the session.
-        speaker: Said by somebody whom the question names.
-        date: Happened when the question speaks of.
+        next_dense: The same of the next record in its session: an answer lies near its echo.
+        session_dense: The same of the nearest record in its session.
+        speaker: Said by the first person whom the question names, or about them by nobody; half for another.
+        date: Happened when the question speaks of, or was told soon after; half where nobody knows when.
+        asking: Of a record that ends with a question mark, which seldom tells anything; below 0.
         recency: Learned lately; see `HALF_LIVES`. More than 0.05 costs much recall.
-        importance: The record's own.
+        importance: The record's own, times its confidence.
         reranker: Score of a reranker over the best `RERANKED`, where there is one.
+        fields: How much words around a record count.
     """
 
+    words: float = 0.8
     dense: float = 0.3
-    words: float = 0.5
-    session: float = 0.3
-    previous_words: float = 0.2
-    next_words: float = 0.0
-    previous_dense: float = 0.2
-    next_dense: float = 0.15
-    speaker: float = 0.1
-    date: float = 0.1
+    next_dense: float = 0.1
+    session_dense: float = 0.2
+    speaker: float = 0.3
+    date: float = 0.5
+    asking: float = -0.1
     recency: float = 0.02
     importance: float = 0.02
     reranker: float = 1.0
+    fields: Fields = field(default_factory=Fields)
 
 
 @dataclass(frozen=True)
@@ -111,26 +124,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A row that answers, with the parts of its score."""
+    """A row that answers, with the parts of its score; `session` is its row's."""
 
     id: str
     score: float
     why: Why
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """BM25's figures of a whole scope, for a shelf that holds only its candidates.
-
-    Attributes:
-        documents: Records of the scope.
-        mean_length: Stems of a record, on average.
-        documents_with: Records that hold a stem.
-    """
-
-    documents: int
-    mean_length: float
-    documents_with: Callable[[str], int]
+    session: str = ""
 
 
 def rank(
@@ -154,21 +153,8 @@ def rank(
         pool = _pool(shelf, question, weights, admitted, statistics, reranker is not None)
     if reranker is not None:
         pool = _reranked(pool, question.text, weights.reranker, reranker)
-    return [pool.ranked(place) for place in _chosen(pool, question)]
-
-
-def unite(rankings: Sequence[Sequence[Ranked]], k: int) -> list[Ranked]:
-    """The `k` best of several searches over one scope, each row once, with its best score.
-
-    Args:
-        rankings: Each best first.
-    """
-    best: dict[str, Ranked] = {}
-    for ranking in rankings:
-        for each in ranking:
-            if each.id not in best or each.score > best[each.id].score:
-                best[each.id] = each
-    return sorted(best.values(), key=lambda each: -each.score)[:k]
+    chosen = without_repeats(pool.rows, pool.vectors, pool.scores, question.k, question.diversity)
+    return pool.ranked(chosen)
 
 
 @dataclass(frozen=True)
@@ -184,6 +170,7 @@ class _Pool:
     vectors: Vectors
     cosines: Floats
     bm25: Floats
+    strengths: Floats
     names: Sequence[str]
     parts: Floats
 
@@ -191,11 +178,16 @@ class _Pool:
     def scores(self) -> Floats:
         return self.parts.sum(axis=0)
 
-    def ranked(self, place: int) -> Ranked:
-        told = zip(self.names, self.parts[:, place].tolist(), strict=True)
-        parts = {name: value for name, value in told if value}
-        why = Why(float(self.cosines[place]), float(self.bm25[place]), parts)
-        return Ranked(self.rows[place].id, sum(parts.values()), why)
+    def ranked(self, places: Sequence[int]) -> list[Ranked]:
+        """What is told of the rows at these places."""
+        found: list[Ranked] = []
+        told = self.parts[:, places].T.tolist()
+        alone = np.stack((self.cosines, self.bm25, self.strengths))[:, places].T.tolist()
+        for place, values, (cosine, bm25, strong) in zip(places, told, alone, strict=True):
+            row = self.rows[place]
+            parts = {name: value for name, value in zip(self.names, values, strict=True) if value}
+            found.append(Ranked(row.id, sum(values), Why(cosine, bm25, parts, strong), row.session))
+        return found
 
 
 def _pool(
@@ -207,31 +199,55 @@ def _pool(
     reranked: bool,
 ) -> _Pool:
     """Score every admitted row and take the best of them."""
-    shelf.link()
-    cosines = _cosines(shelf, question.vector)
-    words = _Words(shelf, question.text, admitted, statistics)
-    signals = _signals(shelf, question, admitted, cosines, words)
+    cosines, words, signals = _looked_at(shelf, question, weights.fields, admitted, statistics)
     applied = np.array([getattr(weights, name) for name in SIGNALS])
-    scores = applied @ signals
-    scores[~admitted] = -np.inf
-    if question.min_score > 0:
-        scores[strength(cosines, words.covered) < question.min_score] = -np.inf
+    scores = np.einsum("s,sr->r", applied, signals)
+    strengths = strength(cosines, words.covered)
+    scores[~admitted | (strengths < question.min_score)] = -np.inf
     best = _best(scores, question, reranked)
     return _Pool(
         rows=[shelf.rows[int(place)] for place in best],
         vectors=shelf.pieces[shelf.column["piece"][best]],
         cosines=cosines[best],
-        bm25=words.scores[best],
+        bm25=words.own[best],
+        strengths=strengths[best],
         names=SIGNALS,
         parts=applied[:, None] * signals[:, best],
     )
 
 
+def signals_of(shelf: Shelf, question: Question, fields: Fields) -> dict[str, Floats]:
+    """What `rank` weighs, unweighed: for each row on the shelf its signals by name, 0..1.
+
+    For choosing weights. Rows that are not admitted are all 0.
+    """
+    with shelf.lock:
+        admitted = _admitted(shelf, question)
+        if not admitted.any():
+            return {shelf.rows[place].id: np.zeros(len(SIGNALS)) for place in shelf.places.values()}
+        _, _, signals = _looked_at(shelf, question, fields, admitted, None)
+        signals = np.where(admitted, signals, 0.0)
+        return {shelf.rows[place].id: signals[:, place] for place in shelf.places.values()}
+
+
+def _looked_at(
+    shelf: Shelf,
+    question: Question,
+    fields: Fields,
+    admitted: NDArray[np.bool_],
+    statistics: Statistics | None,
+) -> tuple[Floats, Lexical, Floats]:
+    """Cosines, what the words say, and the signals that come of both."""
+    shelf.link()
+    cosines = _cosines(shelf, question.vector)
+    words = lexical(shelf, question.text, admitted, fields, statistics)
+    return cosines, words, _signals(shelf, question, admitted, cosines, words)
+
+
 def strength(cosines: Floats, covered: Floats) -> Floats:
     """How good an answer is by itself, 0..1: the mean of cosine and of the share of the question's words.
 
-    Rare words count more in that share, and words that no record holds count most. Unlike a score it does not
-    depend on what else is in the scope, so that it can be compared with a threshold.
+    Unlike a score it is not scaled by the best of the scope, so that it can be compared with a threshold.
     """
     return 0.5 * np.clip(cosines, 0.0, 1.0) + 0.5 * covered
 
@@ -264,117 +280,43 @@ def _cosines(shelf: Shelf, vector: Vectors) -> Floats:
         )
     if not np.isfinite(vector).all():
         raise ValueError("The question's vector holds a number that is not finite; embed the question anew.")
-    found = (pieces @ vector.astype(np.float32, copy=False)).astype(np.float64)
+    # Not `@`: BLAS would start threads, which wait for each other once anything else wants the processor.
+    found = np.vecdot(pieces, vector.astype(np.float32, copy=False)).astype(np.float64)
     if found.size > shelf.size:
         found = np.maximum.reduceat(found, shelf.column["piece"][: shelf.size])
     return found
 
 
-class _Words:
-    """What the question's words say about rows and sessions.
-
-    Attributes:
-        scores: (rows,) BM25; 0 for a row that is not admitted.
-        covered: (rows,) share of the question's words, by their weight, that a row holds.
-        sessions: (sessions,) BM25 of each session as one text, made of its admitted rows.
-    """
-
-    def __init__(
-        self, shelf: Shelf, text: str, admitted: NDArray[np.bool_], statistics: Statistics | None
-    ) -> None:
-        terms = list(dict.fromkeys(stems(text).split()))[:_MOST_TERMS]
-        size, sessions = shelf.size, shelf.sessions
-        found = [shelf.postings.of(term) for term in terms]
-        rows = np.concatenate([each[0] for each in found]) if found else np.zeros(0, dtype=np.int32)
-        if not rows.size:
-            self.scores, self.covered, self.sessions = np.zeros(size), np.zeros(size), np.zeros(sessions)
-            return
-        counts = np.concatenate([each[1] for each in found]).astype(np.float64)
-        number = np.repeat(np.arange(len(terms)), [each[0].size for each in found])
-        live = shelf.column["live"][rows]
-        holding = _sums(number, live, len(terms))
-        documents, mean = float(len(shelf)), shelf.mean_length
-        if statistics is not None:
-            documents, mean = float(statistics.documents), max(statistics.mean_length, 1.0)
-            holding = np.array([statistics.documents_with(term) for term in terms], dtype=np.float64)
-        rarity = np.log1p((documents - holding + 0.5) / (holding + 0.5))  # (terms,)
-        seen = admitted[rows]
-        if not seen.all():
-            rows, counts, number = rows[seen], counts[seen], number[seen]
-        lengths = shelf.column["length"][:size]
-        weight = rarity[number]
-        gained = weight * counts * (K1 + 1) / (counts + K1 * (1 - B + B * lengths[rows] / mean))
-        self.scores = _sums(rows, gained, size)
-        self.covered = _sums(rows, weight, size) / max(float(rarity.sum()), 1e-12)
-        self.sessions = _session_scores(shelf, admitted, rows, counts, number, len(terms))
-
-
-def _session_scores(
-    shelf: Shelf,
-    admitted: NDArray[np.bool_],
-    rows: NDArray[np.int32],
-    counts: Floats,
-    number: NDArray[np.int64],
-    terms: int,
-) -> Floats:
-    """(sessions,) BM25 of each session as one text."""
-    sessions = shelf.sessions
-    if not sessions:
-        return np.zeros(0)
-    column = shelf.column["session"][: shelf.size]
-    of_row = column[rows]
-    inside = of_row >= 0
-    flat = number[inside] * sessions + of_row[inside]
-    held = _sums(flat, counts[inside], terms * sessions).reshape(terms, sessions)
-    member = admitted & (column >= 0)
-    lengths = _sums(column[member], shelf.column["length"][: shelf.size][member], sessions)
-    there = max(np.count_nonzero(lengths), 1)
-    mean = max(float(lengths.sum()) / there, 1.0)
-    holding = np.count_nonzero(held, axis=1)
-    rarity = np.log1p((there - holding + 0.5) / (holding + 0.5))
-    return rarity @ (held * (K1 + 1) / (held + K1 * (1 - B + B * lengths / mean)))
-
-
-def _sums(places: NDArray[Any], values: NDArray[Any], size: int) -> Floats:
-    """(size,) of the values that lie at each place."""
-    return np.bincount(places, weights=values, minlength=size).astype(np.float64, copy=False)
-
-
 def _signals(
-    shelf: Shelf, question: Question, admitted: NDArray[np.bool_], cosines: Floats, words: _Words
+    shelf: Shelf, question: Question, admitted: NDArray[np.bool_], cosines: Floats, words: Lexical
 ) -> Floats:
     """(signals, rows), each scaled to 0..1 over the admitted rows, in the order of `SIGNALS`."""
     size, column = shelf.size, shelf.column
     signals = np.zeros((len(SIGNALS), size))
     dense = _from_lowest(cosines, admitted)
-    lexical = _from_zero(words.scores)
-    before, after = column["previous"][:size], column["next"][:size]
-    signals[0], signals[1] = dense, lexical
-    session = column["session"][:size]
+    after, session = column["next"][:size], column["session"][:size]
     alone = session < 0
-    if words.sessions.size:
-        signals[2] = np.append(_from_zero(words.sessions), 0.0)[session]
-    signals[2][alone] = lexical[alone]
-    signals[3], signals[4] = np.append(lexical, 0.0)[before], np.append(lexical, 0.0)[after]
-    signals[5], signals[6] = np.append(dense, 0.0)[before], np.append(dense, 0.0)[after]
-    for name in (3, 5):
-        signals[name][alone] = signals[0 if name == 5 else 1][alone]
-    signals[7] = _said_by_named(shelf, question.text)
+    signals[0] = _from_zero(words.near)
+    signals[1] = dense
+    signals[2] = np.append(dense, 0.0)[after]
+    signals[2][alone] = dense[alone]
+    signals[3] = _from_lowest(_of_session(cosines, session, admitted, shelf.sessions), admitted)
+    signals[4] = _said_by_named(shelf, question.text)
     stretches = spans(question.text, question.now)
     if stretches:
-        signals[8] = _happened_in(column["happened"][:size], stretches)
-    signals[9] = _recency(shelf, question.now)
-    signals[10] = column["importance"][:size] * column["confidence"][:size]
+        signals[5] = _happened_in(column["happened"][:size], stretches)
+    signals[6] = column["asks"][:size]
+    signals[7] = _recency(shelf, question.now)
+    signals[8] = column["importance"][:size] * column["confidence"][:size]
     return signals
 
 
 def _from_lowest(values: Floats, admitted: NDArray[np.bool_]) -> Floats:
     """Min-max scaling over the admitted; 0 elsewhere; 1 where all are equal."""
-    inside = values[admitted]
-    low, high = float(inside.min()), float(inside.max())
+    low = float(values.min(where=admitted, initial=np.inf))
+    high = float(values.max(where=admitted, initial=-np.inf))
     scaled = (values - low) / (high - low) if high - low > 1e-9 else np.ones_like(values)
-    scaled[~admitted] = 0.0
-    return scaled
+    return np.where(admitted, scaled, 0.0)
 
 
 def _from_zero(values: Floats) -> Floats:
@@ -383,29 +325,55 @@ def _from_zero(values: Floats) -> Floats:
     return values / high if high > 0 else values
 
 
+def _of_session(
+    cosines: Floats, session: NDArray[np.int32], admitted: NDArray[np.bool_], sessions: int
+) -> Floats:
+    """(rows,) the highest cosine in the row's session; its own without one."""
+    if not sessions:
+        return cosines
+    place = session.astype(np.intp) + 1  # of the type that `maximum.at` is quick with
+    highest = np.full(sessions + 1, -1.0)
+    np.maximum.at(highest, place, np.where(admitted, cosines, -1.0))
+    return np.where(place == 0, cosines, highest[place])
+
+
 def _said_by_named(shelf: Shelf, text: str) -> Floats:
-    """(rows,) 1 where the speaker is called by a name in the question."""
-    named: set[int] = set()
-    for word in words_of(text):
-        named |= shelf.speakers.get(word, set())
-    if not named:
-        return np.zeros(shelf.size)
-    return np.isin(shelf.column["speaker"][: shelf.size], list(named)).astype(np.float64)
+    """(rows,) 1 where the speaker is called by the first name in the question, 0.5 where by another.
+
+    A row without speaker, such as a fact, counts as said by whom it names.
+    """
+    said = [0.0] * len(shelf.speaker_names)
+    first = 1.0
+    named: list[tuple[str, float]] = []
+    for word in dict.fromkeys(words_of(text)):
+        if word in shelf.speakers:
+            named.append((word, first))
+            for number in shelf.speakers[word]:
+                said[number] = said[number] or first
+            first = 0.5
+    speaker = shelf.column["speaker"][: shelf.size]
+    found = np.array(said)[speaker]
+    if shelf.nameless:
+        for word, value in reversed(named):
+            rows = shelf.postings.of(stem_of(word))[0]
+            found[rows[speaker[rows] == 0]] = value
+    return found
 
 
-def _happened_in(happened: Floats, stretches: Sequence[tuple[float, float]]) -> Floats:
-    """(rows,) 1 inside a stretch, less the further away from it; 0 where the time is unknown."""
-    nearest = np.full(happened.shape, np.inf)
+def _happened_in(happened: Floats, stretches: Sequence[Span]) -> Floats:
+    """(rows,) 1 inside a stretch, less the later after it and soon nothing before it; 0.5 if unknown."""
+    highest = np.zeros(happened.shape)
     for low, high in stretches:
-        nearest = np.minimum(nearest, np.maximum(np.maximum(low - happened, happened - high), 0.0))
-    return np.nan_to_num(np.exp(-nearest / _NEAR_DATE), nan=0.0)
+        late = np.exp(-np.maximum(happened - high, 0.0) / SOON_TOLD)
+        early = np.maximum(1.0 - np.maximum(low - happened, 0.0) / DAY, 0.0)
+        highest = np.maximum(highest, np.minimum(late, early))
+    return np.where(np.isnan(happened), 0.5, highest)
 
 
 def _recency(shelf: Shelf, now: float) -> Floats:
     """(rows,) 0.5 to the power of half-lives since the row was learned, 1 at most."""
-    lives = np.array([HALF_LIVES.get(kind, np.inf) for kind in KINDS]) * DAY
     ages = np.maximum(now - shelf.column["learned"][: shelf.size], 0.0)
-    return np.exp2(-ages / lives[shelf.column["kind"][: shelf.size]])
+    return np.exp2(-ages / _LIVES[shelf.column["kind"][: shelf.size]])
 
 
 def _best(scores: Floats, question: Question, reranked: bool) -> NDArray[np.int64]:
@@ -413,7 +381,7 @@ def _best(scores: Floats, question: Question, reranked: bool) -> NDArray[np.int6
     k = question.k
     pool = max(50, 4 * k) if question.diversity > 0 else k + max(10, k)
     pool = min(max(pool, RERANKED) if reranked else pool, scores.size)
-    top = np.argpartition(-scores, pool - 1)[:pool]
+    top = np.argpartition(scores, scores.size - pool)[scores.size - pool :]
     top = top[np.lexsort((top, -scores[top]))]
     return top[np.isfinite(scores[top])]
 
@@ -434,63 +402,7 @@ def _reranked(pool: _Pool, text: str, weight: float, reranker: Reranker) -> _Poo
         vectors=pool.vectors[order],
         cosines=pool.cosines[order],
         bm25=pool.bm25[order],
+        strengths=pool.strengths[order],
         names=(*pool.names, "reranker"),
         parts=parts[:, order],
     )
-
-
-def _chosen(pool: _Pool, question: Question) -> list[int]:
-    """Places of the best `k`, without those that repeat a better one."""
-    if not pool.rows:
-        return []
-    likeness = pool.vectors @ pool.vectors.T  # (rows, rows)
-    scores = pool.scores
-    chosen: list[int] = []
-    left = list(range(len(pool.rows)))
-    while left and len(chosen) < question.k:
-        pick = left.pop(_most_gain(scores, likeness, left, chosen, question.diversity))
-        alike = [each for each in chosen if likeness[pick, each] >= ALIKE]
-        if not any(_same(pool.rows[pick], pool.rows[each]) for each in alike):
-            chosen.append(pick)
-    return chosen
-
-
-def _most_gain(
-    scores: Floats, likeness: Vectors, left: list[int], chosen: list[int], diversity: float
-) -> int:
-    """Which of those left comes next: by maximal marginal relevance.
-
-    Source: Carbonell & Goldstein 1998, "The Use of MMR, Diversity-Based Reranking".
-    """
-    if diversity <= 0 or not chosen:
-        return 0
-    against = likeness[np.ix_(left, chosen)].max(axis=1)
-    return int(np.argmax((1 - diversity) * scores[left] - diversity * against))
-
-
-_NEGATIONS = frozenset(
-    "no not never none nobody nothing nowhere neither nor without cannot cant dont doesnt didnt isnt arent"
-    " wasnt werent wont wouldnt shouldnt couldnt hasnt havent hadnt".split()
-)
-_NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-ZÀ-ÖØ-Þ]\w+")
-
-
-def _same(one: Row, other: Row) -> bool:
-    """Whether rows that are alike differ in nothing that matters.
-
-    Speaker, day, numbers, negations and names are the same, and one has no word that the other lacks.
-    """
-    if one.speaker != other.speaker or _marks(one.text) != _marks(other.text):
-        return False
-    mine, theirs = set(one.terms.split()), set(other.terms.split())
-    if len(mine & theirs) < min(len(mine), len(theirs)) or len(mine & theirs) < 0.8 * len(mine | theirs):
-        return False
-    if isnan(one.happened) or isnan(other.happened):
-        return isnan(one.happened) and isnan(other.happened)
-    return one.happened // DAY == other.happened // DAY
-
-
-def _marks(text: str) -> frozenset[str]:
-    words = words_of(text)
-    marks = {word for word in words if word in _NEGATIONS or any(map(str.isdigit, word))}
-    return frozenset(marks | set(_NAME.findall(text)))

@@ -67,6 +67,13 @@ def _plain(text: str) -> str:
     return text
 
 
+def kept_reason(reason: str) -> str:
+    """A reason, if it can be kept: `LONGEST_NAME` characters at most, plain text. Raises ValueError."""
+    if len(reason) > LONGEST_NAME:
+        raise ValueError(f"a reason has at most {LONGEST_NAME} characters, not {len(reason)}")
+    return _plain(reason)
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_plain)]
 
@@ -262,11 +269,13 @@ class Why:
         cosine: Similarity in meaning to the question, -1..1.
         bm25: Similarity in words, 0 (no word in common) upwards.
         parts: What each signal added to the score, weights applied; they sum up to it.
+        strength: How good an answer it is by itself, 0..1; what `min_score` is compared with.
     """
 
     cosine: float
     bm25: float
     parts: Mapping[str, float]
+    strength: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -281,7 +290,8 @@ class Recalled:
         """One line for a log: the score and what it is made of."""
         why = self.why
         told = " + ".join(f"{value:.3f} {name}" for name, value in why.parts.items() if abs(value) >= 0.0005)
-        return f"{self.record.id} {self.score:.3f} = {told} (cosine {why.cosine:.2f}, bm25 {why.bm25:.2f})"
+        alone = f"cosine {why.cosine:.2f}, bm25 {why.bm25:.2f}, strength {why.strength:.2f}"
+        return f"{self.record.id} {self.score:.3f} = {told} ({alone})"
 
 
 @dataclass(frozen=True)

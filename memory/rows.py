@@ -22,12 +22,21 @@ GIVEN = (
 )
 """Columns of what a record says, in the order of `values_of` and `record_of`."""
 
+ALL_GIVEN = ", ".join(f"records.{name}" for name in GIVEN.split(", "))
+"""The same where other tables have columns of these names."""
+
 WRITTEN = f"{GIVEN}, digest, terms, vectors, changed"
 """All columns but `row`."""
 
+_SESSION = (
+    "CASE session WHEN '' THEN '' ELSE"
+    " tenant || char(31) || user || char(31) || agent || char(31) || run || char(31) || session END"
+)
+"""A session is one of its owner: two users may name theirs alike."""
+
 RANKED = (
-    "row, id, kind, key, trust, text, terms, speaker, session, happened, learned, coalesce(since, learned),"
-    " min(until, closed), importance, confidence, seen, vectors"
+    f"row, id, kind, key, trust, text, terms, speaker, {_SESSION}, happened, learned,"
+    " coalesce(since, learned), min(until, closed), importance, confidence, seen, vectors"
 )
 """Columns of what ranking looks at, in the order of `ranked_of`."""
 
@@ -83,7 +92,7 @@ def record_of(row: Sequence[Any]) -> Record:
         speaker=speaker,
         session=session,
         happened=_moment(happened),
-        learned=EPOCH + timedelta(microseconds=learned),
+        learned=moment_of(learned),
         valid_from=_moment(since),
         valid_until=_ending(until),
         importance=importance,
@@ -179,6 +188,22 @@ def owned_by(scope: Scope, across: frozenset[Owner]) -> tuple[str, list[str | in
     return " AND ".join(parts), values
 
 
+def doomed_by(target: Scope | str, across: frozenset[Owner], columns: str) -> tuple[str, list[str | int]]:
+    """What goes when a record, or all of a scope, is deleted, with all that was derived from it: a query.
+
+    Args:
+        columns: What it asks for, `id` written as `records.id`.
+    """
+    where, values = ("id = ?", [target]) if isinstance(target, str) else owned_by(target, across)
+    query = (
+        f"WITH RECURSIVE doomed (row, id) AS (SELECT row, id FROM records WHERE {where} UNION"
+        " SELECT records.row, records.id FROM doomed JOIN sources ON source = doomed.id"
+        " JOIN records ON records.row = sources.record)"
+        f" SELECT {columns} FROM doomed JOIN records USING (row) ORDER BY row"
+    )
+    return query, list(values)
+
+
 def packed(vectors: Vectors) -> bytes:
     """(pieces, dimension) as the bytes of float16."""
     return vectors.astype(np.float16).tobytes()
@@ -194,6 +219,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
+def moment_of(stored: int) -> datetime:
+    """A moment from how it is stored."""
+    return EPOCH + timedelta(microseconds=stored)
+
+
 def end_of(moment: datetime | None) -> int:
     """An end as it is stored; `NO_END` where there is none."""
     return NO_END if moment is None else microseconds(moment)
@@ -204,8 +234,8 @@ def _stored(moment: datetime | None) -> int | None:
 
 
 def _moment(stored: int | None) -> datetime | None:
-    return None if stored is None else EPOCH + timedelta(microseconds=stored)
+    return None if stored is None else moment_of(stored)
 
 
 def _ending(stored: int) -> datetime | None:
-    return None if stored == NO_END else EPOCH + timedelta(microseconds=stored)
+    return None if stored == NO_END else moment_of(stored)

@@ -121,6 +121,7 @@ INSERT INTO records
 INSERT INTO proofs SELECT record, proof FROM proofs_1 ORDER BY rowid;
 DROP TABLE proofs_1; DROP TABLE records_1;
 UPDATE meta SET value = value + 1 WHERE name = 'generation';
+INSERT INTO meta VALUES ('clock', 0);
 """
 
 STEPS = {1: FROM_1}
@@ -181,7 +182,8 @@ def _prepare(
         identity = secrets.token_hex(8)
         connection.executescript(
             f"BEGIN IMMEDIATE; {META} {SCHEMA}"
-            f"INSERT INTO meta VALUES ('identity', '{identity}'), ('changes', 0), ('generation', 0);"
+            f"INSERT INTO meta VALUES ('identity', '{identity}'), ('changes', 0), ('generation', 0),"
+            " ('clock', 0);"
             f"PRAGMA user_version = {FORMAT}; COMMIT;"
         )
         return

@@ -85,6 +85,14 @@ class Row:
     vectors: Vectors
 
 
+def _without_vectors(row: Row) -> Row:
+    """`dataclasses.replace` takes several times as long."""
+    return Row(
+        row.id, row.kind, row.key, row.trust, row.text, row.terms, row.speaker, row.session, row.seq,
+        row.happened, row.learned, row.since, row.until, row.importance, row.confidence, _NONE,
+    )  # fmt: skip
+
+
 class Shelf:
     """Rows in columns.
 
@@ -95,6 +103,8 @@ class Shelf:
         rows: Each row, its vectors taken out; its place is its number in all columns.
         postings: Stem -> rows.
         speakers: Word of a speaker's name -> numbers of the speakers that are called so.
+        speaker_names: Speaker -> number, as in column "speaker"; 0 is nobody.
+        nameless: Whether some row has no speaker.
     """
 
     def __init__(self) -> None:
@@ -111,13 +121,15 @@ class Shelf:
         self.column: dict[str, NDArray[Any]] = {
             name: np.zeros(FEWEST, dtype=kind) for name, kind in _COLUMNS.items()
         }
-        self._speaker_numbers: dict[str, int] = {"": 0}
+        self.nameless = False
+        self.speaker_names: dict[str, int] = {"": 0}
         self._session_numbers: dict[str, int] = {}
         self._members: list[list[int]] = []
         self._unlinked: set[int] = set()
         self._pieces = np.zeros((0, dimension), dtype=np.float32)
         self._piece_count = 0
         self._length = 0.0
+        self._told = 0
 
     def __len__(self) -> int:
         return len(self.places)
@@ -126,8 +138,7 @@ class Shelf:
     def nbytes(self) -> int:
         """Bytes held, texts and tables counted roughly."""
         columns = sum(each.nbytes for each in self.column.values())
-        texts = sum(len(row.text) + len(row.terms) + 400 for row in self.rows)
-        return columns + texts + self._pieces.nbytes + self.postings.nbytes
+        return columns + self._told + self._pieces.nbytes + self.postings.nbytes
 
     @property
     def pieces(self) -> Vectors:
@@ -231,6 +242,7 @@ class Shelf:
         column["key"][new] = [self.keys.setdefault(row.key, len(self.keys)) for row in added]
         column["trusted"][new] = [row.trust == "trusted" for row in added]
         column["asks"][new] = [row.text.rstrip().endswith("?") for row in added]
+        self.nameless = self.nameless or not all(row.speaker for row in added)
         column["speaker"][new] = [self._speaker(row.speaker) for row in added]
         column["session"][new] = [self._session(row, first + i) for i, row in enumerate(added)]
         for name in ("happened", "learned", "since", "until", "importance", "confidence"):
@@ -238,11 +250,12 @@ class Shelf:
         column["live"][new] = True
         self.places.update((row.id, first + i) for i, row in enumerate(added))
         self.postings.add(first, [row.terms for row in added])
-        self.rows += [replace(row, vectors=_NONE) for row in added]
+        self._told += sum(len(row.text) + len(row.terms) + 400 for row in added)
+        self.rows += [_without_vectors(row) for row in added]
         self.size += count
 
     def _speaker(self, name: str) -> int:
-        number = self._speaker_numbers.setdefault(name, len(self._speaker_numbers))
+        number = self.speaker_names.setdefault(name, len(self.speaker_names))
         if name:
             for word in words_of(name):
                 self.speakers.setdefault(word, set()).add(number)

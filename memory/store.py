@@ -30,9 +30,12 @@ from .gate import DERIVED
 from .ledger import Ledger
 from .records import Filter, Owner, Record, Scope
 from .rows import (
+    ALL_GIVEN,
     GIVEN,
     WRITTEN,
     condition,
+    doomed_by,
+    end_of,
     microseconds,
     owned_by,
     packed,
@@ -139,6 +142,8 @@ class Store(Ledger):
     def take_in(self, drafts: Sequence[Draft]) -> int:
         """Write records of another store as they are, all in one transaction; how many were not here yet.
 
+        One that is here stays as it is, except that it is closed if it was closed there.
+
         Raises:
             DuplicateRecord: An id is taken by a record that says something else.
         """
@@ -152,6 +157,8 @@ class Store(Ledger):
                     new += 1
                 elif row[0] != digest:
                     raise DuplicateRecord(draft.record.id)
+                elif draft.record.closed is not None:
+                    self._close_as(cursor, draft.record)
         return new
 
     def retract(self, name: str, reason: str, at: datetime) -> Record:
@@ -195,20 +202,15 @@ class Store(Ledger):
         Raises:
             ForgetIncomplete: Deleted, but others use the file or the disk is full: bytes may be left in it.
         """
-        where, values = ("id = ?", [target]) if isinstance(target, str) else owned_by(target, across)
+        query, values = doomed_by(target, across, "row, records.id, text, terms, digest, vectors")
         with self._write() as cursor:
-            doomed = cursor.execute(
-                f"WITH RECURSIVE doomed (row, id) AS (SELECT row, id FROM records WHERE {where} UNION"
-                " SELECT records.row, records.id FROM doomed JOIN sources ON source = doomed.id"
-                " JOIN records ON records.row = sources.record)"
-                " SELECT row, records.id, text, terms, digest, vectors FROM doomed JOIN records USING (row)",
-                values,
-            ).fetchall()
+            doomed = cursor.execute(query, values).fetchall()
             names = [(each[1],) for each in doomed]
             cursor.executemany("UPDATE records SET superseded_by = NULL WHERE superseded_by = ?", names)
             cursor.executemany("DELETE FROM records WHERE row = ?", [(each[0],) for each in doomed])
             if isinstance(target, Scope):
-                cursor.execute(f"DELETE FROM checks WHERE {where}", values)
+                where, owned = owned_by(target, across)
+                cursor.execute(f"DELETE FROM checks WHERE {where}", owned)
             if doomed:
                 # FTS5 only marks deleted words; building its index anew is what drops them.
                 cursor.execute("INSERT INTO words (words) VALUES ('rebuild')")
@@ -219,8 +221,19 @@ class Store(Ledger):
 
     # Inside.
 
+    def _close_as(self, cursor: sqlite3.Cursor, other: Record) -> None:
+        """Close a record that is open as the same one is closed elsewhere."""
+        record = self._one(cursor, other.id)
+        if record.closed is None:
+            closing = (end_of(other.closed), other.reason, other.superseded_by)
+            self._update(cursor, record, "closed = ?, reason = ?, superseded_by = ?", closing)
+
     def _update(
-        self, cursor: sqlite3.Cursor, record: Record, settings: str, values: tuple[str | int | float, ...]
+        self,
+        cursor: sqlite3.Cursor,
+        record: Record,
+        settings: str,
+        values: tuple[str | int | float | None, ...],
     ) -> Record:
         cursor.execute(
             f"UPDATE records SET {settings}, changed = ? WHERE id = ?",
@@ -291,7 +304,7 @@ class Store(Ledger):
         where, values = condition(Filter(scopes=(record.scope,), at=record.learned))
         phrase = '"' + " ".join(stems) + '"'
         rows = cursor.execute(
-            f"SELECT {', '.join(f'records.{each}' for each in GIVEN.split(', '))} FROM words"
+            f"SELECT {ALL_GIVEN} FROM words"
             " JOIN records ON row = words.rowid"
             f" WHERE words MATCH ? AND kind <> 'episode' AND {where} LIMIT 20",
             (phrase, *values),
@@ -299,7 +312,7 @@ class Store(Ledger):
         for other in map(record_of, rows):
             beside = (other.kind, other.scope) == (record.kind, record.scope)
             named = other.id in record.provenance.sources
-            if (beside or not draft.proofs) and not named and quotes(record.text, other.text):
+            if (beside or not draft.proofs) and not named and quotes(bare(record.text), bare(other.text)):
                 return other
         return None
 
@@ -317,10 +330,14 @@ class Store(Ledger):
             raise ForgetIncomplete(f"{self.path}-wal", "another process is reading it")
 
 
+def bare(text: str) -> str:
+    """The words of a text and nothing else, with a space before and after each."""
+    return f" {' '.join(WORD.findall(text.casefold()))} "
+
+
 def quotes(text: str, other: str) -> bool:
-    """Whether all words of `text` stand in `other`, in their order and side by side."""
-    mine, theirs = (f" {' '.join(WORD.findall(each.casefold()))} " for each in (text, other))
-    return mine == theirs or (len(mine.split()) >= LEAST_QUOTED and mine in theirs)
+    """Whether all words of `text` stand in `other`, in their order and side by side; both are `bare`."""
+    return text == other or (text.count(" ") > LEAST_QUOTED and text in other)
 
 
 def _keep_proofs(cursor: sqlite3.Cursor, row: int | None, proofs: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..protocols.messages import Confirm
@@ -127,10 +128,18 @@ def read_export(path: Path) -> Entries:
     except MemoryRefused:
         raise
     except (ValidationError, ValueError) as error:
-        raise NotAnExport(path, at, str(error).splitlines()[0]) from error
+        raise NotAnExport(path, at, _reason(error)) from error
     if len(entries) != head.records:
         raise NotAnExport(path, at, f"it has {len(entries)} of {head.records} records")
     return Entries(head.embedder, head.dimension, tuple(entries))
+
+
+def _reason(error: ValueError) -> str:
+    """What is wrong with a line, in a sentence without the line's own words."""
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def _entry(line: _Line, dimension: int) -> Entry:
@@ -139,6 +148,8 @@ def _entry(line: _Line, dimension: int) -> Entry:
     admitted = [admit(plain, proof) for proof in line.proofs or (None,)]
     standing = "confirmed" if line.proofs else plain.standing
     vectors = unpacked(base64.b64decode(line.vectors, validate=True), dimension)
+    if not len(vectors) or not np.isfinite(vectors).all():
+        raise ValueError("its vectors are missing or not finite")
     return Entry(
         record.model_copy(update={"standing": standing}),
         tuple(proof for _, proofs in admitted for proof in proofs),

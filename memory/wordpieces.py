@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from .errors import EmbedderMissing, TextTooLong
+from .errors import TextTooLong
+from .installed import installed
 
 LONGEST_WORD = 100  # characters, decomposed; BERT's `max_input_chars_per_word`
 _PART = 25  # characters of a long word that is not ASCII: decomposed, none becomes more than four
 _SURE = 60  # characters that fit every window: at most four tokens each
+_LONG = 20  # characters for each token of the window: what is longer does not fit, or is mostly space
 _SPACE = "\t\n\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # what BERT separates words by
 _LONG_RUN = re.compile(f"[^{_SPACE}]{{{_PART + 1},}}")
 _SEGMENT = re.compile(f"[{_SPACE}]*[^{_SPACE}]+[{_SPACE}]*|[{_SPACE}]+")
+_PLAIN = re.compile(r"[A-Za-z]{1,3}|[^\sA-Za-z]")
 _SENTENCE_END = re.compile(f"(?:[.!?…。！？؟۔।][\"'”’»)\\]]*[{_SPACE}]+|\n[{_SPACE}]*)$")
 
 
@@ -36,12 +38,8 @@ class Wordpieces:
         Raises:
             EmbedderMissing: The package tokenizers is not installed.
         """
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise EmbedderMissing("the package tokenizers", "pip install tokenizers") from error
         self.window = window
-        self._tokenizer: Any = Tokenizer.from_file(str(path))
+        self._tokenizer = installed("tokenizers").Tokenizer.from_file(str(path))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 
@@ -58,7 +56,9 @@ class Wordpieces:
 
     def pieces(self, text: str) -> list[str]:
         """See `Embedder`: cut where a sentence ends, else a word, else anywhere."""
-        if _surely_fits(text, self.window) or len(self._read(text)) <= self.window:
+        if _surely_fits(text, self.window):
+            return [text]
+        if len(text) <= _LONG * self.window and len(self._read(text)) <= self.window:
             return [text]
         return packed(text, self.window - 2, lambda part: len(self._read(part)) - 2)
 
@@ -75,8 +75,7 @@ def packed(text: str, budget: int, count: Callable[[str], int]) -> list[str]:
     pieces: list[str] = []
     held: list[str] = []
     sizes: list[int] = []
-    for segment in _segments(text, budget, count):
-        size = count(segment)
+    for segment, size in _segments(text, budget, count):
         if held and sum(sizes) + size > budget:
             end = _best_end(held, sizes)
             pieces.append("".join(held[:end]))
@@ -90,34 +89,40 @@ def packed(text: str, budget: int, count: Callable[[str], int]) -> list[str]:
     return [part for piece in pieces for part in _halved(piece, budget, count)]
 
 
-def readable(text: str) -> str:
-    """The text as the tokenizer is given it: no lone surrogates, long words in parts."""
+def encodable(text: str) -> str:
+    """The text, with a question mark for each lone surrogate, which no encoding has."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = text.encode("utf-8", "replace").decode()
-    return _LONG_RUN.sub(lambda run: _in_parts(run[0]), text)
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
-def plain_pieces(text: str, words: int, characters: int) -> list[str]:
-    """The text in pieces of at most so many words and characters, for a tokenizer that is not known."""
-    return packed(text, characters, lambda part: max(len(part), len(part.split()) * characters // words))
+def readable(text: str) -> str:
+    """The text as the tokenizer is given it: encodable, and long words in parts."""
+    return _LONG_RUN.sub(lambda run: _in_parts(run[0]), encodable(text))
+
+
+def plain_pieces(text: str, tokens: int) -> list[str]:
+    """The text in pieces for a tokenizer that is not known: three letters, or any other sign, are a token."""
+    return packed(text, tokens, lambda part: len(_PLAIN.findall(unicodedata.normalize("NFD", part))))
 
 
 def _surely_fits(text: str, window: int) -> bool:
     return len(text) * 4 <= window - 2 or (text.isascii() and len(text) <= window - 2)
 
 
-def _segments(text: str, budget: int, count: Callable[[str], int]) -> list[str]:
-    """Words with the space after them; one that is over the budget in slices that are not."""
-    parts: list[str] = []
+def _segments(text: str, budget: int, count: Callable[[str], int]) -> Iterator[tuple[str, int]]:
+    """Words with the space after them, and their tokens; one over the budget in slices that are not."""
     for segment in _SEGMENT.findall(text):
-        if len(segment) > _SURE and count(segment) > budget:
-            width = LONGEST_WORD if segment.isascii() and budget >= LONGEST_WORD else _PART
-            parts += [segment[start : start + width] for start in range(0, len(segment), width)]
-        else:
-            parts.append(segment)
-    return parts
+        size = count(segment) if len(segment) <= _LONG * budget else budget + 1
+        if size <= budget or len(segment) <= _SURE:
+            yield segment, size
+            continue
+        width = LONGEST_WORD if segment.isascii() and budget >= LONGEST_WORD else _PART
+        for start in range(0, len(segment), width):
+            part = segment[start : start + width]
+            yield part, count(part)
 
 
 def _best_end(held: Sequence[str], sizes: Sequence[int]) -> int:

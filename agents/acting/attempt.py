@@ -22,7 +22,7 @@ from ..steps import Done, Stage, Step
 from ..watch import ALARM, Sighting, Watch
 
 if TYPE_CHECKING:
-    from ...tools.browser import BrowserSession
+    from ...tools.browser import ActionResult, BrowserSession
     from ...tools.browser.view import View
     from ...tools.executor import Executor
     from ..managing.preferences import Preferences
@@ -173,6 +173,7 @@ class Attempt:
         returned: The values among them.
         made: How often each call with an effect was made in this attempt, by its hash.
         cart: The cart as it was when this attempt opened it; what it holds is not added again.
+        last: What the browser made of the latest action; None where it was not carried out.
     """
 
     order: Assignment
@@ -188,6 +189,7 @@ class Attempt:
     made: dict[str, int] = field(default_factory=dict[str, int])
     seen_tokens: int = 0
     cart: View | None = None
+    last: ActionResult | None = None
 
     async def watched(self, sighting: Sighting) -> Done | None:
         """Show an action to the watch and follow its advice; what the model is to be told of it, if anything.

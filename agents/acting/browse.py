@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import JsonValue
 
 from ...protocols.messages import Report
+from ...protocols.records import replace
 from ...protocols.spec import Spec, ToolCheck
 from ...tools.browser.actions import Action, MalformedAction
 from ...tools.browser.results import in_words
@@ -19,9 +20,11 @@ from ...tools.browser.view import View
 from ..browsing import Course, read_browse
 from ..checking.checks import Page
 from ..checking.criteria import LOOK
+from ..question import Question
 from ..steps import Done
 from ..watch import Sighting
 from .attempt import Attempt, StepFailed, StepStuck
+from .recalling import NOTHING_BEGUN, Begun
 
 MOST_ACTIONS = 40
 """Actions of one attempt before it counts as stuck."""
@@ -33,11 +36,18 @@ LOOKING = ("read", "find", "scroll", "wait")
 """Actions that are not meant to change anything."""
 
 
+Look = Callable[[], Awaitable[View]]
+Act = Callable[[Action, View], Awaitable[str]]
+Picture = Callable[[View], Awaitable[bytes | None]]
+
+
 async def browse(
     attempt: Attempt,
     goal: str,
-    look: Callable[[], Awaitable[View]],
-    act: Callable[[Action, View], Awaitable[str]],
+    look: Look,
+    act: Act,
+    picture: Picture | None = None,
+    begun: Begun = NOTHING_BEGUN,
 ) -> Report:
     """Go towards `goal` in one browsing session.
 
@@ -48,6 +58,8 @@ async def browse(
         attempt: Whose model is asked, and whose watch looks on.
         goal: What is to be reached, in a person's words.
         look, act: The page as it is now; carries an action out and gives the line of its result.
+        picture: What the page of a view looks like, for a model that sees; None where it cannot be drawn.
+        begun: What was done of it before.
 
     Returns:
         `url` of the last page; `answer`: the words of the page that the model ended with, "" without any; and
@@ -57,18 +69,15 @@ async def browse(
         StepFailed: The model says that it cannot be reached.
         StepStuck: It went round in circles, or took too many actions.
     """
-    order, mind, course = attempt.order, attempt.mind, Course(goal)
-    step = order.steps[0].line()
-    if order.feedback:
-        course.note(Done("before", f"refused: {order.feedback}"))
-    taken = Counter[tuple[str, str]]()
-    returned: list[JsonValue] = []
+    order, mind, course = attempt.order, attempt.mind, _course(goal, attempt.order.feedback, begun)
+    step, taken, returned = order.steps[0].line(), Counter[tuple[str, str]](), list(begun.returned)
     for _ in range(MOST_ACTIONS):
         mind.budget.check()
         view = await look()
         if returned and _reached(order.spec, view):
             return _report(attempt, view, "", returned)
-        answer = await mind.ask(course.ask(view), task=order.task, attempt=order.attempt)
+        question = await _question(course, view, picture)
+        answer = await mind.ask(question, task=order.task, attempt=order.attempt)
         try:
             action = read_browse(answer, view, goal)
         except MalformedAction as error:  # a model that does not decode under the grammar
@@ -89,10 +98,28 @@ async def browse(
         code = _code(line)
         course.came(action, view, code)
         returned.append(json.dumps({"did": in_words(action, view), "ok": code == "ok", "result": line}))
-        changed = None if action.verb in LOOKING else code != "no_effect"
-        if (said := await attempt.watched(Sighting(action.line(), view.text(), changed, step))) is not None:
+        if (said := await attempt.watched(_sighting(action, view, code, step))) is not None:
             course.note(said)
     raise StepStuck(goal, "too many actions")
+
+
+def _course(goal: str, feedback: str, begun: Begun) -> Course:
+    course = Course(goal)
+    if feedback:
+        course.note(Done("before", f"refused: {feedback}"))
+    for note in begun.notes:
+        course.note(note)
+    return course
+
+
+async def _question(course: Course, view: View, picture: Picture | None) -> Question:
+    question = course.ask(view)
+    return question if picture is None else replace(question, picture=await picture(view))
+
+
+def _sighting(action: Action, view: View, code: str, step: str) -> Sighting:
+    changed = None if action.verb in LOOKING else code != "no_effect"
+    return Sighting(action.line(), view.text(), changed, step)
 
 
 def _code(line: str) -> str:

@@ -126,6 +126,15 @@ class Skills:
                 continue
         return skills
 
+    async def tell(self, skill: Skill, worked: bool) -> None:
+        """Tell whether a recalled skill worked; one that stops working is retired in idle time.
+
+        Raises:
+            UnknownRecord: It was forgotten.
+            MemoryFault: The memory cannot be used.
+        """
+        await self._memory.useful(skill.found.record.id, worked)
+
     async def forget(self, skill: Skill) -> None:
         """Delete a skill and its trace for good.
 

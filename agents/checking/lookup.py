@@ -51,7 +51,7 @@ class CannotTell(Exception):
     def __init__(self, url: str, why: str) -> None:
         self.url, self.why = url, why
         super().__init__(
-            f"Whether the order was placed cannot be told at {url}: {why}. "
+            f"Whether the order was placed cannot be told at {url}: {why.rstrip(' .')}. "
             "Look there yourself before you run it again."
         )
 

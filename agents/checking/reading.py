@@ -51,7 +51,7 @@ class CannotLook(ToolError):
 
     def __init__(self, what: str, why: str) -> None:
         self.what, self.why = what, why
-        super().__init__(f"{what} could not be looked at: {why}.")
+        super().__init__(f"{what} could not be looked at: {why.rstrip(' .')}.")
 
 
 async def read_file(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

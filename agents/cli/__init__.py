@@ -26,7 +26,8 @@ def main(
         open_model: Opens what `--model` names, None being the embedded model; None: `load_model`.
 
     Returns:
-        Exit code: 0 confirmed or done, 2 usage or settings, 3 unverified, 4 failed, 130 interrupted.
+        Exit code: 0 confirmed or done, 1 something is wrong with what was looked at, 2 usage or settings,
+        3 unverified, 4 failed, 130 interrupted.
     """
     from .edge import INTERRUPTED, USAGE, any_text_prints, report_error, report_interrupt, term_interrupts
     from .parser import build_parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -18,6 +19,9 @@ from .browse_drive import LANE, Drive, unopened
 from .browse_told import beginnings, first_of, outcome_of, pieces_of, question_of
 
 STEPS_KEPT = 200
+
+CLOSING_SECONDS = 15.0
+"""Within which the browser is closed."""
 
 
 class Misread(ValueError):
@@ -89,7 +93,9 @@ class Driver:
         if self._doing is not None:
             self._doing.cancel()
             await asyncio.gather(self._doing, return_exceptions=True)
-        await self._browser.close()
+        with suppress(TimeoutError):  # a browser that does not end by then is killed
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._browser.close()
 
     @property
     def picture(self) -> bytes | None:

@@ -23,7 +23,8 @@ import json
 import secrets
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from importlib import resources
 from typing import Any, cast
 
@@ -38,6 +39,7 @@ from .browse_drive import Drive, unopened
 from .browse_driver import Busy, Driver, Misread
 from .edge import DONE, describe_error
 from .serving import opened_port
+from .stopping import Stop, stop_signals
 
 HOST = "127.0.0.1"
 LARGEST = 100_000
@@ -73,32 +75,54 @@ class Refused(Exception):
 
 def drive_in_page(drive: Drive, port: int) -> int:
     """Serve the page until Ctrl-C; the exit code."""
-    with opened_port(HOST, port) as opened:
-        asyncio.run(_serve(drive, opened))
-    print("Stopped.", flush=True)
+    with opened_port(HOST, port) as opened, stop_signals() as stop:
+        try:
+            asyncio.run(_serve(drive, opened, stop))
+        except asyncio.CancelledError:  # it was stopped before there was a page to drive
+            raise KeyboardInterrupt from None
+        print("Stopped.", flush=True)
     return DONE
 
 
-async def _serve(drive: Drive, opened: socket.socket) -> None:
+async def _serve(drive: Drive, opened: socket.socket, stop: Stop) -> None:
     print(f"Opening {drive.url} ...", file=sys.stderr, flush=True)
-    async with Driver(drive) as driver:
-        try:
-            await driver.begin()
-        except ToolError as error:
-            raise unopened(error, drive) from error
-        door = DriverDoor(driver, opened.getsockname()[1])
-        config = uvicorn.Config(
-            door, http="h11", ws="none", lifespan="off", log_level="critical", timeout_graceful_shutdown=1
-        )
-        print(f"Drive it at {door.url} until Ctrl-C.", flush=True)
-        await _Server(config).serve(sockets=[opened])
+    try:
+        async with Driver(drive) as driver:
+            await _begin(driver, drive, stop)
+            door = DriverDoor(driver, opened.getsockname()[1])
+            config = uvicorn.Config(
+                door, http="h11", ws="none", lifespan="off", log_level="critical", timeout_graceful_shutdown=1
+            )
+            server = _Server(config)
+            stop.then(server.stop)
+            print(f"Drive it at {door.url} until Ctrl-C.", flush=True)
+            await server.serve(sockets=[opened])
+    finally:
+        stop.then(None)
+
+
+async def _begin(driver: Driver, drive: Drive, stop: Stop) -> None:
+    """Open the page, or be cancelled."""
+    loop = asyncio.get_running_loop()
+    begun = loop.create_task(driver.begin())
+    stop.then(lambda: loop.call_soon_threadsafe(begun.cancel))
+    try:
+        await begun
+    except ToolError as error:
+        raise unopened(error, drive) from error
 
 
 class _Server(uvicorn.Server):
-    """Stops at a signal without sending it on: the browser is closed behind it."""
+    """A server that leaves the signals to `Stop`: the browser is closed behind it."""
 
-    def handle_exit(self, sig: int, frame: object) -> None:
-        self.force_exit, self.should_exit = self.should_exit, True
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture none."""
+        yield
+
+    def stop(self) -> None:
+        """End within the next tick."""
+        self.should_exit = True
 
 
 class DriverDoor:

@@ -216,9 +216,10 @@ async def _title(url: str) -> str:
 
 
 def embedder() -> str:
-    """The embedder's files are there and are the pinned ones; which of its forms are made."""
+    """The embedder's files are there and are the pinned ones; what new memories take, and is it made."""
+    from ...memory.embedders import DEFAULT
     from ...memory.minilm_files import package_folder, verified_tokenizer, verified_weights
-    from ...memory.onnx_minilm import kept_model
+    from ...memory.onnx_minilm import cache_folder, kept_model
 
     for package in ("sentence_transformers", "chromadb", "onnx", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
@@ -226,9 +227,9 @@ def embedder() -> str:
     folder = package_folder()
     verified_weights(folder)
     verified_tokenizer(folder)
-    kept = (kept_model("int8"), kept_model("onnx"))
-    made = " and ".join(str(path) for path in kept if path)
-    return f"all-MiniLM-L6-v2, sha256 as pinned; for ONNX Runtime {made or 'it is made at the first use'}"
+    made = [form for form in ("int8", "onnx") if kept_model(form)]
+    files = f"{' and '.join(made)} made" if made else "none made yet, the first text makes one"
+    return f"{DEFAULT}, sha256 of weights and tokenizer as pinned; ONNX files in {cache_folder()}: {files}"
 
 
 def weights() -> str:

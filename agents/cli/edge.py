@@ -12,8 +12,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
-DONE, USAGE, UNVERIFIED, FAILED, INTERRUPTED = 0, 2, 3, 4, 130
-"""Exit codes: confirmed or done; wrong usage or settings; not verified; broke down; stopped by a signal."""
+DONE, ILL, USAGE, UNVERIFIED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""Exit codes: confirmed or done; something is wrong with what was looked at; wrong usage or settings; not
+verified; broke down; stopped by a signal."""
 
 DEBUG = "PUNCHLIST_DEBUG"
 """Environment variable: when set, errors are followed by where they came from."""
@@ -37,7 +38,17 @@ def sentence_for(error: BaseException) -> str | None:
         return (
             f"The operating system refused{where}: {error.strerror or error}. Check path, rights and space."
         )
-    return str(error) if isinstance(error, _on_purpose()) else None
+    if not isinstance(error, _on_purpose()):
+        return None
+    return _of_memory(error) or str(error)
+
+
+def _of_memory(error: BaseException) -> str | None:
+    """What to type next, where memory refused."""
+    from ...memory.errors import MemoryFault, MemoryRefused
+    from .memory_errors import sentence_of
+
+    return sentence_of(error) if isinstance(error, MemoryFault | MemoryRefused) else None
 
 
 def _on_purpose() -> tuple[type[BaseException], ...]:

@@ -20,6 +20,7 @@ from .arguments import (
 )
 from .browse_parser import add_browse
 from .journal_parser import add_import, add_verify
+from .memory_parser import add_memory
 from .reporting_parser import add_report
 from .thinking_parser import add_export, add_strategy, add_think, add_tree, add_tuning
 from .traces_parser import add_trace
@@ -29,7 +30,8 @@ examples:
   punchlist run --demo
   punchlist run "Order 2 green mugs for Ada Lovelace, express, deliver on 3 May." --site http://127.0.0.1:8000
 
-exit codes: 0 confirmed or done, 2 usage or settings, 3 unverified, 4 failed, 130 interrupted
+exit codes: 0 confirmed or done, 1 something is wrong (memory doctor), 2 usage or settings, 3 unverified,
+  4 failed, 130 interrupted
 """
 
 
@@ -64,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_figures(commands)
     _add_journal(commands)
+    add_memory(commands)
     add_trace(commands)
     add_browse(commands)
     _add_site(commands)
@@ -98,6 +101,11 @@ def _add_run(commands: Any) -> None:
         "given several times",
     )  # fmt: skip
     parser.add_argument("--model", metavar="M", help=MODEL)
+    parser.add_argument(
+        "--observer", choices=("view", "aria", "screenshot"), default="view",
+        help="what the model of --expect is shown of pages: the numbered view (default), Playwright's ARIA "
+        "snapshot, or the view and a picture of the window with its numbers",
+    )  # fmt: skip
     add_strategy(parser)
     parser.add_argument("--workers", type=whole, default=2, metavar="N", help="workers at once (default 2)")
     parser.add_argument(

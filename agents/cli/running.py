@@ -35,6 +35,7 @@ from .sites import DemoShop, check_site
 if TYPE_CHECKING:
     from ...core_model.generation import Model
     from ...memory import Memory
+    from ...tools.browser.browser import Observer
 
 CLOSING_SECONDS = 15.0
 """How long browser and model may take to end before the process goes on without them."""
@@ -74,6 +75,7 @@ class Settings:
     price: str | None = None
     autonomy: str = "unattended"
     record: str | None = None
+    observer: Observer = "view"
     expect: tuple[str, ...] = ()
     user: str = ""
 
@@ -110,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
     settings = Settings(
         options.site, options.model, options.workers, memory, options.redos, options.tokens, options.seconds,
         strategy=options.strategy, money=options.money, price=options.price, autonomy=options.autonomy,
-        expect=tuple(options.expect), user=options.user,
+        expect=tuple(options.expect), observer=options.observer, user=options.user,
     )  # fmt: skip
     if not all(text.strip() for text in settings.expect):
         raise SettingsError("--expect is empty; say what the page must show when the goal is reached.")
@@ -120,6 +122,11 @@ def run(options: argparse.Namespace) -> int:
         )
     if settings.expect and (options.demo or settings.strategy):
         raise SettingsError("--expect goes with a goal on pages, without --demo and --strategy.")
+    if settings.observer != "view" and not (settings.expect and settings.model):
+        raise SettingsError(
+            f"--observer {settings.observer} goes with --expect, and with a --model that reads instructions, "
+            "such as a server's: the embedded ones were taught the numbered view."
+        )
     if settings.strategy is not None:
         strategy_named(settings.strategy)  # refuses an unknown one before anything is started
     if options.demo:
@@ -179,7 +186,9 @@ def _perform(
             "server."
         )
     source = settings.model or ("embedded-web" if settings.expect else None)
-    model = open_model(options.open_model, source, quiet=machine or options.quiet, price=settings.price)
+    sees = settings.observer == "screenshot"
+    quiet = machine or options.quiet
+    model = open_model(options.open_model, source, quiet=quiet, price=settings.price, sees=sees)
     place, named = (found.place, found.named) if found is not None else _journal(options.journal)
     if getattr(options, "record", False):
         settings = replace(settings, record=str(traces_of(place)))
@@ -281,7 +290,7 @@ def manager_of(
     from ...tools.browser import Browser
     from ..worker import Worker
 
-    browser = Browser(allow=[settings.site], record=settings.record)
+    browser = Browser(allow=[settings.site], record=settings.record, observer=settings.observer)
     workers = [
         Worker(f"worker-{number}", model, [browser], strategy=settings.strategy)
         for number in range(1, settings.workers + 1)

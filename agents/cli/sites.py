@@ -7,16 +7,14 @@ import errno
 import http.client
 import json
 import shutil
-import signal
 import sqlite3
 import ssl
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -24,6 +22,7 @@ from ...examples.site import DEMO_SEED, Site, demo_goal, goal, judge
 from ...tools.errors import SiteUnreachable
 from ..manager import RUNS
 from .edge import DONE, SettingsError
+from .stopping import stop_signals
 
 ANSWER_SECONDS = 10.0
 """How long a site may take to answer before a run begins."""
@@ -163,18 +162,6 @@ class DemoShop:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _until_stopped() -> None:
-    """Wait for SIGINT or SIGTERM."""
-    stopped = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopped.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    stopped.wait()
-
-
 def _check_folder(folder: str) -> None:
     """Find out whether a shop's state can be kept there.
 
@@ -209,13 +196,14 @@ def serve(options: argparse.Namespace) -> int:
             f"Port {options.port} of 127.0.0.1 cannot be opened: {error.strerror or error}. "
             "Choose another with --port."
         ) from error
-    try:
-        if options.json:
-            print(json.dumps({"url": site.url, "name": site.plan.name, "goal": wanted.text}), flush=True)
-        else:
-            print(f"{site.plan.name} is open at {site.url} until Ctrl-C.", flush=True)
-            print(f'Try: punchlist run "{wanted.text}" --site {site.url}', flush=True)
-        _until_stopped()
-    finally:
-        site.stop()
+    with stop_signals() as stop:
+        try:
+            if options.json:
+                print(json.dumps({"url": site.url, "name": site.plan.name, "goal": wanted.text}), flush=True)
+            else:
+                print(f"{site.plan.name} is open at {site.url} until Ctrl-C.", flush=True)
+                print(f'Try: punchlist run "{wanted.text}" --site {site.url}', flush=True)
+            stop.wait()
+        finally:
+            site.stop()
     return DONE

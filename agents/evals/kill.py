@@ -4,8 +4,8 @@
 at every moment (`kill_classes`); without it both are done, and the four numbers that both have are of both.
 `--only resumes` kills such runs again and again while they are gone on with (`kill_resumes`), `--only races`
 lets two processes want one run in PostgreSQL (`kill_races`), `--only peers` does to other durable frameworks
-what `classes` does to ours (`kill_peers`), `--only ray` lets nodes of a cluster go away (`kill_ray`); these
-have figures of their own.
+what `classes` does to ours (`kill_peers`), `--only ray` lets nodes of a cluster go away (`kill_ray`), `--only
+memory` kills those who write to long-term memory (`kill_memory`); these have figures of their own.
 
 The shop lives in this process, so a kill does not touch it; the run lives in a child (`kill_target`). Each
 goal is first run whole, to learn how many events it has; a kill comes after a random number of them and a
@@ -51,6 +51,7 @@ from ...protocols.errors import JournalError
 from ...protocols.journal import Journal
 from .harness import Figures, Measuring, OptionRefused, median, rate
 from .kill_classes import class_figures, kill_classes
+from .kill_memory import kill_memory, memory_figures
 from .kill_peers import kill_peers
 from .kill_plan import TRIES
 from .kill_races import kill_races, race_figures
@@ -62,7 +63,7 @@ from .processes import descendants, leftovers
 from .shop import goal_seeds
 
 USUAL, QUICK = 100, 5
-PARTS = ("shop", "classes", "resumes", "races", "peers", "ray")
+PARTS = ("shop", "classes", "resumes", "races", "peers", "ray", "memory")
 IN_BOTH = ("kills", "lost", "doubled", "unknown")
 KILLS_PER_GOAL = 10
 CANDIDATES = 3
@@ -336,7 +337,8 @@ async def _measure(measuring: Measuring) -> Figures:
     of_shop = await _kill_shop(measuring) if "shop" in parts else {}
     of_resumes = resume_figures(await kill_resumes(measuring)) if "resumes" in parts else {}
     of_peers = await kill_peers(measuring) if "peers" in parts else {}
-    apart = of_resumes | of_races | of_peers | of_ray
+    of_memory = memory_figures(await kill_memory(measuring)) if "memory" in parts else {}
+    apart = of_resumes | of_races | of_peers | of_ray | of_memory
     if not of_classes and not of_shop:
         return apart
     both: Figures = {name: (of_shop.get(name) or 0) + (of_classes.get(name) or 0) for name in IN_BOTH}

@@ -13,6 +13,9 @@ from pathlib import Path
 PATIENCE = 10.0
 """Seconds within which children of a killed process must be gone."""
 
+DYING = 5.0
+"""Seconds that a process may take to end once it was killed."""
+
 
 @dataclass(frozen=True)
 class Process:
@@ -53,19 +56,31 @@ def _table() -> dict[int, tuple[int, int]]:
 
 
 async def leftovers(before: set[Process], patience: float = PATIENCE) -> int:
-    """How many of these processes, and of those below, outlive `patience` seconds; then they are killed."""
+    """How many of these processes, and of those below, outlive `patience` seconds; then they are killed.
+
+    It waits until those are dead, for up to `DYING` seconds: a kill returns before the process has ended.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + patience
     known = set(before)
-    while True:
-        table = _table()
-        alive = {each for each in known if each.pid in table and table[each.pid][1] == each.started}
-        alive |= _below({each.pid for each in alive}, table)
+    while alive := _alive(known):
         known |= alive
-        if not alive or loop.time() > until:
+        if loop.time() > until:
             break
         await asyncio.sleep(0.1)
     for each in alive:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(each.pid, signal.SIGKILL)
+    dead_by = loop.time() + DYING
+    while loop.time() < dead_by:
+        if not alive & _alive(alive):
+            break
+        await asyncio.sleep(0.01)
     return len(alive)
+
+
+def _alive(known: set[Process]) -> set[Process]:
+    """Those that are there, and what is below them."""
+    table = _table()
+    alive = {each for each in known if each.pid in table and table[each.pid][1] == each.started}
+    return alive | _below({each.pid for each in alive}, table)

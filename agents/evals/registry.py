@@ -68,7 +68,7 @@ MEASUREMENTS = (
     Measurement(
         "eval",
         "kill",
-        "SIGKILL in the middle of runs, then resume (--only shop,classes,resumes,races,ray,peers)",
+        "SIGKILL in the middle of runs, then resume (--only shop,classes,resumes,races,ray,memory,peers)",
         "kill",
         LEDGER | {"model", "limit", "seed", "shard", "parallel", "only", "peers"},
     ),
@@ -137,10 +137,24 @@ MEASUREMENTS = (
     ),
     Measurement(
         "eval",
+        "memory",
+        "bytes left of erased records, contradictions merged, secrets stored (--only erase,...)",
+        "memory",
+        LEDGER | {"seed", "shard", "only"},
+    ),
+    Measurement(
+        "eval",
         "json_schema",
         "JSON schemas that grammars enforce, by a test suite (--data FOLDER)",
         "json_schema",
         frozenset({"data", "limit"}),
+    ),
+    Measurement(
+        "eval",
+        "locomo",
+        "evidence that memory recalls of long conversations, beside usual searches (--data FILE)",
+        "locomo",
+        LEDGER | {"data", "limit", "shard"},
     ),
     Measurement(
         "bench",
@@ -190,6 +204,13 @@ MEASUREMENTS = (
         "2,000 episodes in one process: memory of it and of its browser, processes that are left (--limit)",
         "browser_soak",
         frozenset({"data", "limit"}),
+    ),
+    Measurement(
+        "bench",
+        "memory",
+        "writes and questions a second among 10k and 100k records, beside other memories (--peers)",
+        "memory_bench",
+        frozenset({"data", "peers"}),
     ),
     Measurement(
         "bench",

@@ -15,8 +15,9 @@ Pages: fifteen of our own (`view_pages.py`) and, where the PyPI package `miniwob
                                     characters of a view, and of the snapshot, over all pages but the longest
     chars_median_hints              of a view with hints and shared boxes
     chars_cards, chars_cards_window, chars_cards_snapshot
-                                    the same of 1,000 cards: the usual view, which fills its budget of 4,000,
-                                    one of the window alone (`ViewStyle(window=True)`), the snapshot
+                                    the same of 1,000 cards: the usual view, which shows the part at hand of
+                                    a long page, one of the window alone (`ViewStyle(window=True)`), the
+                                    snapshot
     chars_median_of_<peer>, chars_cards_of_<peer>
                                     of what another framework shows its model of these pages (`--peers DIR`)
 
@@ -40,7 +41,7 @@ from ...tools.browser.document import Debugger
 from ...tools.browser.listeners import note_listeners
 from ...tools.browser.locate import find_browser
 from ...tools.browser.observer import Observer
-from ...tools.browser.presenting import present
+from ...tools.browser.presenting import PART, WHOLE, present
 from ...tools.browser.view import PLAIN, ViewStyle
 from .browser_parties import Elsewhere
 from .harness import Figures, Measuring, median
@@ -52,7 +53,6 @@ from .view_truth import Node, unnumbered, usable
 
 LONGEST = "cards"
 SEEDS, QUICK_SEEDS = 3, 1
-BUDGET = 4000
 RICH = ViewStyle(hints=True, shared=True)
 
 BEGIN = """async (seed) => {
@@ -141,7 +141,7 @@ class _Bench:
         return observer, await usable(cdp)
 
     async def _chars(self, observer: Observer, style: ViewStyle) -> int:
-        view, _ = present(await observer.view(style), BUDGET, style)
+        view, _ = present(await observer.view(style), None, style)
         return len(view.text())
 
     async def _chars_of(self, peer: Elsewhere, url: str, seed: int | None) -> int:
@@ -191,7 +191,8 @@ async def _measure(measuring: Measuring) -> Figures:
         "pages": len(PAGES),
         "tasks": len(TASKS) if folder else 0,
         "seeds": seeds,
-        "budget": BUDGET,
+        "whole": WHOLE,
+        "part": PART,
     }
     executable = find_browser()
     async with async_playwright() as driver:

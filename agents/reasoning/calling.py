@@ -35,7 +35,7 @@ class CallFailed(Exception):
 
     def __init__(self, name: str, error: str) -> None:
         self.name, self.error = name, error
-        super().__init__(f"{name!r} failed: {error}.")
+        super().__init__(f"{name!r} failed: {error.rstrip(' .')}.")
 
 
 def stop_reason(error: BudgetExhausted | Interrupted) -> str:

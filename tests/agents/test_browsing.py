@@ -93,6 +93,18 @@ def test_a_field_that_nothing_names_is_called_by_what_stands_beside_it():
     ]  # fmt: skip
 
 
+def test_options_that_fold_to_the_same_are_told_apart_as_they_are_written() -> None:
+    sizes = page((Element(1, "select", "Size", "s", ("S", "s", "Large One", "S")),))
+
+    asked = ask_browse(sizes, (), GOAL).text
+
+    assert "select size [1] : s ( S | s | large one )" in asked
+    for option, answer in (("S", "S"), ("s", "s"), ("Large One", "large one")):
+        assert write_browse(Action("select", 1, option), sizes, GOAL) == f"select size [1] = {answer}"
+        assert accepts(sizes, f"select size [1] = {answer}")
+        assert read_browse(f"select size [1] = {answer}", sizes, GOAL) == Action("select", 1, option)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

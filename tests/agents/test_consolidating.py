@@ -132,3 +132,12 @@ async def test_where_memory_fails_tidying_says_so_and_nothing_breaks(memory, cap
     memory.close()
 
     assert await tidy(memory, 10) is None and "is closed" in caplog.text
+
+
+@pytest.mark.parametrize(("seconds", "made"), [(0.0, 0), (10.0, 1)])
+async def test_a_manager_consolidates_on_closing_where_it_was_told_to(memory, shop, manager, seconds, made):
+    told(memory, "one")
+
+    await manager([], [shop], memory=memory, tidy=seconds).close()
+
+    assert len(summaries(memory)) == made

@@ -2,7 +2,10 @@
 
 import pytest
 
+from punchlist.agents.agent import AgentLost, NoPlace
 from punchlist.agents.checking.lookup import CannotTell, Found, find_order
+from punchlist.agents.checking.reading import CannotLook
+from punchlist.agents.reasoning.calling import CallFailed
 from punchlist.tools.browser.results import ActionResult, refused
 from punchlist.tools.browser.view import Element, View
 
@@ -121,3 +124,10 @@ async def test_looking_buys_nothing():
 
     assert not [act for act in shop.acted if "order A" not in act and act != "click your orders"]
     assert len(shop.orders) == 1
+
+
+@pytest.mark.parametrize("error", [CannotTell, CannotLook, AgentLost, NoPlace, CallFailed])
+def test_a_reason_that_is_a_sentence_ends_with_one_full_stop(error):
+    said = str(error("http://shop.test/", "'http://shop.test/' does not answer."))
+
+    assert ".." not in said and "does not answer." in said

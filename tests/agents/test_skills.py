@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from punchlist.agents.acting.skills import FOLDER, Skills, UnfitSkill, follow, told
-from punchlist.memory import Memory, Provenance, UnprovenMemory
+from punchlist.memory import Consolidation, Memory, Provenance, UnprovenMemory
 from punchlist.protocols.messages import Confirm, Finding, Verdict
 from punchlist.tools.browser.actions import Action
 from punchlist.tools.browser.results import ActionResult, Effect
@@ -145,3 +145,18 @@ async def test_forgetting_a_skill_removes_its_trace(memory):
     await skills.forget(skill)
 
     assert await skills.recall(GOAL, SITE) == [] and not list((memory.folder / FOLDER).iterdir())
+
+
+async def test_a_skill_that_stopped_working_is_recalled_no_more_and_comes_back_with_its_trace(memory):
+    skills = Skills(memory)
+    await skills.keep(GOAL, trace(), proof(), WAY, {"customer": "Ada Lovelace"})
+    for worked in (True, False, False, False, False, False):
+        [skill] = await skills.recall(GOAL, SITE)
+        await skills.tell(skill, worked)
+
+    await Consolidation(memory).run(("retire",))
+    gone, kept = await skills.recall(GOAL, SITE), await skills.tidy()
+    await Consolidation(memory).undo(skill.found.record.id)
+
+    assert (gone, kept) == ([], 0)
+    assert [each.trace for each in await skills.recall(GOAL, SITE)] == [skill.trace]

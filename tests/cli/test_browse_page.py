@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import uuid
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from punchlist.agents.cli.edge import INTERRUPTED
 from punchlist.tools.browser.locate import find_browser
 
 from ..tools.browser.site import Site
@@ -211,3 +213,21 @@ def test_no_process_is_left_when_the_drive_ends_by(number):
     assert until(lambda: processes(drive.mark) == [])
     assert drive.process.stdout.read() == ("" if number == signal.SIGKILL else "Stopped.\n")
     site.close()
+
+
+def test_a_signal_while_the_page_is_opened_leaves_no_process_either():
+    mark = uuid.uuid4().hex
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "punchlist.agents.cli", "browse", url],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "MARK": mark},
+        )  # fmt: skip
+        silent.settimeout(60)
+        with silent.accept()[0]:  # it has asked for the page
+            process.send_signal(signal.SIGINT)
+
+            said, told = process.communicate(timeout=30)
+
+    assert (process.returncode, said, told.splitlines()[-1]) == (INTERRUPTED, "", "Interrupted.")
+    assert until(lambda: processes(mark) == [])

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from punchlist.agents.cli.doctor import browser, driver, fence
+from punchlist.agents.cli.doctor import browser, driver, embedder, fence
 from punchlist.agents.cli.edge import DONE, USAGE, SettingsError
 from punchlist.agents.cli.figures import lines, options_of
 from punchlist.agents.cli.parser import build_parser
 from punchlist.agents.cli.training import Progress, check_folder, newest_line, progress_line
 from punchlist.agents.families import FAMILIES
+from punchlist.memory.onnx_minilm import made_model
 from punchlist.tools.browser.fence import Fence, Resolve
 
 LINE = {"step": 50, "loss": 1.25, "tokens_per_second": 7000.0, "seconds": 60.0, "accuracy_plan": 0.5}
@@ -53,6 +54,16 @@ def test_doctor_tries_the_driver_and_the_fence(monkeypatch):
 
     with pytest.raises(SettingsError, match="Let this browser act on nothing"):
         fence()
+
+
+def test_doctor_says_which_embedder_there_is_and_whether_its_file_is_made(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = embedder()
+    made_model("int8")
+
+    assert before.startswith("minilm-int8, sha256 of weights and tokenizer as pinned")
+    assert before.endswith(f"{tmp_path}/punchlist/embedders: none made yet, the first text makes one")
+    assert embedder().endswith(": int8 made")
 
 
 def test_doctor_says_why_a_browser_does_not_run(monkeypatch, tmp_path):

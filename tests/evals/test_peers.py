@@ -38,7 +38,12 @@ def test_every_peer_has_its_script_and_a_pinned_version_in_the_readme():
     readme = (SCRIPTS / "README.md").read_text()
 
     assert {path.stem for path in SCRIPTS.glob("with_*.py")} == {f"with_{name}" for name in peers.PEERS}
-    assert [name for name in peers.PEERS if f"DIR/{name}/bin/pip install" not in readme] == []
+    assert {path.stem for path in SCRIPTS.glob("remembering_*.py")} == {
+        f"remembering_{name}" for name in peers.REMEMBERING
+    }
+    assert [
+        name for name in (*peers.PEERS, *peers.REMEMBERING) if f"DIR/{name}/bin/pip install" not in readme
+    ] == []
 
 
 def test_a_folder_without_environments_says_how_to_make_them(tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-HEAVY = {"torch", "chromadb", "playwright", "sentence_transformers", "transformers", "onnxruntime"}
+HEAVY = {"torch", "chromadb", "playwright", "sentence_transformers", "transformers", "onnxruntime", "onnx"}
 
 REPORT = """
 import json, os, resource, sys

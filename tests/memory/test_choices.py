@@ -105,31 +105,34 @@ def test_a_choice_that_could_not_be_read_back_is_refused(fields):
     ("values", "habit"),
     [
         ("", None),
-        ("aa", None),
-        ("aaa", ("aisle", 3, 3)),
-        ("awm", None),
-        ("aawa", None),
-        ("aaaw", ("aisle", 3, 4)),
-        ("aaaww", ("aisle", 3, 5)),
-        ("aaawww", ("window", 3, 3)),
-        ("aaawawa", ("aisle", 5, 7)),
-        ("aaaaaaaaaaaawwwww", ("window", 5, 5)),
-        ("aaawwwa", ("window", 3, 4)),
+        ("aaa", None),
+        ("aaaa", ("aisle", 4, 4, True)),
+        ("awmawm", None),
+        ("aawaa", None),
+        ("aaaaw", ("aisle", 4, 5, False)),
+        ("aaaaawa", ("aisle", 6, 7, True)),
+        ("aaaawww", ("aisle", 4, 7, False)),
+        ("aaaawwww", ("window", 4, 4, True)),
+        ("aaaaaaaaaaaawwwww", ("window", 5, 5, True)),
+        ("aaaawwwwa", ("window", 4, 5, False)),
         ("awmawmawm", None),
     ],
 )
 def test_a_habit_is_what_was_chosen_more_often_than_by_chance(values, habit):
     found = habit_of(seats(values))
 
-    assert habit == (found and (found.value, len(found.chosen), found.of))
+    assert habit == (found and (found.value, len(found.chosen), found.of, found.clear))
 
 
-def test_of_two_options_it_takes_more_of_the_same():
-    two = ("aisle", "window")
+@pytest.mark.parametrize(("options", "needed"), [(0, 6), (2, 6), (3, 4), (5, 3), (50, 3)])
+def test_the_fewer_options_the_more_of_the_same_it_takes(options, needed):
+    """Where nobody knows the options there may have been two."""
+    names = tuple(f"seat {number}" for number in range(options))
+    choice = Choice(what="seat", value="seat 0", options=names)
 
-    assert habit_of(seats("aaaa", two)) is None
-    assert habit_of(seats("aaaaa", two)) is not None
-    assert habit_of(seats("aaaa", ())) is None  # nobody knows of more than two
+    found = [count for count in range(10) if habit_of([choice] * count)]
+
+    assert found == list(range(needed, 10))
 
 
 def test_chance_is_what_counting_all_ways_to_choose_gives():
@@ -141,10 +144,10 @@ def test_chance_is_what_counting_all_ways_to_choose_gives():
 
 
 def test_random_choices_seldom_look_like_a_habit():
-    """All ways to choose five times among three: those that end with a habit are few."""
-    ways = [habit_of(seats("".join(way))) for way in itertools.product("amw", repeat=5)]
-
-    assert sum(each is not None for each in ways) / len(ways) < 6 * RISK
+    """Of all ways to choose so often, few show a clear one at the end."""
+    for options, of in (("amw", 4), ("amw", 7), ("aw", 8)):
+        ways = [habit_of(seats("".join(way), ())) for way in itertools.product(options, repeat=of)]
+        assert sum(each is not None and each.clear for each in ways) / len(ways) <= RISK
 
 
 def test_confidence_grows_with_the_evidence_and_never_reaches_one():
@@ -157,28 +160,28 @@ def test_confidence_grows_with_the_evidence_and_never_reaches_one():
 # --- preferences ----------------------------------------------------------------------------
 
 
-def test_three_times_the_same_of_three_is_an_implicit_preference_with_its_evidence(memory):
-    chosen = choose(memory, "aaa", trust="trusted")
+def test_the_same_choice_again_and_again_is_an_implicit_preference_with_its_evidence(memory):
+    chosen = choose(memory, "aaaa", trust="trusted")
 
     consolidate(memory)
 
     [preference] = held(memory)
-    assert preference.text == "prefers aisle for seat: chosen 3 of 3 times"
+    assert preference.text == "prefers aisle for seat: chosen 4 of 4 times"
     assert (preference.stance, preference.trust) == ("implicit", "trusted")
     assert preference.provenance.sources == tuple(chosen)
-    assert preference.confidence == pytest.approx(lower_bound(3, 3))
+    assert preference.confidence == pytest.approx(lower_bound(4, 4))
 
 
 def test_a_change_of_habit_supersedes_and_the_past_is_kept(memory):
     choose(memory, "aaaa")
     consolidate(memory)
     [aisle] = held(memory)
-    choose(memory, "www", start=10)
+    choose(memory, "wwww", start=10)
 
     consolidate(memory)
 
     [window] = held(memory)
-    assert window.text == "prefers window for seat: chosen 3 of 3 times"
+    assert window.text == "prefers window for seat: chosen 4 of 4 times"
     assert [each.id for each in memory.history_sync(window.id)] == [aisle.id, window.id]
     assert not consolidate(memory).changed
 
@@ -207,15 +210,15 @@ def test_a_habit_that_weakens_is_told_with_less_confidence(memory):
 
 
 def test_choices_of_two_people_are_never_counted_together(memory):
-    choose(memory, "aa")
-    choose(memory, "aa", BEN)
+    choose(memory, "aaa")
+    choose(memory, "aaa", BEN)
 
     assert not consolidate(memory).changed
 
 
 def test_untrusted_choices_never_touch_what_trusted_ones_show(memory):
     """A page that writes down choices in this form can at most make an untrusted preference."""
-    choose(memory, "aaa", trust="trusted")
+    choose(memory, "aaaa", trust="trusted")
     consolidate(memory)
     choose(memory, "wwwwww", start=10, trust="untrusted")
 
@@ -228,24 +231,24 @@ def test_untrusted_choices_never_touch_what_trusted_ones_show(memory):
 
 
 def test_what_was_undone_comes_back_from_new_choices_only(memory):
-    choose(memory, "aaa")
+    choose(memory, "aaaa")
     consolidate(memory)
     Consolidation(memory).undo_sync(held(memory)[0].id)
 
     assert not consolidate(memory).changed
-    choose(memory, "aa", start=10)
+    choose(memory, "aaa", start=10)
     assert not consolidate(memory).changed
     choose(memory, "a", start=20)
     consolidate(memory)
 
-    assert [each.text for each in held(memory)] == ["prefers aisle for seat: chosen 3 of 3 times"]
+    assert [each.text for each in held(memory)] == ["prefers aisle for seat: chosen 4 of 4 times"]
 
 
 def test_undoing_a_change_of_habit_brings_the_old_one_back(memory):
-    choose(memory, "aaa")
+    choose(memory, "aaaa")
     consolidate(memory)
     [aisle] = held(memory)
-    choose(memory, "www", start=10)
+    choose(memory, "wwww", start=10)
     consolidate(memory)
     [window] = held(memory)
 
@@ -256,7 +259,7 @@ def test_undoing_a_change_of_habit_brings_the_old_one_back(memory):
 
 
 def test_what_a_person_corrected_is_not_derived_again(memory):
-    choose(memory, "aaa")
+    choose(memory, "aaaa")
     consolidate(memory)
     said = Record(
         kind="preference",
@@ -286,16 +289,19 @@ def test_what_a_person_says_wins_and_both_are_shown_with_their_evidence(memory):
 
     consolidate(memory)
 
-    told = [(each.record.stance, each.evidence, each.overruled_by) for each in preferences_of(held(memory))]
+    every = memory.records_sync(kinds=("preference",))
+    told = [(each.record.stance, each.evidence, each.overruled_by) for each in preferences_of(every)]
     assert told == [("explicit", 1, None), ("implicit", 4, None), ("implicit", 4, said)]
     assert memory.get_sync(said.id).closed is None
 
 
 def test_spelling_does_not_make_two_habits(memory):
-    for day, (what, value) in enumerate([("Seat", "Aisle"), ("seat", "aisle"), ("seat", "AISLE")]):
+    for day, (what, value) in enumerate(
+        [("Seat", "Aisle"), ("seat", "aisle"), ("seat", "aisle"), ("seat", "AISLE")]
+    ):
         choice = Choice(what=what, value=value, options=(value, "middle", "window"))
         memory.remember_sync(choice.episode(ADA, happened=BEGIN + timedelta(days=day)))
 
     consolidate(memory)
 
-    assert [each.text for each in held(memory)] == ["prefers AISLE for seat: chosen 3 of 3 times"]
+    assert [each.text for each in held(memory)] == ["prefers AISLE for seat: chosen 4 of 4 times"]

@@ -24,16 +24,32 @@ def test_an_extract_is_the_sentences_that_most_others_share_words_with():
         "The bakery in Leeds bakes rye bread at night.",
     ]
 
-    said = extract(texts, EMBED).splitlines()
+    said = extract([("", each) for each in texts], EMBED).splitlines()
 
     assert "A parrot sat on the wire." not in said
     assert said[0] == texts[0] and len("\n".join(said)) <= sum(map(len, texts)) / 2
 
 
+def test_each_sentence_keeps_its_speaker_and_greetings_do_not_stand_for_others():
+    said = extract(
+        [
+            ("Ada", "Hi Ben! The bakery in Leeds sells rye bread on market days."),
+            ("Ben", "Hi Ada! Wow! I bought rye bread at that bakery in Leeds on two market days."),
+            ("Ada", "Wow! Bye Ben!"),
+        ],
+        EMBED,
+    )
+
+    assert set(said.splitlines()) <= {
+        "Ada: The bakery in Leeds sells rye bread on market days.",
+        "Ben: I bought rye bread at that bakery in Leeds on two market days.",
+    }
+
+
 def test_an_extract_keeps_the_order_and_says_nothing_twice():
     texts = [f"Day {number}: the train to Leeds was late again." for number in range(30)] * 2
 
-    said = extract(texts, EMBED).splitlines()
+    said = extract([("", each) for each in texts], EMBED).splitlines()
 
     assert said == sorted(said, key=texts.index) and len(said) == len(set(said)) <= 6
 
@@ -42,9 +58,9 @@ def test_an_extract_keeps_the_order_and_says_nothing_twice():
     "text", ["x", "?!", "…", "a\n\n\nb", "日本語。もう一つ。", "word " * 5000, "y" * 90_000]
 )
 def test_any_text_has_an_extract(text):
-    said = extract([text, text], EMBED)
+    said = extract([("", text), ("Ada", text)], EMBED)
 
-    assert said and len(said) <= LONGEST
+    assert said and len(said) <= LONGEST + len("Ada: ")
 
 
 def test_a_long_sentence_is_cut_between_words_and_says_so():
@@ -141,3 +157,16 @@ def test_a_skill_goes_by_its_last_uses(kind, outcomes, without, retired):
     record = Record.model_construct(kind=kind, outcomes=outcomes)
 
     assert bool(retirement(record, without)) is retired
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Sort by price, lowest first.", "Sort by price, highest first."),
+        ("Use the search box instead of browsing.", "Browse rather than use the search box."),
+        ("Log in before adding a thing.", "Add a thing first, then log in."),
+        ("Accept the cookies.", "Reject the cookies."),
+    ],
+)
+def test_contraries_in_other_words_are_told_apart(one, other):
+    assert opposed(one, other) and opposed(other, one)

@@ -190,9 +190,12 @@ def test_what_was_derived_from_a_record_goes_with_it_wherever_it_lies(open_memor
     second = Provenance(by="job", sources=(told.id,))
     memory.remember_sync(Record(kind="summary", text="A year with an illness.", provenance=second))
 
+    doomed = memory.doomed_sync(Scope(user="ada"))
     done = memory.forget_sync(Scope(user="ada"))
 
-    assert done.records == 3 and [each.id for each in memory.records_sync()] == [stays.id]
+    assert [each.kind for each in doomed] == ["episode", "summary", "summary"] and doomed[0] == hers
+    assert done.records == 3 and memory.ids_sync() == [stays.id]
+    assert memory.records_sync() == [stays] and memory.doomed_sync(Scope(user="ada")) == []
 
 
 @pytest.mark.parametrize("index", ["exact", "chroma"])
@@ -202,7 +205,9 @@ def test_an_erasure_is_proven_by_looking_at_every_byte(open_memory, index):
 
     erased = memory.erase_sync(Scope(user="ada"))
 
+    files = [path for path in memory.folder.rglob("*") if path.is_file()]
     assert erased.proven and (erased.records, erased.left, erased.unseen) == (1, (), ())
+    assert (erased.files, erased.bytes) == (len(files), sum(path.stat().st_size for path in files))
 
 
 def test_a_copy_that_somebody_made_is_found(open_memory, tmp_path):

@@ -10,7 +10,15 @@ from urllib.request import urlopen
 
 import pytest
 
-from punchlist.memory import EmbedderMismatch, ForgetIncomplete, IndexUnusable, Memory, Scope, finder
+from punchlist.memory import (
+    EmbedderMismatch,
+    ForgetIncomplete,
+    IndexUnusable,
+    Memory,
+    Scope,
+    finder,
+    pieces_of,
+)
 from punchlist.memory.index import ChromaIndex
 from punchlist.memory.records import Filter, now
 
@@ -58,8 +66,8 @@ def test_chroma_and_the_exact_comparison_agree(open_memory):
 def test_a_text_of_several_pieces_is_found_by_each_of_them(open_memory):
     memory = open_memory(index="chroma")
     fill(memory, 20)
-    pieces = [" ".join(f"{letter}{n}" for n in range(160)) + " " for letter in "xyz"]
-    long = memory.remember_sync(record("".join(pieces).strip()), confirm())
+    long = memory.remember_sync(record(" ".join(f"x{n}" for n in range(400))), confirm())
+    pieces = pieces_of(FakeEmbedder(), long.text)
     (vector,) = FakeEmbedder().embed([pieces[1]])
 
     (exact,) = open_memory(index="exact").recall_sync("zebra", 1, vector=vector)

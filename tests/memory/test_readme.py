@@ -25,7 +25,7 @@ def test_the_program_does_what_it_says(tmp_path):
 def test_the_program_on_idle_jobs_derives_the_preference_that_it_shows(tmp_path):
     [program] = [each for each in PROGRAMS if "Consolidation" in each]
 
-    assert "prefers aisle for seat: chosen 3 of 3 times 3 0.5" in run(program, tmp_path)
+    assert "prefers aisle for seat: chosen 4 of 4 times 4 0.5" in run(program, tmp_path)
 
 
 def test_there_is_no_program_that_no_test_runs():

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from punchlist.memory import AlreadySuperseded, MemoryClosed, Scope, UnknownRecord
+from punchlist.memory import AlreadySuperseded, MemoryClosed, Scope, UnknownRecord, Weights
 from punchlist.memory.records import now
 
 from .doubles import confirm, record
@@ -58,7 +58,7 @@ async def test_a_word_that_the_embedder_does_not_know_is_found_by_its_letters(me
     found = await memory.recall("zq7781x", k=1)
 
     assert [each.record for each in found] == [code]
-    assert found[0].why.parts["words"] == 0.5
+    assert found[0].why.parts["words"] == pytest.approx(Weights().words)
 
 
 async def test_an_answer_without_a_word_in_common_is_found_by_its_meaning(memory):
@@ -181,3 +181,18 @@ async def test_a_closed_memory_says_so(memory):
 
     with pytest.raises(MemoryClosed):
         await memory.recall("anything")
+
+
+@pytest.mark.parametrize("index", ["exact", "chroma"])
+async def test_sessions_that_two_users_name_alike_are_two(open_memory, index):
+    """A turn lends its words to the turns after it in its own session only."""
+    memory = open_memory(index=index)
+    ada, bob = Scope(user="ada"), Scope(user="bob")
+    said = [("Which seat?", ada), ("Nice weather.", bob), ("The usual one.", ada), ("Indeed.", bob)]
+    for text, scope in said:
+        await memory.remember(record(text, scope, "episode", session="monday"))
+
+    found = {each.record.text: each.why.parts for each in await memory.recall("seat", across=("user",))}
+
+    assert found["The usual one."]["words"] > 0.1
+    assert found["Nice weather."].get("words", 0) == found["Indeed."].get("words", 0) == 0

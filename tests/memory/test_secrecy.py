@@ -191,7 +191,9 @@ def test_nearly_all_drawn_tokens_are_found():
 @pytest.mark.parametrize(
     "piece",
     [
-        "password ", "password: ", "password for ", "pin ", "4111 ", "1 ", "1", "a", "aB3", "://a:", "bearer ", "eyJ",
+        "password ", "password: ", "password for ", "pin ", "4111 ", "1 ", "1", "a", "aB3", "://a:",
+        "bearer ",
+        "eyJ",
         "eyJa.", "-----BEGIN ", "DE89", "DE89 ", "-u a:", "?key=", "abandon ", "key-", "sk-", "token = (",
         'pass is "', "x" * 50 + " ",
     ],

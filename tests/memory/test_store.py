@@ -1,5 +1,6 @@
 """What survives: kills, other processes, odd text, files of other versions."""
 
+import os
 import sqlite3
 import stat
 import subprocess
@@ -130,6 +131,22 @@ def test_files_are_readable_by_their_owner_only(open_memory, tmp_path):
 
     assert modes and set(modes.values()) == {0o600}
     assert stat.S_IMODE((tmp_path / "memory").stat().st_mode) == 0o700
+
+
+def test_the_files_of_chroma_are_readable_by_their_owner_only(open_memory, tmp_path):
+    before = os.umask(0)
+    try:
+        memory = open_memory(index="chroma")
+        for number in range(3):
+            memory.remember_sync(record(f"thing {number}"), confirm())
+            memory.recall_sync("thing")
+    finally:
+        os.umask(before)
+
+    modes = {path: path.stat().st_mode & 0o077 for path in (tmp_path / "memory").rglob("*") if path.is_file()}
+
+    assert any(path.name == "chroma.sqlite3" for path in modes) and set(modes.values()) == {0}
+    assert memory.health_sync().faults == ()
 
 
 def test_a_file_of_another_format_is_refused_untouched(open_memory, tmp_path):

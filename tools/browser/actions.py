@@ -96,6 +96,11 @@ def checked(action: Action) -> Action:
     Raises:
         MalformedAction: It does not.
     """
+    numbers: tuple[object, ...] = (action.target, action.to)
+    if any(number is not None and type(number) is not int for number in numbers):
+        raise MalformedAction(str(action), "things are named by their numbers", ALL_VERBS)
+    if type(action.text) is not str:
+        raise MalformedAction(str(action), f"{action.text!r} is no text", ALL_VERBS)
     any_text = action.verb in ("type", "keys")  # none empties a field, which a line cannot say
     parse_action((replace(action, text="x") if any_text else action).line(), full=True)
     return action

@@ -18,6 +18,9 @@ from .browser import Browser
 from .fence import Blocked
 from .session import BrowserSession
 from .tab import Limits
+from .trace import Trace
+from .trace_recorder import Recorder
+from .trace_replay import Replayed, replay
 from .view import ViewStyle
 
 P = ParamSpec("P")
@@ -103,6 +106,19 @@ class BlockingSession:
         self.keep_downloads, self.boxes = made(session.keep_downloads), made(session.boxes)
         self.record = made(session.record)
         self.storage_state, self.close = made(session.storage_state), made(session.close)
+
+        self._replay = made(replay)
+
+    def replay(
+        self, trace: Trace, values: Mapping[str, str] | None = None, *, from_here: bool = False
+    ) -> Replayed:
+        """Do a trace again in this session; see `trace_replay.replay`."""
+        return self._replay(trace, self.session, values, from_here=from_here)
+
+    @property
+    def recording(self) -> Recorder | None:
+        """See `BrowserSession.recording`."""
+        return self.session.recording
 
     @property
     def url(self) -> str:

@@ -15,20 +15,22 @@ import uuid
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast, get_args
 
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Error, Playwright, StorageState, async_playwright
 
 from ..errors import BrowserCrashed, BrowserMissing
 from ..permissions import Policy
+from .document import Debugger
 from .fence import Blocked, Fence, Resolve
 from .gates import Gatekeeper
-from .locate import driver_failure, find_browser, start_failure
+from .locate import NO_WINDOW, driver_failure, find_browser, start_failure
 from .secrets import Secret, Vault
 from .session import BrowserSession
 from .tab import Tab
 from .trace import trace_folder
+from .view import PLAIN, SNAPSHOT
 
 VIEWPORT = (1280, 720)
 FLAGS = (
@@ -43,6 +45,10 @@ FLAGS = (
 )
 START_TIMEOUT = 30.0
 
+Observer = Literal["view", "aria", "screenshot"]
+"""What is shown of pages: our numbered view; Playwright's snapshot for models, its refs as numbers; or the
+view, and beside it a picture of the window on which the numbers stand, for models that see."""
+
 
 class Browser:
     """A Chromium that reaches only the origins of `allow`. It starts at the first `open`.
@@ -54,14 +60,16 @@ class Browser:
         allow: Addresses whose origins may be reached, exact (scheme, host, port). Empty: nothing.
         executable: The Chromium to drive; found on this machine when None.
         headless: False shows its window (needs a full Chromium and a display).
-        budget: Characters of a view's text.
+        budget: Characters of a view's text; None: a page of up to 4,000 is shown whole, of a longer one
+            2,400.
         resolve: Finds the addresses of names; the system's way when None.
         secrets: What `type N secret:NAME` may name.
         policy: Decides actions that have to be approved (see `gates`); None approves none of them.
         record: A folder in which each session leaves a trace of what it does; None records nothing.
+        observer: What a worker's model is shown of pages (see `Observer`).
 
     Raises:
-        ValueError: An entry of `allow` is no http(s) address.
+        ValueError: An entry of `allow` is no http(s) address; or there is no such observer.
         SecretUnusable: A secret has no usable value.
     """
 
@@ -70,12 +78,16 @@ class Browser:
         allow: Iterable[str] = (),
         executable: str | Path | None = None,
         headless: bool = True,
-        budget: int = 4000,
+        budget: int | None = None,
         resolve: Resolve | None = None,
         secrets: Mapping[str, Secret] | None = None,
         policy: Policy | None = None,
         record: str | Path | None = None,
+        observer: Observer = "view",
     ) -> None:
+        if observer not in get_args(Observer):
+            raise ValueError(f"observer {observer!r} is none; there are {', '.join(get_args(Observer))}.")
+        self.observer: Observer = observer
         self.allow = tuple(allow)
         self.record = None if record is None else Path(record)
         self.budget = budget
@@ -132,6 +144,7 @@ class Browser:
         session = BrowserSession(context, tab, self._fence, self.budget, self._vault, keeper)
         self._lanes[lane] = session
         session.files = files
+        session.style = SNAPSHOT if self.observer == "aria" else PLAIN
         if downloads is not None:
             await session.keep_downloads(downloads)
         if url is not None:
@@ -221,6 +234,9 @@ class Browser:
         except BaseException:
             await self.close()
             raise
+        if not self._headless and await _windowless(self._chromium):
+            await self.close()
+            raise BrowserMissing((str(executable),), NO_WINDOW)
         return self._chromium
 
     def _kill(self) -> None:
@@ -242,6 +258,14 @@ class Browser:
             if _parent(pid) == os.getpid():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+
+
+async def _windowless(chromium: Chromium) -> bool:
+    """Whether it is a headless shell, which takes the wish for a window and shows none."""
+    session = await chromium.new_browser_cdp_session()
+    told = await cast("Debugger", session).send("Browser.getVersion")
+    await session.detach()
+    return str(told["product"]).startswith("Headless")
 
 
 async def _driver() -> Playwright:

@@ -44,7 +44,8 @@ class ActionCalls(ABC):
 
     async def select(self, element: int, *options: str) -> ActionResult:
         """Choose an option of a list by what it says; several of a list that takes several: exactly these."""
-        return await self.act(Action("select", element, SEVERAL.join(options)))
+        several = SEVERAL.join(options) if len(options) != 1 else options[0]
+        return await self.act(Action("select", element, several))
 
     async def press(self, key: str) -> ActionResult:
         """Press one of `KEYS`."""

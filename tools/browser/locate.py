@@ -43,6 +43,13 @@ _SIGNS = (
 )  # fmt: skip
 
 
+NO_WINDOW = (
+    "a window was asked for (headless=False), which a headless shell cannot show; install a whole Chromium "
+    "(Debian: sudo apt-get install chromium) or leave headless as it is"
+)
+"""Why a headless shell does not do."""
+
+
 def start_failure(message: str) -> str:
     """Why a browser did not start and what to do, in one sentence without its full stop.
 
@@ -122,8 +129,7 @@ def _with_window() -> Path:
             return Path(found)
     raise BrowserMissing(
         tuple(name for name in NAMES if "headless" not in name) if named is None else (named,),
-        "a window was asked for (headless=False), which a headless shell cannot show; install a whole "
-        "Chromium (Debian: sudo apt-get install chromium) or leave headless as it is",
+        NO_WINDOW,
     )
 
 

@@ -9,6 +9,12 @@ from urllib.parse import urlsplit
 from .document import Seen, SeenElement
 from .view import PLAIN, SHOWN_LIMIT, Element, Line, View, ViewStyle, clip, render_within, unnumbered
 
+WHOLE = 4000
+"""Characters up to which a page is shown whole, where nobody sets another budget."""
+
+PART = 2400
+"""Characters of the part that is shown of a longer page then: there is more to come in any case."""
+
 MARKERS = 44
 """Characters kept free for the two lines that say how much was cut."""
 
@@ -21,7 +27,7 @@ NEW_LIMIT = 8
 
 def present(
     seen: Seen,
-    budget: int,
+    budget: int | None = None,
     style: ViewStyle = PLAIN,
     before: tuple[View, Seen | None] | None = None,
     tab: tuple[int, int] = (1, 1),
@@ -29,14 +35,14 @@ def present(
     """The view of a reading in a style.
 
     Args:
-        budget: Characters of the text; a difference to the view before has fewer.
+        budget: Characters of the text; a difference to the view before has fewer. None: see `number`.
         before: The view before and its reading, for `new` and `diff`.
         tab: Which tab it is, and of how many.
 
     Returns:
         The view, and the observer's index of each number.
     """
-    view, indexes = _shown(seen, budget - EXTRA * (style.place + style.new), style)
+    view, indexes = _shown(seen, budget, style, EXTRA * (style.place + style.new))
     if style.place:
         view = replace(
             view, place=f"tab {tab[0]} of {tab[1]}, window {seen.windows[0]:g} of {seen.windows[1]:g}"
@@ -50,12 +56,12 @@ def present(
     return view, indexes
 
 
-def _shown(seen: Seen, budget: int, style: ViewStyle) -> tuple[View, dict[int, int]]:
+def _shown(seen: Seen, budget: int | None, style: ViewStyle, extra: int) -> tuple[View, dict[int, int]]:
     if not style.window or seen.onscreen is None or seen.onscreen[0] < 0:
-        return number(seen, budget)
+        return number(seen, budget, extra)
     first, last = seen.onscreen
     part, indexes = _numbered(seen, first, last + 1)
-    return _within(part, max(budget - MARKERS, 1), indexes)
+    return _within(part, max((budget or WHOLE) - extra - MARKERS, 1), indexes)
 
 
 def _new(view: View, before: Seen) -> tuple[int, ...]:
@@ -71,27 +77,43 @@ def _new(view: View, before: Seen) -> tuple[int, ...]:
     return tuple(found) if len(found) <= NEW_LIMIT else ()
 
 
-def number(seen: Seen, budget: int) -> tuple[View, dict[int, int]]:
+def number(seen: Seen, budget: int | None = None, extra: int = 0) -> tuple[View, dict[int, int]]:
     """Give out numbers 1..k from the first line shown, and cut to `budget` characters.
 
     The whole page is shown when it fits; else from the line that the page was scrolled to.
+
+    Args:
+        budget: None: a page of up to `WHOLE` characters is shown whole, of a longer one `PART`.
+        extra: Characters to keep free of them.
 
     Returns:
         The view, and the observer's index of each number.
     """
     whole, indexes = _numbered(seen, 0)
-    if len(whole.text()) <= budget:
-        return _within(whole, budget, indexes)
-    budget = max(budget - MARKERS, 1)
+    limit = (budget or WHOLE) - extra
+    if len(whole.text()) <= limit:
+        return _within(whole, limit, indexes)
+    budget = max((budget or PART) - extra - MARKERS, 1)
+    last_start = _start_before(whole, len(seen.lines), budget)
+    part, indexes = _numbered(seen, min(seen.first, last_start, len(seen.lines) - 1))
+    return _within(part, budget, indexes)
+
+
+def part_before(seen: Seen, line: int, budget: int | None = None) -> int:
+    """The line at which the part before a line begins, so that none is left out between them."""
+    whole, _ = _numbered(seen, 0)
+    return min(_start_before(whole, line, max((budget or PART) - MARKERS, 1)), max(line - 1, 0))
+
+
+def _start_before(whole: View, line: int, budget: int) -> int:
+    """The first of the lines before `line` that fit into `budget` together, as the whole page prints them."""
     room = budget - len(whole.path) - len(whole.title) - 7
-    last_start = len(seen.lines)
-    for text in reversed(whole.body()):
+    for text in reversed(whole.printed()[:line]):
         room -= len(text) + 1
         if room < 0:
             break
-        last_start -= 1
-    part, indexes = _numbered(seen, min(seen.first, last_start, len(seen.lines) - 1))
-    return _within(part, budget, indexes)
+        line -= 1
+    return line
 
 
 def _within(view: View, budget: int, indexes: dict[int, int]) -> tuple[View, dict[int, int]]:

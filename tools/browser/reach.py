@@ -7,11 +7,11 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from .actions import Action
-from .observer import ContextLost, Seen, SeenElement
+from .observer import ContextLost, Seen, SeenElement, path_of
 from .results import Code
 from .secrets import Vault
 from .tab import Tab
-from .view import View, clip
+from .view import Dialog, View, clip
 
 LIKE = 0.5
 """How much of a name must be the same for an element to be named as like another."""
@@ -55,6 +55,12 @@ class Done:
     value: str | None = None
     text: str = ""
     moved: bool = False
+
+
+def behind_dialog(url: str, dialog: Dialog | None, seen: Seen | None) -> Look:
+    """What there is to see while a dialog is open: the dialog, and the title of the page if it was read."""
+    title = clip(seen.title) if seen is not None and seen.url == url else ""
+    return Look(View(url, path_of(url), title, (), dialog), {}, seen)
 
 
 class Reach:

@@ -26,9 +26,10 @@ from .downloads import SIZE_LIMIT, Downloads
 from .effects import Failure, compare, failure_of, idle, outside, still
 from .fence import Fence
 from .gates import NEW_ORIGIN, Gate, GateClosed, Gatekeeper
-from .observer import ContextLost, Seen, path_of
-from .presenting import present
-from .reach import Done, Look, Refused, nearest
+from .marks import Easel
+from .observer import ContextLost, Seen
+from .presenting import PART, present
+from .reach import Done, Look, Refused, behind_dialog, nearest
 from .results import MESSAGE_LIMIT, ActionResult, Download, in_words, refused, since
 from .secrets import Vault
 from .shots import masked_screenshot
@@ -54,7 +55,7 @@ class BrowserSession(ActionCalls):
         context: BrowserContext,
         tab: Tab,
         fence: Fence,
-        budget: int,
+        budget: int | None,
         vault: Vault,
         keeper: Gatekeeper,
     ) -> None:
@@ -64,8 +65,8 @@ class BrowserSession(ActionCalls):
         self._context = context
         self._tabs = Tabs(context, tab, fence)
         self._downloads: Downloads | None = None
-        self._fence = fence
-        self._budget = budget
+        self._easel = Easel(context.browser)
+        self._fence, self._budget = fence, budget
         self._lock = asyncio.Lock()
         self._latest = Look(View("", "", "", ()), {}, None)
         self._closed = False
@@ -166,7 +167,7 @@ class BrowserSession(ActionCalls):
                 size = self._tab.page.viewport_size or {"width": 0, "height": 0}
                 window = size["width"], size["height"]
                 self.recording = Recorder(
-                    Path(folder), self.url, window=window, budget=self._budget, style=self.style,
+                    Path(folder), self.url, window=window, budget=self._budget or PART, style=self.style,
                     pictures=pictures, about=about,
                 )  # fmt: skip
 
@@ -235,8 +236,11 @@ class BrowserSession(ActionCalls):
             raise BrowserCrashed from error
         return self._vault.without_secrets(state)
 
-    async def screenshot(self) -> bytes:
+    async def screenshot(self, *, numbers: bool = False) -> bytes:
         """The current tab's visible part as PNG, with what shows a secret painted over.
+
+        Args:
+            numbers: With the things of the latest view outlined and numbered, as far as they have `boxes`.
 
         Raises:
             BrowserCrashed: The browser is gone.
@@ -244,9 +248,10 @@ class BrowserSession(ActionCalls):
         """
         async with self._lock:
             try:
-                return await self._tab.race(masked_screenshot(self._tab.page, self._vault), 5.0)
+                picture = await self._tab.race(masked_screenshot(self._tab.page, self._vault), 5.0)
             except (DialogOpened, TooSlow, ContextLost) as error:
                 raise PageUnreadable(self.url, "it cannot be drawn now") from error
+        return await self._easel.draw(picture, await self.boxes()) if numbers else picture
 
     async def boxes(self) -> dict[int, Box]:
         """Where the things of the latest view are in the picture of `screenshot`, by number.
@@ -273,6 +278,7 @@ class BrowserSession(ActionCalls):
         if self._downloads is not None:
             await self._downloads.close()
         with contextlib.suppress(Error):
+            await self._easel.close()
             await self._context.close()
 
     @property
@@ -294,7 +300,7 @@ class BrowserSession(ActionCalls):
             raise SiteUnreachable(self._vault.mask(url), why) from error
         self._keeper.arrive(tab.page.url)
 
-    async def _look(self, tab: Tab, budget: int, before: Look | None) -> Look:
+    async def _look(self, tab: Tab, budget: int | None, before: Look | None) -> Look:
         slow = False
         for _ in range(3):
             try:
@@ -303,14 +309,8 @@ class BrowserSession(ActionCalls):
                 place = self._tabs.place(tab), len(self._tabs)
                 return Look(*present(seen, budget, self.style, known, place), seen)
             except DialogOpened:
-                seen = before.seen if before is not None else None
-                url = self._vault.mask(tab.page.url)
-                title = clip(seen.title) if seen is not None and seen.url == url else ""
-                return Look(
-                    View(url, path_of(url), title, (), self._vault.mask_dialog(tab.describe_dialog())),
-                    {},
-                    seen,
-                )
+                dialog = self._vault.mask_dialog(tab.describe_dialog())
+                return behind_dialog(self._vault.mask(tab.page.url), dialog, before and before.seen)
             except (ContextLost, TooSlow) as error:
                 if slow and isinstance(error, TooSlow):
                     break

@@ -175,6 +175,17 @@ def _pressing(session: BrowserSession, effect: EffectClass) -> list[AnyTool]:
         """
         return await _outcome(session, session.click(element))
 
+    async def enter(element: int, text: str, key_by_key: bool = False) -> Outcome:
+        """Replace what a field holds and press Enter, as search fields want it.
+
+        Args:
+            element: The field's number.
+            text: What it shall hold.
+            key_by_key: Press a key for every character, for fields that suggest while one types.
+        """
+        write = session.keys if key_by_key else session.type
+        return await _outcome(session, write(element, text, enter=True))
+
     async def press(key: Key) -> Outcome:
         """Press a key.
 
@@ -210,7 +221,10 @@ def _pressing(session: BrowserSession, effect: EffectClass) -> list[AnyTool]:
         """
         return await _outcome(session, session.upload(element, file))
 
-    made = [_made(click, effect), _made(press, effect), _made(drag, effect), _made(dialog, effect)]
+    made = [
+        _made(click, effect), _made(enter, effect), _made(press, effect), _made(drag, effect),
+        _made(dialog, effect),
+    ]  # fmt: skip
     return [*made, _made(upload, effect)] if session.files is not None else made
 
 

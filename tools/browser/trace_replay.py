@@ -4,20 +4,22 @@ It stops at the first step that comes out otherwise; what was done until then st
 again, by the policy of the session's browser, as for every action.
 
 Does not cover: what `read` and `find` found, and a page whose texts alone differ by less than half of what a
-step made appear. Numbers within texts and addresses may be others.
+step made appear. Numbers within texts and addresses may be others, but not sums of money where nothing else
+was put in.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 from ..errors import BrowserCrashed, OriginBlocked, SiteUnreachable
 from .actions import Action
+from .presenting import PART
 from .results import MASK, ActionResult
 from .session import BrowserSession
 from .trace import Target, Trace, TraceStep, plain_path, swapped
@@ -35,6 +37,12 @@ LOOKS = 3
 
 KEPT_LINES = 0.5
 """Share of the lines that a step made appear that must appear again."""
+
+_NUMBER = r"\d+(?:[.,'\u00a0\u202f]\d{3})*(?:[.,]\d{1,2})?"
+_SIGNS = "£$€¥₹₩₪₽"
+_CODES = "EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|JPY"
+SUM = re.compile(rf"(?:[{_SIGNS}]|\b(?:{_CODES}))\s?{_NUMBER}|{_NUMBER}\s?(?:[{_SIGNS}]|(?:{_CODES})\b)")
+"""A number beside the sign or the code of a currency."""
 
 LOOKING = ("wait", "read", "find", "scroll")
 """Verbs whose effect depends on time, or that have none."""
@@ -152,6 +160,7 @@ class _Replay:
         self, trace: Trace, session: BrowserSession, values: Mapping[str, str], act: Act | None
     ) -> None:
         self._trace, self._session, self._act = trace, session, act
+        self._budget = None if trace.head.budget == PART else trace.head.budget
         known = trace.head.values
         self._pairs = {known[name]: value for name, value in values.items() if name in known}
         hidden = [value for name, value in values.items() if name not in known and value]
@@ -189,11 +198,11 @@ class _Replay:
 
     async def _look(self, step: TraceStep) -> tuple[View, tuple[int | None, int | None], str]:
         """The page with the things of a step on it, their numbers, and what is missing."""
-        view, why = await self._session.view(self._trace.head.budget), ""
+        view, why = await self._session.view(self._budget), ""
         for look in range(LOOKS):
             if look:
                 await self._session.act(Action("wait"))
-                view = await self._session.view(self._trace.head.budget)
+                view = await self._session.view(self._budget)
             here, there = shape(view.path), shape(step.path, self._pairs)
             if step.target is not None and here != there:
                 why = f"the page is {here} and was {there}"
@@ -224,7 +233,7 @@ class _Replay:
                     f"it had the effect {words!r}, and has not" if getattr(old, name) else f"{words!r} is new"
                 )
         asked, asks = (None if each is None else each.message for each in (old.dialog, new.dialog))
-        if self._line(asked or "") != self._seen(asks or ""):
+        if self._line(asked or "") != self._seen(asks or "") or self._sums(asked, asks):
             return f"the dialog said {asked!r} and says {asks!r}"
         if (old.download is None) != (new.download is None):
             return "a file came, and comes no more" if new.download is None else "a file comes that did not"
@@ -244,9 +253,25 @@ class _Replay:
         wanted, found = Counter(map(self._line, old)), Counter(map(self._seen, new))
         kept = (wanted & found).total()
         if kept >= KEPT_LINES * wanted.total():
-            return ""
+            return self._amounts(old, new)
         missing = next(line for line in old if self._line(line) not in found)
         return f"{kept} of {wanted.total()} lines appeared that did then; missing is {clip(missing, 60)!r}"
+
+    def _amounts(self, old: tuple[str, ...], new: tuple[str, ...]) -> str:
+        """Whether lines that appeared as often as then, their numbers aside, name other sums of money."""
+        then, now = _by_shape(old), _by_shape(masked(line, self._hidden) for line in new)
+        for shape, lines in then.items():
+            others = now.get(shape, [])
+            if len(others) == len(lines) and self._sums("\n".join(lines), "\n".join(others)):
+                pairs = zip(lines, others, strict=True)
+                was, seen = next(pair for pair in pairs if sums(pair[0]) != sums(pair[1]))
+                return f"it said {clip(was, 60)!r} and says {clip(seen, 60)!r}"
+        return ""
+
+    def _sums(self, old: str | None, new: str | None) -> bool:
+        """Whether two texts name different sums; where another text was put in, prices may be others."""
+        others = any(was != now for was, now in self._pairs.items())
+        return not others and sums(old or "") != sums(new or "")
 
     def _seen(self, text: str) -> str:
         """A line of now as the trace would have it: what was hidden then is hidden."""
@@ -254,6 +279,19 @@ class _Replay:
 
     def _line(self, text: str) -> str:
         return shape_text(swapped(text, self._pairs))
+
+
+def sums(text: str) -> Counter[str]:
+    """The sums of money that a text names, as it writes them, without spaces."""
+    return Counter("".join(found.group().split()) for found in SUM.finditer(text))
+
+
+def _by_shape(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Lines that are the same but for their sums and other numbers."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        found.setdefault(shape_text(SUM.sub("¤", line)), []).append(line)
+    return found
 
 
 def masked(text: str, hidden: Sequence[str]) -> str:

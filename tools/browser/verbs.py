@@ -15,6 +15,7 @@ from .fence import Fence
 from .fields import Fields
 from .gates import Gate, Gatekeeper
 from .observer import ContextLost, Seen, SeenElement
+from .presenting import part_before
 from .reach import Done, Look, Refused
 from .secrets import Vault
 from .tab import Tab, TooSlow
@@ -117,7 +118,7 @@ class Verbs(Fields):
         tab: Tab,
         look: Look,
         fence: Fence,
-        budget: int,
+        budget: int | None,
         vault: Vault,
         keeper: Gatekeeper,
         approved: Collection[Gate] = (),
@@ -187,7 +188,7 @@ class Verbs(Fields):
             return await self._scroll_to_end(action.text, seen)
         down = action.text == "down"
         if seen is not None and (view.below if down else view.above):
-            line = view.above + len(view.lines) if down else self._page_before(seen, view.above)
+            line = view.above + len(view.lines) if down else part_before(seen, view.above, self._budget)
             await self._ask("begin", line or None)
             await self._tab.settle()
             return Done(moved=True)
@@ -223,13 +224,6 @@ class Verbs(Fields):
             moved += step
         await self._tab.settle()
         return Done(moved=bool(cut or moved))
-
-    def _page_before(self, seen: Seen, line: int) -> int:
-        room = self._budget
-        while line > 0 and room > 0:
-            line -= 1
-            room -= len(_plain(seen.lines[line])) + 8
-        return line
 
     async def _back(self, action: Action) -> Done:
         tab = self._tab

@@ -59,6 +59,7 @@ class ViewStyle:
 
 
 PLAIN = ViewStyle()
+SNAPSHOT = ViewStyle(snapshot=True)
 
 
 @dataclass(frozen=True)

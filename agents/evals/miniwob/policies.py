@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ....tools.browser import Action, ActionResult, Element, MalformedAction, View
 from ...browsing import NOT_DONE, Course, read_browse
-from ...mind import is_instructed
+from ...recalling import is_instructed
 from .moves import FIELDS, Expert, Moves, NotSeen, click, quoted, things, typed
 
 if TYPE_CHECKING:

@@ -37,10 +37,10 @@ class Stage:
 
     Args:
         pages: The server.
-        budget: Characters of a view.
+        budget: Characters of a view; see `Browser`.
     """
 
-    def __init__(self, pages: Pages, budget: int = 4000) -> None:
+    def __init__(self, pages: Pages, budget: int | None = None) -> None:
         self._pages = pages
         self._browser = Browser(allow=[pages.url], budget=budget, policy=preset("unattended"))
         self._session: BrowserSession | None = None

@@ -34,6 +34,11 @@ BROWSING = ("browser_use",)
 BROWSING_SCRIPT = "browsing"
 """How the names of their scripts begin."""
 
+REMEMBERING = ("chroma", "langgraph_store", "mem0")
+"""Those that remember."""
+
+REMEMBERING_SCRIPT = "remembering"
+
 MENDED = frozenset({"mended_by_redo", "right_in_the_last_attempt"})
 """Situations in which the caller must get the right answer; in all others it must not get one for done."""
 
@@ -151,28 +156,37 @@ def opened(
     if not present:
         raise NoPeers(folder, names)
     missing |= {name: f"{folder / name} is no virtual environment" for name in names if name not in present}
-    running: dict[str, Peer] = {}
+    found: dict[str, Peer] = {}
     with ExitStack() as stack:
         for name, python in present.items():
             try:
-                running[name] = stack.enter_context(_running(name, python, script))
+                found[name] = stack.enter_context(running(name, command_of(name, python, script)))
             except PeerBroke as error:
                 missing[name] = str(error)
-        yield running
+        yield found
+
+
+def command_of(name: str, python: Path, beginning: str) -> tuple[str, str]:
+    """What runs a peer's script."""
+    return str(python), str(Path(__file__).with_name(f"{beginning}_{name}.py"))
 
 
 @contextmanager
-def _running(name: str, python: Path, beginning: str) -> Generator[Peer]:
-    script = Path(__file__).with_name(f"{beginning}_{name}.py")
+def running(name: str, command: Sequence[str], given: Mapping[str, str] | None = None) -> Generator[Peer]:
+    """A script in a process of its own, which ends with the block.
+
+    Args:
+        given: Variables of its environment beside those that every script gets.
+    """
     log = subprocess.DEVNULL if "PUNCHLIST_PEERS_LOUD" not in os.environ else sys.stderr
     keep = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR", "LANG") if key in os.environ}
     process = subprocess.Popen(
-        [str(python), str(script)],
+        list(command),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        env=keep,
+        env={**keep, **(given or {})},
     )
     try:
         peer = Peer(name, process)

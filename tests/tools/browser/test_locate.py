@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from punchlist.tools.browser import browser as browser_module
 from punchlist.tools.browser import locate
 from punchlist.tools.browser.browser import Browser
 from punchlist.tools.browser.locate import BrowserMissing, driver_failure, find_browser, install_browser
+
+from .test_fence_and_process import all_gone
 
 
 @pytest.fixture
@@ -100,6 +104,67 @@ async def test_a_browser_that_does_not_start_says_why_and_what_to_do(said, why, 
         await Browser(executable=program).open("lane")
 
     assert why in str(caught.value) and "--disable-" not in str(caught.value)
+
+
+def passing_on(folder: Path, script: str) -> Path:
+    """A program that does something with its arguments, and goes on as the Chromium that is here."""
+    program = folder / "chromium"
+    program.write_text(f'#!/bin/sh\n{script}\nexec "{find_browser()}" "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+SANDBOXED = 'for each in "$@"; do shift; [ "$each" = --no-sandbox ] || set -- "$@" "$each"; done'
+LYING = '[ "$1" = --version ] && echo "Chromium 60.0.3112.113" && exit 0'
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio
+@pytest.mark.skipif(os.geteuid() != 0, reason="others than root may have a sandbox")
+async def test_a_real_browser_that_insists_on_its_sandbox_as_root_says_so(tmp_path):
+    program = passing_on(tmp_path, SANDBOXED)
+
+    with pytest.raises(BrowserMissing, match="it insists on its sandbox, which root") as caught:
+        await Browser(executable=program).open("lane")
+
+    assert "sandboxing failed" in str(caught.value.__cause__)
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio
+async def test_a_real_browser_without_a_display_or_a_window_says_so(tmp_path, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    try:
+        program, why = find_browser(window=True), "there is no display"
+    except BrowserMissing:  # only a headless shell is here, which a program of another name starts
+        program, why = passing_on(tmp_path, ""), "which a headless shell cannot show"
+
+    with pytest.raises(BrowserMissing, match=why):
+        await Browser(executable=program, headless=False).open("lane")
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio
+async def test_what_a_browser_calls_itself_does_not_count_but_what_it_does(tmp_path, monkeypatch):
+    program = passing_on(tmp_path, LYING)
+
+    async with Browser(executable=program) as browser:
+        view = await (await browser.open("lane")).view()
+
+    assert view.url == "about:blank"
+
+
+@pytest.mark.asyncio
+async def test_a_program_that_gives_no_answer_is_given_up_and_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(browser_module, "START_TIMEOUT", 1.0)
+    program = tmp_path / "chromium"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    program.chmod(0o755)
+
+    with pytest.raises(BrowserMissing, match="gave the driver no answer"):
+        await Browser(executable=program).open("lane")
+
+    assert await all_gone([int((tmp_path / "pid").read_text())])
 
 
 @pytest.mark.asyncio

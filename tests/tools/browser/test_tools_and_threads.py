@@ -9,7 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from punchlist.tools import Executor, preset
-from punchlist.tools.browser import BlockingBrowser, Browser, BrowserSession, Limits, browser_tools
+from punchlist.tools.browser import (
+    BlockingBrowser,
+    Browser,
+    BrowserSession,
+    Limits,
+    MalformedAction,
+    Trace,
+    browser_tools,
+)
 from punchlist.tools.browser.blocking import BrowserClosed
 from punchlist.tools.browser.calls import ActionCalls
 from punchlist.tools.browser.toolbox import Key
@@ -46,7 +54,7 @@ async def test_there_is_a_tool_for_every_action_with_the_effect_that_was_declare
     made = {item.name: item for item in browser_tools(visit.session, press_effect="irreversible")}
 
     actions = {name for name in vars(ActionCalls) if not name.startswith("_")} - {"act", "keys"}
-    assert set(made) == {f"browser_{name}" for name in actions | {"look"}}
+    assert set(made) == {f"browser_{name}" for name in actions | {"look", "enter"}}
     assert set(made) - without == {"browser_upload"}
     click, typing = made["browser_click"], made["browser_type"]
     assert [(item.effect, item.recovery) for item in (click, typing, made["browser_read"])] == [
@@ -54,6 +62,44 @@ async def test_there_is_a_tool_for_every_action_with_the_effect_that_was_declare
         ("write", "pure"),
         ("read", "pure"),
     ]
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_field_is_filled_and_sent_with_enter_at_the_effect_of_pressing(show):
+    sends = """<title>T</title><form onsubmit="p.textContent='Sent '+n.value;return false">
+    <input id=n aria-label=Name></form><p id=p></p>"""
+    visit = await show(sends)
+    made = {item.name: item for item in browser_tools(visit.session, press_effect="irreversible")}
+    door = Executor(preset("unattended"), tools=made.values())
+
+    await door.call("browser_look", {}, key="r/t/0/0")
+    typed = await door.call("browser_type", {"element": 1, "text": "Ada"}, key="r/t/0/1")
+    sent = await door.call("browser_enter", {"element": 1, "text": "Bob", "key_by_key": True}, key="r/t/0/2")
+
+    assert "Sent" not in typed.value["page"] and sent.value["page"].endswith("- Sent Bob")
+    assert made["browser_enter"].effect == "irreversible" and made["browser_type"].effect == "write"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (lambda session: session.type(1, 5), "5 is no text"),
+        (lambda session: session.keys(1, None), "None is no text"),
+        (lambda session: session.select(1, 5), "5 is no text"),
+        (lambda session: session.goto(7), "7 is no text"),
+        (lambda session: session.click("1"), "named by their numbers"),
+        (lambda session: session.drag(1, "2"), "named by their numbers"),
+        (lambda session: session.click(True), "named by their numbers"),
+    ],
+)
+async def test_an_argument_of_another_kind_is_refused_before_anything_is_done(show, call, why):
+    visit = await show(FORM)
+
+    with pytest.raises(MalformedAction, match=why):
+        await call(visit.session)
+
+    assert await visit.look() == visit.view.text()
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +143,21 @@ async def test_it_works_inside_a_loop_that_runs(blocking, site):
     session = blocking.open("inside", url=f"{site.url}/count")
 
     assert (await asyncio.to_thread(session.view)).elements and session.view().elements
+
+
+def test_a_trace_is_recorded_and_replayed_without_async(blocking, site, tmp_path):
+    site.pages["/blocked"] = "<title>T</title><button onclick=\"this.after('Done')\">Go</button>"
+    session = blocking.open("records", url=f"{site.url}/blocked")
+    session.record(tmp_path / "trace")
+    session.view()
+    session.click(1)
+    recorded = session.recording.trace
+    session.record(None)
+
+    replayed = blocking.open("replays").replay(Trace.load(tmp_path / "trace"))
+
+    assert (len(recorded.steps), session.recording) == (1, None)
+    assert replayed.ok and replayed.line() == "the step came out as before"
 
 
 def test_errors_come_through_and_a_closed_browser_says_so(site):

@@ -215,11 +215,44 @@ async def test_another_question_in_a_dialog_stops_the_replay_before_it_is_answer
 
 async def test_numbers_and_places_may_be_others(trace, shop, site):
     site.pages["/shop"] = SHOP.replace("<h1>", "<p>Sale</p><button type=button>Help</button><h1>")
-    site.pages["/in"] = INSIDE.replace("£5", "£7").replace("17", "4711")
+    site.pages["/in"] = INSIDE.replace("17", "4711")
 
     replayed = await replay(trace, await shop.open("moved"))
 
     assert replayed.ok, replayed.line()
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "at", "why"),
+    [
+        ("Order for £5?", "Order for £50?", 6, "the dialog said 'Order for £5?' and says 'Order for £50?'"),
+        ("is placed", "is placed for 5 EUR", 7, "0 of 1 lines appeared"),
+    ],
+)
+async def test_another_sum_in_a_dialog_or_another_line_stops_the_replay(was, now, at, why, trace, shop, site):
+    site.pages["/in"] = INSIDE.replace(was, now)
+
+    replayed = await replay(trace, await impatient(shop, "dearer"))
+
+    assert replayed.stopped.number == at and why in replayed.stopped.why
+
+
+async def test_sums_are_held_against_each_other_unless_something_else_was_put_in(shop, site, tmp_path):
+    page = """<title>T</title><label>What <input></label><button onclick="p.innerHTML =
+    '<p>Item 12 is in the bag</p><p>Comes to £7.00</p>'">Add</button><div id=p></div>"""
+    site.pages["/sum"] = page
+    session = await shop.open("sum", url=site.url + "/sum")
+    trace = await record(session, tmp_path / "t", "type textbox What|mug", "click button Add")
+    site.pages["/sum"] = page.replace("Item 12", "Item 13")
+    renumbered = await replay(trace, await impatient(shop, "sum again"))
+    site.pages["/sum"] = page.replace("£7.00", "£700")
+
+    dearer = await replay(trace, await impatient(shop, "sum dearer"))
+    named = trace.parameterized({"article": "mug"})
+    another = await replay(named, await impatient(shop, "sum other"), {"article": "jug"})
+
+    assert renumbered.ok and another.ok, (renumbered.line(), another.line())
+    assert dearer.stopped.why == "it said 'Comes to £7.00' and says 'Comes to £700'"
 
 
 async def test_the_only_button_of_another_row_is_not_taken_for_it(shop, site, tmp_path):

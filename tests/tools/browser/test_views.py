@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from itertools import pairwise
 from textwrap import dedent
 from time import perf_counter
 
@@ -273,7 +274,45 @@ async def test_a_thousand_cards_are_seen_within_half_a_second(show):
     times = await timed(visit, 3)
 
     assert min(times) < 0.5
-    assert visit.view.text().count("\n") > 20 and len(visit.view.text()) <= 4000
+    assert visit.view.text().count("\n") > 20 and len(visit.view.text()) < 2500
+
+
+CARD = "<article><h3>Card {0}</h3><button>Add</button></article>"
+
+
+async def parts(visit, direction):
+    """First and last card of each part, until the page goes no further in that direction."""
+    found = []
+    for _ in range(20):
+        cards = [int(line.split()[2]) for line in visit.view.printed()]
+        found.append((cards[0], cards[-1]))
+        if not (visit.view.below if direction == "down" else visit.view.above):
+            break
+        await visit.do("scroll", text=direction)
+        await visit.look()
+    return found
+
+
+async def test_a_long_page_is_gone_through_part_by_part_without_a_gap_both_ways(show):
+    visit = await show("<title>Shop</title>" + "".join(CARD.format(n) for n in range(300)))
+
+    down, up = await parts(visit, "down"), await parts(visit, "up")
+
+    assert 3 < len(down) < 20 and (down[0][0], down[-1][1]) == (0, 299)
+    assert all(before[0] < after[0] <= before[1] + 1 for before, after in pairwise(down))
+    assert len(up) < 20 and (up[0][1], up[-1][0]) == (299, 0)
+    assert all(after[0] < before[0] <= after[1] + 1 for before, after in pairwise(up))
+
+
+async def test_a_page_that_just_fits_is_shown_whole_and_a_budget_is_kept_where_one_is_set(show):
+    visit = await show("<title>T</title>" + f"<p>{'word ' * 20}</p>" * 38)
+    whole = len(visit.view.text())
+    longer = await show("<title>T</title>" + f"<p>{'word ' * 20}</p>" * 60)
+
+    asked = len((await longer.session.view(budget=3500)).text())
+
+    assert 3500 < whole <= 4000 and not visit.view.below
+    assert len(longer.view.text()) <= 2400 < 3300 < asked <= 3500
 
 
 async def test_views_of_small_pages_take_less_than_30_ms(show):

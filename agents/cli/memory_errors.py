@@ -1,0 +1,41 @@
+"""What memory refuses, as somebody at the command line reads it: with commands where a program has calls."""
+
+from __future__ import annotations
+
+from ...memory import errors as of
+
+
+def sentence_of(error: of.MemoryRefused | of.MemoryFault) -> str:
+    """What happened, and what to type next."""
+    match error:
+        case of.EmbedderMismatch(stored=stored, given=given):
+            return (
+                f"This memory was embedded with {stored!r}, not {given!r}. Leave out --embedder, or embed "
+                "every record anew: punchlist memory reembed --embedder NAME."
+            )
+        case of.IndexUnusable(place=place, reason=reason):
+            return (
+                f"The Chroma index at {place!r} cannot be used: {_ended(reason)} See to the server, if it "
+                "is one; `punchlist memory rebuild` writes an index anew, `--index exact` needs none. No "
+                "record is lost."
+            )
+        case of.UnknownRecord(record=record):
+            return f"No record {record!r} is in this memory. `punchlist memory list` shows what is."
+        case of.AlreadySuperseded(record=record, by=by):
+            return f"Record {record!r} was superseded by {by!r}. Supersede that one instead."
+        case of.AlreadyClosed(record=record, state=state):
+            return (
+                f"Record {record!r} is {state} already. `punchlist memory history {record}` shows what "
+                "became of it."
+            )
+        case of.ForgetIncomplete(place=place, reason=reason):
+            return (
+                f"The records were deleted, but {place!r} may still hold their bytes: {reason}. End the "
+                "other users of this memory, then clean its files: punchlist memory rebuild."
+            )
+        case _:
+            return str(error)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

@@ -1,0 +1,132 @@
+"""Odd input and bad days: a defined answer or a typed error, and nothing lost."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from punchlist.memory import EmbedderMismatch, Scope, StoreUnusable, WrongVectors, asking, ledger, records
+from punchlist.memory.records import now
+
+from .doubles import FakeEmbedder, confirm, record
+
+
+class Broken(FakeEmbedder):
+    """Gives what it is told to."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.rows = rows
+
+    def embed(self, texts):
+        return self.rows
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [np.full((1, 384), np.nan), np.zeros((1, 384)), np.ones((2, 384)), np.ones(384), [["a"]]],
+    ids=["nan", "zero", "too-many", "flat", "words"],
+)
+def test_vectors_that_are_none_are_refused_and_nothing_is_kept(open_memory, rows):
+    memory = open_memory(embedder=Broken(rows))
+
+    with pytest.raises(WrongVectors):
+        memory.remember_sync(record("A thing."), confirm())
+
+    assert memory.records_sync() == []
+
+
+def test_vectors_of_another_dimension_are_refused(open_memory):
+    open_memory().remember_sync(record("A thing."), confirm())
+    memory = open_memory(embedder=Broken(np.ones((1, 8))))
+
+    with pytest.raises(EmbedderMismatch, match="384 dimensions"):
+        memory.remember_sync(record("Another."), confirm())
+    with pytest.raises(WrongVectors):
+        memory.recall_sync("A thing.")
+    with pytest.raises(WrongVectors):
+        open_memory().recall_sync("A thing.", vector=np.full(384, np.inf))
+
+
+def test_a_scope_that_nobody_wrote_to_sees_what_is_shared(open_memory):
+    memory = open_memory()
+    kept = memory.remember_sync(record("A thing."), confirm())
+
+    assert [each.record for each in memory.recall_sync("thing", scope=Scope(user="nobody"))] == [kept]
+    assert memory.recall_sync("thing", scope=Scope(tenant="nobody")) == []
+    assert memory.recall_sync("thing", scope=[]) == []
+
+
+def test_what_happens_in_the_future_is_remembered_and_found(open_memory):
+    memory = open_memory()
+    then = datetime(2999, 1, 1, tzinfo=UTC)
+
+    kept = memory.remember_sync(record("The eclipse.", happened=then), confirm())
+
+    (found,) = memory.recall_sync("eclipse", between=(then, then + timedelta(days=1)))
+    assert found.record == kept
+    assert memory.recall_sync("eclipse", between=(now(), now() + timedelta(days=1))) == []
+
+
+def test_a_clock_that_was_set_back_hides_nothing_and_brings_nothing_back(open_memory, monkeypatch):
+    memory = open_memory()
+    old = memory.remember_sync(record("Delivery costs £3."), confirm())
+    new = memory.supersede_sync(old.id, record("Delivery costs £4."), confirm())
+    wrong = memory.remember_sync(record("Delivery takes a year."), confirm())
+    memory.retract_sync(wrong.id, "a joke")
+
+    for module in (asking, ledger, records):
+        monkeypatch.setattr(module, "now", lambda: datetime(2001, 1, 1, tzinfo=UTC))
+    then = memory.remember_sync(
+        record("Delivery is by post.", learned=datetime(2001, 1, 1, tzinfo=UTC)), confirm()
+    )
+
+    assert {each.record.id for each in memory.recall_sync("delivery")} == {new.id, then.id}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "‮مرحبا بالعالم‬",
+        "👩‍👩‍👧‍👦 🐪",
+        "日本語のメモ",
+        "a\tb\r\n",
+        "'; DROP TABLE records; --",
+        "x" * 90_000,
+        "ﬁ ﬀ é",
+    ],
+)
+def test_any_text_comes_back_as_it_was_and_is_found(open_memory, text):
+    memory = open_memory()
+
+    kept = memory.remember_sync(record(text), confirm())
+
+    assert open_memory().get_sync(kept.id).text == text
+    assert memory.recall_sync(text, 1)[0].record.id == kept.id
+
+
+def test_a_file_that_somebody_locks_is_an_error_and_works_afterwards(open_memory, tmp_path):
+    memory = open_memory()
+    memory._store._connection.execute("PRAGMA busy_timeout = 50")
+    other = sqlite3.connect(tmp_path / "memory" / "memory.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+
+    with pytest.raises(StoreUnusable, match="locked"):
+        memory.remember_sync(record("A thing."), confirm())
+    other.close()
+
+    assert memory.remember_sync(record("A thing."), confirm()).text == "A thing."
+
+
+def test_a_folder_that_is_a_file_is_an_error(open_memory, tmp_path):
+    (tmp_path / "memory").write_text("")
+
+    with pytest.raises(StoreUnusable, match="memory"):
+        open_memory()
+
+
+@pytest.mark.parametrize(("name", "value"), [("min_score", 2), ("diversity", -0.1), ("k", 0)])
+def test_a_number_out_of_range_is_refused(open_memory, name, value):
+    with pytest.raises(ValueError, match=name):
+        open_memory().recall_sync("thing", **{name: value})

@@ -1,0 +1,147 @@
+"""An export holds everything, an import takes all of it or nothing, and past the gate."""
+
+import json
+import stat
+
+import pytest
+
+from punchlist.memory import (
+    DuplicateRecord,
+    Memory,
+    NotAnExport,
+    Provenance,
+    Record,
+    Scope,
+    SecretRefused,
+    UnprovenMemory,
+)
+
+from .doubles import FakeEmbedder, confirm, record
+
+
+@pytest.fixture
+def full(open_memory):
+    """A memory with a bit of everything."""
+    memory = open_memory()
+    old = memory.remember_sync(record("Delivery costs £3.", Scope(user="ada", key="k")), confirm())
+    memory.supersede_sync(old.id, record("Delivery costs £4.", Scope(user="ada", key="k")), confirm())
+    said = Record(kind="episode", text="Zażółć 🐪 ‮שלום", speaker="Ada", session="s1", scope=Scope(user="ada"))
+    kept = memory.remember_sync(said)
+    made = Provenance(by="job", sources=(kept.id,))
+    memory.remember_sync(Record(kind="summary", text="Words.", provenance=made, scope=Scope(user="ada")))
+    memory.retract_sync(kept.id, "not so")
+    memory.remember_sync(record("The shop opens at nine."), confirm())
+    return memory
+
+
+def test_a_round_trip_is_equal(full, tmp_path):
+    count = full.export_sync(tmp_path / "one.jsonl")
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        taken = other.import_sync(tmp_path / "one.jsonl")
+        other.export_sync(tmp_path / "two.jsonl")
+
+        assert (count, taken) == (5, 5)
+        assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
+        assert other.records_sync() == full.records_sync()
+        assert other.import_sync(tmp_path / "one.jsonl") == 0
+    assert stat.S_IMODE((tmp_path / "one.jsonl").stat().st_mode) == 0o600
+
+
+def test_only_what_is_hers_is_exported(full, tmp_path):
+    assert full.export_sync(tmp_path / "hers.jsonl", Scope(user="ada")) == 4
+    with pytest.raises(FileExistsError):
+        full.export_sync(tmp_path / "hers.jsonl")
+
+
+def test_with_another_embedder_it_is_embedded_anew(full, tmp_path):
+    full.export_sync(tmp_path / "one.jsonl")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder("other")) as other:
+        other.import_sync(tmp_path / "one.jsonl")
+
+        assert other.recall_sync("The shop opens at nine.", 1)[0].why.cosine > 0.99
+        assert other.health_sync().embedder == "other"
+
+
+def altered(path, change):
+    """The export with its last line changed."""
+    lines = path.read_text().splitlines()
+    line = json.loads(lines[-1])
+    change(line)
+    path.write_text("\n".join([*lines[:-1], json.dumps(line)]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda line: line.update(proofs=[]), UnprovenMemory),
+        (lambda line: line["record"].update(text="The password is hunter2-Xylo!"), SecretRefused),
+        (lambda line: line["record"].update(level="user"), NotAnExport),
+        (lambda line: line.update(vectors="AAA"), NotAnExport),
+        (lambda line: line.update(vectors=""), NotAnExport),
+        (lambda line: line.update(vectors="/////w=="), NotAnExport),
+    ],
+    ids=["no-proof", "secret", "unknown-field", "half-vector", "no-vector", "vector-of-another-size"],
+)
+def test_what_was_tampered_with_is_refused_whole(full, tmp_path, change, error):
+    path = tmp_path / "one.jsonl"
+    full.export_sync(path)
+    altered(path, change)
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        with pytest.raises(error):
+            other.import_sync(path)
+
+        assert other.records_sync() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [("", "Invalid JSON"), ("{}\n", "Field required"), ("not json\n", "Invalid JSON"), ("\xff\n", "utf-8")],
+)
+def test_what_is_no_export_is_refused_with_the_reason(open_memory, tmp_path, content, why):
+    (tmp_path / "file").write_bytes(content.encode("latin-1"))
+
+    with pytest.raises(NotAnExport, match=f"line 1, cannot be imported: .*{why}"):
+        open_memory().import_sync(tmp_path / "file")
+
+
+def test_an_export_that_was_cut_is_refused(full, tmp_path):
+    path = tmp_path / "one.jsonl"
+    full.export_sync(path)
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+
+    with (
+        Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other,
+        pytest.raises(NotAnExport, match="4 of 5"),
+    ):
+        other.import_sync(path)
+
+
+def test_what_was_corrected_elsewhere_is_closed_here_too(full, tmp_path):
+    """Else both would hold where two machines exchange what they know."""
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        old = full.remember_sync(record("The shop opens at nine."), confirm())
+        gone = full.remember_sync(record("The shop has a cat."), confirm())
+        full.export_sync(tmp_path / "first.jsonl")
+        other.import_sync(tmp_path / "first.jsonl")
+        new = full.supersede_sync(old.id, record("The shop opens at ten now."), confirm())
+        full.retract_sync(gone.id, "it was a visitor")
+        full.export_sync(tmp_path / "second.jsonl")
+
+        assert other.import_sync(tmp_path / "second.jsonl") == 1
+
+        assert other.records_sync() == full.records_sync()
+        assert other.get_sync(old.id).superseded_by == new.id
+        assert old.id not in [each.record.id for each in other.recall_sync("The shop opens at nine.")]
+        full.import_sync(tmp_path / "first.jsonl")  # an older export opens nothing again
+        assert full.get_sync(old.id).closed is not None
+
+
+def test_an_id_that_says_something_else_here_is_refused(full, tmp_path):
+    path = tmp_path / "one.jsonl"
+    full.export_sync(path)
+    altered(path, lambda line: line["record"].update(text="The shop opens at ten."))
+
+    with pytest.raises(DuplicateRecord):
+        full.import_sync(path)
