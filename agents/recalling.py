@@ -48,6 +48,7 @@ class Memo:
         stance: Of a preference: `explicit` or `implicit`.
         evidence: How often it was seen: records that it was derived from, or times that it was said.
         score: Ranks within one recall.
+        outcomes: Of a lesson: how its check came out at the latest attempts that had it, `+` or `-` each.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Memo:
     confidence: float = 1.0
     evidence: int = 1
     score: float = 0.0
+    outcomes: str = ""
 
     @classmethod
     def of(cls, found: Recalled) -> Memo:
@@ -80,7 +82,7 @@ class Memo:
             record.id, record.kind, record.text, record.trust, record.learned.isoformat(),
             "" if record.happened is None else record.happened.isoformat(), source.by, source.origin,
             record.speaker, source.run, record.scope.key, source.check, record.stance or "",
-            record.confidence, max(record.seen, len(source.sources)), round(score, 6),
+            record.confidence, max(record.seen, len(source.sources)), round(score, 6), record.outcomes,
         )  # fmt: skip
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -100,6 +102,8 @@ class Memo:
         shown = f"{self.stance}, seen {self.evidence} times, confidence {self.confidence:.2f}"
         stance = [shown] if self.stance else []
         check = [f"from a failed check: {self.check}"] if self.check else []
+        if self.outcomes:
+            check.append(f"which held {self.outcomes.count('+')} of {len(self.outcomes)} times with it")
         said = [f"said by {self.speaker}"] if self.speaker else []
         parts = [self.kind, *when, *said, self._source(), *about, *check, *stance, self.trust]
         return ", ".join(" ".join(part.split()) for part in parts)

@@ -1,6 +1,7 @@
 """`punchlist eval memory`: what is left of erased records, what is merged or kept that must not be.
 
-`--only erase,contradictions,secrets` picks parts; without it all are done. The texts are our own
+`--only erase,contradictions,secrets,lessons` picks parts; without it all are done. Whether lessons help is
+measured by `memory_lessons`, with `--model` and `--limit` goals in each way. The texts are our own
 (`memory_texts`), and nothing was tuned on them but the patterns of `memory/secrecy.py`, which have the same
 author: read `secrets_stored` as a check that nothing known gets in, not as an estimate for what nobody
 thought of.
@@ -40,12 +41,13 @@ from typing import cast
 from pydantic import JsonValue
 
 from ...memory import Memory, Provenance, Record, Scope, SecretRefused
+from . import memory_lessons
 from .harness import Figures, Measuring, OptionRefused, share
 from .kill_memory_target import WordSums
 from .memory_erase import erase_in_chroma, erase_on_server, erase_ours
 from .memory_texts import CONTRADICTIONS, REPEATED, harmless, secrets
 
-PARTS = ("erase", "contradictions", "secrets")
+PARTS = ("erase", "contradictions", "secrets", "lessons")
 PERSON = Provenance(by="person")
 
 Counts = dict[str, float]
@@ -58,7 +60,10 @@ def measure(measuring: Measuring) -> Figures:
     if wrong := [part for part in parts if part not in PARTS]:
         raise OptionRefused("memory", "only", f"{', '.join(wrong)!r} is not one of {', '.join(PARTS)}")
     measuring.settings |= {"seed": measuring.options.seed, "only": ",".join(sorted(parts))}
-    return asyncio.run(_measure(measuring, parts))
+    if "lessons" in parts:
+        measuring.settings |= memory_lessons.settings_of(measuring)
+    figures = asyncio.run(_measure(measuring, parts))
+    return figures | (memory_lessons.lessons(measuring) if "lessons" in parts else {})
 
 
 async def _measure(measuring: Measuring, parts: list[str]) -> Figures:

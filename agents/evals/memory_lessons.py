@@ -35,11 +35,13 @@ from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
 from ...examples.site import ShopGoal, goal
 from ..roles import LESSONS
-from .harness import Figures, Measuring, rate, share
+from .harness import Figures, Measuring, OptionRefused, rate, share
 from .ledger import Row
-from .models import model_mark, open_model
+from .models import STRING_MATCH, model_mark, open_model
 from .shop import Booth, GoalRow
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ SWAPPED = {
 }
 """By the words of each lesson, one that is about another stage."""
 
-TEACHING = 8
+TEACHING, QUICK_TEACHING = 8, 2
 """Shops of each family for teaching."""
 
 USUAL, QUICK = 100, 4
@@ -79,9 +81,16 @@ def _is_struck(family: str, wanted: ShopGoal) -> bool:
     return family != "quantity_resets" or all(number > 1 for _, number in orders[0].lines)
 
 
-def lessons(measuring: Measuring, goals: int, place: Path) -> Figures:
-    """The figures, with so many goals in each way; what was taught lies in `place` for a resume."""
-    return asyncio.run(_lessons(measuring, goals, place))
+def lessons(measuring: Measuring) -> Figures:
+    """The figures. What was taught lies beside the ledger, for a resume.
+
+    Raises:
+        OptionRefused: Matching words makes no plan out of lessons.
+    """
+    if measuring.options.model == STRING_MATCH:
+        raise OptionRefused(measuring.entry.name, "model", "matching words reads no lessons")
+    place = measuring.ledger().path.with_suffix(".memory")
+    return asyncio.run(_lessons(measuring, measuring.count(USUAL, QUICK), place))
 
 
 async def _lessons(measuring: Measuring, goals: int, place: Path) -> Figures:
@@ -118,6 +127,10 @@ def _first(begin: int, seed: int) -> int:
     return begin + seed * APART
 
 
+def _teaching(measuring: Measuring) -> int:
+    return QUICK_TEACHING if measuring.options.quick else TEACHING
+
+
 def _part(goals: int) -> int:
     """Goals of each family."""
     return max(1, goals // len(FAMILIES))
@@ -130,7 +143,7 @@ async def _teach(measuring: Measuring, booth: Booth, model: Model, place: Path) 
     keys = [
         f"teach {family} {seed}"
         for family in FAMILIES
-        for seed in seeds_of(family, _first(TAUGHT_FROM, measuring.options.seed), TEACHING)
+        for seed in seeds_of(family, _first(TAUGHT_FROM, measuring.options.seed), _teaching(measuring))
     ]
     if not any(key in measuring.ledger().rows for key in keys):
         shutil.rmtree(place, ignore_errors=True)
@@ -202,6 +215,10 @@ def _reached(rows: Iterable[GoalRow]) -> Sequence[bool]:
     return [row.outcome == "confirmed" and row.right for row in rows]
 
 
-def settings_of(measuring: Measuring) -> None:
+def settings_of(measuring: Measuring) -> dict[str, JsonValue]:
     """What decides the figures."""
-    measuring.settings |= {"model": model_mark(measuring.options.model), "families": list(FAMILIES)}
+    return {
+        "model": model_mark(measuring.options.model),
+        "families": list(FAMILIES),
+        "teaching": _teaching(measuring),
+    }

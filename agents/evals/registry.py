@@ -145,9 +145,9 @@ MEASUREMENTS = (
     Measurement(
         "eval",
         "memory",
-        "bytes left of erased records, contradictions merged, secrets stored (--only erase,...)",
+        "bytes left of erased records, contradictions merged, secrets stored, lessons (--only erase,...)",
         "memory",
-        LEDGER | {"seed", "shard", "only"},
+        LEDGER | {"model", "limit", "seed", "shard", "only"},
     ),
     Measurement(
         "eval",

@@ -58,7 +58,7 @@ class Lessons:
             MemoryFault: Memory cannot be used.
         """
         queries = [f"stage {stage}: {title}", *(f"stage {stage}: {check}" for check in failed)]
-        pick = partial(_fitting, stage=stage, about={subject(check) for check in failed})
+        pick = partial(fitting, stage=stage, about={subject(check) for check in failed})
         return await self._remembering.recall(
             LESSON, queries, self._scope, place, k=20, kinds=("reflection",), pick=pick
         )
@@ -111,11 +111,16 @@ def note_of(memo: Memo) -> str:
     return memo.text.partition("\n")[0].partition(": ")[2]
 
 
-def _fitting(found: Sequence[Memo], stage: str, about: set[str]) -> list[Memo]:
-    """The best lesson of a stage; where checks failed, the best one of such a check before others."""
+def fitting(found: Sequence[Memo], stage: str, about: set[str]) -> list[Memo]:
+    """The best lesson of a stage: where checks failed one of such a check, then the one that held best."""
     of_stage = [memo for memo in found if memo.text.startswith(f"stage {stage}: ")]
     known = [memo for memo in of_stage if note_of(memo) in LESSONS.values()]
-    return sorted(known, key=lambda memo: subject(memo.check) not in about)[:1]
+    return sorted(known, key=lambda memo: (subject(memo.check) not in about, -_share_held(memo)))[:1]
+
+
+def _share_held(memo: Memo) -> float:
+    """Share of the attempts with a lesson at which its check held; 0.5 before any (Laplace's rule)."""
+    return (memo.outcomes.count("+") + 1) / (len(memo.outcomes) + 2)
 
 
 def subject(check: str) -> str:

@@ -104,7 +104,7 @@ def choices_in(facts: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
     for name, kind in zip(KIND_NAMES, KINDS, strict=True):
         named = {word for word in said if root_words(word) & kind.options}
         if len(named) == 1 and not set(said) & CONDITIONS:
-            found.append((name, *named))
+            found.append((name, named.pop()))
     return found
 
 

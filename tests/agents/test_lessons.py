@@ -4,8 +4,10 @@ import pytest
 
 from punchlist.agents.cli.journals import find_run, show_lines
 from punchlist.agents.events import Learned, Recalled
-from punchlist.agents.managing.lessons import check_of, kept_its_word, subject
+from punchlist.agents.managing.lessons import check_of, fitting, kept_its_word, subject
+from punchlist.agents.recalling import Memo
 from punchlist.agents.remembering import Place, Remembering
+from punchlist.agents.roles import LESSONS
 from punchlist.memory import Memory, Provenance, Record, Scope
 from punchlist.protocols import Confirmed, Unverified
 from punchlist.protocols.journal import Journal
@@ -139,6 +141,24 @@ async def test_a_journal_shows_what_was_done_with_memory_in_words(taught):
 
     assert "lesson for 'stage cart: put 2 x green mugs in the cart': m" in told
     assert "'1 : 2 x green mugs' held with m" in told and "'stage details' held without a lesson" in told
+
+
+def known(name, lesson, outcomes="", check="1 : 2 x mugs"):
+    return Memo(
+        name, "reflection", f"stage cart: {LESSONS[lesson]}", "trusted", check=check, outcomes=outcomes
+    )
+
+
+def test_of_several_lessons_the_one_of_the_failed_check_goes_first_then_the_one_that_held_best():
+    new, good, bad = known("m1", "missing"), known("m2", "quantity", "++-"), known("m3", "again", "--")
+    other = known("m4", "order", "++++", check="not asked for")
+
+    def chosen(*found, about=()):
+        return [memo.id for memo in fitting(list(found), "cart", {*about})]
+
+    assert chosen(bad, new, good) == ["m2"] and chosen(bad, new) == ["m1"]
+    assert chosen(good, other) == ["m4"] and chosen(good, other, about=["items"]) == ["m2"]
+    assert fitting([good], "details", set()) == []
 
 
 REFUSED = "StepFailed: refused : please choose a day"

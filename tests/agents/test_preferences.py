@@ -194,7 +194,7 @@ async def test_what_a_user_chooses_again_and_again_is_done_without_being_said(
 ):
     """Idle work makes a preference of the choices in confirmed orders; what is preferred is no choice."""
     said, chosen = ORDER_GOAL, ORDER_PLAN
-    for number in range(5):
+    for number in range(6):
         settings = {"memory": memory, "user": "ada", "journal": tmp_path / f"{number}.db"}
         outcome, _ = await watch(manager(knowing(chosen), [shop], **settings), said)
         assert isinstance(outcome, Confirmed)
@@ -204,12 +204,12 @@ async def test_what_a_user_chooses_again_and_again_is_done_without_being_said(
     outcome, _ = await watch(manager(knowing(PLAN), [shop], **settings), GOAL)
 
     [known] = await manager(knowing(PLAN), [shop], **settings).preferences()
-    assert known.stance == "implicit" and len(known.provenance.sources) == 5
+    assert known.stance == "implicit" and len(known.provenance.sources) == 6
     assert shop.orders[-1]["speed"] == "Express"
     assert outcome.result["preferred"] == [
-        f"express, not in the goal: {known.text} (implicit preference, seen 5 times)"
+        f"express, not in the goal: {known.text} (implicit preference, seen 6 times)"
     ]
-    assert len(memory.records_sync(kinds=("episode",))) == 5
+    assert len(memory.records_sync(kinds=("episode",))) == 6
 
 
 async def test_without_a_user_no_choice_is_remembered(manager, watch, shop, memory):
