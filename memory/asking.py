@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .embedder import Vectors
 from .errors import UnknownRecord
@@ -17,6 +17,9 @@ from .hops import depth, unite
 from .ranking import Question
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import Store, bare, quotes
+
+MOST_AHEAD = timedelta(days=1)
+"""How far the clock of somebody who wrote may be ahead and still be followed."""
 
 MOST_READ = 5_000
 """Records that are kept as they were read until something changes."""
@@ -70,7 +73,7 @@ class Query:
 
     def asked_at(self, clock: datetime) -> Query:
         """Of the moment that was asked for; else of now, or of `clock` where that is later."""
-        at = self.admitted.at or max(self.present, clock)
+        at = self.admitted.at or max(self.present, min(clock, self.present + MOST_AHEAD))
         return replace(self, admitted=replace(self.admitted, at=at))
 
     def question(self, text: str, vector: Vectors) -> Question:

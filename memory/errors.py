@@ -43,6 +43,17 @@ class UnknownRecord(MemoryRefused):
         super().__init__(f"No record {record!r} is in this memory. `records()` lists what is.")
 
 
+class UnfitCorrection(MemoryRefused):
+    """A record may not take the place of another."""
+
+    def __init__(self, record: str, why: str) -> None:
+        self.record, self.why = record, why
+        super().__init__(
+            f"Record {record!r} cannot be superseded so: {why}. Keep the other as a record of its own, or "
+            "retract this one."
+        )
+
+
 class AlreadySuperseded(MemoryRefused):
     """The record to be superseded was closed before."""
 

@@ -45,6 +45,9 @@ from .words import stems
 AGAIN = 64
 """Records that are embedded at once by `reembed`."""
 
+ONLY_OURS = {"seen": 1, "closed": None, "reason": "", "superseded_by": None, "outcomes": ""}
+"""What of a record memory alone says."""
+
 STEP = 0.2
 """How far one use moves a record's importance towards 1 or 0."""
 
@@ -329,7 +332,7 @@ class Memory(Looking):
         if held and entries.dimension:
             store.bind(entries.embedder, entries.dimension)
         made = None if held else self._vectors([each.record.statement() for each in entries.records])
-        return store.take_in(entries.drafts(made))
+        return store.take_in(entries.drafts(made, self._embedder.name))
 
     def rebuild_sync(self) -> int:
         """Write the index anew from the store; how many records there are."""
@@ -353,21 +356,22 @@ class Memory(Looking):
             How many records there are.
         """
         chosen, made = embedder_of(embedder, None), dict[str, Vectors]()
+
+        def embed(some: Sequence[Record]) -> dict[str, Vectors]:
+            vectors = embedded(chosen, [each.statement() for each in some])
+            return {each.id: vectors[at] for at, each in enumerate(some)}
+
         while True:
-            state, every = self._open_store().state, self._store.records(Filter())
+            every = self._open_store().records(Filter())
             todo = [each for each in every if each.id not in made]
             for start in range(0, len(todo), AGAIN):
-                some = todo[start : start + AGAIN]
-                vectors = embedded(chosen, [each.statement() for each in some])
-                made |= {each.id: vectors[at] for at, each in enumerate(some)}
+                made |= embed(todo[start : start + AGAIN])
                 if tell is not None:
-                    tell(len(every) - len(todo) + start + len(some), len(every))
-            here = {each.id: made[each.id] for each in every}
-            dimension = next(iter(here.values())).shape[1] if here else 0
+                    tell(len(every) - len(todo) + min(start + AGAIN, len(todo)), len(every))
             with self._lock:
-                if self._store.revector(chosen.name, dimension, here, state.changes):
+                if self._store.revector(chosen.name, made, embed, AGAIN):
                     self._embedder = chosen
-                    return len(here)
+                    return self._store.count()
 
     def health_sync(self) -> Health:
         """What is stored where, and what is wrong with it. Changes nothing."""
@@ -413,12 +417,15 @@ class Memory(Looking):
         return self._store
 
     def _drafts(self, records: Sequence[Record], proof: Confirm | None) -> list[Draft]:
-        admitted = [admit(record, proof) for record in records]
+        admitted = [admit(record.model_copy(update=ONLY_OURS), proof) for record in records]
         vectors = self._vectors([record.statement() for record, _ in admitted])
         return [
-            Draft(record, proofs, stems(record.text), vectors[at], self._near(record, vectors[at]))
+            Draft(
+                record, proofs, stems(record.text), vectors[at], self._embedder.name,
+                self._near(record, vectors[at]),
+            )
             for at, (record, proofs) in enumerate(admitted)
-        ]
+        ]  # fmt: skip
 
     def _vectors(self, texts: Sequence[str]) -> list[Vectors]:
         """(pieces, dimension) of each text, by the embedder that the file is bound to."""
@@ -458,9 +465,12 @@ class Memory(Looking):
             return []
         vectors = self._asked(asked, state.dimension)
         with self._lock:
-            return self._asker.ask(
-                [text for text, _ in asked], vectors, query.asked_at(moment_of(state.clock))
-            )
+            try:
+                return self._asker.ask(
+                    [text for text, _ in asked], vectors, query.asked_at(moment_of(state.clock))
+                )
+            finally:
+                self._state()  # refuses what was found while the file went over to another embedder
 
     def _asked(self, asked: Sequence[tuple[str, Vectors | None]], dimension: int) -> list[Vectors]:
         """(dimension,) of each query; of one with several pieces their mean."""

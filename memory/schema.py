@@ -148,8 +148,11 @@ def open_file(path: Path, redigest: Callable[[sqlite3.Connection], None]) -> sql
         StoreUnusable: Not a database, no permission, disk full.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         with _only_process(path.with_suffix(".lock")):
+            # Only where it is not there: closing the file again would drop every lock that this process holds
+            # on it (POSIX), and another one would take itself for the last and delete the log.
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,9 @@ from .errors import (
     AlreadyClosed,
     AlreadySuperseded,
     DuplicateRecord,
+    EmbedderMismatch,
     ForgetIncomplete,
+    UnfitCorrection,
     UnknownRecord,
     UnprovenMemory,
 )
@@ -60,6 +62,7 @@ class Draft:
         proofs: As `gate.admit` gave them.
         terms: Stems of its text.
         vectors: (pieces, dimension) float32, each row of length 1.
+        embedder: Name of what made them.
         near: Records that say nearly the same, with their cosine.
     """
 
@@ -67,6 +70,7 @@ class Draft:
     proofs: tuple[str, ...]
     terms: str
     vectors: Vectors
+    embedder: str
     near: tuple[tuple[str, float], ...] = ()
 
 
@@ -105,9 +109,10 @@ class Store(Ledger):
             DuplicateRecord: The id is taken by a record that says something else, or is closed.
             UnknownRecord: A source is not here.
             UnprovenMemory: A source of what a job derived was not confirmed.
-            EmbedderMismatch: The vectors are not of the dimension of the others.
+            EmbedderMismatch: The file has gone over to another embedder meanwhile.
         """
         with self._write() as cursor:
+            self._hold_embedder(drafts)
             return [self._insert(cursor, draft) for draft in drafts]
 
     def supersede(self, old: str, draft: Draft) -> Record:
@@ -116,18 +121,19 @@ class Store(Ledger):
         Raises:
             UnknownRecord: `old` is not here.
             AlreadySuperseded: `old` was closed in favour of another.
-            DuplicateRecord, UnprovenMemory: See `add`.
+            UnfitCorrection: It is of another kind or owner, or unproven where the old one was confirmed.
+            DuplicateRecord, UnprovenMemory, EmbedderMismatch: See `add`.
         """
+        record = draft.record
         with self._write() as cursor:
-            found = cursor.execute("SELECT superseded_by FROM records WHERE id = ?", (old,)).fetchone()
-            if found is None:
-                raise UnknownRecord(old)
-            if found[0] is not None:
-                raise AlreadySuperseded(old, found[0])
+            self._hold_embedder([draft])
+            before = self._one(cursor, old)
+            if before.superseded_by is not None:
+                raise AlreadySuperseded(old, before.superseded_by)
+            _hold_correction(before, record)
             kept = self._insert(cursor, draft, correcting=old)
             if kept.id == old:
                 return kept
-            record = draft.record
             cursor.execute(
                 "UPDATE records SET closed = min(closed, ?), superseded_by = ?, changed = ? WHERE id = ?",
                 (
@@ -146,13 +152,18 @@ class Store(Ledger):
 
         Raises:
             DuplicateRecord: An id is taken by a record that says something else.
+            UnknownRecord, UnprovenMemory: What a job derived has a source that is nowhere, or not confirmed.
+            EmbedderMismatch: See `add`.
         """
         new = 0
         with self._write() as cursor:
+            self._hold_embedder(drafts)
             for draft in drafts:
                 row = cursor.execute("SELECT digest FROM records WHERE id = ?", (draft.record.id,)).fetchone()
                 digest = draft.record.digest()
                 if row is None:
+                    if draft.record.provenance.by == "job":
+                        self._look_at_sources(cursor, draft.record)
                     self._put(cursor, draft, digest)
                     new += 1
                 elif row[0] != digest:
@@ -164,7 +175,8 @@ class Store(Ledger):
     def retract(self, name: str, reason: str, at: datetime) -> Record:
         """Close a record without a successor. Raises UnknownRecord, AlreadyClosed."""
         with self._write() as cursor:
-            if (record := self._one(cursor, name)).closed is not None:
+            record = self._one(cursor, name)
+            if record.closed is not None and record.closed <= at:
                 raise AlreadyClosed(name, "closed")
             return self._update(cursor, record, "closed = ?, reason = ?", (microseconds(at), reason))
 
@@ -175,22 +187,39 @@ class Store(Ledger):
                 raise AlreadyClosed(name, "open")
             return self._update(cursor, record, "closed = ?, reason = '', superseded_by = NULL", (NO_END,))
 
-    def revector(self, embedder: str, dimension: int, vectors: Mapping[str, Vectors], changes: int) -> bool:
-        """Replace all vectors and bind the file to `embedder`, unless it changed since the `changes`-th.
+    def revector(
+        self,
+        embedder: str,
+        vectors: dict[str, Vectors],
+        embed: Callable[[Sequence[Record]], Mapping[str, Vectors]],
+        most: int,
+    ) -> bool:
+        """Replace all vectors and bind the file to `embedder`.
+
+        Args:
+            vectors: Of records, by id; those that were forgotten meanwhile are passed over.
+            embed: Makes those of records that were added meanwhile, while nobody else can write.
+            most: Of how many; where there are more, nothing is changed.
 
         Returns:
             Whether they were replaced.
         """
         with self._write() as cursor:
-            if self.state.changes != changes:
+            rows = cursor.execute("SELECT id FROM records").fetchall()
+            lacking = [name for (name,) in rows if name not in vectors]
+            if len(lacking) > most:
                 return False
+            vectors |= embed([self._one(cursor, name) for name in lacking])
             change = self._increase("changes")
             cursor.executemany(
                 "UPDATE records SET vectors = ?, changed = ? WHERE id = ?",
                 [(packed(each), change, name) for name, each in vectors.items()],
             )
-            new = (("embedder", embedder), ("dimension", dimension))
-            cursor.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", new)
+            cursor.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (embedder,))
+            cursor.execute("DELETE FROM meta WHERE name = 'dimension'")
+            if rows:
+                dimension = next(iter(vectors.values())).shape[1]
+                cursor.execute("INSERT INTO meta VALUES ('dimension', ?)", (dimension,))
             self._increase("generation")
         return True
 
@@ -279,10 +308,39 @@ class Store(Ledger):
 
         The same proof again is the same call again, as after a crash: it counts once.
         """
-        if draft.record.id == known.id or not _keep_proofs(cursor, row, draft.proofs):
+        record = draft.record
+        if record.id == known.id or not _keep_proofs(cursor, row, draft.proofs):
             return known
         standing = "confirmed" if draft.proofs else known.standing
-        return self._update(cursor, known, "seen = seen + 1, standing = ?", (standing,))
+        said = record.provenance.by == "person" and known.provenance.by != "person"
+        stands = record if said else known
+        if said:  # it rests on their word now, and on nothing that it was derived from
+            cursor.execute("DELETE FROM sources WHERE record = ?", (row,))
+        first, then = known.valid_from, record.valid_from
+        since = None if first is None or then is None else min(first, then)
+        return self._update(
+            cursor,
+            known,
+            "seen = seen + 1, standing = ?, provenance = ?, trust = ?, stance = ?, since = ?,"
+            " until = max(until, ?), importance = max(importance, ?), confidence = max(confidence, ?)",
+            (
+                standing,
+                stands.provenance.model_dump_json(),
+                "trusted" if "trusted" in (known.trust, stands.trust) else "untrusted",
+                "explicit" if "explicit" in (known.stance, record.stance) else known.stance,
+                None if since is None else microseconds(since),
+                end_of(record.valid_until),
+                record.importance,
+                record.confidence,
+            ),
+        )
+
+    def _hold_embedder(self, drafts: Sequence[Draft]) -> None:
+        """Refuse vectors that are not of the file's embedder; asked where nobody else can write."""
+        state = self.state
+        for draft in drafts:
+            if (draft.embedder, draft.vectors.shape[1]) != (state.embedder, state.dimension):
+                raise EmbedderMismatch(state.embedder, draft.embedder)
 
     def _look_at_sources(self, cursor: sqlite3.Cursor, record: Record) -> None:
         for source in record.provenance.sources:
@@ -328,6 +386,17 @@ class Store(Ledger):
                 raise ForgetIncomplete(str(self.path), str(error)) from error
         if busy:
             raise ForgetIncomplete(f"{self.path}-wal", "another process is reading it")
+
+
+def _hold_correction(old: Record, new: Record) -> None:
+    """Refuse a correction of another kind or owner, or worth less than what it corrects."""
+    if old.kind != new.kind:
+        raise UnfitCorrection(old.id, f"it is a {old.kind}, the correction a {new.kind}")
+    mine, theirs = (each.scope.model_copy(update={"key": ""}) for each in (old, new))
+    if mine != theirs:
+        raise UnfitCorrection(old.id, "the correction belongs to somebody else")
+    if old.standing == "confirmed" and new.standing != "confirmed" and new.provenance.by != "person":
+        raise UnfitCorrection(old.id, "it was confirmed, the correction is not, and no person says it")
 
 
 def bare(text: str) -> str:

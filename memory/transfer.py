@@ -71,14 +71,15 @@ class Entries:
     dimension: int
     records: tuple[Entry, ...]
 
-    def drafts(self, vectors: Sequence[Vectors] | None) -> list[Draft]:
-        """The records as they are written, with these vectors in place of their own where there are any."""
+    def drafts(self, vectors: Sequence[Vectors] | None, embedder: str) -> list[Draft]:
+        """The records as they are written, with these vectors of `embedder` in place of their own, if any."""
         return [
             Draft(
                 each.record,
                 each.proofs,
                 stems(each.record.text),
                 each.vectors if vectors is None else vectors[at],
+                embedder,
                 each.near,
             )
             for at, each in enumerate(self.records)

@@ -211,6 +211,7 @@ class Upkeep(Store):
             known = cursor.execute(
                 "SELECT 1 FROM records WHERE digest = ? AND closed = ? AND id <> ?", (digest, NO_END, closing)
             ).fetchone()
+            self._hold_embedder([draft])
             if here < len(set(sources)) or taken or known or (closing and not self._is_open(cursor, closing)):
                 return False
             self._look_at_sources(cursor, record)
