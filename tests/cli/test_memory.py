@@ -190,7 +190,7 @@ def test_what_a_check_proved_is_not_rewritten_by_hand(hers):
 
 def test_tidying_derives_what_repeated_choices_show_and_can_be_undone(hers):
     for day in ("2026-05-01", "2026-05-02", "2026-05-03"):
-        choice = ("chose meal: fish (from fish | soup | none)", "--kind", "episode", "--happened", day)
+        choice = ("chose meal: fish (from fish | soup | pie | salad | none)", "--kind", "episode", "--happened", day)
         hers("memory", "add", *choice, "--user", "ada")
 
     first, again = hers("memory", "tidy"), hers("memory", "tidy")

@@ -41,6 +41,7 @@ def test_no_agent_and_no_measurement_opens_a_database_by_itself():
     """They have journals and memories, which open their own."""
 
     def connects(node):
-        return isinstance(node, ast.Call) and ast.unparse(node.func) in ("sqlite3.connect", "connect")
+        called = isinstance(node, ast.Call) and ast.unparse(node.func) in ("sqlite3.connect", "connect")
+        return called and ast.unparse(node.args[0]) != "':memory:'"
 
     assert [place for place in places(["agents"], connects) if not place.startswith(WORLDS)] == []
