@@ -189,7 +189,11 @@ def preferences(work: Work) -> Generator[int, None, None]:
     known = {(each.scope, each.provenance.job, each.trust): each for each in ledger.derived("preference")}
     undone: defaultdict[tuple[Scope, str, Trust], set[str]] = defaultdict(set)
     for each in ledger.derived("preference", undone=True):
-        undone[each.scope, each.provenance.job, each.trust].update(each.provenance.sources)
+        key = each.scope, each.provenance.job, each.trust
+        undone[key].update(each.provenance.sources)
+        said = ledger.picked([each.superseded_by or ""]).get(each.superseded_by or "")
+        if said is not None and said.closed is None and said.stance == "explicit":
+            groups.pop(key, None)  # they put it in words of their own, which hold whatever they choose
     for key, made in groups.items():
         counted = max((at + 1 for at, (each, _) in enumerate(made) if each.id in undone[key]), default=0)
         fresh = made[counted:][-MOST_CHOICES:]

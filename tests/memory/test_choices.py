@@ -263,13 +263,15 @@ def test_what_a_person_corrected_is_not_derived_again(memory):
     consolidate(memory)
     said = Record(
         kind="preference",
-        text="A window seat, please.",
+        text="By the window, please.",
         stance="explicit",
         scope=ADA,
         provenance=Provenance(by="person"),
     )
     memory.supersede_sync(held(memory)[0].id, said)
 
+    assert not consolidate(memory).changed and held(memory) == [said]
+    choose(memory, "aaaaaaaa", start=10)
     assert not consolidate(memory).changed and held(memory) == [said]
 
 
