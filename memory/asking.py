@@ -19,7 +19,7 @@ from .errors import UnknownRecord
 from .finder import Finder
 from .hops import depth, unite
 from .ranking import Question
-from .records import OWNERS, Filter, Kind, Owner, Recalled, Record, Scope, now
+from .records import OWNERS, Filter, Kind, Owner, Recalled, Record, Scope, in_utc, now
 from .store import LEAST_QUOTED, WORD, Store, bare, quotes
 
 MOST_READ = 5_000
@@ -77,7 +77,7 @@ class Query:
         min_score: float,
         diversity: float,
     ) -> Query:
-        """From what a caller gives. Raises ValueError where a number is out of range."""
+        """From what a caller gives. Raises ValueError where a number is out of range or a word unknown."""
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k!r}")
         for name, value in (("min_score", min_score), ("diversity", diversity)):
@@ -89,7 +89,7 @@ class Query:
             k,
             Filter.of(kinds, seen_from, at, across, trusted),
             present,
-            None if between is None else (between[0].timestamp(), between[1].timestamp()),
+            None if between is None else _span(*between),
             min_score,
             diversity,
         )
@@ -185,6 +185,12 @@ class Asker:
         """Know nothing more of these records."""
         for name in names:
             self._told.pop(name, None)
+
+
+def _span(start: datetime, end: datetime) -> tuple[float, float]:
+    if in_utc(start) > in_utc(end):
+        raise ValueError(f"between must go forward, not from {start.isoformat()} to {end.isoformat()}")
+    return start.timestamp(), end.timestamp()
 
 
 def _is_an_event(episode: Record) -> bool:
