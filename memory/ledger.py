@@ -354,3 +354,7 @@ class Ledger:
                 yield self._connection.cursor()
             except sqlite3.Error as error:
                 raise StoreUnusable(self.path, str(error)) from error
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    f"{error.object!r} holds half a character (surrogate): decode it first"
+                ) from None

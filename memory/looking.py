@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from ..protocols.messages import Confirm
-from .records import Filter, Kind, Owner, Record, Scope
+from .records import Filter, Kind, Owner, Record, Scope, levels
 from .store import Store
 from .twins import twin
 
@@ -56,7 +56,7 @@ class Looking(ABC):
 
     def doomed_sync(self, target: Scope | str, across: Collection[Owner] = ()) -> list[Record]:
         """What `forget` and `erase` would delete, oldest first: it and all that was derived from it."""
-        return self._open_store().doomed(target, frozenset(across))
+        return self._open_store().doomed(target, levels(across))
 
     def ids_sync(self) -> list[str]:
         """Ids of all records, oldest first."""

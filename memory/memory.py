@@ -34,7 +34,7 @@ from .health import Health, health_of
 from .ledger import State
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
-from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, now
+from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, levels, now, whole
 from .rows import moment_of
 from .store import Draft, Gone
 from .transfer import read_export, write_export
@@ -245,7 +245,7 @@ class Memory(Looking):
             vector: (dimension,), the query embedded already.
 
         Raises:
-            ValueError: `k`, `min_score` or `diversity` is out of range.
+            ValueError: A number is out of range, a kind or level unknown, or a moment has no time zone.
             MemoryFault: The embedder, the store or the index cannot be used.
         """
         wanted = Query.of(k, kinds, scope, across, at, between, trusted, min_score, diversity)
@@ -312,7 +312,7 @@ class Memory(Looking):
             OSError: It cannot be written.
         """
         store = self._open_store()
-        return write_export(Path(path), store, store.owned(scope, frozenset(across)))
+        return write_export(Path(path), store, store.owned(scope, levels(across)))
 
     def import_sync(self, path: Path | str) -> int:
         """Take in an export, all of it or nothing; how many records were new.
@@ -459,7 +459,7 @@ class Memory(Looking):
         return tuple((row.id, cosine) for row, cosine in alike if row.kind != "episode")
 
     def _recall(self, asked: Sequence[tuple[str, Vectors | None]], query: Query) -> list[Recalled]:
-        asked = [(text, vector) for text, vector in asked if text.strip()]
+        asked = [(whole(text), vector) for text, vector in asked if text.strip()]
         state = self._state()
         if query.admitted.empty or not asked or not state.dimension:
             return []
@@ -483,7 +483,7 @@ class Memory(Looking):
 
     def _forget(self, target: Scope | str, across: Collection[Owner]) -> tuple[list[Gone], bool]:
         with self._lock:
-            gone = self._open_store().erase(target, frozenset(across))
+            gone = self._open_store().erase(target, levels(across))
             self._asker.lose([each.id for each in gone])
             try:
                 return gone, not self._finder.discard()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -22,6 +22,8 @@ Stance = Literal["explicit", "implicit"]
 Standing = Literal["confirmed", "unverified", "failed", "unjudged"]
 Owner = Literal["user", "agent", "run"]
 By = Literal["program", "person", "job"]
+
+Word = TypeVar("Word", bound=str)
 
 OWNERS: tuple[Owner, ...] = ("user", "agent", "run")
 
@@ -45,8 +47,25 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+def in_utc(moment: datetime) -> datetime:
+    """A moment in UTC. Raises ValueError: it has no time zone, or is none of the years 1 to 9999 there."""
+    if moment.utcoffset() is None:
+        raise ValueError(f"{moment.isoformat()} needs a time zone, such as datetime(..., tzinfo=UTC)")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{moment.isoformat()} is not between the years 1 and 9999 in UTC") from None
+
+
+def whole(text: str) -> str:
+    """A text that can be written and looked for. Raises ValueError: half a character (surrogate) is in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"half a character (surrogate) at {error.start} cannot be kept or looked for: decode it first"
+        ) from None
+    return text
 
 
 def _has_words(text: str) -> str:
@@ -58,13 +77,7 @@ def _has_words(text: str) -> str:
 def _plain(text: str) -> str:
     if "\0" in text:
         raise ValueError("a NUL character cannot be kept: take it out, or decode the text first")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"half a character (surrogate) at {error.start} cannot be kept: decode it first"
-        ) from None
-    return text
+    return whole(text)
 
 
 def kept_reason(reason: str) -> str:
@@ -74,7 +87,7 @@ def kept_reason(reason: str) -> str:
     return _plain(reason)
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_plain)]
 
 
@@ -223,6 +236,20 @@ class Record(BaseModel):
         return f"{when}{self.speaker}: {self.text}" if self.speaker else f"{when}{self.text}"
 
 
+def among(name: str, given: Collection[Word], known: Collection[str]) -> frozenset[Word]:
+    """Some of the words that are known. Raises ValueError: one text instead of several, or another word."""
+    if isinstance(given, str):
+        raise ValueError(f"{name} must be several, such as [{given!r}], not the text {given!r}")
+    if wrong := [each for each in given if each not in known]:
+        raise ValueError(f"{name} must be of {', '.join(known)}, not {wrong[0]!r}")
+    return frozenset(given)
+
+
+def levels(across: Collection[Owner]) -> frozenset[Owner]:
+    """Levels at which everybody's records are meant. Raises ValueError where one is none."""
+    return among("across", across, OWNERS)
+
+
 @dataclass(frozen=True)
 class Filter:
     """Which records a question may see: the one place where scope is decided.
@@ -250,10 +277,13 @@ class Filter:
         across: Collection[Owner] = (),
         trusted: bool = False,
     ) -> Filter:
-        """From what a caller gives; see `Memory.recall`."""
+        """From what a caller gives; see `Memory.recall`. Raises ValueError where that means nothing."""
         scopes = (scope,) if isinstance(scope, Scope) else None if scope is None else tuple(scope)
-        wanted = None if kinds is None else frozenset(kinds)
-        return cls(wanted, scopes, frozenset(across), at, trusted)
+        if wrong := [each for each in scopes or () if not isinstance(each, Scope)]:  # pyright: ignore
+            raise ValueError(f"scope must be a Scope or several, not {wrong[0]!r}")
+        wanted = None if kinds is None else among("kinds", kinds, get_args(Kind))
+        moment = None if at is None else in_utc(at)
+        return cls(wanted, scopes, levels(across), moment, trusted)
 
     @property
     def empty(self) -> bool:

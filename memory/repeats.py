@@ -1,12 +1,13 @@
 """Leaves out of an answer what a better record says already, and holds likeness against the rest if asked to.
 
 Cosine finds who is looked at and decides nothing: contradictions are as alike as paraphrases. Records repeat
-each other only where their words do.
+each other only where they have the same words in the same order; of two wordings both are answered.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from math import isnan
 
@@ -15,7 +16,6 @@ import numpy as np
 from .dates import DAY
 from .embedder import Vectors
 from .shelf import Floats, Row
-from .words import words_of
 
 ALIKE = 0.92
 """Cosine from which two records may say the same."""
@@ -23,10 +23,9 @@ ALIKE = 0.92
 MOST_AT_ONCE = 256
 """Rows that are compared with each other all at once; of more, each that is chosen with all."""
 
-_NEGATIONS = frozenset(
-    "no not never none nobody nothing nowhere neither nor without cannot cant dont doesnt didnt isnt arent"
-    " wasnt werent wont wouldnt shouldnt couldnt hasnt havent hadnt".split()
-)
+_AROUND = ".,;:!\"'()[]{}…“”‘’«»"
+"""Marks around a word that change nothing. A question mark does, and so do the signs of sums."""
+
 _NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-ZÀ-ÖØ-Þ]\w+")
 
 
@@ -66,23 +65,24 @@ def without_repeats(
 
 
 def says_the_same(one: Row, other: Row) -> bool:
-    """Whether rows that are alike differ in nothing that matters.
+    """Whether rows that are alike are one statement told twice.
 
-    Speaker, day, numbers, negations and names are the same, and one has no word that the other lacks.
+    They have the same words in the same order, but for case and the marks around them, the same speaker, day
+    and names. "On" for "off", "before" for "after" or two names exchanged make another statement.
     """
     if one.speaker != other.speaker or _day(one) != _day(other):
         return False
-    mine, theirs = set(one.terms.split()), set(other.terms.split())
-    if len(mine & theirs) < min(len(mine), len(theirs)) or len(mine & theirs) < 0.8 * len(mine | theirs):
-        return False
-    return _marks(one.text) == _marks(other.text)
+    return _said(one.text) == _said(other.text) and _names(one.text) == _names(other.text)
 
 
 def _day(row: Row) -> float | None:
     return None if isnan(row.happened) else row.happened // DAY
 
 
-def _marks(text: str) -> frozenset[str]:
-    """Numbers, negations and names in a text."""
-    marks = {word for word in words_of(text) if word in _NEGATIONS or any(map(str.isdigit, word))}
-    return frozenset(marks | set(_NAME.findall(text)))
+def _said(text: str) -> list[str]:
+    """The words of a text in order, folded, with the signs that belong to them."""
+    return [each.strip(_AROUND) or each for each in unicodedata.normalize("NFC", text).casefold().split()]
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(_NAME.findall(text))

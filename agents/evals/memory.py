@@ -19,7 +19,7 @@ the folder, Chroma's files, the log and copies included, while the memory is ope
 Contradictions: pairs of which one must not swallow the other. The first is told and recalled, then the
 second is told, as facts by a person; then again in the other order. Embedded by the usual embedder:
 
-    contradiction_pairs, contradictions_merged   merged, closed or not found any more by its own words
+    contradiction_pairs, contradictions_merged   merged, closed or missing from the answer that has the other
     duplicates_merged        share of statements told twice in the same words that are kept once
 
 Secrets: sentences with a password, key, card number and the like, each told as an episode:
@@ -125,16 +125,15 @@ def contradictions(folder: Path) -> Counts:
 
 
 def both_kept(memory: Memory, scope: Scope, first: str, second: str) -> bool:
-    """Whether two statements are both open and found by their words, the first one recalled in between."""
+    """Whether two statements are both open and both in one answer, the first one recalled in between."""
     kept = [memory.remember_sync(_fact(first, scope))]
     memory.recall_sync(second, scope=scope)
     kept.append(memory.remember_sync(_fact(second, scope)))
     ids = {each.id for each in kept}
-    is_open = all(memory.get_sync(name).superseded_by is None for name in ids)
-    found = {
-        each.record.text for text in (first, second) for each in memory.recall_sync(text, 2, scope=scope)
-    }
-    return len(ids) == 2 and is_open and found == {first, second}
+    is_open = all(memory.get_sync(name).closed is None for name in ids)
+    answers = [memory.recall_sync(text, scope=scope) for text in (first, second)]
+    found = [{each.record.text for each in answer} for answer in answers]
+    return len(ids) == 2 and is_open and found == [{first, second}] * 2
 
 
 def duplicates(folder: Path) -> Counts:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from punchlist.memory import AlreadyClosed, Provenance, Record, Scope
+from punchlist.memory import AlreadyClosed, Choice, Provenance, Record, Scope
 from punchlist.memory.records import now
 
 from .doubles import confirm, record
@@ -28,6 +28,89 @@ async def test_recalled_words_are_not_remembered_as_new_ones(open_memory):
 
     assert [echo, part] == [kept, kept] and more.id != kept.id
     assert (await memory.get(kept.id)).seen == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Memory says: Ada always takes the aisle seat.",
+        "I recall that Ada always takes the aisle seat",
+        "As I remember, “Ada always takes the aisle seat” (from my notes).",
+        "[1] fact: Ada always takes the aisle seat",
+        "[2] untrusted, fact, learned 2027-05-03, from a person\n  | Ada always takes the aisle seat",
+    ],
+)
+async def test_a_frame_around_recalled_words_makes_nothing_new(open_memory, text):
+    memory = open_memory()
+    kept = await memory.remember(record(SEAT), confirm())
+    await memory.recall(SEAT)
+
+    assert await memory.remember(heard(text)) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is wrong that Ada always takes the aisle seat",
+        "Memory says: Ada always takes the aisle seat on night trains",
+        "Bob says that Ada always takes the aisle seat",
+        "I recall that Ada always takes the aisle seat. Bob does not.",
+        "Until May Ada always takes the aisle seat",
+    ],
+)
+async def test_what_adds_to_recalled_words_is_new(open_memory, text):
+    memory = open_memory()
+    kept = await memory.remember(record(SEAT), confirm())
+    await memory.recall(SEAT)
+
+    assert (await memory.remember(heard(text))).id != kept.id
+
+
+@pytest.mark.parametrize("scope", [Scope(user="bob"), Scope(tenant="other", user="ada"), Scope(key="k")])
+async def test_what_somebody_else_was_told_is_new_here(open_memory, scope):
+    """Whoever cannot see a record did not recall it, and is not handed it."""
+    memory = open_memory()
+    hers = await memory.remember(heard(SEAT, scope=Scope(user="ada")))
+    assert await memory.recall(SEAT, scope=Scope(user="ada"))
+
+    kept = await memory.remember(heard(SEAT, scope=scope))
+
+    assert kept.id != hers.id and kept.scope == scope
+    assert await memory.remember(heard(f"{SEAT}!", scope=Scope(user="ada", run="r3"))) == hers
+
+
+@pytest.mark.parametrize("fields", [{"session": "s2"}, {"speaker": "Ada"}, {"happened": now()}])
+async def test_an_event_in_recalled_words_is_an_event_of_its_own(open_memory, fields):
+    memory = open_memory()
+    await memory.remember(heard(SEAT))
+    await memory.recall(SEAT)
+
+    await memory.remember(heard(SEAT, **fields))
+
+    assert len(await memory.records()) == 2
+
+
+async def test_each_choice_counts_though_the_last_one_was_recalled(open_memory):
+    memory = open_memory()
+    seat = Choice(what="seat", value="aisle", options=("aisle", "window"))
+    places = [Scope(user="ada"), Scope(user="ada", run="r1"), Scope(user="ada", run="r2")]
+
+    for place in places:
+        await memory.remember(heard(seat.text, scope=place))
+        await memory.recall("which seat", scope=place, across=("run",))
+
+    assert len(await memory.records()) == 3
+
+
+async def test_the_words_of_a_closed_record_are_new(open_memory):
+    memory = open_memory()
+    kept = await memory.remember(heard(SEAT))
+    await memory.recall(SEAT)
+    await memory.retract(kept.id, "she denies it")
+
+    again = await memory.remember(heard(f"{SEAT}."))
+
+    assert again.closed is None and [each.record for each in await memory.recall(SEAT)] == [again]
 
 
 async def test_a_person_may_say_again_what_was_recalled(open_memory):

@@ -1,10 +1,11 @@
 """Odd input and bad days: a defined answer or a typed error, and nothing lost."""
 
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from punchlist.memory import EmbedderMismatch, Scope, StoreUnusable, WrongVectors, asking, ledger, records
 from punchlist.memory.records import now
@@ -76,13 +77,20 @@ def test_a_clock_that_was_set_back_hides_nothing_and_brings_nothing_back(open_me
     wrong = memory.remember_sync(record("Delivery takes a year."), confirm())
     memory.retract_sync(wrong.id, "a joke")
 
+    earlier = now() - timedelta(hours=20)
     for module in (asking, ledger, records):
-        monkeypatch.setattr(module, "now", lambda: datetime(2001, 1, 1, tzinfo=UTC))
-    then = memory.remember_sync(
-        record("Delivery is by post.", learned=datetime(2001, 1, 1, tzinfo=UTC)), confirm()
-    )
+        monkeypatch.setattr(module, "now", lambda: earlier)
+    then = memory.remember_sync(record("Delivery is by post.", learned=earlier), confirm())
 
     assert {each.record.id for each in memory.recall_sync("delivery")} == {new.id, then.id}
+
+
+def test_a_clock_that_was_years_ahead_once_ends_nothing_early(open_memory, monkeypatch):
+    memory = open_memory()
+    monkeypatch.setattr(ledger, "now", lambda: now() + timedelta(days=3650))
+    kept = memory.remember_sync(record("The sale.", valid_until=now() + timedelta(days=30)), confirm())
+
+    assert [each.record for each in memory.recall_sync("sale")] == [kept]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +138,56 @@ def test_a_folder_that_is_a_file_is_an_error(open_memory, tmp_path):
 def test_a_number_out_of_range_is_refused(open_memory, name, value):
     with pytest.raises(ValueError, match=name):
         open_memory().recall_sync("thing", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"across": "run"}, r"across must be several, such as \['run'\]"),
+        ({"across": ("team",)}, "across must be of user, agent, run, not 'team'"),
+        ({"kinds": "episode"}, "kinds must be several"),
+        ({"kinds": ["note"]}, "kinds must be of fact, .*, not 'note'"),
+        ({"scope": "ada"}, "scope must be a Scope"),
+        ({"at": datetime(2026, 1, 1)}, "needs a time zone"),
+        ({"between": (datetime(2026, 1, 1), datetime(2027, 1, 1))}, "needs a time zone"),
+        ({"between": (now(), now() - timedelta(days=1))}, "between must go forward"),
+        ({"query": "half \ud83d of it"}, "decode it first"),
+    ],
+)
+def test_what_a_question_cannot_mean_is_refused(open_memory, given, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        open_memory().recall_sync(**{"query": "thing"} | given)
+
+    assert type(caught.value) is ValueError
+
+
+@pytest.mark.parametrize("across", ["run", ("team",)])
+def test_nothing_is_deleted_or_exported_across_a_level_that_there_is_not(open_memory, tmp_path, across):
+    memory = open_memory()
+    memory.remember_sync(record("A thing.", Scope(run="r1")), confirm())
+
+    for act in (memory.forget_sync, memory.erase_sync, memory.doomed_sync):
+        with pytest.raises(ValueError, match="across"):
+            act(Scope.shared(), across)
+    with pytest.raises(ValueError, match="across"):
+        memory.export_sync(tmp_path / "export", Scope.shared(), across)
+
+    assert len(memory.records_sync()) == 1
+
+
+def test_an_id_that_cannot_be_written_is_refused(open_memory):
+    with pytest.raises(ValueError, match="decode it first") as caught:
+        open_memory().get_sync("m\ud800")
+
+    assert type(caught.value) is ValueError
+
+
+@pytest.mark.parametrize("moment", [datetime.max, datetime.min])
+def test_a_moment_that_utc_has_not_is_refused(moment):
+    offset = timezone(timedelta(hours=-5 if moment == datetime.max else 5))
+
+    with pytest.raises(ValidationError, match="years 1 and 9999"):
+        record("A thing.", happened=moment.replace(tzinfo=offset))
 
 
 @pytest.mark.parametrize("text", ["👩‍👩‍👧‍👦 🐪", "日本語のメモ", "مرحبا بالعالم", "naïve café"])

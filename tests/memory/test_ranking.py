@@ -183,6 +183,17 @@ REPEATED = [
     ("The bill goes to Bob.", "The bill goes to Eve.", False),
     ("She likes green tea.", "She likes black tea.", False),
     ("You can pay by card.", "You cannot pay by card.", False),
+    ("Turn the heating on when Ada leaves.", "Turn the heating off when Ada leaves.", False),
+    ("Take the pills before every meal.", "Take the pills after every meal.", False),
+    ("The red team beat the blue team.", "The blue team beat the red team.", False),
+    ("The train runs from Rome to Milan.", "The train runs from Milan to Rome.", False),
+    ("She prefers tea over coffee.", "She prefers coffee over tea.", False),
+    ("The red team won.", "The red team won?", False),
+    ("It is 5 degrees.", "It is -5 degrees.", False),
+    ("Er ist schon da.", "Er ist schön da.", False),
+    ("Delivery costs €5.", "Delivery costs £5.", False),
+    ("Delivery costs 1.5 euros.", "Delivery costs 15 euros.", False),
+    ("Meet her in the Café (at noon)", "meet her in the “Café”, at noon!", True),
 ]
 
 
