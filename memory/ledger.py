@@ -302,6 +302,13 @@ class Ledger:
         found = self._select("SELECT count(*) FROM records WHERE ' ' || terms || ' ' LIKE ?", [f"% {stem} %"])
         return int(found[0][0])
 
+    def holds(self, part: str | bytes) -> bool:
+        """Whether some record's text has these words in it, or its vectors these bytes."""
+        column = "text" if isinstance(part, str) else "vectors"
+        with self._guard() as cursor:
+            query = f"SELECT 1 FROM records WHERE instr({column}, ?) LIMIT 1"
+            return cursor.execute(query, (part,)).fetchone() is not None
+
     def faults(self) -> list[str]:
         """What is wrong with the file itself; nothing is changed."""
         found = [str(row[0]) for row in self._select("PRAGMA integrity_check", []) if row[0] != "ok"]
