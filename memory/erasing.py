@@ -42,7 +42,7 @@ class Erased:
         index_pending: Another process holds the Chroma index; it drops the vectors at its next recall.
         verified: Whether the files were looked through.
         left: What was found; nothing if the erasure is proven.
-        unseen: Places that cannot be looked through, such as a Chroma server.
+        unseen: Places that cannot be looked through: every Chroma server that anybody used with this memory.
         files, bytes: How much was looked through.
     """
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..protocols.messages import Confirm
 from .asking import Asker, Query, Span
+from .companions import drop_orphans
 from .embedder import Embedder, Vectors, checked, embedded
 from .embedders import embedder_of
 from .erasing import Erased, Looked, look_for
@@ -31,6 +32,7 @@ from .errors import (
 from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit
 from .health import Health, health_of
+from .index import address_of
 from .ledger import State
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
@@ -274,6 +276,7 @@ class Memory(Looking):
         An owner means all that is theirs; a key just what is about it; a scope without owner what is shared,
         and at the levels in `across` what belongs to anybody. What was derived from a deleted record goes
         too. Rewrites the SQLite file and drops the Chroma index, which is built anew when it is needed.
+        Traces of skills that no record names any more are deleted.
 
         Raises:
             ForgetIncomplete: Deleted, but somebody still holds the bytes; the message says what to do.
@@ -293,7 +296,8 @@ class Memory(Looking):
         """
         gone, pending = self._forget(target, across)
         looked = look_for(gone, self.folder, self._store) if verify else Looked()
-        unseen = (self._index,) if self._index.startswith("http") else ()
+        own = (address_of(self._index),) if self._index.startswith("http") else ()
+        unseen = tuple(dict.fromkeys((*own, *self._store.servers())))
         return Erased(len(gone), pending, verify, looked.left, unseen, looked.files, looked.bytes)
 
     def export_sync(
@@ -475,6 +479,7 @@ class Memory(Looking):
         with self._lock:
             gone = self._open_store().erase(target, frozenset(across))
             self._asker.lose([each.id for each in gone])
+            drop_orphans(self.folder, self._store)
             try:
                 return gone, not self._finder.discard()
             except IndexUnusable as error:
