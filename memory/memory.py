@@ -30,7 +30,7 @@ from .errors import (
     StoreUnusable,
 )
 from .finder import AUTO, EMBEDDED, EXACT, Finder
-from .gate import admit
+from .gate import admit, refuse_secret
 from .health import Health, health_of
 from .index import address_of
 from .ledger import State
@@ -174,7 +174,9 @@ class Memory(Looking):
         Raises:
             UnknownRecord, AlreadyClosed: It is not here, or not open.
             ValueError: The reason is too long, or no plain text.
+            SecretRefused: The reason holds a secret.
         """
+        refuse_secret(record, reason)
         return self._open_store().retract(record, kept_reason(reason), now())
 
     def restore_sync(self, record: str) -> Record:
@@ -198,7 +200,11 @@ class Memory(Looking):
             check: Its name, or what its lessons begin with before a colon.
             scope: Where its lessons lie, key included; None: shared.
             recalled: Ids; one that was forgotten meanwhile is passed over.
+
+        Raises:
+            SecretRefused: The check's name holds a secret.
         """
+        refuse_secret("of a check", check)
         self._open_store().tell_check(scope or Scope.shared(), check, held, recalled, STEP)
 
     def derive_sync(self, record: Record, closing: str = "") -> bool:
