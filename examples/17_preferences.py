@@ -1,10 +1,10 @@
 """Learn what a user prefers over three runs, be corrected, tell what held before, forget her with proof.
 
 An assistant books her trains. What she says she prefers is kept at once (`explicit`). What she only chooses
-is kept as what happened; between runs memory is consolidated, and once she has chosen the same three times
-out of three, it says so and names these choices (`implicit`). From then on nobody asks her. A correction
-closes the old words and keeps them: `at` asks for the past. When she wants to be forgotten, every file is
-looked through for what is left.
+is kept as what happened; between runs memory is consolidated, and once she has chosen the same of five
+three times out of three, it says so and names these choices (`implicit`). From then on nobody asks her. A
+correction closes the old words and keeps them: `at` asks for the past. When she wants to be forgotten, every
+file is looked through for what is left.
 
 Prints:
     run 1 to Vienna: aisle seat as she said, vegetarian meal as she answered
@@ -25,7 +25,8 @@ from tempfile import TemporaryDirectory
 from punchlist.memory import Choice, Consolidation, Memory, Provenance, Record, Scope, preferences_of
 
 ADA = Scope(user="ada")
-SEATS, MEALS = ("aisle", "window"), ("vegetarian", "fish", "none")
+SEATS = ("aisle", "window")
+MEALS = ("vegetarian", "vegan", "fish", "meat", "none")
 SEAT, MEAL = "Which seat does she take in trains?", "Which meal does she prefer?"
 ANSWER = "vegetarian"
 """What she says whenever she is asked about the meal."""

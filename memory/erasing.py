@@ -6,17 +6,22 @@ cover: a Chroma server's own files, backups of the file system, exports, and blo
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from .errors import ForgetIncomplete
+from .scanning import scan
 from .store import Gone, Store
 
 SHORTEST = 12
 """Bytes from which on a text is looked for as it is; a shorter one is found in words that others use."""
+
+WINDOW, STRIDE = 48, 400
+"""Characters of a piece that a text is looked for by, and from one to the next. SQLite spreads a long text
+over pages of 4,096 bytes, where nothing holds it whole; at up to 4 bytes a character, each has a piece."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Erased:
         index_pending: Another process holds the Chroma index; it drops the vectors at its next recall.
         verified: Whether the files were looked through.
         left: What was found; nothing if the erasure is proven.
-        unseen: Places that cannot be looked through, such as a Chroma server.
+        unseen: Places that cannot be looked through: every Chroma server that anybody used with this memory.
         files, bytes: How much was looked through.
     """
 
@@ -67,18 +72,28 @@ class Looked:
 def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> Looked:
     """Whatever of these records is still in a file below `folder`, or in the words of the store.
 
-    Looked for: ids, digests, texts of `SHORTEST` bytes and more, vectors in half and single precision, and
-    every stem that no living record has.
+    Looked for: ids, digests, texts of `SHORTEST` bytes and more by pieces of them, vectors in half and single
+    precision, but for pieces and vectors that a living record has too, and every stem that none has. Another
+    process reads the files; see `scanning.py`.
+
+    Raises:
+        ForgetIncomplete: The files cannot be looked through.
     """
-    needles = [(each.id, what, needle) for each in gone for what, needle in _needles(each)]
+    needles = [needle for each in gone for needle in _needles(each)]
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    sizes = [path.stat().st_size for path in files]
-    found = [
-        Left(path, what, record)
-        for path, size in zip(files, sizes, strict=True)
-        if size
-        for record, what, _ in _in_file(path, needles)
-    ]
+    try:
+        sizes = [path.stat().st_size for path in files]
+        places = scan(files, [needle.sought for needle in needles])
+    except OSError as error:
+        raise ForgetIncomplete(str(folder), str(error)) from error
+    hits = {at: needles[at] for each in places for at in each}
+    living = {at for at, each in hits.items() if each.shared and store.holds(each.shared)}
+    found = dict.fromkeys(
+        Left(path, needles[at].what, needles[at].record)
+        for path, ats in zip(files, places, strict=True)
+        for at in ats
+        if at not in living
+    )
     stems = {stem: each.id for each in gone for stem in each.terms.split()}
     words = [
         Left(store.path, "a word", record)
@@ -88,20 +103,31 @@ def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> Looked:
     return Looked((*found, *words), len(files), sum(sizes))
 
 
-def _needles(gone: Gone) -> list[tuple[str, bytes]]:
-    half = np.frombuffer(gone.vectors, dtype=np.float16)
+@dataclass(frozen=True)
+class _Needle:
+    """What is looked for, of which record, and what of it a living record may have just so."""
+
+    record: str
+    what: str
+    sought: bytes
+    shared: str | bytes = ""
+
+
+def _needles(gone: Gone) -> list[_Needle]:
+    single = np.frombuffer(gone.vectors, dtype=np.float16).astype(np.float32).tobytes()
+    begin = gone.vectors[:64]
     parts = [
-        ("its id", gone.id.encode()),
-        ("its digest", gone.digest.encode()),
-        ("its vector (half precision)", gone.vectors[:64]),
-        ("its vector (single precision)", half.astype(np.float32).tobytes()[:64]),
+        _Needle(gone.id, "its id", gone.id.encode()),
+        _Needle(gone.id, "its digest", gone.digest.encode()),
+        _Needle(gone.id, "its vector (half precision)", begin, begin),
+        _Needle(gone.id, "its vector (single precision)", single[:64], begin),
     ]
-    text = gone.text.encode()
-    if len(text) >= SHORTEST:
-        parts.append(("its text", text))
-    return [(what, needle) for what, needle in parts if needle.strip(b"\0")]
+    if len(gone.text.encode()) >= SHORTEST:
+        parts += [_Needle(gone.id, "its text", piece.encode(), piece) for piece in _pieces(gone.text)]
+    return [each for each in parts if each.sought.strip(b"\0")]
 
 
-def _in_file(path: Path, needles: Sequence[tuple[str, str, bytes]]) -> list[tuple[str, str, bytes]]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return [each for each in needles if content.find(each[2]) >= 0]
+def _pieces(text: str) -> list[str]:
+    """A short text whole; of a long one pieces from its beginning to its end."""
+    last = max(len(text) - WINDOW, 0)
+    return [text[first : first + WINDOW] for first in (*range(0, last, STRIDE), last)]

@@ -16,10 +16,12 @@ forms. Does not cover: whether the record's words follow from the task. That is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..protocols.messages import Confirm
 from .errors import SecretRefused, UnprovenMemory
 from .records import Record
-from .secrecy import secret_in
+from .secrecy import secret_in, secret_in_name
 
 DERIVED = frozenset({"fact", "reflection", "skill"})
 """Kinds that a job may derive from confirmed records only."""
@@ -30,11 +32,13 @@ def admit(record: Record, proof: object) -> tuple[Record, tuple[str, ...]]:
 
     Raises:
         UnprovenMemory: Its kind needs a proof and there is none, or the proof does not prove it.
-        SecretRefused: Its text or speaker holds a secret.
+        SecretRefused: Its text, speaker, session, scope, provenance or reason holds a secret.
     """
-    for words in (record.text, record.speaker):
-        if words and (found := secret_in(words)) is not None:
-            raise SecretRefused(record.id, found)
+    _refuse(record.id, secret_in, record.text, record.speaker, record.reason)
+    scope, way = record.scope, record.provenance
+    owners = (scope.tenant, scope.user, scope.agent, scope.run, scope.key)
+    _refuse(record.id, secret_in_name, record.session, *owners)
+    _refuse(record.id, secret_in_name, way.origin, way.run, way.task, way.check, way.confirm, way.job)
     if proof is not None:
         proven = require_proof(record, proof)
         return record.model_copy(update={"standing": "confirmed"}), (proven.model_dump_json(),)
@@ -44,6 +48,17 @@ def admit(record: Record, proof: object) -> tuple[Record, tuple[str, ...]]:
         why = f"a {record.kind} by a {record.provenance.by} needs a proof, and it has none"
         raise UnprovenMemory(record.id, why)
     return record, ()
+
+
+def refuse_secret(about: str, words: str) -> None:
+    """Refuse a name, or a reason, that holds a secret. Raises SecretRefused, which names `about`."""
+    _refuse(about, secret_in_name, words)
+
+
+def _refuse(about: str, find: Callable[[str], str | None], *parts: str) -> None:
+    for words in parts:
+        if words and (found := find(words)) is not None:
+            raise SecretRefused(about, found)
 
 
 def _needs_no_proof(record: Record) -> bool:

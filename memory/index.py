@@ -5,7 +5,7 @@ question, so writing touches SQLite alone and a crash between the two cannot los
 several vectors is as near as its nearest.
 
 One process at a time owns the Chroma folder (two writers make records unfindable: each saves its own
-copy of the graph). Whoever does not own it compares with every vector (`shelves.py`). A Chroma server may be
+copy of the graph). Whoever does not own it compares with every vector (`shelf.py`). A Chroma server may be
 shared by any number of processes. Erased vectors stay in Chroma's files, so an erasure throws the whole
 folder away. On a server that is the server's business: it deletes the collection when asked.
 """
@@ -41,7 +41,7 @@ class ChromaIndex:
         """Connects to nothing yet.
 
         Args:
-            place: A folder that this process owns (`own_folder`), or the URL of a Chroma server.
+            place: A folder that this process owns (`FolderLock`), or the URL of a Chroma server.
         """
         self._store = store
         self._place = place
@@ -157,6 +157,8 @@ class ChromaIndex:
         generation = self._store.state.generation
         name = f"{self._prefix}{generation}"
         with self._guard():
+            if not isinstance(self._place, Path):
+                self._store.note_server(address_of(self._place))
             self._client = self._connect(generation)
             self._drop_others(keep=name)
             self._collection = self._client.get_or_create_collection(
@@ -242,11 +244,8 @@ class ChromaIndex:
                 if other != folder:
                     shutil.rmtree(other)
             return chroma.PersistentClient(str(folder), settings=settings)
-        url = urlsplit(self._place)
-        secure = url.scheme == "https"
-        return chroma.HttpClient(
-            host=url.hostname or "", port=url.port or (443 if secure else 8000), ssl=secure, settings=settings
-        )
+        secure, host, port = _server(self._place)
+        return chroma.HttpClient(host=host, port=port, ssl=secure, settings=settings)
 
     @contextmanager
     def _guard(self) -> Generator[None, None, None]:
@@ -257,6 +256,18 @@ class ChromaIndex:
             yield
         except (errors.ChromaError, transport, ValueError, OSError) as error:
             raise IndexUnusable(str(self._place), str(error)) from error
+
+
+def address_of(url: str) -> str:
+    """Where a Chroma server is, without a name and password that its URL may hold."""
+    secure, host, port = _server(url)
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _server(url: str) -> tuple[bool, str, int]:
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    return secure, parts.hostname or "", parts.port or (443 if secure else 8000)
 
 
 class FolderLock:

@@ -67,6 +67,8 @@ class State:
 
 
 EVERYTHING = Filter()
+SERVER = "server "
+"""What the name of a server begins with in `meta`."""
 
 
 class Ledger:
@@ -106,6 +108,19 @@ class Ledger:
         """Tell every derived index, in every process, to start over."""
         with self._write():
             self._increase("generation")
+
+    def note_server(self, address: str) -> None:
+        """Keep in mind that vectors go to a Chroma server, where nobody can look through the files."""
+        if address not in self.servers():
+            with self._write() as cursor:
+                cursor.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (f"{SERVER}{address}",))
+
+    def servers(self) -> list[str]:
+        """Addresses of the Chroma servers that vectors ever went to."""
+        rows = self._select(
+            "SELECT substr(name, ?) FROM meta WHERE name GLOB ?", [len(SERVER) + 1, f"{SERVER}*"]
+        )
+        return [row[0] for row in rows]
 
     def bind(self, embedder: str, dimension: int) -> None:
         """Bind the file to one embedder, once.
@@ -301,6 +316,13 @@ class Ledger:
         """In how many records a stem occurs, read from the records themselves."""
         found = self._select("SELECT count(*) FROM records WHERE ' ' || terms || ' ' LIKE ?", [f"% {stem} %"])
         return int(found[0][0])
+
+    def holds(self, part: str | bytes) -> bool:
+        """Whether some record's text has these words in it, or its vectors these bytes."""
+        column = "text" if isinstance(part, str) else "vectors"
+        with self._guard() as cursor:
+            query = f"SELECT 1 FROM records WHERE instr({column}, ?) LIMIT 1"
+            return cursor.execute(query, (part,)).fetchone() is not None
 
     def faults(self) -> list[str]:
         """What is wrong with the file itself; nothing is changed."""

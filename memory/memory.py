@@ -18,6 +18,7 @@ import numpy as np
 
 from ..protocols.messages import Confirm
 from .asking import Asker, Query, Span
+from .companions import drop_orphans
 from .embedder import Embedder, Vectors, checked, embedded
 from .embedders import embedder_of
 from .erasing import Erased, Looked, look_for
@@ -29,8 +30,9 @@ from .errors import (
     StoreUnusable,
 )
 from .finder import AUTO, EMBEDDED, EXACT, Finder
-from .gate import admit
+from .gate import admit, refuse_secret
 from .health import Health, health_of
+from .index import address_of
 from .ledger import State
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
@@ -175,7 +177,9 @@ class Memory(Looking):
         Raises:
             UnknownRecord, AlreadyClosed: It is not here, or not open.
             ValueError: The reason is too long, or no plain text.
+            SecretRefused: The reason holds a secret.
         """
+        refuse_secret(record, reason)
         return self._open_store().retract(record, kept_reason(reason), now())
 
     def restore_sync(self, record: str) -> Record:
@@ -199,7 +203,11 @@ class Memory(Looking):
             check: Its name, or what its lessons begin with before a colon.
             scope: Where its lessons lie, key included; None: shared.
             recalled: Ids; one that was forgotten meanwhile is passed over.
+
+        Raises:
+            SecretRefused: The check's name holds a secret.
         """
+        refuse_secret("of a check", check)
         self._open_store().tell_check(scope or Scope.shared(), check, held, recalled, STEP)
 
     def derive_sync(self, record: Record, closing: str = "") -> bool:
@@ -277,6 +285,7 @@ class Memory(Looking):
         An owner means all that is theirs; a key just what is about it; a scope without owner what is shared,
         and at the levels in `across` what belongs to anybody. What was derived from a deleted record goes
         too. Rewrites the SQLite file and drops the Chroma index, which is built anew when it is needed.
+        Traces of skills that no record names any more are deleted.
 
         Raises:
             ForgetIncomplete: Deleted, but somebody still holds the bytes; the message says what to do.
@@ -296,7 +305,8 @@ class Memory(Looking):
         """
         gone, pending = self._forget(target, across)
         looked = look_for(gone, self.folder, self._store) if verify else Looked()
-        unseen = (self._index,) if self._index.startswith("http") else ()
+        own = (address_of(self._index),) if self._index.startswith("http") else ()
+        unseen = tuple(dict.fromkeys((*own, *self._store.servers())))
         return Erased(len(gone), pending, verify, looked.left, unseen, looked.files, looked.bytes)
 
     def export_sync(
@@ -485,6 +495,7 @@ class Memory(Looking):
         with self._lock:
             gone = self._open_store().erase(target, levels(across))
             self._asker.lose([each.id for each in gone])
+            drop_orphans(self.folder, self._store)
             try:
                 return gone, not self._finder.discard()
             except IndexUnusable as error:

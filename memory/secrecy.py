@@ -18,73 +18,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import unicodedata
+from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 
+from .key_forms import KEY_HINTS, KEYS, MAKERS
 from .seed_words import SEED_WORDS
-
-_MAKERS = {
-    "OpenAI": r"sk-(?:proj|svcacct|admin|None)-[\w-]{20,300}|sk-[A-Za-z0-9]{32,64}",
-    "Anthropic": r"sk-ant-[\w-]{20,200}",
-    "OpenRouter": r"sk-or-v1-[0-9a-f]{32,64}",
-    "AWS": r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}|ABSK[A-Za-z0-9+/]{80,200}",
-    "GitHub": r"gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255}",
-    "GitLab": r"gl(?:pat|dt|rt|ptt|cbt|ft|soat|agent|imt|oas)-[\w.-]{20,300}",
-    "Slack": r"xox[abceoprs]-[\w-]{10,250}|xapp-\d-[\w-]{10,250}",
-    "Google": r"AIza[\w-]{35}|ya29\.[\w-]{20,300}|GOCSPX-[\w-]{20,40}",
-    "Stripe": r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/]{24,100}",
-    "Twilio": r"SK[0-9a-f]{32}",
-    "SendGrid": r"SG\.[\w-]{16,32}\.[\w-]{16,64}",
-    "Mailgun": r"key-[0-9a-f]{32}",
-    "Mailchimp": r"[0-9a-f]{32}-us\d{1,2}",
-    "npm": r"npm_[A-Za-z0-9]{30,64}",
-    "PyPI": r"pypi-[\w-]{50,400}",
-    "RubyGems": r"rubygems_[0-9a-f]{40,64}",
-    "Hugging Face": r"(?:hf|api_org)_[A-Za-z0-9]{30,64}",
-    "Groq": r"gsk_[A-Za-z0-9]{30,80}",
-    "Replicate": r"r8_[A-Za-z0-9]{30,64}",
-    "xAI": r"xai-[A-Za-z0-9]{40,120}",
-    "Perplexity": r"pplx-[A-Za-z0-9]{32,64}",
-    "DigitalOcean": r"do[opr]_v1_[0-9a-f]{40,64}",
-    "Telegram": r"\d{8,10}:AA[\w-]{30,40}",
-    "Discord": r"[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{27,40}",
-    "Shopify": r"shp(?:at|ca|pa|ss|tka)_[0-9a-fA-F]{32}",
-    "Square": r"sq0(?:atp|csp|idp)-[\w-]{22,43}|EAAA[\w-]{60}",
-    "Databricks": r"dapi[0-9a-f]{32}",
-    "Linear": r"lin_(?:api|oauth)_[A-Za-z0-9]{32,64}",
-    "Notion": r"ntn_[A-Za-z0-9]{40,50}|secret_[A-Za-z0-9]{43}",
-    "Postman": r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}",
-    "New Relic": r"NR(?:AK|JS|II|IQ)-[A-Z0-9a-f]{20,32}",
-    "Sentry": r"sntry[su]_[A-Za-z0-9+/=_]{40,300}",
-    "HashiCorp": r"hv[bs]\.[\w-]{20,300}|[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,70}",
-    "Atlassian": r"ATATT3[\w=-]{60,300}",
-    "Dropbox": r"sl\.(?:u\.)?[\w-]{60,2000}",
-    "Doppler": r"dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{30,100}",
-    "Figma": r"fig[dpo]_[\w-]{30,80}",
-    "Airtable": r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",
-    "Grafana": r"gl(?:sa|c)_[A-Za-z0-9+/=_]{30,300}",
-    "Tailscale": r"tskey-[a-z]{2,10}-[\w-]{15,80}",
-    "Docker": r"dckr_(?:pat|oat)_[\w-]{20,80}",
-    "Supabase": r"sb[ps]_[0-9a-f]{40}|sb_secret_[\w-]{20,60}",
-    "Pulumi": r"pul-[0-9a-f]{40}",
-    "PlanetScale": r"pscale_(?:tkn|oauth|pw)_[\w.-]{30,64}",
-    "Azure": r"AccountKey=[A-Za-z0-9+/]{60,100}={0,2}|sig=[A-Za-z0-9%]{43,80}%3D",
-    "age": r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
-}
-"""Maker -> what its keys look like."""
-
-_KEYS = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
-    + "|".join(f"(?P<k{number}>{pattern})" for number, pattern in enumerate(_MAKERS.values()))
-    + ")"
-)
-_KEY_HINTS = re.compile(
-    r"(?<![A-Za-z0-9])(?:sk-|sk_|rk_|whsec|A[KSBC][IC]A|ABSK|gh[pousr]_|github_pat|gl|xox|xapp|AIza|ya29|GOCSPX|SK"
-    r"|SG\.|key-|npm_|pypi-|rubygems|hf_|api_org|gsk_|r8_|xai-|pplx|do[opr]_|\d{8,10}:AA|[MNO][\w-]{22,27}\.|shp|sq0"
-    r"|EAAA|dapi|lin_|ntn_|secret_|PMAK|NR|sntry|hv[bs]\.|ATATT|sl\.|dp\.|fig[dpo]_|pat|tskey|dckr|sb[ps]?_|pul-"
-    r"|pscale|AccountKey|sig=|AGE-)|-us\d|\.atlasv1\."
-)
-"""Beginnings of those, to leave most texts alone at once."""
 
 _JWT = re.compile(r"(?<![A-Za-z0-9])eyJ[\w-]{8,4000}\.eyJ[\w-]{8,8000}\.[\w-]{0,1000}")
 _PRIVATE = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File-\d")
@@ -124,7 +64,7 @@ _EASTERN = "密码|密碼|口令|パスワード|비밀번호"
 _MARK = (
     r"(?P<mark>(?:,? (?:for|of|at|on|to|in|from|für|von|zu|de|del|da) [^.\n:=]{1,60}?)?"
     r"(?:[\"'`*_)\]]{0,3}\s{0,3}(?::=|=>|==?|:|：|->|→)\s{0,3}"
-    r"|[\"'`]?,?\s{1,3}(?P<verb>is|was|are|ist|lautet|war|est|es|é|è|to(?=\s{1,3}\S{0,40}\d))"
+    r"|(?:[\"'`]?,?\s{1,3}|(?=['’]s\s))(?P<verb>['’]s|is|was|are|ist|lautet|war|est|es|é|è|to(?=\s{1,3}\S{0,40}\d))"
     r"(?: now| still)?\s?:?\s{1,3})"
     r"|\s{1,3})"
 )
@@ -139,6 +79,26 @@ def _labelled(labels: str) -> re.Pattern[str]:
 
 _PASSWORD, _TOKEN, _CODE = _labelled(_PASSWORDS), _labelled(_TOKENS), _labelled(_CODES)
 _OF_THE_EAST = re.compile(rf"(?:{_EASTERN})\s?(?:[:：=]|是|为|為|は|은|는)?\s?[「『“\"]?([!-~]{{4,60}})")
+_USED_AS = re.compile(
+    r"(?i)(?<!\S)[\"'`“]?(?P<value>[^\s\"'`“”]{4,200})[\"'`”]?,?\s{1,3}as\s{1,3}"
+    rf"(?:(?:the|a|my|your|her|his|our|their|its)\s{{1,3}})?(?:[\w-]{{1,40}}\s{{1,3}}){{0,2}}(?:{_PASSWORDS})(?![^\W_])"
+)
+_OF_A_USER = re.compile(
+    r"(?i)(?<![^\W_])(?:user(?: ?name)?|login|account)\s?[:=]?\s?[^\s:=,;]{1,100}[\s,;/]{1,3}$"
+)
+"""What stands before "pass" where that is a password, and no verb."""
+
+_BEFORE_HOST = re.compile(
+    r"(?<![\w/@.+-])(?P<name>[\w.+-]{1,100}):(?P<value>[^\s/@:\"'<>]{4,200})@(?:localhost|[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})"
+)
+_ADDRESSED = frozenset(
+    "mailto mail email e-mail sip sips xmpp im acct matrix contact from to cc bcc reply-to sender author"
+    " owner user username login account name address id at by git ssh".split()
+)
+"""What stands before a mail address with a colon between."""
+
+_WIFI = re.compile(r"(?i)(?<![^\W_])(?:wi-?fi|wlan)\s?[:=]\s?[\"'`“]?(?P<value>[^\s\"'`“”,;]{8,63})")
+_OF_RADIO = re.compile(r"(?i)802\.|wpa|\d+(?:\.\d+)?[gm]")
 _CAMEL = re.compile(
     r"(?<=[a-z])(?=(?:Password|Passwd|Passphrase|Secret|Token|ApiKey|PrivateKey)[\"']?\s{0,3}[:=])"
 )
@@ -209,22 +169,41 @@ _CLASSES = str.maketrans(
 SEED_PHRASE = 12
 """Words of the shortest seed phrase."""
 
+SEED_DISTINCT = 8
+"""Different ones among them; the same word again and again is none."""
+
 
 def secret_in(text: str) -> str | None:
     """The kind of the first secret found in a text, such as "a password"; None where there is none.
 
     The answer never holds the secret itself.
     """
+    text = _plain(text)
     return next((kind for find in _FINDERS if (kind := find(text)) is not None), None)
 
 
+def secret_in_name(name: str) -> str | None:
+    """The same of a name or an id, which may look random without being a secret."""
+    name = _plain(name)
+    finders = (find for find in _FINDERS if find is not _random)
+    return next((kind for find in finders if (kind := find(name)) is not None), None)
+
+
+def _plain(text: str) -> str:
+    """A text in ordinary letters, without signs that nobody sees."""
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKC", text)
+    return "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+
+
 def _key(text: str) -> str | None:
-    if _KEY_HINTS.search(text) is None:
+    if KEY_HINTS.search(text) is None:
         return None
-    found = _KEYS.search(text)
+    found = KEYS.search(text)
     if found is None or found.lastgroup is None:
         return None
-    return f"a key of {list(_MAKERS)[int(found.lastgroup[1:])]}"
+    return f"a key of {list(MAKERS)[int(found.lastgroup[1:])]}"
 
 
 def _structured(text: str) -> str | None:
@@ -251,6 +230,13 @@ def _address(text: str) -> str | None:
         return "a password in an address"
     if "=" in text and any(_mixed(value) and not _HIDDEN.fullmatch(value) for value in _QUERY.findall(text)):
         return "a token in an address"
+    if "@" in text and any(
+        _mixed(found["value"])
+        and not _HIDDEN.fullmatch(found["value"])
+        and found["name"].lower() not in _ADDRESSED
+        for found in _BEFORE_HOST.finditer(text)
+    ):
+        return "a password in an address"
     return None
 
 
@@ -265,6 +251,12 @@ def _named(text: str) -> str | None:
                 return "a secret key or token"
             if any(_is_code(found) for found in _CODE.finditer(part)) or _SPOKEN.search(part):
                 return "a PIN or access code"
+        if " as " in low and any(_is_drawn(found["value"]) for found in _USED_AS.finditer(text)):
+            return "a password"
+    if any(
+        _is_drawn(found["value"]) and not _OF_RADIO.match(found["value"]) for found in _WIFI.finditer(text)
+    ):
+        return "a password"
     return "a password" if _OF_THE_EAST.search(text) else None
 
 
@@ -308,10 +300,13 @@ def _random(text: str) -> str | None:
 def _seed(text: str) -> str | None:
     if text.count(" ") + text.count("\n") + text.count(",") < SEED_PHRASE - 1:
         return None
-    run = 0
+    run = deque[str](maxlen=SEED_PHRASE)
     for word in _WORD.findall(text.lower()):
-        run = run + 1 if word in SEED_WORDS else 0
-        if run == SEED_PHRASE:
+        if word not in SEED_WORDS:
+            run.clear()
+            continue
+        run.append(word)
+        if len(run) == SEED_PHRASE and len(set(run)) >= SEED_DISTINCT:
             return "a seed phrase"
     return None
 
@@ -323,6 +318,11 @@ _FINDERS: tuple[Callable[[str], str | None], ...] = (
 
 def _mixed(value: str) -> bool:
     return re.search("[A-Za-z]", value) is not None and re.search(r"\d", value) is not None
+
+
+def _is_drawn(value: str) -> bool:
+    """Whether a value by itself, without a sign that says so, looks like a password."""
+    return _mixed(value) and not _METHODS.fullmatch(value) and not _CODE_OF_A_PROGRAM.fullmatch(value)
 
 
 def _is_pair(encoded: str) -> bool:
@@ -359,7 +359,10 @@ def _is_password(found: re.Match[str]) -> bool:
     if value.split()[0].lower().rstrip(".:!?") in _PROSE:
         return False
     if found["mark"].isspace() and label == "pass":
-        return False
+        begin = found.start()
+        return _is_drawn(value) and _OF_A_USER.search(found.string[max(begin - 150, 0) : begin]) is not None
+    if verb and verb.endswith("s") and len(verb) == 2 and verb[0] in "'’" and value.isalpha():
+        return False  # the password's length
     if found["mark"].isspace() or label == "pass":
         return len(value) >= 6 and _mixed(value) and " " not in value and not _METHODS.fullmatch(value)
     if found["quoted"]:

@@ -8,13 +8,14 @@ Does not cover: finding out by itself which words of a goal are values. Whoever 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from ...memory.companions import FOLDER, MARK, drop_orphans, trace_named
 from ...memory.records import Provenance, Recalled, Record, Scope
 from ...protocols.messages import Confirm
 from ...tools.browser.origins import origin_of
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from ...memory import Memory
     from ...tools.browser.session import BrowserSession
 
-FOLDER = "skills"
-MARK = "\nskill "
 ALIKE = 0.5
 """Cosine from which on a goal counts as similar; names and amounts may be others."""
 
@@ -99,10 +98,13 @@ class Skills:
         if not (place / FILE).exists():
             kept.save(place)
         try:
-            return await self._memory.remember(record, proof)
+            remembered = await self._memory.remember(record, proof)
         except BaseException:
             await self.tidy()
             raise
+        if not (place / FILE).exists():  # somebody tidied up before the record named it
+            kept.save(place)
+        return remembered
 
     async def recall(self, goal: str, site: str, k: int = 3) -> list[Skill]:
         """The skills of a site whose goals are most like this one, best first; those that are unlike are not.
@@ -117,11 +119,12 @@ class Skills:
         found = await self._memory.recall(goal, k=k, kinds=("skill",), scope=scope)
         skills: list[Skill] = []
         for each in found:
-            wanted, _, digest = each.record.text.rpartition(MARK)
-            if each.why.cosine < ALIKE or each.record.scope.key != scope.key:
+            name = trace_named(each.record.text)
+            if name is None or each.why.cosine < ALIKE or each.record.scope.key != scope.key:
                 continue
             try:
-                skills.append(Skill(wanted, Trace.load(self._folder / digest), each))
+                trace = Trace.load(self._folder / name)
+                skills.append(Skill(each.record.text.rpartition(MARK)[0], trace, each))
             except TraceUnreadable:  # its folder is gone, or of another version
                 continue
         return skills
@@ -142,16 +145,10 @@ class Skills:
             ForgetIncomplete, MemoryFault: As `Memory.forget`.
         """
         await self._memory.forget(skill.found.record.id)
-        await self.tidy()
 
     async def tidy(self) -> int:
-        """Delete traces whose record was forgotten; how many there were."""
-        records = await self._memory.records(kinds=("skill",))
-        known = {record.text.rpartition(MARK)[2] for record in records}
-        orphans = [place for place in self._folder.glob("*") if place.name not in known]
-        for place in orphans:
-            shutil.rmtree(place)
-        return len(orphans)
+        """Delete traces that no record names; how many there were. Raises ForgetIncomplete, MemoryFault."""
+        return await asyncio.to_thread(drop_orphans, self._memory.folder, self._memory.ledger)
 
 
 async def follow(

@@ -229,7 +229,10 @@ def _show_proof(done: Erased) -> None:
             "Remove these copies, or end the process that holds them, and clean up: punchlist memory rebuild"
         )
     for place in done.unseen:
-        print(f"Not looked at: {place}. The collection was deleted there; what its files keep is not known.")
+        print(
+            f"Not looked at: the Chroma server {place}. It drops the vectors when this memory next uses it; "
+            "what its files keep is not known."
+        )
     if done.index_pending:
         print(PENDING)
 

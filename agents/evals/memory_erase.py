@@ -29,6 +29,9 @@ KEPT, ERASED = 900, 300
 """Together more than Chroma gathers before it writes vectors to its files."""
 
 STAYS, GOES = Scope(user="stays"), Scope(user="goes")
+LONG = 1_200
+"""Words of the long text among them: more than one page of SQLite holds."""
+
 SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo yu za".split()
 WINDOW = 8
 """Bytes of a vector in a row that count as a part of it."""
@@ -56,13 +59,14 @@ class Erasure:
 
 
 def texts(count: int, seed: str) -> list[str]:
-    """Sentences of words that nobody else has."""
+    """Sentences of words that nobody else has; the last one is long."""
     rng = Random(seed)
 
     def word() -> str:
         return "".join(rng.choices(SYLLABLES, k=5))
 
-    return [f"Note {number} of {seed}: {word()} met {word()} near {word()}." for number in range(count)]
+    short = [f"Note {number} of {seed}: {word()} met {word()} near {word()}." for number in range(count - 1)]
+    return [*short, " ".join(word() for _ in range(LONG))]
 
 
 @dataclass(frozen=True)

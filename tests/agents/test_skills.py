@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from punchlist.agents.acting.skills import FOLDER, Skills, UnfitSkill, follow, told
-from punchlist.memory import Consolidation, Memory, Provenance, UnprovenMemory
+from punchlist.memory import Consolidation, Memory, Provenance, Record, Scope, UnprovenMemory
 from punchlist.protocols.messages import Confirm, Finding, Verdict
 from punchlist.tools.browser.actions import Action
 from punchlist.tools.browser.results import ActionResult, Effect
@@ -145,6 +145,26 @@ async def test_forgetting_a_skill_removes_its_trace(memory):
     await skills.forget(skill)
 
     assert await skills.recall(GOAL, SITE) == [] and not list((memory.folder / FOLDER).iterdir())
+
+
+async def test_erasing_a_skill_by_its_record_removes_its_trace_too(memory):
+    kept = await Skills(memory).keep(GOAL, trace(), proof(), WAY)
+
+    erased = await memory.erase(kept.id)
+
+    assert erased.proven and not list((memory.folder / FOLDER).iterdir())
+
+
+async def test_a_record_cannot_name_a_folder_elsewhere(memory, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    trace().save(elsewhere)
+    record = Record(kind="skill", text=f"{GOAL}\nskill {elsewhere}", scope=Scope.shared(SITE), provenance=WAY)
+    await memory.remember(record, proof())
+
+    found = await Skills(memory).recall(GOAL, SITE)
+    await memory.forget(record.id)
+
+    assert found == [] and list(elsewhere.iterdir())
 
 
 async def test_a_skill_that_stopped_working_is_recalled_no_more_and_comes_back_with_its_trace(memory):

@@ -2,11 +2,15 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from punchlist.memory import ForgetIncomplete, Provenance, Record, Scope, UnknownRecord
+from punchlist.memory.erasing import look_for
+from punchlist.memory.store import Gone
 
 from .doubles import FakeEmbedder, confirm, record
 
@@ -221,6 +225,47 @@ def test_a_copy_that_somebody_made_is_found(open_memory, tmp_path):
 
     assert not erased.proven and {each.path.name for each in erased.left} == {"copy"}
     assert {"its text", "its id", "its vector (half precision)"} <= {each.what for each in erased.left}
+
+
+LONG = " ".join(f"{number}zephyr{number * number}" for number in range(4000))[:20_000]
+
+
+def test_a_long_text_is_found_by_its_pieces(open_memory, tmp_path):
+    """SQLite spreads it over pages, so that no file holds it in a row."""
+    memory = open_memory()
+    kept = memory.remember_sync(record(LONG, Scope(user="ada")), confirm())
+    memory.close()
+    (tmp_path / "memory" / "page").write_bytes(LONG.encode()[9_000:9_900])
+    shutil.copy(tmp_path / "memory" / "memory.sqlite3", tmp_path / "memory" / "copy")
+    memory = open_memory()
+
+    erased = memory.erase_sync(kept.id)
+
+    assert {each.path.name for each in erased.left if each.what == "its text"} == {"copy", "page"}
+
+
+def test_what_somebody_else_says_too_is_not_left(open_memory):
+    memory = open_memory()
+    for owner in ("ada", "grace"):
+        memory.remember_sync(record("The shop opens at nine.", Scope(user=owner)), confirm())
+
+    assert memory.erase_sync(Scope(user="ada")).proven
+
+
+def test_looking_through_the_files_leaves_locks_alone(open_memory, tmp_path):
+    """A process that closes a file lets go of all its POSIX locks on it: nobody may see it as free."""
+    memory = open_memory()
+    memory.remember_sync(record(SECRET), confirm())
+    connection = memory._store._connection
+    connection.execute("BEGIN IMMEDIATE")
+
+    look_for([Gone("m1", "an erased text", "", "d", b"")], memory.folder, memory._store)
+
+    tried = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    path = tmp_path / "memory" / "memory.sqlite3"
+    done = subprocess.run([sys.executable, "-c", tried, path], capture_output=True, text=True, timeout=60)
+    connection.execute("ROLLBACK")
+    assert "locked" in done.stderr
 
 
 def test_a_tenant_is_forgotten_only_where_that_is_said(open_memory):

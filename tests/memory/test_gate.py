@@ -158,3 +158,36 @@ async def test_a_secret_is_refused_and_not_repeated(open_memory):
         await memory.remember(record("The password is hunter2-Xylo!"), confirm())
 
     assert "hunter2" not in str(refused.value) and await memory.records() == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"speaker": "password: hunter2xx"},
+        {"session": "password: hunter2xx"},
+        {"scope": {"key": "https://ada:lovelace1815@shop.example"}},
+        {"provenance": {"origin": "https://ada:lovelace1815@shop.example"}},
+        {"provenance": {"task": "log in with password hunter2xx"}},
+        {"provenance": {"check": "the password is hunter2xx"}},
+    ],
+    ids=str,
+)
+async def test_a_secret_is_refused_in_every_field(open_memory, fields):
+    memory = open_memory()
+
+    with pytest.raises(SecretRefused):
+        await memory.remember(Record(kind="episode", text="Something.", **fields))
+
+    assert await memory.records() == []
+
+
+async def test_a_reason_or_the_name_of_a_check_holds_no_secret(open_memory):
+    memory = open_memory()
+    kept = await memory.remember(EPISODE)
+
+    with pytest.raises(SecretRefused):
+        await memory.retract(kept.id, "my password is hunter2xx")
+    with pytest.raises(SecretRefused):
+        await memory.outcome("my password is hunter2xx", True)
+
+    assert (await memory.get(kept.id)).closed is None

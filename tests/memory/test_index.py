@@ -299,3 +299,16 @@ def test_a_question_about_nearly_everything_asks_chroma_without_a_condition(open
 
     assert [n for n in range(60) if found[n].id != every[n].id] == [7]
     assert found[7].id != other.id and Filter() in asked
+
+
+def test_an_erasure_names_the_server_that_somebody_else_used(server, tmp_path):
+    with (
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder(), index=server) as left,
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder()) as right,
+    ):
+        every = fill(left)
+        assert finds_all(left, every)
+
+        erased = right.erase_sync(every[0].id)
+
+        assert erased.unseen == (server,) and not erased.proven

@@ -27,7 +27,8 @@ SECRETS = {
     "a JSON web token": ["eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_X"],
     "a private key": ["-----BEGIN RSA " + "PRIVATE KEY-----", "-----BEGIN OPENSSH " + "PRIVATE KEY-----"],
     "a bearer token": ["curl -H 'Authorization: Bearer 3f9c2a7b1d8e4f60a1b2'"],
-    "a password in an address": ["postgres://app:s3cr3t@db.local:5432/shop", "https://ada:lovelace@example.org/"],
+    "a password in an address": ["postgres://app:s3cr3t@db.local:5432/shop", "https://ada:lovelace@example.org/",
+                                 "ada:hunter2@db.example"],
     "a token in an address": ["https://example.org/file?sig=aB3dE5fG7hI9"],
     "a password": [
         "My password is sunshine.",
@@ -51,6 +52,12 @@ SECRETS = {
         "Authorization: Basic YWRhOmxvdmVsYWNl",
         "curl -u ada:lovelace1815 https://example.org",
         "mysql --password=opensesame",
+        "the password's hunter2",
+        "use hunter2 as the password",
+        "sign in as user ada pass hunter2",
+        "ｐａｓｓｗｏｒｄ: hunter2xx",
+        "pass\u200bword: hunter2xx",
+        "wifi: sunshine42",
     ],
     "a secret key or token": [
         "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCY",
@@ -150,6 +157,13 @@ The key is under the mat.
 GB82 WEST 1234 5698 7654 33 is no valid account
 4111 1111 1111 1112
 Bitte das Passwort ändern.
+The password's length
+The password's strength matters.
+Use OAuth2 as the login, not the password.
+She uses bcrypt as the password hash.
+wifi: 802.11ac only
+Email:ada99@example.org or mailto:ada99@example.org
+word word word word word word word word word word word word
 DE is a country; DE12 is a motorway exit.
 """.strip().splitlines()
 
@@ -195,6 +209,7 @@ def test_nearly_all_drawn_tokens_are_found():
         "bearer ",
         "eyJ",
         "eyJa.", "-----BEGIN ", "DE89", "DE89 ", "-u a:", "?key=", "abandon ", "key-", "sk-", "token = (",
+        "a:", "a:aB3d@b", "user a pass ", "wifi: ", "aB3d as the ", "password's ",
         'pass is "', "x" * 50 + " ",
     ],
 )  # fmt: skip
