@@ -172,6 +172,10 @@ def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path):
     assert files_with(tmp_path, *traces(SECRET)) == []
 
 
+def test_a_full_disk_is_not_laid_to_others():
+    assert "Make room" in str(ForgetIncomplete("memory.sqlite3", "database or disk is full"))
+
+
 def test_a_writer_in_the_way_is_reported(open_memory, tmp_path, monkeypatch):
     memory = open_memory()
     kept = memory.remember_sync(record(SECRET), confirm())
