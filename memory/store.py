@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -24,9 +24,7 @@ from .errors import (
     DuplicateRecord,
     ForgetIncomplete,
     UnknownRecord,
-    UnprovenMemory,
 )
-from .gate import DERIVED
 from .ledger import Ledger
 from .records import Filter, Owner, Record, Scope
 from .rows import (
@@ -43,6 +41,7 @@ from .rows import (
     values_of,
 )
 from .schema import NO_END, backups, open_file
+from .sources import judged
 
 WORD = re.compile(r"\w+")
 MOST_QUOTED = 64
@@ -104,7 +103,7 @@ class Store(Ledger):
         Raises:
             DuplicateRecord: The id is taken by a record that says something else, or is closed.
             UnknownRecord: A source is not here.
-            UnprovenMemory: A source of what a job derived was not confirmed.
+            UnprovenMemory: It is derived, and a source does not allow it; see `sources.py`.
             EmbedderMismatch: The vectors are not of the dimension of the others.
         """
         with self._write() as cursor:
@@ -242,8 +241,8 @@ class Store(Ledger):
         return self._one(cursor, record.id)
 
     def _insert(self, cursor: sqlite3.Cursor, draft: Draft, correcting: str = "") -> Record:
+        draft = replace(draft, record=judged(cursor, draft.record))
         record, digest = draft.record, draft.record.digest()
-        self._look_at_sources(cursor, record)
         known = cursor.execute(
             f"SELECT row, {GIVEN} FROM records WHERE digest = ? AND min(until, closed) > ?",
             (digest, microseconds(record.learned)),
@@ -283,15 +282,6 @@ class Store(Ledger):
             return known
         standing = "confirmed" if draft.proofs else known.standing
         return self._update(cursor, known, "seen = seen + 1, standing = ?", (standing,))
-
-    def _look_at_sources(self, cursor: sqlite3.Cursor, record: Record) -> None:
-        for source in record.provenance.sources:
-            found = cursor.execute("SELECT standing FROM records WHERE id = ?", (source,)).fetchone()
-            if found is None:
-                raise UnknownRecord(source)
-            derived = record.provenance.by == "job" and record.kind in DERIVED
-            if derived and found[0] != "confirmed":
-                raise UnprovenMemory(record.id, f"its source {source!r} was not confirmed")
 
     def _taken_from(self, cursor: sqlite3.Cursor, draft: Draft) -> Record | None:
         """The derived record in sight whose words hold all words of this one.

@@ -191,19 +191,19 @@ def test_a_writer_in_the_way_is_reported(open_memory, tmp_path, monkeypatch):
 
 def test_what_was_derived_from_a_record_goes_with_it_wherever_it_lies(open_memory):
     memory = open_memory()
-    hers = memory.remember_sync(record("Ada was ill on Monday.", Scope(user="ada"), "episode"), confirm())
+    hers = memory.remember_sync(record("Ada was ill on Monday.", Scope.shared("ward"), "episode"), confirm())
     stays = memory.remember_sync(record("The shop was shut.", kind="episode"), confirm())
     first = Provenance(by="job", sources=(hers.id, stays.id))
     told = memory.remember_sync(Record(kind="summary", text="A week of illness.", provenance=first))
     second = Provenance(by="job", sources=(told.id,))
     memory.remember_sync(Record(kind="summary", text="A year with an illness.", provenance=second))
 
-    doomed = memory.doomed_sync(Scope(user="ada"))
-    done = memory.forget_sync(Scope(user="ada"))
+    doomed = memory.doomed_sync(Scope.shared("ward"))
+    done = memory.forget_sync(Scope.shared("ward"))
 
     assert [each.kind for each in doomed] == ["episode", "summary", "summary"] and doomed[0] == hers
     assert done.records == 3 and memory.ids_sync() == [stays.id]
-    assert memory.records_sync() == [stays] and memory.doomed_sync(Scope(user="ada")) == []
+    assert memory.records_sync() == [stays] and memory.doomed_sync(Scope.shared("ward")) == []
 
 
 @pytest.mark.parametrize("index", ["exact", "chroma"])
