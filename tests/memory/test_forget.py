@@ -155,6 +155,20 @@ def test_while_another_holds_the_index_forget_says_that_it_is_pending(open_memor
     assert files_with(tmp_path, *traces(SECRET)) == []
 
 
+@pytest.mark.parametrize("index", ["auto", "exact"])
+def test_what_the_owner_of_the_index_left_is_dropped_by_whoever_asks_next(open_memory, tmp_path, index):
+    owner, other = open_memory(index="chroma"), open_memory(index=index)
+    kept = keep_secret_among(owner)
+
+    done = other.forget_sync(kept.id)
+    other.recall_sync("anything")
+    owner.close()
+    assert done.index_pending and files_with(tmp_path, *traces(SECRET)) != []
+    other.recall_sync("anything")
+
+    assert files_with(tmp_path, *traces(SECRET)) == []
+
+
 def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path):
     """SQLite cannot empty its log while somebody reads an older state; saying "forgotten" would be a lie."""
     memory = open_memory()
