@@ -134,7 +134,8 @@ HERS = Record(kind="episode", text="She asked for a quiet room.", scope=Scope(us
 
 def summary(source: Record, **fields: object) -> Record:
     way = Provenance(sources=(source.id,))
-    return Record(kind="summary", text=f"Quiet, {source.speaker} says.", provenance=way, trust="trusted", **fields)
+    text = f"Quiet, {source.speaker} says."
+    return Record(kind="summary", text=text, provenance=way, trust="trusted", **fields)
 
 
 async def test_a_summary_is_no_more_trusted_than_what_it_sums_up(open_memory):
