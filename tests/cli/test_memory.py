@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -218,14 +217,6 @@ def test_forgetting_who_has_nothing_here_says_so(hers):
         assert ended.code == DONE and "There was nothing of that here." in ended.out
 
     assert len(kept()) == 3
-
-
-def test_a_refused_import_makes_no_memory(hers, tmp_path):
-    (tmp_path / "bad.jsonl").write_text('{"x": 1}\n')
-
-    ended = hers("memory", "import", str(tmp_path / "bad.jsonl"), "--memory", "fresh/one")
-
-    assert ended.code != DONE and not Path("fresh").exists()
 
 
 def test_rebuilding_without_the_server_says_that_nothing_was_deleted(hers):
@@ -455,7 +446,7 @@ def test_a_file_that_is_no_export_is_refused_whole(hers, tmp_path):
     for name, says in (("cut.jsonl", "it has 2 of 3 records"), ("text.jsonl", "line 1")):
         ended = hers("memory", "import", name, "--memory", "elsewhere")
         assert ended.code == USAGE and says in ended.err
-    assert "holds no memory" in hers("memory", "list", "--memory", "elsewhere").err
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_words_cannot_act_on_the_terminal_and_any_script_is_shown(hers):
