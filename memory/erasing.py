@@ -39,7 +39,8 @@ class Erased:
 
     Attributes:
         records: How many were deleted, those derived from them included.
-        index_pending: Another process holds the Chroma index; it drops the vectors at its next recall.
+        index_pending: Another process holds the Chroma index; its next recall drops the vectors, or anybody's
+            once it has closed.
         verified: Whether the files were looked through.
         left: What was found; nothing if the erasure is proven.
         unseen: Places that cannot be looked through: every Chroma server that anybody used with this memory.

@@ -210,9 +210,11 @@ class ForgetIncomplete(MemoryFault):
 
     def __init__(self, place: str, reason: str) -> None:
         self.place, self.reason = place, reason
+        self.disk_full = "full" in reason or "No space left" in reason
+        remedy = "Make room on its disk" if self.disk_full else "Close the other users of this memory"
         super().__init__(
             f"The records were deleted, but {place!r} may still hold their bytes: {reason}. "
-            "Close the other users of this memory and call forget() again."
+            f"{remedy} and call forget() again."
         )
 
 

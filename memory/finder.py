@@ -81,6 +81,7 @@ class Finder:
         self._counted_at = 0
         self._level = -1  # generation in which the index was found up to date, or nearly
         self._behind = -1  # generation in which it was found to be behind
+        self._swept = -1  # generation in which no vectors of an earlier one are left in the folder
         self._bytes = 0
         self._owner = FolderLock(folder / "index.lock")
         self._chroma: ChromaIndex | None = None
@@ -98,6 +99,7 @@ class Finder:
         state = self._store.state
         if not state.dimension:
             return []
+        self._drop_stale(state)
         if (chroma := self._index_for(admitted, state)) is not None:
             return self._among_candidates(chroma, question, admitted, state)
         shelf = self._shelf(admitted, state)
@@ -170,6 +172,28 @@ class Finder:
         self._owner.release()
 
     # Inside.
+
+    def _drop_stale(self, state: State) -> None:
+        """Delete vectors of a generation that is over, if whoever owned the folder has not.
+
+        Raises:
+            IndexUnusable: Something could not be deleted.
+        """
+        if self._swept == state.generation:
+            return
+        stale = self._folder.is_dir() and any(
+            not place.name.endswith(f"-{state.generation}") for place in self._folder.iterdir()
+        )
+        if stale:
+            if not self._owner.acquire():
+                return  # its owner does it, or whoever asks once that one has closed
+            if self._chroma is not None and not self._place.startswith("http"):
+                self._chroma.discard()
+            else:
+                ChromaIndex(self._store, self._folder).discard()
+                if self._chroma is None:
+                    self._owner.release()
+        self._swept = state.generation
 
     def _index_for(self, admitted: Filter, state: State) -> ChromaIndex | None:
         if self._place == EXACT or (self._place == AUTO and not self._is_too_much(admitted, state)):

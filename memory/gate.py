@@ -7,6 +7,9 @@
 | episode | nothing: what happened is kept as it was, and its `standing` says what became of the task |
 | summary | the records that it sums up (`provenance.sources`) |
 
+A job derives implicit preferences only: what somebody prefers explicitly they have said. Trust and scope of
+what is derived are those of its sources; see `sources.py`.
+
 Unconfirmed work so leaves no fact, lesson or skill. A text that holds a secret enters in no way.
 
 Covers: no confirm, a confirm whose verdict does not pass, a confirm of another attempt, secrets of known
@@ -39,6 +42,8 @@ def admit(record: Record, proof: object) -> tuple[Record, tuple[str, ...]]:
     owners = (scope.tenant, scope.user, scope.agent, scope.run, scope.key)
     _refuse(record.id, secret_in_name, record.session, *owners)
     _refuse(record.id, secret_in_name, way.origin, way.run, way.task, way.check, way.confirm, way.job)
+    if record.provenance.by == "job" and record.stance == "explicit":
+        raise UnprovenMemory(record.id, "a job cannot know what somebody prefers explicitly")
     if proof is not None:
         proven = require_proof(record, proof)
         return record.model_copy(update={"standing": "confirmed"}), (proven.model_dump_json(),)
@@ -66,7 +71,7 @@ def _needs_no_proof(record: Record) -> bool:
     if kind in ("episode", "summary"):
         return True
     if by == "job":
-        return True  # what it was derived from is looked at where it is written: see `Store.add`
+        return True  # what it was derived from is looked at where it is written: see `sources.py`
     return by == "person" and kind in ("fact", "preference") and record.stance != "implicit"
 
 

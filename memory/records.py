@@ -330,7 +330,8 @@ class Forgotten:
 
     Attributes:
         records: How many were deleted.
-        index_pending: Another process holds the Chroma index; it drops the vectors at its next recall.
+        index_pending: Another process holds the Chroma index; its next recall drops the vectors, or anybody's
+            once it has closed.
     """
 
     records: int

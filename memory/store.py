@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -25,10 +25,7 @@ from .errors import (
     EmbedderMismatch,
     ForgetIncomplete,
     UnfitCorrection,
-    UnknownRecord,
-    UnprovenMemory,
 )
-from .gate import DERIVED
 from .ledger import Ledger
 from .records import Filter, Owner, Record, Scope
 from .rows import (
@@ -45,6 +42,7 @@ from .rows import (
     values_of,
 )
 from .schema import NO_END, backups, open_file
+from .sources import judged, taken_in
 
 WORD = re.compile(r"\w+")
 MOST_QUOTED = 64
@@ -108,7 +106,7 @@ class Store(Ledger):
         Raises:
             DuplicateRecord: The id is taken by a record that says something else, or is closed.
             UnknownRecord: A source is not here.
-            UnprovenMemory: A source of what a job derived was not confirmed.
+            UnprovenMemory: It is derived, and a source does not allow it; see `sources.py`.
             EmbedderMismatch: The file has gone over to another embedder meanwhile.
         """
         with self._write() as cursor:
@@ -152,7 +150,7 @@ class Store(Ledger):
 
         Raises:
             DuplicateRecord: An id is taken by a record that says something else.
-            UnknownRecord, UnprovenMemory: What a job derived has a source that is nowhere, or not confirmed.
+            UnknownRecord, UnprovenMemory: A derived one has a source that is nowhere, or does not allow it.
             EmbedderMismatch: See `add`.
         """
         new = 0
@@ -162,9 +160,7 @@ class Store(Ledger):
                 row = cursor.execute("SELECT digest FROM records WHERE id = ?", (draft.record.id,)).fetchone()
                 digest = draft.record.digest()
                 if row is None:
-                    if draft.record.provenance.by == "job":
-                        self._look_at_sources(cursor, draft.record)
-                    self._put(cursor, draft, digest)
+                    self._put(cursor, replace(draft, record=taken_in(cursor, draft.record)), digest)
                     new += 1
                 elif row[0] != digest:
                     raise DuplicateRecord(draft.record.id)
@@ -271,8 +267,8 @@ class Store(Ledger):
         return self._one(cursor, record.id)
 
     def _insert(self, cursor: sqlite3.Cursor, draft: Draft, correcting: str = "") -> Record:
+        draft = replace(draft, record=judged(cursor, draft.record))
         record, digest = draft.record, draft.record.digest()
-        self._look_at_sources(cursor, record)
         known = cursor.execute(
             f"SELECT row, {GIVEN} FROM records WHERE digest = ? AND min(until, closed) > ?",
             (digest, microseconds(record.learned)),
@@ -341,15 +337,6 @@ class Store(Ledger):
         for draft in drafts:
             if (draft.embedder, draft.vectors.shape[1]) != (state.embedder, state.dimension):
                 raise EmbedderMismatch(state.embedder, draft.embedder)
-
-    def _look_at_sources(self, cursor: sqlite3.Cursor, record: Record) -> None:
-        for source in record.provenance.sources:
-            found = cursor.execute("SELECT standing FROM records WHERE id = ?", (source,)).fetchone()
-            if found is None:
-                raise UnknownRecord(source)
-            derived = record.provenance.by == "job" and record.kind in DERIVED
-            if derived and found[0] != "confirmed":
-                raise UnprovenMemory(record.id, f"its source {source!r} was not confirmed")
 
     def _taken_from(self, cursor: sqlite3.Cursor, draft: Draft) -> Record | None:
         """The derived record in sight whose words hold all words of this one.

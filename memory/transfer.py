@@ -7,8 +7,10 @@ with its proofs, the records that it is near to and its vectors. Writing what wa
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +89,24 @@ class Entries:
 
 
 def write_export(path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]]) -> int:
-    """Write records as lines, readable by the owner only. Raises FileExistsError, OSError."""
+    """Write records as lines, readable by the owner only: the whole file or none.
+
+    Raises:
+        FileExistsError: There is such a file.
+        OSError: It cannot be written.
+    """
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        _write(part, store, owned)
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return len(owned)
+
+
+def _write(path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]]) -> None:
     state = store.state
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -106,7 +125,6 @@ def write_export(path: Path, store: Store, owned: Sequence[tuple[Record, list[st
                 "vectors": base64.b64encode(vectors).decode(),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return len(owned)
 
 
 def read_export(path: Path) -> Entries:
@@ -143,17 +161,30 @@ def _reason(error: ValueError) -> str:
     return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
+def _proofs(record: Record, proofs: Sequence[Confirm]) -> tuple[str, ...]:
+    """The proofs as they are kept, if one of them proves the record.
+
+    Each must be a proof, but the same words may have been proven again at an earlier attempt of another task.
+    """
+    if not proofs:
+        return admit(record, None)[1]
+    latest = max(proofs, key=lambda proof: proof.attempt)
+    first = record.model_copy(update={"provenance": record.provenance.model_copy(update={"attempt": 1})})
+    kept = [admit(record if proof is latest else first, proof)[1] for proof in proofs]
+    return tuple(proof for each in kept for proof in each)
+
+
 def _entry(line: _Line, dimension: int) -> Entry:
     record = line.record
     plain = record.model_copy(update={"standing": "unjudged"} if record.standing == "confirmed" else {})
-    admitted = [admit(plain, proof) for proof in line.proofs or (None,)]
+    proofs = _proofs(plain, line.proofs)
     standing = "confirmed" if line.proofs else plain.standing
     vectors = unpacked(base64.b64decode(line.vectors, validate=True), dimension)
     if not len(vectors) or not np.isfinite(vectors).all():
         raise ValueError("its vectors are missing or not finite")
     return Entry(
         record.model_copy(update={"standing": standing}),
-        tuple(proof for _, proofs in admitted for proof in proofs),
+        proofs,
         line.near,
         vectors,
     )

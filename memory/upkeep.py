@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .embedder import Vectors
 from .records import MOST_OUTCOMES, OWNERS, Record, Scope, now
 from .rows import GIVEN, microseconds, record_of, unpacked
 from .schema import NO_END
+from .sources import judged
 from .store import Draft, Store
 
 DAY = 86_400_000_000
@@ -194,7 +195,7 @@ class Upkeep(Store):
         names one of them, `closing` is closed already, or somebody remembers these words.
 
         Raises:
-            UnprovenMemory: It is of a kind that takes confirmed sources only, and one is not.
+            UnprovenMemory: A source does not allow it; see `sources.py`.
         """
         record, digest = draft.record, draft.record.digest()
         sources = record.provenance.sources
@@ -214,8 +215,7 @@ class Upkeep(Store):
             self._hold_embedder([draft])
             if here < len(set(sources)) or taken or known or (closing and not self._is_open(cursor, closing)):
                 return False
-            self._look_at_sources(cursor, record)
-            self._put(cursor, draft, digest)
+            self._put(cursor, replace(draft, record=judged(cursor, record)), digest)
             if closing:
                 self._update(
                     cursor,

@@ -16,13 +16,16 @@ from rich.text import Text
 
 from ...memory import Consolidation, Erased, Memory, Owner, Provenance, Record, Scope
 from ...memory.consolidate import JOBS
+from ...memory.errors import ForgetIncomplete, IndexUnusable
 from ...memory.records import kept_reason, now
+from ...memory.transfer import read_export
 from .edge import DONE, UNVERIFIED, SettingsError
 from .memories import as_json
 from .memory_opening import (
     Ids,
     across_of,
     counted,
+    is_memory,
     names_nobody,
     opened,
     plural,
@@ -170,6 +173,8 @@ def take_in(options: argparse.Namespace) -> int:
     path = Path(options.file).expanduser()
     if not path.is_file():
         raise SettingsError(f"There is no file {options.file!r}. `punchlist memory export` writes one.")
+    if not is_memory(options):
+        read_export(path)  # what is refused makes no folder
     with opened(options, make=True) as memory:
         number = memory.import_sync(path)
         there = len(memory.ids_sync())
@@ -188,10 +193,14 @@ def forget(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"records": done.records, "index_pending": done.index_pending}))
         return DONE
-    print(f"Deleted {plural(done.records, 'record')} for good.")
+    print(_deleted(done.records))
     if done.index_pending:
         print(PENDING)
     return DONE
+
+
+def _deleted(number: int) -> str:
+    return f"Deleted {plural(number, 'record')} for good." if number else "There was nothing of that here."
 
 
 PENDING = (
@@ -218,7 +227,7 @@ def erase(options: argparse.Namespace) -> int:
 
 
 def _show_proof(done: Erased) -> None:
-    print(f"Deleted {plural(done.records, 'record')} for good.")
+    print(_deleted(done.records))
     looked = f"Looked through {plural(done.files, 'file')}, {done.bytes:,} bytes"
     left = "NOT all is gone." if done.left else "nothing is left."
     print(f"{looked}, for ids, texts, words and vectors: {left}")
@@ -361,7 +370,12 @@ def _progress(options: argparse.Namespace) -> Generator[Callable[[int, int], Non
 def rebuild(options: argparse.Namespace) -> int:
     """`punchlist memory rebuild`."""
     with opened(options) as memory:
-        memory.forget_sync("")  # no record has this id; files are cleaned of what was deleted before
+        try:
+            memory.forget_sync("")  # no record has this id; files are cleaned of what was deleted before
+        except ForgetIncomplete as error:
+            if isinstance(error.__cause__, IndexUnusable):  # nothing was to be deleted, so nothing is left
+                raise error.__cause__ from None
+            raise
         number = memory.rebuild_sync()
     text = f"Cleaned the files, and wrote the index of {plural(number, 'record')} anew."
     print(json.dumps({"records": number}) if options.json else text)

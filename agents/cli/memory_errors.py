@@ -29,9 +29,10 @@ def sentence_of(error: of.MemoryRefused | of.MemoryFault) -> str:
                 "became of it."
             )
         case of.ForgetIncomplete(place=place, reason=reason):
+            remedy = "Make room on its disk" if error.disk_full else "End the other users of this memory"
             return (
-                f"The records were deleted, but {place!r} may still hold their bytes: {reason}. End the "
-                "other users of this memory, then clean its files: punchlist memory rebuild."
+                f"The records were deleted, but {place!r} may still hold their bytes: {reason}. {remedy}, "
+                "then clean its files: punchlist memory rebuild."
             )
         case _:
             return str(error)

@@ -23,6 +23,11 @@ SHORT = 6
 LEVELS: tuple[Owner, ...] = ("user", "agent", "run")
 
 
+def is_memory(options: argparse.Namespace) -> bool:
+    """Whether there is a memory in `--memory`."""
+    return (Path(options.memory).expanduser() / FILE).is_file()
+
+
 @contextmanager
 def opened(options: argparse.Namespace, *, make: bool = False) -> Generator[Memory]:
     """The memory in `--memory`.
@@ -35,7 +40,7 @@ def opened(options: argparse.Namespace, *, make: bool = False) -> Generator[Memo
         MemoryFault: It cannot be used.
     """
     folder = Path(options.memory).expanduser()
-    if not make and not (folder / FILE).is_file():
+    if not make and not is_memory(options):
         raise SettingsError(
             f"{options.memory!r} holds no memory. Name its folder with --memory DIR; `punchlist memory add` "
             "and runs begin one."

@@ -1,5 +1,4 @@
-"""`punchlist eval kill --only memory`: SIGKILL while memories are written, many processes at one, a server
-gone.
+"""`punchlist eval kill --only memory`: SIGKILL while memories are written, many processes, a server gone.
 
 Records are written by processes of their own (`kill_memory_target`), single ones and batches, with each
 kind of index in turn: exact, Chroma in the folder, Chroma on a server. Acknowledged is what a call has
@@ -7,9 +6,10 @@ returned for. It is lost if it is not stored afterwards, and unfindable if its o
 asked from its owner's scope, do not have it among ten answers:
 
     memory_kills             processes that were killed while they wrote; up to ten, one after another, in a
-    folder memory_acknowledged, memory_lost, memory_unfindable   records, looked for by a new process after
-    the last kill memory_halves            batches that were not acknowledged and of which only a part is
-    there
+                             folder
+    memory_acknowledged, memory_lost, memory_unfindable
+                             records, looked for by a new process after the last kill
+    memory_halves            batches that were not acknowledged and of which only a part is there
 
     memory_writers_acknowledged, memory_writers_lost, memory_writers_unfindable
                              two processes write at once; a new process looks

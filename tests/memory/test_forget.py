@@ -155,6 +155,20 @@ def test_while_another_holds_the_index_forget_says_that_it_is_pending(open_memor
     assert files_with(tmp_path, *traces(SECRET)) == []
 
 
+@pytest.mark.parametrize("index", ["auto", "exact"])
+def test_what_the_owner_of_the_index_left_is_dropped_by_whoever_asks_next(open_memory, tmp_path, index):
+    owner, other = open_memory(index="chroma"), open_memory(index=index)
+    kept = keep_secret_among(owner)
+
+    done = other.forget_sync(kept.id)
+    other.recall_sync("anything")
+    owner.close()
+    assert done.index_pending and files_with(tmp_path, *traces(SECRET)) != []
+    other.recall_sync("anything")
+
+    assert files_with(tmp_path, *traces(SECRET)) == []
+
+
 def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path):
     """SQLite cannot empty its log while somebody reads an older state; saying "forgotten" would be a lie."""
     memory = open_memory()
@@ -172,6 +186,10 @@ def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path):
     assert files_with(tmp_path, *traces(SECRET)) == []
 
 
+def test_a_full_disk_is_not_laid_to_others():
+    assert "Make room" in str(ForgetIncomplete("memory.sqlite3", "database or disk is full"))
+
+
 def test_a_writer_in_the_way_is_reported(open_memory, tmp_path, monkeypatch):
     memory = open_memory()
     kept = memory.remember_sync(record(SECRET), confirm())
@@ -187,19 +205,19 @@ def test_a_writer_in_the_way_is_reported(open_memory, tmp_path, monkeypatch):
 
 def test_what_was_derived_from_a_record_goes_with_it_wherever_it_lies(open_memory):
     memory = open_memory()
-    hers = memory.remember_sync(record("Ada was ill on Monday.", Scope(user="ada"), "episode"), confirm())
+    hers = memory.remember_sync(record("Ada was ill on Monday.", Scope.shared("ward"), "episode"), confirm())
     stays = memory.remember_sync(record("The shop was shut.", kind="episode"), confirm())
     first = Provenance(by="job", sources=(hers.id, stays.id))
     told = memory.remember_sync(Record(kind="summary", text="A week of illness.", provenance=first))
     second = Provenance(by="job", sources=(told.id,))
     memory.remember_sync(Record(kind="summary", text="A year with an illness.", provenance=second))
 
-    doomed = memory.doomed_sync(Scope(user="ada"))
-    done = memory.forget_sync(Scope(user="ada"))
+    doomed = memory.doomed_sync(Scope.shared("ward"))
+    done = memory.forget_sync(Scope.shared("ward"))
 
     assert [each.kind for each in doomed] == ["episode", "summary", "summary"] and doomed[0] == hers
     assert done.records == 3 and memory.ids_sync() == [stays.id]
-    assert memory.records_sync() == [stays] and memory.doomed_sync(Scope(user="ada")) == []
+    assert memory.records_sync() == [stays] and memory.doomed_sync(Scope.shared("ward")) == []
 
 
 @pytest.mark.parametrize("index", ["exact", "chroma"])

@@ -129,6 +129,52 @@ async def test_a_job_derives_facts_from_confirmed_records_only(open_memory):
     assert await memory.derived_from(proven.id) == [kept.id]
 
 
+HERS = Record(kind="episode", text="She asked for a quiet room.", scope=Scope(user="ada"))
+
+
+def summary(source: Record, **fields: object) -> Record:
+    way = Provenance(sources=(source.id,))
+    text = f"Quiet, {source.speaker} says."
+    return Record(kind="summary", text=text, provenance=way, trust="trusted", **fields)
+
+
+async def test_a_summary_is_no_more_trusted_than_what_it_sums_up(open_memory):
+    memory = open_memory()
+    read = await memory.remember(EPISODE)
+    said = await memory.remember(
+        EPISODE.model_copy(update={"id": "m2", "speaker": "Ada", "trust": "trusted"})
+    )
+
+    kept = [await memory.remember(summary(each)) for each in (read, said)]
+
+    assert [each.trust for each in kept] == ["untrusted", "trusted"]
+    assert await memory.records(["summary"]) == kept
+
+
+@pytest.mark.parametrize("scope", [Scope(), Scope(user="grace"), Scope(user="ada", tenant="acme")], ids=str)
+async def test_a_summary_is_seen_by_nobody_who_may_not_see_its_sources(open_memory, scope):
+    memory = open_memory()
+    source = await memory.remember(HERS)
+
+    with pytest.raises(UnprovenMemory, match="not for all who would see it"):
+        await memory.remember(summary(source, scope=scope))
+
+    assert await memory.remember(summary(source, scope=Scope(user="ada", agent="guide")))
+
+
+async def test_a_job_derives_no_explicit_preference(open_memory):
+    memory = open_memory()
+    source = await memory.remember(HERS)
+    way = Provenance(by="job", sources=(source.id,))
+    wish = Record(kind="preference", text="Quiet rooms.", stance="explicit", provenance=way, scope=HERS.scope)
+
+    with pytest.raises(UnprovenMemory, match="explicitly"):
+        await memory.remember(wish)
+    kept = await memory.remember(wish.model_copy(update={"stance": "implicit", "trust": "trusted"}))
+
+    assert kept.trust == "untrusted"
+
+
 @pytest.mark.parametrize(
     "fields",
     [

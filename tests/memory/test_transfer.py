@@ -1,5 +1,6 @@
 """An export holds everything, an import takes all of it or nothing, and past the gate."""
 
+import errno
 import json
 import stat
 
@@ -145,3 +146,35 @@ def test_an_id_that_says_something_else_here_is_refused(full, tmp_path):
 
     with pytest.raises(DuplicateRecord):
         full.import_sync(path)
+
+
+def test_one_proof_that_fits_suffices(open_memory, tmp_path):
+    """The same words were proven again by an earlier attempt of another task, and kept once."""
+    memory = open_memory()
+    late = record("Delivery costs £3.")
+    late = late.model_copy(update={"provenance": late.provenance.model_copy(update={"attempt": 3})})
+    memory.remember_sync(late, confirm(attempt=3))
+    early = late.model_copy(update={"id": "m1", "provenance": Provenance(run="r2", task="t2", attempt=1)})
+    memory.remember_sync(early, confirm(attempt=1))
+    memory.export_sync(tmp_path / "one.jsonl")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        assert other.import_sync(tmp_path / "one.jsonl") == 1
+        assert len(other.proofs_sync(late.id)) == 2
+        altered(tmp_path / "one.jsonl", lambda line: line["proofs"].pop(0))
+
+    with Memory.open(tmp_path / "third", embedder=FakeEmbedder()) as third, pytest.raises(UnprovenMemory):
+        third.import_sync(tmp_path / "one.jsonl")
+
+
+def test_an_export_that_cannot_be_finished_leaves_no_file(full, tmp_path, monkeypatch):
+    def refuse(name):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(full.ledger, "linked", refuse)
+    with pytest.raises(OSError, match="No space"):
+        full.export_sync(tmp_path / "one.jsonl")
+
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["memory"]
+    assert full.export_sync(tmp_path / "one.jsonl") == 5
