@@ -152,6 +152,9 @@ def condition(admitted: Filter) -> tuple[str, list[str | int]]:
         values += [microseconds(admitted.at)] * 3
     if admitted.trusted:
         parts.append("trust = 'trusted'")
+    if admitted.between is not None:
+        parts.append("happened >= ? AND happened < ?")
+        values += [microseconds(each) for each in admitted.between]
     return " AND ".join(parts), values
 
 

@@ -42,7 +42,6 @@ def admits(asked: Question, row: Row) -> bool:
     """Whether a question may see a row."""
     return (
         (asked.kinds is None or row.kind in asked.kinds)
-        and (asked.keys is None or row.key in asked.keys | {""})
         and (asked.at is None or row.since <= asked.at < row.until)
         and (not asked.trusted or row.trust == "trusted")
         and (asked.between is None or asked.between[0] <= row.happened < asked.between[1])

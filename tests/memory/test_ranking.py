@@ -69,7 +69,7 @@ def test_scores_are_those_of_the_slow_obvious_way(seed):
     rows[3] = changed
     shelf.put([changed])
     filters = (
-        {}, {"at": NOW - 50 * DAY}, {"kinds": frozenset({"fact"})}, {"keys": frozenset({"a"})},
+        {}, {"at": NOW - 50 * DAY}, {"kinds": frozenset({"fact"})},
         {"trusted": True},
         {"between": (NOW - 195 * DAY, NOW)},
     )  # fmt: skip
