@@ -27,7 +27,7 @@ def row(name: str, text: str, vector: np.ndarray | None = None, **fields: object
     """An ordinary row; vectors (pieces, dimension) or one (dimension,)."""
     vectors = np.atleast_2d(unit(1.0) if vector is None else vector).astype(np.float32)
     given = {
-        "kind": "episode", "key": "", "trust": "trusted", "speaker": "", "session": "", "seq": 0,
+        "kind": "episode", "trust": "trusted", "speaker": "", "session": "", "seq": 0,
         "happened": nan, "learned": NOW, "since": NOW, "until": inf, "importance": 0.5, "confidence": 1.0,
     } | fields  # fmt: skip
     return Row(id=name, text=text, terms=stems(text), vectors=vectors, **given)
