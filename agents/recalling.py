@@ -5,7 +5,8 @@
 
 Each note says of what kind it is, since when it is known, where its words are from and whether they may be
 trusted. All of them stand between marks that no recalled text can write (`tools.browser.untrusted`), in the
-user's message and never in the instructions; a line of a note cannot pass for the label of another.
+user's message and never in the instructions; a line of a note cannot pass for the label of another, nor can a
+speaker's name or an origin pass for a part of its own label: they stand in quotes, and trust comes first.
 
 Does not cover: the embedded model. It was trained on notes of its own form and never sees this one
 (`answering`, `roles.ask_steps`). Nor that a model obeys nothing in a note: what it may do is limited by
@@ -95,27 +96,31 @@ class Memo:
         return self.trust == "trusted"
 
     def label(self) -> str:
-        """Kind, time, source and trust in a line."""
+        """Trust, kind, time and source in a line; what a page or a stranger can name stands in quotes."""
         when = [f"happened {self.happened[:10]}"] if self.happened else []
         when += [f"learned {self.learned[:10]}"] if self.learned else []
-        about = [f"about {self.key}"] if self.key else []
+        about = [f"about {_quoted(self.key)}"] if self.key else []
         shown = f"{self.stance}, seen {self.evidence} times, confidence {self.confidence:.2f}"
         stance = [shown] if self.stance else []
-        check = [f"from a failed check: {self.check}"] if self.check else []
+        check = [f"from a failed check: {_quoted(self.check)}"] if self.check else []
         if self.outcomes:
             check.append(f"which held {self.outcomes.count('+')} of {len(self.outcomes)} times with it")
-        said = [f"said by {self.speaker}"] if self.speaker else []
-        parts = [self.kind, *when, *said, self._source(), *about, *check, *stance, self.trust]
-        return ", ".join(" ".join(part.split()) for part in parts)
+        said = [f"said by {_quoted(self.speaker)}"] if self.speaker else []
+        return ", ".join([self.trust, self.kind, *when, *said, self._source(), *about, *check, *stance])
 
     def _source(self) -> str:
         if self.origin:
-            return f"from {self.origin}"
+            return f"from {_quoted(self.origin)}"
         if self.by == "person":
             return "from a person"
         if self.by == "job":
             return f"derived from {self.evidence} records"
-        return f"from run {self.run}" if self.run else "from a program"
+        return f"from run {_quoted(self.run)}" if self.run else "from a program"
+
+
+def _quoted(name: str) -> str:
+    """A name in quotes, on one line; it cannot end them."""
+    return json.dumps(" ".join(name.split()), ensure_ascii=False)
 
 
 _MEMOS = TypeAdapter(list[Memo])

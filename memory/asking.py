@@ -19,7 +19,7 @@ from .errors import UnknownRecord
 from .finder import Finder
 from .hops import depth, unite
 from .ranking import Question
-from .records import OWNERS, Filter, Kind, Owner, Recalled, Record, Scope, in_utc, now
+from .records import OWNERS, Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import LEAST_QUOTED, WORD, Store, bare, quotes
 
 MOST_AHEAD = timedelta(days=1)
@@ -63,7 +63,6 @@ class Query:
     k: int
     admitted: Filter
     present: datetime
-    between: tuple[float, float] | None
     min_score: float
     diversity: float
 
@@ -90,9 +89,8 @@ class Query:
         seen_from = Scope.shared() if scope is None else scope
         return cls(
             k,
-            Filter.of(kinds, seen_from, at, across, trusted),
+            Filter.of(kinds, seen_from, at, across, trusted, between),
             present,
-            None if between is None else _span(*between),
             min_score,
             diversity,
         )
@@ -104,17 +102,16 @@ class Query:
 
     def question(self, text: str, vector: Vectors) -> Question:
         """As ranking reads it."""
-        at = self.admitted.at
+        at, between = self.admitted.at, self.admitted.between
         return Question(
             text=text,
             vector=vector,
             k=self.k,
             now=(at or self.present).timestamp(),
             kinds=self.admitted.kinds,
-            keys=None,
             at=None if at is None else at.timestamp(),
             trusted=self.admitted.trusted,
-            between=self.between,
+            between=None if between is None else (between[0].timestamp(), between[1].timestamp()),
             min_score=self.min_score,
             diversity=self.diversity,
         )
@@ -188,12 +185,6 @@ class Asker:
         """Know nothing more of these records."""
         for name in names:
             self._told.pop(name, None)
-
-
-def _span(start: datetime, end: datetime) -> tuple[float, float]:
-    if in_utc(start) > in_utc(end):
-        raise ValueError(f"between must go forward, not from {start.isoformat()} to {end.isoformat()}")
-    return start.timestamp(), end.timestamp()
 
 
 def _is_an_event(episode: Record) -> bool:

@@ -3,8 +3,9 @@
     spans("What did she do in May 2023?", now)    # [(2023-05-01, 2023-06-01)] as epoch seconds
 
 Ranking lifts what happened in such a stretch; it never leaves out the rest, since a date in a question is
-often only nearly right. Days are those of UTC. Does not cover: other languages than English, holidays, and
-dates that need another date to be understood ("the day after the party").
+often only nearly right. Days are those of UTC. "3/5/2023" may be either day. Does not cover: other languages
+than English, holidays, dates that need another date to be understood ("the day after the party"), and numbers
+that look like a year and count something ("2019 mugs").
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ _HINT = re.compile(
 _PATTERN = re.compile(
     rf"""\b(?:
       (?P<iso>{_YEAR}-\d{{1,2}}(?:-\d{{1,2}})?)
+    | (?P<slashed>(?P<slashed_a>\d{{1,2}})[/.-](?P<slashed_b>\d{{1,2}})[/.-](?P<slashed_y>{_YEAR}))
     | (?P<dmy>(?P<dmy_d>{_NTH})(?:\s+of)?\s+(?P<dmy_m>{_MONTH})\b\.?(?:,?\s+(?P<dmy_y>{_YEAR}))?)
     | (?P<mdy>(?P<mdy_m>{_MONTH})\.?\s+(?P<mdy_d>{_NTH})(?!\d)(?:,?\s+(?P<mdy_y>{_YEAR}))?)
     | (?P<my>(?P<my_m>{_MONTH})\.?,?(?:\s+of)?\s+(?P<my_y>{_YEAR}))
@@ -68,6 +70,22 @@ _PATTERN = re.compile(
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
+_DATE = (
+    rf"{_YEAR}-\d{{1,2}}(?:-\d{{1,2}})?|(?:{_NTH}(?:\s+of)?\s+(?:{_MONTH})|(?:{_MONTH})(?:\s+{_NTH}(?!\d))?)\b"
+    rf"(?:,?\s+{_YEAR})?|{_YEAR}"
+)
+_RANGE = re.compile(
+    rf"\b(?:between|from)\s+(?:the\s+)?(?P<low>{_DATE})\s+(?:and|to|until|till)\s+(?:the\s+)?(?P<high>{_DATE})\b",
+    re.IGNORECASE,
+)
+_A_YEAR = re.compile(rf"\b{_YEAR}\b")
+_NUMBERED = re.compile(
+    r"(?:\b(?:room|flat|suite|apartment|house|gate|seat|number|no|nr|order|invoice|ticket|page|line|chapter"
+    r"|port|version|flight|train|bus|channel|code|pin|item)[\s.:]+|[#$€£]\s?)$",
+    re.IGNORECASE,
+)
+"""Right before a number that is the name of something, and no year."""
+
 _SIDE = re.compile(
     rf"""(?:(?P<number>\d{{1,3}}|the|{_COUNT})(?:\s+of)?\s+(?P<unit>day|night|week|weekend|month|year)s?\s+)?
     \b(?P<side>since|after|before|until|till|by)\s+(?:the\s+|early\s+|late\s+)?$""",
@@ -78,10 +96,11 @@ _FAR = float("inf")
 
 
 def spans(text: str, now: float) -> list[Span]:
-    """The stretches that the text names in its first `LONGEST` characters, in order; empty if it names none.
+    """The stretches that the text names in its first `LONGEST` characters; empty if it names none.
 
-    A day or month without its year is the last one before `now` and the next one after it. "Since", "after",
-    "before" and "until" before a date open the stretch to that side.
+    Those from one date to another come first, else they are in order. A day or month without its year is the
+    last one before `now` and the next one after it. "Since", "after", "before" and "until" before a date open
+    the stretch to that side.
 
     Args:
         now: Epoch seconds of the moment of asking, from which "last week" counts.
@@ -94,6 +113,9 @@ def spans(text: str, now: float) -> list[Span]:
     except (ValueError, OverflowError, OSError):
         return []
     found: list[Span] = []
+    for match in _RANGE.finditer(text):
+        found += _from_to(match["low"], match["high"], today)
+    text = _RANGE.sub(" ", text)
     for match in _PATTERN.finditer(text):
         start = match.start("month_m") if match["month"] else match.start()
         before = text[max(start - WORDS_BEFORE, 0) : start]
@@ -110,6 +132,27 @@ def _read(match: re.Match[str], today: datetime) -> list[Span]:
     except (ValueError, OverflowError):
         _ = kind
         return []
+
+
+def _from_to(low: str, high: str, today: datetime) -> list[Span]:
+    """From the beginning of a date to the end of another; one year may stand for both."""
+    year, own = _A_YEAR.search(high), _A_YEAR.search(low)
+    begins, ends = (_dated(each, today) for each in (low, high))
+    if year and not own:
+        begins = _dated(f"{low} {year[0]}", today)
+        if begins and ends and begins[0][0] > ends[0][0]:
+            begins = _dated(f"{low} {int(year[0]) - 1}", today)
+    found: list[Span] = []
+    for start, _ in begins:
+        after = [end for _, end in ends if end > start]
+        found += [(start, after[0])] if after else []
+    return found
+
+
+def _dated(text: str, today: datetime) -> list[Span]:
+    """The stretches of a date that stands alone, earliest first."""
+    match = _PATTERN.search(f"in {text}")
+    return sorted(_read(match, today)) if match else []
 
 
 def _to_side(span: Span, side: re.Match[str], now: float) -> Span:
@@ -176,6 +219,13 @@ def _day_number(text: str) -> int:
 def _iso(match: re.Match[str], today: datetime) -> list[Span]:
     parts = [int(part) for part in match["iso"].split("-")]
     return [_month(*parts) if len(parts) == 2 else _days(datetime(*parts, tzinfo=UTC))]  # pyright: ignore
+
+
+def _slashed(match: re.Match[str], today: datetime) -> list[Span]:
+    """Day first, and month first where that is another day."""
+    one, other, year = (int(match[f"slashed_{part}"]) for part in "aby")
+    orders = [(day, month) for day, month in dict.fromkeys([(one, other), (other, one)]) if month <= 12]
+    return [_days(datetime(year, month, day, tzinfo=UTC)) for day, month in orders]
 
 
 def _date(prefix: str) -> Callable[[re.Match[str], datetime], list[Span]]:
@@ -288,11 +338,14 @@ def _bare_day(match: re.Match[str], today: datetime) -> list[Span]:
 
 
 def _bare_year(match: re.Match[str], today: datetime) -> list[Span]:
+    if _NUMBERED.search(match.string[max(match.start() - WORDS_BEFORE, 0) : match.start()]):
+        return []
     return [_year(int(match["year"]))]
 
 
 _READERS: dict[str, Callable[[re.Match[str], datetime], list[Span]]] = {
     "iso": _iso,
+    "slashed": _slashed,
     "dmy": _date("dmy"),
     "mdy": _date("mdy"),
     "my": _month_year,

@@ -259,7 +259,8 @@ class Finder:
             match = " OR ".join(f'"{term}"' for term in terms)
             names |= dict.fromkeys(self._store.best_by_words(match, admitted, pool))
         shelf = Shelf()
-        shelf.put(self._store.candidates(list(names), replace(admitted, kinds=None, at=None, trusted=False)))
+        around = replace(admitted, kinds=None, at=None, trusted=False, between=None)
+        shelf.put(self._store.candidates(list(names), around))
         where = "the server" if self._place.startswith("http") else "index/"
         self.used = f"chroma ({where}), {len(names)} candidates"
         return rank(shelf, question, self._weights, self._counted(state), self._reranker)
@@ -267,7 +268,11 @@ class Finder:
     def _nearest(
         self, chroma: ChromaIndex, question: Question, admitted: Filter, state: State, pool: int
     ) -> list[str]:
-        plain = admitted.kinds is None and not admitted.trusted and self._is_too_much(admitted, state)
+        strict = admitted.trusted or admitted.between is not None
+        if strict and (few := self._store.few(admitted, pool)) is not None:
+            chroma.refresh()
+            return few  # all of them: a graph may lose the one that lies far off
+        plain = admitted.kinds is None and not strict and self._is_too_much(admitted, state)
         if plain and BROAD * self._counted(state).documents <= MOST_EXACT:
             near = chroma.nearest(question.vector, Filter(), round(pool / BROAD))
             if len(seen := self._store.admitted(near, admitted)) >= pool:

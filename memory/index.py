@@ -5,7 +5,7 @@ question, so writing touches SQLite alone and a crash between the two cannot los
 several vectors is as near as its nearest.
 
 One process at a time owns the Chroma folder (two writers make records unfindable: each saves its own
-copy of the graph). Whoever does not own it compares with every vector (`shelf.py`). A Chroma server may be
+copy of the graph). Whoever does not own it compares with every vector (`finder.py`). A Chroma server may be
 shared by any number of processes. Erased vectors stay in Chroma's files, so an erasure throws the whole
 folder away. On a server that is the server's business: it deletes the collection when asked.
 """
@@ -32,6 +32,8 @@ from .store import Store
 
 PATIENCE = 10
 PIECE = "#"
+FORMAT = 2
+"""Of what is kept beside a vector. An index of another format is dropped and written anew."""
 
 
 class ChromaIndex:
@@ -155,7 +157,7 @@ class ChromaIndex:
     def _open_collection(self) -> None:
         self.close()
         generation = self._store.state.generation
-        name = f"{self._prefix}{generation}"
+        name = f"{self._prefix}{generation}-{FORMAT}"
         with self._guard():
             if not isinstance(self._place, Path):
                 self._store.note_server(address_of(self._place))
@@ -229,7 +231,7 @@ class ChromaIndex:
         return f"punchlist-{self._store.identity}-"
 
     def _connect(self, generation: int) -> Any:
-        """A client. Each version of Chroma and each generation has a folder of its own.
+        """A client. Each version of Chroma, each generation and each format has a folder of its own.
 
         Chroma cannot open one twice once it was deleted or found damaged, nor one that a later version
         wrote; and what is in the others has been erased or given up.
@@ -238,7 +240,7 @@ class ChromaIndex:
         settings = importlib.import_module("chromadb.config").Settings(anonymized_telemetry=False)
         if isinstance(self._place, Path):
             version = ".".join(importlib.metadata.version("chromadb").split(".")[:2])
-            folder = self._place / f"{version}-{generation}"
+            folder = self._place / f"{version}-{generation}-{FORMAT}"
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for other in self._place.iterdir():
                 if other != folder:
@@ -298,7 +300,7 @@ class FolderLock:
 
 
 def chroma_condition(admitted: Filter) -> dict[str, Any] | None:
-    """A filter in Chroma's language; None where it admits everything. Trust is left to the ranking."""
+    """A filter in Chroma's language; None where it admits everything."""
     parts = list[dict[str, Any]]()
     if admitted.kinds is not None:
         parts.append({"kind": {"$in": sorted(admitted.kinds)}})
@@ -308,6 +310,11 @@ def chroma_condition(admitted: Filter) -> dict[str, Any] | None:
     if admitted.at is not None:
         parts.append({"until": {"$gt": microseconds(admitted.at)}})
         parts.append({"since": {"$lte": microseconds(admitted.at)}})
+    if admitted.trusted:
+        parts.append({"trust": "trusted"})
+    if admitted.between is not None:
+        start, end = map(microseconds, admitted.between)
+        parts += [{"happened": {"$gte": start}}, {"happened": {"$lt": end}}]
     return _all_of(parts) if parts else None
 
 
@@ -351,7 +358,8 @@ def _blank_unused_slots(place: Path) -> None:
 
 def _metadata(change: Change) -> dict[str, str | int]:
     scope = change.scope
-    return {
+    happened = {} if change.happened is None else {"happened": change.happened}
+    return happened | {
         "kind": change.kind,
         "tenant": scope.tenant,
         "user": scope.user,
@@ -360,4 +368,5 @@ def _metadata(change: Change) -> dict[str, str | int]:
         "key": scope.key,
         "since": change.since,
         "until": change.until,
+        "trust": change.trust,
     }

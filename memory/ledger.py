@@ -44,6 +44,8 @@ class Change:
     until: int
     vectors: Vectors
     change: int
+    trust: str
+    happened: int | None
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ class Ledger:
         dimension = self.state.dimension
         rows = self._select(
             "SELECT id, kind, tenant, user, agent, run, key, coalesce(since, learned), min(until, closed),"
-            " vectors, changed FROM records WHERE changed > ? ORDER BY changed",
+            " vectors, changed, trust, happened FROM records WHERE changed > ? ORDER BY changed",
             [change],
         )
         return [
@@ -247,6 +249,8 @@ class Ledger:
                 row[8],
                 unpacked(row[9], dimension),
                 row[10],
+                row[11],
+                row[12],
             )
             for row in rows
         ]
@@ -274,6 +278,12 @@ class Ledger:
             f"(id IN ({wanted}) OR row IN ({beside})) AND {where} ORDER BY row",
             [*[json.dumps(list(names))] * 5, *values],
         )
+
+    def few(self, admitted: Filter, most: int) -> list[str] | None:
+        """Ids of all that the filter admits, oldest first; None where they are more than `most`."""
+        where, values = condition(admitted)
+        rows = self._select(f"SELECT id FROM records WHERE {where} ORDER BY row LIMIT ?", [*values, most + 1])
+        return [row[0] for row in rows] if len(rows) <= most else None
 
     def admitted(self, names: Sequence[str], admitted: Filter) -> list[str]:
         """Those of `names` that the filter admits, in their order."""

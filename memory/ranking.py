@@ -102,7 +102,7 @@ class Question:
     Attributes:
         vector: (dimension,), the question embedded, of length 1.
         now: Epoch seconds from which recency and "last week" count.
-        kinds, keys: Admitted ones; a key admits itself and "". None: any.
+        kinds: Admitted ones; None: any.
         at: The moment asked about; None: closed records too.
         between: Only what happened from the one (included) to the other (not included), epoch seconds.
         min_score: `strength` below which a record is no answer, 0..1; 0 admits all.
@@ -114,7 +114,6 @@ class Question:
     k: int
     now: float
     kinds: frozenset[Kind] | None = None
-    keys: frozenset[str] | None = None
     at: float | None = None
     trusted: bool = False
     between: tuple[float, float] | None = None
@@ -258,9 +257,6 @@ def _admitted(shelf: Shelf, question: Question) -> NDArray[np.bool_]:
     mask = column["live"][:size].copy()
     if question.kinds is not None:
         mask &= np.isin(column["kind"][:size], [KINDS.index(kind) for kind in question.kinds])
-    if question.keys is not None:
-        numbers = [shelf.keys[key] for key in question.keys | {""} if key in shelf.keys]
-        mask &= np.isin(column["key"][:size], numbers)
     if question.at is not None:
         mask &= (column["since"][:size] <= question.at) & (question.at < column["until"][:size])
     if question.trusted:

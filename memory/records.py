@@ -260,6 +260,7 @@ class Filter:
         across: Levels at which those of every owner are seen.
         at: The moment asked about; what did not hold then is not seen. None: closed ones are seen too.
         trusted: Leave out what is not trusted.
+        between: Only what happened from the one (included) to the other (not included).
     """
 
     kinds: frozenset[Kind] | None = None
@@ -267,6 +268,7 @@ class Filter:
     across: frozenset[Owner] = frozenset()
     at: datetime | None = None
     trusted: bool = False
+    between: tuple[datetime, datetime] | None = None
 
     @classmethod
     def of(
@@ -276,6 +278,7 @@ class Filter:
         at: datetime | None,
         across: Collection[Owner] = (),
         trusted: bool = False,
+        between: tuple[datetime, datetime] | None = None,
     ) -> Filter:
         """From what a caller gives; see `Memory.recall`. Raises ValueError where that means nothing."""
         scopes = (scope,) if isinstance(scope, Scope) else None if scope is None else tuple(scope)
@@ -283,7 +286,10 @@ class Filter:
             raise ValueError(f"scope must be a Scope or several, not {wrong[0]!r}")
         wanted = None if kinds is None else among("kinds", kinds, get_args(Kind))
         moment = None if at is None else in_utc(at)
-        return cls(wanted, scopes, levels(across), moment, trusted)
+        span = None if between is None else (in_utc(between[0]), in_utc(between[1]))
+        if span is not None and span[0] > span[1]:
+            raise ValueError(f"between must go forward, not from {span[0]} to {span[1]}")
+        return cls(wanted, scopes, levels(across), moment, trusted, span)
 
     @property
     def empty(self) -> bool:

@@ -35,7 +35,7 @@ _SESSION = (
 """A session is one of its owner: two users may name theirs alike."""
 
 RANKED = (
-    f"row, id, kind, key, trust, text, terms, speaker, {_SESSION}, happened, learned,"
+    f"row, id, kind, trust, text, terms, speaker, {_SESSION}, happened, learned,"
     " coalesce(since, learned), min(until, closed), importance, confidence, seen, vectors"
 )
 """Columns of what ranking looks at, in the order of `ranked_of`."""
@@ -111,13 +111,12 @@ def record_of(row: Sequence[Any]) -> Record:
 def ranked_of(row: Sequence[Any], dimension: int) -> Row:
     """What ranking looks at, from the values of `RANKED`."""
     (
-        seq, name, kind, key, trust, text, terms, speaker, session, happened, learned, since, until,
+        seq, name, kind, trust, text, terms, speaker, session, happened, learned, since, until,
         importance, confidence, seen, vectors,
     ) = row  # fmt: skip
     return Row(
         id=name,
         kind=kind,
-        key=key,
         trust=trust,
         text=text,
         terms=terms,
@@ -152,6 +151,9 @@ def condition(admitted: Filter) -> tuple[str, list[str | int]]:
         values += [microseconds(admitted.at)] * 3
     if admitted.trusted:
         parts.append("trust = 'trusted'")
+    if admitted.between is not None:
+        parts.append("happened >= ? AND happened < ?")
+        values += [microseconds(each) for each in admitted.between]
     return " AND ".join(parts), values
 
 

@@ -31,7 +31,6 @@ _NONE = np.zeros((0, 0), dtype=np.float32)
 
 _COLUMNS = {
     "kind": np.int8,
-    "key": np.int32,
     "trusted": np.bool_,
     "speaker": np.int32,
     "session": np.int32,
@@ -69,7 +68,6 @@ class Row:
 
     id: str
     kind: Kind
-    key: str
     trust: Trust
     text: str
     terms: str
@@ -88,7 +86,7 @@ class Row:
 def _without_vectors(row: Row) -> Row:
     """`dataclasses.replace` takes several times as long."""
     return Row(
-        row.id, row.kind, row.key, row.trust, row.text, row.terms, row.speaker, row.session, row.seq,
+        row.id, row.kind, row.trust, row.text, row.terms, row.speaker, row.session, row.seq,
         row.happened, row.learned, row.since, row.until, row.importance, row.confidence, _NONE,
     )  # fmt: skip
 
@@ -116,7 +114,6 @@ class Shelf:
         self.rows: list[Row] = []
         self.places: dict[str, int] = {}
         self.postings = Postings()
-        self.keys: dict[str, int] = {"": 0}
         self.speakers: dict[str, set[int]] = {}
         self.column: dict[str, NDArray[Any]] = {
             name: np.zeros(FEWEST, dtype=kind) for name, kind in _COLUMNS.items()
@@ -239,7 +236,6 @@ class Shelf:
         self._length += sum(lengths)
         column["seq"][new] = [row.seq for row in added]
         column["kind"][new] = [KINDS.index(row.kind) for row in added]
-        column["key"][new] = [self.keys.setdefault(row.key, len(self.keys)) for row in added]
         column["trusted"][new] = [row.trust == "trusted" for row in added]
         column["asks"][new] = [row.text.rstrip().endswith("?") for row in added]
         self.nameless = self.nameless or not all(row.speaker for row in added)

@@ -77,7 +77,6 @@ def _row(place: int, turn: Record, vector: Vectors) -> Row:
     return Row(
         id=str(place),
         kind=turn.kind,
-        key=turn.scope.key,
         trust=turn.trust,
         text=turn.text,
         terms=stems(turn.text),

@@ -98,7 +98,7 @@ async def test_what_is_recalled_says_where_it_is_from_and_whether_it_is_trusted(
     outcome, _ = await call(("recall", {"queries": ["mugs"]}))
 
     [note] = said(outcome)[0]["notes"]
-    assert note["trust"] == "untrusted" and "from http://shop.example" in note["from"]
+    assert note["trust"] == "untrusted" and 'from "http://shop.example"' in note["from"]
 
 
 async def test_what_does_not_fit_the_budget_is_left_out_and_said(memory, call):

@@ -27,7 +27,7 @@ def row(name: str, text: str, vector: np.ndarray | None = None, **fields: object
     """An ordinary row; vectors (pieces, dimension) or one (dimension,)."""
     vectors = np.atleast_2d(unit(1.0) if vector is None else vector).astype(np.float32)
     given = {
-        "kind": "episode", "key": "", "trust": "trusted", "speaker": "", "session": "", "seq": 0,
+        "kind": "episode", "trust": "trusted", "speaker": "", "session": "", "seq": 0,
         "happened": nan, "learned": NOW, "since": NOW, "until": inf, "importance": 0.5, "confidence": 1.0,
     } | fields  # fmt: skip
     return Row(id=name, text=text, terms=stems(text), vectors=vectors, **given)
@@ -42,7 +42,6 @@ def admits(asked: Question, row: Row) -> bool:
     """Whether a question may see a row."""
     return (
         (asked.kinds is None or row.kind in asked.kinds)
-        and (asked.keys is None or row.key in asked.keys | {""})
         and (asked.at is None or row.since <= asked.at < row.until)
         and (not asked.trusted or row.trust == "trusted")
         and (asked.between is None or asked.between[0] <= row.happened < asked.between[1])

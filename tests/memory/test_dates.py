@@ -54,6 +54,15 @@ def days(text, now=NOW):
         ("before June 2023", "", "2023-06-01"),
         ("after 5 May, 2023", "2023-05-06", ""),
         ("the week before 27 June 2023", "2023-06-20", "2023-06-27"),
+        ("between May and July 2023", "2023-05-01", "2023-08-01"),
+        ("between November and February 2023", "2022-11-01", "2023-03-01"),
+        ("between 3 June 2023 and 5 July 2023", "2023-06-03", "2023-07-06"),
+        ("from June 3rd to July 5th, 2023", "2023-06-03", "2023-07-06"),
+        ("from 2019 to 2021", "2019-01-01", "2022-01-01"),
+        ("between 2023-05-08 and 2023-05-10", "2023-05-08", "2023-05-11"),
+        ("on 13/5/2023", "2023-05-13", "2023-05-14"),
+        ("on 5/13/2023", "2023-05-13", "2023-05-14"),
+        ("on 5/5/2023", "2023-05-05", "2023-05-06"),
         ("two weeks before August 11, 2023", "2023-07-28", "2023-08-04"),
     ],
 )
@@ -66,8 +75,17 @@ def test_a_day_without_its_year_is_the_last_one_and_the_next_one():
     assert days("in December") == [("2022-12-01", "2023-01-01"), ("2023-12-01", "2024-01-01")]
 
 
+def test_a_range_without_a_year_is_the_last_one_and_the_next_one():
+    assert days("between May and July") == [("2023-05-01", "2023-08-01"), ("2024-05-01", "2024-08-01")]
+    assert days("from November to February")[0] == ("2023-11-01", "2024-03-01")
+
+
+def test_a_date_that_may_be_two_is_both():
+    assert days("on 3/5/2023") == [("2023-05-03", "2023-05-04"), ("2023-03-05", "2023-03-06")]
+
+
 def test_several_dates_are_several_stretches():
-    assert len(days("Between 3 June 2023 and 5 July 2023, what did she read?")) == 2
+    assert len(days("On 3 June 2023 or on 5 July 2023, what did she read?")) == 2
 
 
 @pytest.mark.parametrize(
@@ -78,6 +96,9 @@ def test_several_dates_are_several_stretches():
         "31 June 2023 to",
         "2023-13-45",
         "room 2101b",
+        "Who sleeps in room 2019?",
+        "Invoice no. 2021 and order #2022",
+        "31/31/2023 is no day",
         "the march of time",
         "",
     ],

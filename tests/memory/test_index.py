@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -22,13 +23,27 @@ from punchlist.memory import (
 from punchlist.memory.index import ChromaIndex
 from punchlist.memory.records import Filter, now
 
-from .doubles import FakeEmbedder, confirm, record
+from .doubles import BagOfWords, FakeEmbedder, confirm, record
+
+DAY = datetime(2020, 5, 5, tzinfo=UTC)
 
 
 def fill(memory, count=30):
     """Records of two owners; returns them."""
     scopes = [Scope(user="ada", key="k"), Scope(user="grace")]
-    return [memory.remember_sync(record(f"thing {i}", scopes[i % 2]), confirm()) for i in range(count)]
+    trusts = ("untrusted", "trusted", "trusted", "untrusted")
+    return [
+        memory.remember_sync(
+            record(
+                f"thing {i}",
+                scopes[i % 2],
+                trust=trusts[i % 4],
+                happened=DAY + timedelta(days=i) if i % 3 else None,
+            ),
+            confirm(),
+        )
+        for i in range(count)
+    ]
 
 
 def finds_all(memory, records):
@@ -53,6 +68,10 @@ def test_chroma_and_the_exact_comparison_agree(open_memory):
         )
         for across in ((), ("user",))
         for at in (None, now())
+    ] + [
+        Filter.of(None, Scope(user="ada"), now(), (), trusted, between)
+        for trusted in (False, True)
+        for between in (None, (DAY, DAY + timedelta(days=10)))
     ]
 
     assert isinstance(chroma, ChromaIndex) and len(every) == 60
@@ -61,6 +80,18 @@ def test_chroma_and_the_exact_comparison_agree(open_memory):
         for vector in questions:
             nearest = sorted(vectors, key=lambda name: -float(vectors[name] @ vector))[:10]
             assert chroma.nearest(vector, admitted, 10) == nearest
+
+
+@pytest.mark.parametrize("asked", [{"trusted": True}, {"between": (DAY, DAY + timedelta(days=1))}])
+def test_one_record_that_a_question_admits_is_found_among_many_nearer_ones(open_memory, asked):
+    memory = open_memory(index="chroma", embedder=BagOfWords())
+    near = [record(f"alpha beta gamma {i}", kind="episode") for i in range(300)]
+    memory.remember_all_sync(near)
+    far = memory.remember_sync(record("zulu", kind="episode", trust="trusted", happened=DAY))
+
+    found = memory.recall_sync("beta gamma", **asked)
+
+    assert [each.record for each in found] == [far] and memory.used.startswith("chroma")
 
 
 def test_a_text_of_several_pieces_is_found_by_each_of_them(open_memory):

@@ -42,7 +42,6 @@ def random_rows(random, count):
             row(
                 f"r{place}", text, pieces / np.linalg.norm(pieces, axis=1, keepdims=True),
                 kind=str(random.choice(["fact", "episode", "reflection"])),
-                key=str(random.choice(["", "a", "b"])),
                 trust=str(random.choice(["trusted", "untrusted"])),
                 speaker=str(random.choice(["", "Ada", "Bob Ray"])),
                 session=str(random.choice(["", "s1", "s2", "s3"])),
@@ -69,8 +68,7 @@ def test_scores_are_those_of_the_slow_obvious_way(seed):
     rows[3] = changed
     shelf.put([changed])
     filters = (
-        {}, {"at": NOW - 50 * DAY}, {"kinds": frozenset({"fact"})}, {"keys": frozenset({"a"})},
-        {"trusted": True},
+        {}, {"at": NOW - 50 * DAY}, {"kinds": frozenset({"fact"})}, {"trusted": True},
         {"between": (NOW - 195 * DAY, NOW)},
     )  # fmt: skip
     for text, chosen in ((text, chosen) for text in ASKED for chosen in filters):

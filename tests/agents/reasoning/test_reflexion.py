@@ -353,7 +353,7 @@ async def test_a_model_that_reads_instructions_is_shown_which_lessons_are_from_m
 
     asked = prompt_of(task).turns[-1][1]
 
-    assert "[1] reflection, from a program, from a failed check: near, trusted\n  | go up" in asked
+    assert '[1] trusted, reflection, from a program, from a failed check: "near"\n  | go up' in asked
     assert "Lessons of earlier attempts:\n- not 7" in asked and "- go up" not in asked
 
 
