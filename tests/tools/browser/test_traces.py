@@ -15,8 +15,8 @@ import pytest_asyncio
 from punchlist.tools.browser import Browser, Limits, Secret, Trace, TraceUnreadable, replay, to_playwright
 from punchlist.tools.browser.actions import Action, parse_action
 from punchlist.tools.browser.locate import find_browser
-from punchlist.tools.browser.results import MASK
-from punchlist.tools.browser.trace import FILE
+from punchlist.tools.browser.results import MASK, ActionResult
+from punchlist.tools.browser.trace import FILE, TraceHead, TraceStep
 from punchlist.tools.permissions import preset
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -453,3 +453,28 @@ async def test_what_is_no_trace_says_so(trace, tmp_path):
             Trace.load(tmp_path / name)
     assert (len(Trace.load(tmp_path / "killed").steps), Trace.load(tmp_path / "killed").cut) == (2, True)
     assert Trace.load(Path(trace.folder)).cut is False
+
+
+def made_of(step, **values):
+    """A trace of one step, with parameters."""
+    head = TraceHead(url="http://shop.test/", began=0, window=(1280, 720), budget=2400, values=values)
+    result = ActionResult(True, "ok")
+    return Trace(
+        head=head, steps=(TraceStep(at=0, url=head.url, path="/", view="", result=result, after="", **step),)
+    )
+
+
+async def test_a_value_puts_in_no_secret_where_none_was():
+    plain = made_of({"verb": "type", "text": "Ada"}, who="Ada")
+    secret = made_of({"verb": "type", "text": "secret:pw"}, which="secret:pw")
+
+    with pytest.raises(ValueError, match="'secret:bank' names a secret"):
+        plain.filled({"who": "secret:bank"})
+    assert secret.filled({"which": "secret:bank"})[0].text == "secret:bank"
+
+
+@pytest.mark.parametrize("was", ["/find/green%20mug", "/find/green mug"])
+async def test_a_value_in_an_address_stays_one_piece_of_it(was):
+    trace = made_of({"verb": "goto", "text": was}, what="green mug")
+
+    assert trace.filled({"what": "../logout?x=1"})[0].text == "/find/..%2Flogout%3Fx%3D1"
