@@ -150,7 +150,7 @@ class TraceHead(BaseModel):
         url: Where it began.
         began: Seconds since 1970.
         window: Width and height of the browser's window in pixels.
-        budget: Characters of its views.
+        budget: Characters of its views; None: nobody said, see `presenting.number`.
         style: What its views had beside the usual, as in `ViewStyle`.
         values: What was typed or chosen there and may be something else another time, by name.
         about: What the trace is of, in words; empty where nobody said.
@@ -163,7 +163,7 @@ class TraceHead(BaseModel):
     url: str
     began: float
     window: tuple[int, int]
-    budget: int
+    budget: int | None
     style: dict[str, bool] = Field(default_factory=dict)
     values: dict[str, str] = Field(default_factory=dict)
     about: str = ""

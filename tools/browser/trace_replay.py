@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 from ..errors import BrowserCrashed, OriginBlocked, SiteUnreachable
 from .actions import Action
-from .presenting import PART
 from .results import MASK, ActionResult
 from .session import BrowserSession
 from .trace import Target, Trace, TraceStep, plain_path, swapped
@@ -127,11 +126,12 @@ async def replay(
         PageUnreadable: The page cannot be read.
     """
     steps = trace.filled(values or {})
-    recording, style = session.recording, session.style
+    recording, style, budget = session.recording, session.style, session.budget
     if recording is None:  # things are then scrolled into sight before an action, as they were
         session.recording = Recorder(
             None, session.url, window=trace.head.window, budget=trace.head.budget, style=style
         )
+    session.budget = trace.head.budget
     session.style = ViewStyle(**{name: True for name, wanted in trace.head.style.items() if wanted})
     run = _Replay(trace, session, values or {}, act)
     done: list[ReplayedStep] = []
@@ -150,7 +150,7 @@ async def replay(
                 break
         return Replayed(tuple(done), len(steps))
     finally:
-        session.recording, session.style = recording, style
+        session.recording, session.style, session.budget = recording, style, budget
 
 
 class _Replay:
@@ -160,7 +160,6 @@ class _Replay:
         self, trace: Trace, session: BrowserSession, values: Mapping[str, str], act: Act | None
     ) -> None:
         self._trace, self._session, self._act = trace, session, act
-        self._budget = None if trace.head.budget == PART else trace.head.budget
         known = trace.head.values
         self._pairs = {known[name]: value for name, value in values.items() if name in known}
         hidden = [value for name, value in values.items() if name not in known and value]
@@ -198,11 +197,11 @@ class _Replay:
 
     async def _look(self, step: TraceStep) -> tuple[View, tuple[int | None, int | None], str]:
         """The page with the things of a step on it, their numbers, and what is missing."""
-        view, why = await self._session.view(self._budget), ""
+        view, why = await self._session.view(), ""
         for look in range(LOOKS):
             if look:
                 await self._session.act(Action("wait"))
-                view = await self._session.view(self._budget)
+                view = await self._session.view()
             here, there = shape(view.path), shape(step.path, self._pairs)
             if step.target is not None and here != there:
                 why = f"the page is {here} and was {there}"

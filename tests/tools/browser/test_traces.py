@@ -478,3 +478,20 @@ async def test_a_value_in_an_address_stays_one_piece_of_it(was):
     trace = made_of({"verb": "goto", "text": was}, what="green mug")
 
     assert trace.filled({"what": "../logout?x=1"})[0].text == "/find/..%2Flogout%3Fx%3D1"
+
+
+@pytest.mark.parametrize(("then", "now"), [(None, 2400), (2400, None), (None, 6000), (6000, None)])
+async def test_a_page_is_seen_again_as_far_as_it_was_seen_then(then, now, site, tmp_path):
+    """Whatever the budget of the browser: which of things alike one is depends on how many were seen."""
+    lines = "".join(f"<p>line {place} {'y' * 100}</p>" for place in range(26))
+    buy = "<button onclick=\"document.title='bought'\">Buy</button>"
+    site.pages["/long"] = f"<title>Long</title>{buy}{lines}{buy}"
+    async with Browser([site.url], policy=preset("unattended"), budget=then) as browser:
+        session = await browser.open("then", url=site.url + "/long")
+        trace = await record(session, tmp_path / "t", "click button Buy")
+
+    async with Browser([site.url], policy=preset("unattended"), budget=now) as browser:
+        session = await browser.open("now")
+        replayed = await replay(trace, session)
+
+    assert replayed.ok and (trace.head.budget, session.budget) == (then, now), replayed.line()
