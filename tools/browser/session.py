@@ -307,7 +307,7 @@ class BrowserSession(ActionCalls):
                 seen = self._vault.mask_seen(await tab.race(tab.observer.view(self.style)))
                 known = None if before is None else (before.view, before.seen)
                 place = self._tabs.place(tab), len(self._tabs)
-                return Look(*present(seen, budget, self.style, known, place), seen)
+                return Look(*present(seen, budget, self.style, known, place), seen, budget, self.style)
             except DialogOpened:
                 dialog = self._vault.mask_dialog(tab.describe_dialog())
                 return behind_dialog(self._vault.mask(tab.page.url), dialog, before and before.seen)
@@ -475,7 +475,7 @@ class BrowserSession(ActionCalls):
             await tab.settle()
 
     def _verbs(self, tab: Tab, approved: Collection[Gate]) -> Verbs:
-        verbs = Verbs(tab, self._latest, self._fence, self.budget, self._vault, self._keeper, approved)
+        verbs = Verbs(tab, self._latest, self._fence, self._vault, self._keeper, approved)
         verbs.files = self.files
         return verbs
 

@@ -498,7 +498,8 @@ async def test_a_page_is_seen_again_as_far_as_it_was_seen_then(then, now, site, 
     assert replayed.ok and (trace.head.budget, session.budget) == (then, now), replayed.line()
 
 
-BUY = """<button onclick="fetch('/bought'); p.innerHTML = '<p>Total £4</p><p>Thanks</p><p>Bye</p>'">Buy</button>"""
+BUY = """<button onclick="fetch('/bought');
+    p.innerHTML = '<p>Total £4</p><p>Thanks</p><p>Bye</p>'">Buy</button>"""
 
 
 @pytest.mark.parametrize(
