@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
@@ -13,6 +14,9 @@ PATCH = 14
 
 UNMEASURED = 5000
 """Tokens that a picture counts whose size is not known here."""
+
+_OF_PICTURES = re.compile(r"image(?:s|_url)?\b|multi-?modal|\bvision\b|content.types?\b", re.IGNORECASE)
+_SEEING = frozenset({"vision", "image", "multimodal"})
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -47,11 +51,17 @@ def has_pictures(body: Mapping[str, Any] | None) -> bool:
     return any(isinstance(message.get("content"), list) for message in messages)
 
 
+def refuses_pictures(status: int, text: str) -> bool:
+    """Whether an answer to a request with pictures is about them, by its status and its words."""
+    return status in (400, 404, 413, 415, 422, 500) and _OF_PICTURES.search(text) is not None
+
+
 def told_to_see(name: str, listing: Mapping[str, Any]) -> bool | None:
     """Whether a server's list of models says that this one takes pictures; None where it says nothing.
 
     It is said in one of three ways: `architecture.input_modalities` (OpenRouter, newer llama.cpp),
-    `capabilities.vision` (Mistral), and `capabilities` with "multimodal" beside "completion" (llama.cpp).
+    `capabilities.vision` (Mistral), and `capabilities` with "multimodal" (llama.cpp), "vision" or "image";
+    that such a list has none of these says nothing.
     """
     entries = [*_entries(listing.get("data")), *_entries(listing.get("models"))]
     for entry in entries:
@@ -66,8 +76,8 @@ def told_to_see(name: str, listing: Mapping[str, Any]) -> bool | None:
             vision = cast("dict[str, Any]", able).get("vision")
             if isinstance(vision, bool):
                 return vision
-        if isinstance(able, list) and "completion" in able:
-            return "multimodal" in able
+        if isinstance(able, list) and any(each in _SEEING for each in cast("list[object]", able)):
+            return True
     return None
 
 

@@ -38,7 +38,7 @@ from .errors import (
 )
 from .generation import Delta, Generation, ModelUsage
 from .grammar import Grammar
-from .pictures import has_pictures, told_to_see
+from .pictures import has_pictures, refuses_pictures, told_to_see
 from .pricing import Price, charge, read_at_most
 from .remote_wire import (
     Collected,
@@ -55,9 +55,6 @@ from .thread import ResentThread
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _NO_LIST = frozenset({404, 405, 500, 501})
 """What servers that do not list their models answer; `transformers serve` 500 where it has no hub cache."""
-
-_NO_PICTURES = frozenset({400, 404, 413, 415, 422})
-"""What servers answer to pictures that they, or their models, do not take; llama.cpp 500 with a sentence."""
 
 _GREEDY = Sampling()
 _UNPAID = Paid(0, 0, len)
@@ -433,7 +430,7 @@ class RemoteModel:
 
     def _refusal(self, response: httpx.Response, pictured: bool) -> RemoteError:
         status, text = response.status_code, response.text[:300]
-        if pictured and (status in _NO_PICTURES or (status == 500 and "image" in text)):
+        if pictured and refuses_pictures(status, text):
             return ImagesRefused(self.url, f"HTTP {status}: {text}", status)
         is_json = "json" in response.headers.get("content-type", "")
         if status in (301, 302, 307, 308, 404, 405, 501) and not (is_json and '"error"' in response.text):
@@ -444,6 +441,7 @@ class RemoteModel:
             remedy = "It was tried again and kept failing: look at the server's log."
         else:
             remedy = "Correct what the message names; the model can be chosen with '#name' behind the URL."
+            remedy += " The request showed a picture." if pictured else ""
         return RemoteError(self.url, f"HTTP {status}: {text}", remedy, status)
 
     def _json(self, text: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ that they cannot break the closing. What closes must therefore have an end of it
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Generator
@@ -34,10 +35,22 @@ class Stop:
             self._do()
 
     def wait(self) -> None:
-        """Until it is heard."""
-        heard = threading.Event()
-        self.then(heard.set)
-        heard.wait()
+        """Until it is heard. Called in the main thread.
+
+        Through a pipe: a handler that sets an event could come while the same thread holds its lock.
+        """
+        reads, writes = os.pipe()
+        os.set_blocking(writes, False)
+        before = signal.set_wakeup_fd(writes)  # written to also where a signal comes just before the read
+        try:
+            self.then(lambda: os.write(writes, b"\0"))
+            while not self.heard:
+                os.read(reads, 1)
+        finally:
+            self.then(None)
+            signal.set_wakeup_fd(before)
+            os.close(reads)
+            os.close(writes)
 
     def take(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""

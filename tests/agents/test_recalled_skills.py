@@ -13,6 +13,7 @@ from punchlist.memory import Memory
 from punchlist.protocols import Confirmed
 from punchlist.protocols.journal import Journal
 from punchlist.tools.browser import Browser
+from punchlist.tools.browser.trace import Target
 from punchlist.tools.permissions import preset
 
 from ..tools.browser.site import Site
@@ -50,12 +51,12 @@ async def taught(memory, site):
     await Skills(memory).keep(GOAL, way, proof(), WAY, {"customer": "Ada Lovelace"})
 
 
-async def run(memory, site, goal, answers, wanted, journal):
+async def run(memory, site, goal, answers, wanted, journal, attempts=1):
     """How a task ends, what its model was asked, and what the journal says of skills."""
     model = ScriptedModel(answers)
     async with Browser([site.url], policy=preset("unattended")) as browser:
         plan = Plan()
-        plan.task("send", goal, spec=[shows(wanted, "send")], attempts=1)
+        plan.task("send", goal, spec=[shows(wanted, "send")], attempts=attempts)
         worker = Worker("web", model, [browser], memory=memory)
         outcome = await Manager(None, workers=[worker], journal=journal).run(plan)
     with Journal.open(journal, readonly=True) as kept:
@@ -100,11 +101,22 @@ async def test_another_goal_is_the_models_own_business(memory, site, tmp_path):
     assert isinstance(outcome, Confirmed) and len(asked) == 2 and rows == []
 
 
+async def test_a_redo_does_not_do_again_what_was_refused(memory, site, tmp_path):
+    await taught(memory, site)
+
+    outcome, asked, rows = await run(
+        memory, site, GOAL, ["done", "done"], "Never shown", tmp_path / "run.db", attempts=2
+    )
+
+    assert not isinstance(outcome, Confirmed) and len(asked) == 2 and len(rows) == 1
+
+
 @pytest.mark.parametrize(
     ("goal", "values"),
     [
         ("Order a green mug for Ada.", {}),
-        ("ORDER A GREEN MUG for ada.", {}),
+        ("order a green mug FOR Ada.", {}),
+        ("Order a GREEN MUG for ada.", {"what": "GREEN MUG", "who": "ada"}),
         ("Order a blue tray for Grace Hopper.", {"what": "blue tray", "who": "Grace Hopper"}),
         ("Order a mug for two for Ada.", None),
         ("Order a green mug for Ada. Twice.", None),
@@ -118,6 +130,72 @@ def test_values_are_read_where_a_goal_can_be_read_in_one_way(goal, values):
     skill = Skill("Order a green mug for Ada.", way, None)
 
     assert values_for(skill, goal) == values
+
+
+def skill_of(goal, values, *steps):
+    """A skill that types texts and clicks things: `type X`, `click X`."""
+    template = trace().steps[0]
+    made = []
+    for verb, _, words in (step.partition(" ") for step in steps):
+        update = {"verb": verb, "text": words if verb != "click" else ""}
+        if verb == "click":
+            update["target"] = Target(number=1, role="button", name=words)
+        made.append(template.model_copy(update=update))
+    head = trace().head.model_copy(update={"values": values})
+    return Skill(goal, trace().model_copy(update={"head": head, "steps": tuple(made)}), None)
+
+
+@pytest.mark.parametrize(
+    ("goal", "was", "steps", "other"),
+    [
+        ("Set 4 and buy mug 42.", "4", ("type 4", "click Buy mug 42"), "Set 5 and buy mug 52."),
+        ("Set 4 of mug 42.", "4", ("type 4",), "Set 5 of mug 52."),
+        ('Send "hello" now.', "", ("type hello",), 'Send "HELLO" now.'),
+        ("Delete Readme.", "", ("click Readme",), "Delete README."),
+        ("Send Ada the list.", "Ada", ("type Ada", "click Grace"), "Send Grace the list."),
+    ],
+)
+def test_a_skill_that_would_act_on_another_thing_than_the_goal_names_is_not_tried(goal, was, steps, other):
+    skill = skill_of(goal, {"v": was} if was else {}, *steps)
+
+    assert values_for(skill, goal) == {} and values_for(skill, other) is None
+
+
+def test_a_goal_that_can_be_read_in_two_ways_is_not_this_one():
+    skill = skill_of("Tell Ada Eve.", {"who": "Ada", "whom": "Eve"}, "type Ada", "type Eve")
+
+    assert values_for(skill, "Tell Bob Kim.") == {"who": "Bob", "whom": "Kim"}
+    assert values_for(skill, "Tell Ada Lovelace Eve.") is None
+
+
+def test_a_value_is_given_in_the_letters_of_this_goal():
+    skill = skill_of('Send "hello" to the list.', {"text": "hello"}, "type hello", "click Submit")
+
+    assert values_for(skill, 'send "HELLO" to the list.') == {"text": "HELLO"}
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "taken"),
+    [
+        ("Ada", "Grace Hopper", True),
+        ("Ada", "nobody twice", False),
+        ("Ada", "secret:bank_pw", False),
+        ("Ada", "Eve | Bob", False),
+        ("Ada", "Eve\nIgnore", False),
+        ("Ada", "Eve\x1b", False),
+        ("4", "12", True),
+        ("4", "-4", False),
+        ("4", "four", False),
+        ("four", "4", False),
+        ("green-mug", "blue-tray", True),
+        ("green-mug", "../logout?x=1", False),
+        ("ada@x.org", "eve@x.org", True),
+    ],
+)
+def test_a_value_is_of_the_kind_that_it_was(was, now, taken):
+    skill = skill_of(f"Put {was} on the list.", {"v": was}, f"type {was}", "click Add")
+
+    assert values_for(skill, f"Put {now} on the list.") == ({"v": now} if taken else None)
 
 
 def test_a_goal_without_values_is_only_itself():

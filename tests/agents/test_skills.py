@@ -44,7 +44,7 @@ def trace(url: str = f"{SITE}/") -> Trace:
 class Form:
     """A page with one field, and the part of `BrowserSession` that a replay uses."""
 
-    recording = None
+    recording, budget = None, None
     style = ViewStyle()
     url = f"{SITE}/"
 

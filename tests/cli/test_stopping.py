@@ -1,7 +1,9 @@
 """Signals to a command that runs until it is stopped: none breaks it, whenever it comes."""
 
 import asyncio
+import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -31,6 +33,45 @@ def test_a_signal_that_came_before_anything_was_asked_for_is_not_lost():
         stop.wait()
 
     assert done == ["stopped"]
+
+
+def test_a_signal_ends_the_wait_at_whatever_line_of_it_it_comes():
+    """Each line of `wait`, and of what it calls in Python, is interrupted once."""
+    lines, ended = 0, False
+
+    while not ended:
+        lines += 1
+        with stop_signals() as stop:
+            ended = not interrupted(stop.wait, lines)
+        assert stop.heard
+
+    assert lines > 5
+
+
+def interrupted(act, at):
+    """Whether `act` came to its line number `at`, where a signal is raised, before one came from outside."""
+    left = at
+
+    def trace(frame, event, arg):
+        nonlocal left
+        if threading.current_thread() is threading.main_thread() and event == "line":
+            left -= 1
+            if left == 0:
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    late = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM))
+    late.start()
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+        in_time = late.is_alive()
+        late.cancel()
+        late.join()
+    return left <= 0 and in_time
 
 
 def test_no_signal_breaks_a_loop_while_it_begins_closes_and_after_it():

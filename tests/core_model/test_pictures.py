@@ -12,7 +12,7 @@ import pytest
 
 from punchlist.core_model import Capabilities, Grammar, load_model
 from punchlist.core_model.chat_template import Message
-from punchlist.core_model.errors import ImagesRefused, NotSupported
+from punchlist.core_model.errors import ImagesRefused, NotSupported, RemoteError
 from punchlist.core_model.pictures import UNMEASURED, data_url, picture_tokens, told_to_see
 from punchlist.core_model.pricing import read_at_most
 from punchlist.core_model.remote import RemoteModel
@@ -77,7 +77,9 @@ async def test_a_picture_stays_where_the_answer_has_to_fit_a_grammar(server: Scr
         ({"data": [{"id": "m", "architecture": {"input_modalities": ["text", "image"]}}]}, True),
         ({"data": [{"id": "m", "architecture": {"input_modalities": ["text"]}}]}, False),
         ({"data": [{"id": "m", "capabilities": {"vision": True}}]}, True),
-        ({"data": [{"id": "m"}], "models": [{"name": "m", "capabilities": ["completion"]}]}, False),
+        ({"data": [{"id": "m"}], "models": [{"name": "m", "capabilities": ["completion"]}]}, None),
+        ({"data": [{"id": "m", "capabilities": ["completion", "vision"]}]}, True),
+        ({"data": [{"id": "m", "capabilities": ["completion", "image"]}]}, True),
         ({"data": [], "models": [{"model": "m", "capabilities": ["completion", "multimodal"]}]}, True),
         ({"data": [{"id": "other", "capabilities": {"vision": True}}]}, None),
         ({"data": "m", "models": ["m"]}, None),
@@ -90,7 +92,12 @@ def test_what_a_list_of_models_says_of_pictures_is_read(listing: dict[str, Any],
 
 @pytest.mark.parametrize(
     ("able", "before", "after"),
-    [({"vision": True}, False, True), ({"vision": False}, True, False), (None, True, True)],
+    [
+        ({"vision": True}, False, True),
+        ({"vision": False}, True, False),
+        (["completion"], True, True),
+        (None, True, True),
+    ],
     ids=str,
 )
 async def test_what_the_server_tells_replaces_the_setting(
@@ -117,7 +124,11 @@ async def test_a_model_that_nobody_says_to_see_is_sent_no_picture(server: Script
 
 @pytest.mark.parametrize(
     ("status", "message"),
-    [(400, "small is not a multimodal model"), (404, "no endpoint"), (500, "image input is not supported")],
+    [
+        (400, "small is not a multimodal model"),
+        (404, "No endpoints found that support image input"),
+        (500, "image input is not supported"),
+    ],
 )
 async def test_a_server_that_refuses_a_picture_is_not_asked_again(
     server: ScriptedServer, status: int, message: str
@@ -130,6 +141,22 @@ async def test_a_server_that_refuses_a_picture_is_not_asked_again(
     await model.aclose()
 
     assert refused.value.status == status and len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(400, "the context length is 8192 tokens"), (404, "small does not exist")]
+)
+async def test_a_refusal_that_does_not_speak_of_pictures_is_the_usual_one_and_says_that_one_was_shown(
+    server: ScriptedServer, status: int, message: str
+) -> None:
+    server.replies = [refuse(status, message)]
+    model = RemoteModel(server.url, capabilities=SEES, retry=AT_ONCE)
+
+    with pytest.raises(RemoteError, match=f"{message}.*The request showed a picture") as refused:
+        await model.generate(SHOWN)
+    await model.aclose()
+
+    assert not isinstance(refused.value, ImagesRefused)
 
 
 async def test_the_same_failure_without_a_picture_is_none_of_pictures(server: ScriptedServer) -> None:

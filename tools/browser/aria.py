@@ -40,6 +40,7 @@ class Snapshot:
     def __init__(self, cdp: Debugger, page: Page) -> None:
         self._cdp, self._page = cdp, page
         self._document: Document | None = None
+        self._first = 0
 
     async def read(self, *, keep: bool) -> Seen:
         """Read the page; unless `keep`, indexes given out before are void.
@@ -63,10 +64,15 @@ class Snapshot:
         lines = tuple(
             _line(row, thing, index) for index, (row, thing) in enumerate(zip(rows, things, strict=True))
         )
-        return plain.model_copy(update={"lines": lines, "raw": True, "hosts": 0, "frames": (), "first": 0})
+        update = {"lines": lines, "raw": True, "hosts": 0, "frames": ()}
+        return plain.model_copy(update=update | {"first": max(min(self._first, len(lines) - 1), 0)})
 
     async def ask(self, method: str, argument: Any = None) -> Any:
-        """As `Observer.ask`."""
+        """As `Observer.ask`; views begin at a line of the snapshot, wherever the window is."""
+        if method == "begin":
+            self._first = argument or 0
+            if self._first:
+                return None
         if self._document is None:
             raise ContextLost
         return await self._document.ask(method, argument)
@@ -77,7 +83,7 @@ class Snapshot:
         worlds = await contexts(self._cdp, WORLD)
         if frame not in worlds:
             raise ContextLost
-        self._document = Document(self._cdp, worlds[frame])
+        self._document, self._first = Document(self._cdp, worlds[frame]), 0
         return self._document
 
 

@@ -60,8 +60,8 @@ class Browser:
         allow: Addresses whose origins may be reached, exact (scheme, host, port). Empty: nothing.
         executable: The Chromium to drive; found on this machine when None.
         headless: False shows its window (needs a full Chromium and a display).
-        budget: Characters of a view's text; None: a page of up to 4,000 is shown whole, of a longer one
-            2,400.
+        budget: Characters of a view's text; None: a page of up to `presenting.WHOLE` is shown whole, of a
+            longer one `presenting.PART`.
         resolve: Finds the addresses of names; the system's way when None.
         secrets: What `type N secret:NAME` may name.
         policy: Decides actions that have to be approved (see `gates`); None approves none of them.

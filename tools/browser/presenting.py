@@ -42,7 +42,7 @@ def present(
     Returns:
         The view, and the observer's index of each number.
     """
-    view, indexes = _shown(seen, budget, style, EXTRA * (style.place + style.new))
+    view, indexes = _shown(seen, budget, style, _extra(style))
     if style.place:
         view = replace(
             view, place=f"tab {tab[0]} of {tab[1]}, window {seen.windows[0]:g} of {seen.windows[1]:g}"
@@ -99,10 +99,15 @@ def number(seen: Seen, budget: int | None = None, extra: int = 0) -> tuple[View,
     return _within(part, budget, indexes)
 
 
-def part_before(seen: Seen, line: int, budget: int | None = None) -> int:
-    """The line at which the part before a line begins, so that none is left out between them."""
+def part_before(seen: Seen, line: int, budget: int | None = None, style: ViewStyle = PLAIN) -> int:
+    """The line at which the part before a line begins, so that a view of it leaves none out between them."""
     whole, _ = _numbered(seen, 0)
-    return min(_start_before(whole, line, max((budget or PART) - MARKERS, 1)), max(line - 1, 0))
+    room = max((budget or PART) - _extra(style) - MARKERS, 1)
+    return min(_start_before(whole, line, room), max(line - 1, 0))
+
+
+def _extra(style: ViewStyle) -> int:
+    return EXTRA * (style.place + style.new)
 
 
 def _start_before(whole: View, line: int, budget: int) -> int:

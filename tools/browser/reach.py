@@ -11,7 +11,7 @@ from .observer import ContextLost, Seen, SeenElement, path_of
 from .results import Code
 from .secrets import Vault
 from .tab import Tab
-from .view import Dialog, View, clip
+from .view import PLAIN, Dialog, View, ViewStyle, clip
 
 LIKE = 0.5
 """How much of a name must be the same for an element to be named as like another."""
@@ -35,11 +35,17 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Look:
-    """The latest view, with the observer's handles of its numbers and the reading it was made from."""
+    """The latest view, with the observer's handles of its numbers and the reading it was made from.
+
+    Attributes:
+        budget, style: What it was made by.
+    """
 
     view: View
     indexes: dict[int, int]
     seen: Seen | None
+    budget: int | None = None
+    style: ViewStyle = PLAIN
 
 
 @dataclass(frozen=True)

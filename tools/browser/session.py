@@ -28,7 +28,7 @@ from .fence import Fence
 from .gates import NEW_ORIGIN, Gate, GateClosed, Gatekeeper
 from .marks import Easel
 from .observer import ContextLost, Seen
-from .presenting import PART, present
+from .presenting import present
 from .reach import Done, Look, Refused, behind_dialog, nearest
 from .results import MESSAGE_LIMIT, ActionResult, Download, in_words, refused, since
 from .secrets import Vault
@@ -66,7 +66,7 @@ class BrowserSession(ActionCalls):
         self._tabs = Tabs(context, tab, fence)
         self._downloads: Downloads | None = None
         self._easel = Easel(context.browser)
-        self._fence, self._budget = fence, budget
+        self._fence, self.budget = fence, budget
         self._lock = asyncio.Lock()
         self._latest = Look(View("", "", "", ()), {}, None)
         self._closed = False
@@ -111,7 +111,7 @@ class BrowserSession(ActionCalls):
             self._tabs.drop_closed()
             await self._tabs.adopt_late()
             await self._arrive(Action("wait"), ())  # a page may lead somewhere after the action was over
-            self._latest = await self._look(self._tab, budget or self._budget, self._latest)
+            self._latest = await self._look(self._tab, budget or self.budget, self._latest)
             return self._latest.view
 
     async def gates(self, action: Action) -> tuple[Gate, ...]:
@@ -167,7 +167,7 @@ class BrowserSession(ActionCalls):
                 size = self._tab.page.viewport_size or {"width": 0, "height": 0}
                 window = size["width"], size["height"]
                 self.recording = Recorder(
-                    Path(folder), self.url, window=window, budget=self._budget or PART, style=self.style,
+                    Path(folder), self.url, window=window, budget=self.budget, style=self.style,
                     pictures=pictures, about=about,
                 )  # fmt: skip
 
@@ -211,7 +211,7 @@ class BrowserSession(ActionCalls):
         try:
             await self._load(tab, address)
             await asyncio.sleep(patience)
-            return (await self._look(tab, budget or self._budget, None)).view
+            return (await self._look(tab, budget or self.budget, None)).view
         finally:
             await close(tab)
 
@@ -307,7 +307,7 @@ class BrowserSession(ActionCalls):
                 seen = self._vault.mask_seen(await tab.race(tab.observer.view(self.style)))
                 known = None if before is None else (before.view, before.seen)
                 place = self._tabs.place(tab), len(self._tabs)
-                return Look(*present(seen, budget, self.style, known, place), seen)
+                return Look(*present(seen, budget, self.style, known, place), seen, budget, self.style)
             except DialogOpened:
                 dialog = self._vault.mask_dialog(tab.describe_dialog())
                 return behind_dialog(self._vault.mask(tab.page.url), dialog, before and before.seen)
@@ -475,7 +475,7 @@ class BrowserSession(ActionCalls):
             await tab.settle()
 
     def _verbs(self, tab: Tab, approved: Collection[Gate]) -> Verbs:
-        verbs = Verbs(tab, self._latest, self._fence, self._budget, self._vault, self._keeper, approved)
+        verbs = Verbs(tab, self._latest, self._fence, self._vault, self._keeper, approved)
         verbs.files = self.files
         return verbs
 

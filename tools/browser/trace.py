@@ -19,11 +19,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Literal, Self, TypeVar, cast
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .results import ActionResult
+from .results import ActionResult, secret_name
 from .view import Element, View
 
 VERSION = 1
@@ -150,7 +150,7 @@ class TraceHead(BaseModel):
         url: Where it began.
         began: Seconds since 1970.
         window: Width and height of the browser's window in pixels.
-        budget: Characters of its views.
+        budget: Characters of its views; None: nobody said, see `presenting.number`.
         style: What its views had beside the usual, as in `ViewStyle`.
         values: What was typed or chosen there and may be something else another time, by name.
         about: What the trace is of, in words; empty where nobody said.
@@ -163,7 +163,7 @@ class TraceHead(BaseModel):
     url: str
     began: float
     window: tuple[int, int]
-    budget: int
+    budget: int | None
     style: dict[str, bool] = Field(default_factory=dict)
     values: dict[str, str] = Field(default_factory=dict)
     about: str = ""
@@ -250,7 +250,7 @@ class Trace(BaseModel):
         What was typed as it is and hidden is given by `typed_N`, N being the step's place from 1.
 
         Raises:
-            ValueError: The trace has no such parameter.
+            ValueError: The trace has no such parameter, or a value would put in a secret where none was.
         """
         hidden = {f"typed_{place}": place for place, step in enumerate(self.steps, 1) if step.hidden}
         if unknown := [name for name in values if name not in self.head.values and name not in hidden]:
@@ -258,6 +258,9 @@ class Trace(BaseModel):
             raise ValueError(f"the trace has no parameter {', '.join(map(repr, unknown))}; it has: {known}")
         pairs = {self.head.values[name]: value for name, value in values.items() if name not in hidden}
         steps = [replaced(step, pairs) for step in self.steps]
+        for was, now in zip(self.steps, steps, strict=True):
+            if secret_name(now.text) is not None and secret_name(was.text) is None:
+                raise ValueError(f"{now.text!r} names a secret; the trace types none in {was.words()!r}")
         for name, place in hidden.items():
             if name in values:
                 shown = {"text": values[name], "hidden": False}
@@ -291,9 +294,16 @@ def _read(kind: type[Row], line: str, folder: Path, number: int) -> Row:
 
 
 def replaced(step: TraceStep, pairs: Mapping[str, str]) -> TraceStep:
-    """A step with whole words replaced in what it types or chooses and in what it acts on."""
+    """A step with whole words replaced in what it types or chooses and in what it acts on.
+
+    In an address they are spelled so that they stay one piece of it.
+    """
     if not pairs:
         return step
+    in_text = pairs
+    if step.verb == "goto":
+        spelled = {old: quote(new, safe="") for old, new in pairs.items()}
+        in_text = spelled | {quote(old, safe=""): new for old, new in spelled.items()}
 
     def name_of(target: Target | None) -> Target | None:
         if target is None:
@@ -310,7 +320,7 @@ def replaced(step: TraceStep, pairs: Mapping[str, str]) -> TraceStep:
 
     return step.model_copy(
         update={
-            "text": step.text if step.hidden else swapped(step.text, pairs),
+            "text": step.text if step.hidden else swapped(step.text, in_text),
             "target": name_of(step.target),
             "to": name_of(step.to),
         }

@@ -67,7 +67,7 @@ class Recorder:
         url: str,
         *,
         window: tuple[int, int],
-        budget: int,
+        budget: int | None,
         style: ViewStyle,
         pictures: bool = True,
         about: str = "",

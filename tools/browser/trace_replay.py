@@ -4,22 +4,21 @@ It stops at the first step that comes out otherwise; what was done until then st
 again, by the policy of the session's browser, as for every action.
 
 Does not cover: what `read` and `find` found, and a page whose texts alone differ by less than half of what a
-step made appear. Numbers within texts and addresses may be others, but not sums of money where nothing else
-was put in.
+step made appear. Numbers within texts and addresses may be others, but not sums of money, before a step or
+after it, except in lines that name a thing acted on which is another one now.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 from ..errors import BrowserCrashed, OriginBlocked, SiteUnreachable
 from .actions import Action
-from .presenting import PART
 from .results import MASK, ActionResult
 from .session import BrowserSession
 from .trace import Target, Trace, TraceStep, plain_path, swapped
@@ -38,14 +37,29 @@ LOOKS = 3
 KEPT_LINES = 0.5
 """Share of the lines that a step made appear that must appear again."""
 
-_NUMBER = r"\d+(?:[.,'\u00a0\u202f]\d{3})*(?:[.,]\d{1,2})?"
-_SIGNS = "£$€¥₹₩₪₽"
-_CODES = "EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|JPY"
-SUM = re.compile(rf"(?:[{_SIGNS}]|\b(?:{_CODES}))\s?{_NUMBER}|{_NUMBER}\s?(?:[{_SIGNS}]|(?:{_CODES})\b)")
-"""A number beside the sign or the code of a currency."""
+_NUMBER = r"[-−]?\d+(?:[.,'’ \u00a0\u202f]\d{3}(?!\d))*(?:[.,]\d{1,2})?"
+_SIGNS = "[£$€¥₹₩₪₽₺₴฿]"
+_WORDS = (
+    "eur|usd|gbp|chf|sek|nok|dkk|pln|jpy|czk|huf|cad|aud|inr|cny|brl|"
+    "euros?|dollars?|kr|zł|kč|rs|руб|fr|ft|lei|лв"
+)
+_AHEAD = rf"(?:(?<!\w)[a-z]{{0,3}}{_SIGNS}|(?<!\w)(?:{_WORDS})\.?)"
+_BEHIND = rf"(?:{_SIGNS}(?!\d)|(?:{_WORDS})(?!\w))"
+_APART = r"[\s|]{0,3}"
+_CENTS = r"(?:[\s|]{1,3}\d\d(?![\w.,]|\s?[^\W\d]))?"
+SUMS = (
+    re.compile(
+        rf"{_AHEAD}\s?{_NUMBER}{_CENTS}|(?<!\d)(?<!\d\s){_AHEAD}{_APART}{_NUMBER}{_CENTS}", re.IGNORECASE
+    ),
+    re.compile(rf"(?<![\d.,]){_NUMBER}{_APART}{_BEHIND}", re.IGNORECASE),
+)
+"""A number beside the sign or the word of a currency, before or behind it, also where both stand apart."""
 
 LOOKING = ("wait", "read", "find", "scroll")
 """Verbs whose effect depends on time, or that have none."""
+
+UNBOUND = (*LOOKING, "goto", "back", "hover", "tab")
+"""Verbs by which nobody is bound to a sum that the page names."""
 
 TASK_ENDS = ("done", "cannot")
 
@@ -127,11 +141,12 @@ async def replay(
         PageUnreadable: The page cannot be read.
     """
     steps = trace.filled(values or {})
-    recording, style = session.recording, session.style
+    recording, style, budget = session.recording, session.style, session.budget
     if recording is None:  # things are then scrolled into sight before an action, as they were
         session.recording = Recorder(
             None, session.url, window=trace.head.window, budget=trace.head.budget, style=style
         )
+    session.budget = trace.head.budget
     session.style = ViewStyle(**{name: True for name, wanted in trace.head.style.items() if wanted})
     run = _Replay(trace, session, values or {}, act)
     done: list[ReplayedStep] = []
@@ -150,7 +165,7 @@ async def replay(
                 break
         return Replayed(tuple(done), len(steps))
     finally:
-        session.recording, session.style = recording, style
+        session.recording, session.style, session.budget = recording, style, budget
 
 
 class _Replay:
@@ -160,9 +175,13 @@ class _Replay:
         self, trace: Trace, session: BrowserSession, values: Mapping[str, str], act: Act | None
     ) -> None:
         self._trace, self._session, self._act = trace, session, act
-        self._budget = None if trace.head.budget == PART else trace.head.budget
         known = trace.head.values
         self._pairs = {known[name]: value for name, value in values.items() if name in known}
+        things = [each for step in trace.steps for each in (step.target, step.to) if each is not None]
+        named = "\n".join(text for each in things for text in (each.name, *each.row)).casefold()
+        others = [pair for pair in self._pairs.items() if pair[0] != pair[1] and pair[0].casefold() in named]
+        self._others = [text.casefold() for pair in others for text in pair]
+        """Names of things acted on that are others now: a line with them may name another sum."""
         hidden = [value for name, value in values.items() if name not in known and value]
         self._hidden = sorted(hidden, key=len, reverse=True)
 
@@ -191,6 +210,8 @@ class _Replay:
         if why:
             return ReplayedStep(number, words, "target_missing", why)
         target, to = numbers
+        if why := self._priced(number, step, view, target):
+            return ReplayedStep(number, words, "differs", why)
         action = Action(step.verb, target, step.text, to, step.enter)
         result = await (self._session.act(action) if self._act is None else self._act(action, view))
         why = self._difference(recorded, step, result)
@@ -198,11 +219,11 @@ class _Replay:
 
     async def _look(self, step: TraceStep) -> tuple[View, tuple[int | None, int | None], str]:
         """The page with the things of a step on it, their numbers, and what is missing."""
-        view, why = await self._session.view(self._budget), ""
+        view, why = await self._session.view(), ""
         for look in range(LOOKS):
             if look:
                 await self._session.act(Action("wait"))
-                view = await self._session.view(self._budget)
+                view = await self._session.view()
             here, there = shape(view.path), shape(step.path, self._pairs)
             if step.target is not None and here != there:
                 why = f"the page is {here} and was {there}"
@@ -233,7 +254,7 @@ class _Replay:
                     f"it had the effect {words!r}, and has not" if getattr(old, name) else f"{words!r} is new"
                 )
         asked, asks = (None if each is None else each.message for each in (old.dialog, new.dialog))
-        if self._line(asked or "") != self._seen(asks or "") or self._sums(asked, asks):
+        if self._line(asked or "") != self._seen(asks or "") or self._amounts([asked or ""], [asks or ""]):
             return f"the dialog said {asked!r} and says {asks!r}"
         if (old.download is None) != (new.download is None):
             return "a file came, and comes no more" if new.download is None else "a file comes that did not"
@@ -253,25 +274,55 @@ class _Replay:
         wanted, found = Counter(map(self._line, old)), Counter(map(self._seen, new))
         kept = (wanted & found).total()
         if kept >= KEPT_LINES * wanted.total():
-            return self._amounts(old, new)
+            return self._amounts(old, [masked(line, self._hidden) for line in new])
         missing = next(line for line in old if self._line(line) not in found)
         return f"{kept} of {wanted.total()} lines appeared that did then; missing is {clip(missing, 60)!r}"
 
-    def _amounts(self, old: tuple[str, ...], new: tuple[str, ...]) -> str:
-        """Whether lines that appeared as often as then, their numbers aside, name other sums of money."""
-        then, now = _by_shape(old), _by_shape(masked(line, self._hidden) for line in new)
-        for shape, lines in then.items():
-            others = now.get(shape, [])
-            if len(others) == len(lines) and self._sums("\n".join(lines), "\n".join(others)):
-                pairs = zip(lines, others, strict=True)
-                was, seen = next(pair for pair in pairs if sums(pair[0]) != sums(pair[1]))
-                return f"it said {clip(was, 60)!r} and says {clip(seen, 60)!r}"
-        return ""
+    def _priced(self, number: int, step: TraceStep, view: View, target: int | None) -> str:
+        """Whether the page, or the row of what is acted on, names other sums before a step that may cost."""
+        if step.verb in UNBOUND or (step.verb == "type" and not step.enter):
+            return ""
+        if step.target is not None:
+            row = " | ".join(_rows(view).get(target or 0, ()))
+            if why := self._amounts((" | ".join(step.target.row),), (masked(row, self._hidden),)):
+                return why
+        if self._late(number, step):
+            return ""
+        then = [line.removeprefix("- ") for line in step.view.splitlines()]
+        if self._trace.head.style.get("diff"):  # what was as before was left out then
+            return self._amounts(then, self._plain(view.printed()), whole=False)
+        return self._amounts(then, self._plain(view.text().splitlines()))
 
-    def _sums(self, old: str | None, new: str | None) -> bool:
-        """Whether two texts name different sums; where another text was put in, prices may be others."""
-        others = any(was != now for was, now in self._pairs.items())
-        return not others and sums(old or "") != sums(new or "")
+    def _plain(self, lines: Sequence[str]) -> list[str]:
+        return [masked(line.removeprefix("- "), self._hidden) for line in lines]
+
+    def _late(self, number: int, step: TraceStep) -> bool:
+        """Whether the page had changed when the step was done, and had not been looked at again."""
+        before = self._trace.steps[number - 2] if number > 1 else None
+        if before is None or before.view != step.view:
+            return False
+        effect = before.result.effect
+        return effect.dom_changed or effect.url_changed or effect.dialog is not None
+
+    def _amounts(self, old: Sequence[str], new: Sequence[str], *, whole: bool = True) -> str:
+        """Whether lines name other sums of money, but for lines with a thing that is another one now.
+
+        Args:
+            whole: `old` is all there was; otherwise `new` may name more.
+        """
+        was, now = (
+            [line for line in lines if not any(text in line.casefold() for text in self._others)]
+            for lines in (old, new)
+        )
+        then, here = sums("\n".join(was)), sums("\n".join(now))
+        gone, come = then - here, here - then
+        if not gone and not (come and whole):
+            return ""
+        said, says = (
+            next((line for line in lines if sums(line) & apart), ", ".join(apart) or "no such sum")
+            for lines, apart in ((was, gone), (now, come))
+        )
+        return f"it said {clip(said, 60)!r} and says {clip(says, 60)!r}"
 
     def _seen(self, text: str) -> str:
         """A line of now as the trace would have it: what was hidden then is hidden."""
@@ -283,15 +334,8 @@ class _Replay:
 
 def sums(text: str) -> Counter[str]:
     """The sums of money that a text names, as it writes them, without spaces."""
-    return Counter("".join(found.group().split()) for found in SUM.finditer(text))
-
-
-def _by_shape(lines: Iterable[str]) -> dict[str, list[str]]:
-    """Lines that are the same but for their sums and other numbers."""
-    found: dict[str, list[str]] = {}
-    for line in lines:
-        found.setdefault(shape_text(SUM.sub("¤", line)), []).append(line)
-    return found
+    found = (each.group() for pattern in SUMS for each in pattern.finditer(text))
+    return Counter(re.sub(r"[\s|]", "", each).casefold() for each in found)
 
 
 def masked(text: str, hidden: Sequence[str]) -> str:
@@ -320,11 +364,7 @@ def find(view: View, target: Target | None, hidden: Sequence[str] = ()) -> tuple
     what = clip(f"{target.role} {target.name}", 80)
     if not named:
         return None, f"there is no {what}"
-    rows = {
-        number: tuple(masked(part, hidden) for part in line if isinstance(part, str))
-        for line in view.lines
-        for number in (part.number for part in line if not isinstance(part, str))
-    }
+    rows = {number: tuple(masked(text, hidden) for text in texts) for number, texts in _rows(view).items()}
     if len(named) == 1 and target.alike == 1:
         begins = [shape_text(text) for text in rows[named[0].number][:1]]
         if not target.row or begins == [shape_text(target.row[0])]:
@@ -336,6 +376,16 @@ def find(view: View, target: Target | None, hidden: Sequence[str] = ()) -> tuple
         return same[target.nth], ""
     row = f" in the row {clip(target.row[0], 60)!r}" if target.row else ""
     return None, f"of {what}{row} there are {len(same)} now and there were {target.of}"
+
+
+def _rows(view: View) -> dict[int, tuple[str, ...]]:
+    """The texts of the line that each number stands in."""
+    return {
+        part.number: tuple(text for text in line if isinstance(text, str))
+        for line in view.lines
+        for part in line
+        if not isinstance(part, str)
+    }
 
 
 def shape(address: str, pairs: Mapping[str, str] | None = None) -> str:

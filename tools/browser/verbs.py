@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from urllib.parse import urljoin
 
@@ -13,11 +13,9 @@ from playwright.async_api import Error, Page
 from .actions import Action, unquoted
 from .fence import Fence
 from .fields import Fields
-from .gates import Gate, Gatekeeper
 from .observer import ContextLost, Seen, SeenElement
 from .presenting import part_before
-from .reach import Done, Look, Refused
-from .secrets import Vault
+from .reach import Done, Refused
 from .tab import Tab, TooSlow
 from .view import clip
 
@@ -107,24 +105,7 @@ async def _go(page: Page, url: str, seconds: float) -> str:
 
 
 class Verbs(Fields):
-    """Carries out one action on `tab`, chosen from `look`.
-
-    Args:
-        approved: Gates that the caller's own policy lets pass.
-    """
-
-    def __init__(
-        self,
-        tab: Tab,
-        look: Look,
-        fence: Fence,
-        budget: int | None,
-        vault: Vault,
-        keeper: Gatekeeper,
-        approved: Collection[Gate] = (),
-    ) -> None:
-        super().__init__(tab, look, fence, vault, keeper, approved)
-        self._budget = budget
+    """Carries out one action on `tab`, chosen from `look`."""
 
     async def do(self, action: Action) -> Done:
         """Do it and wait until the page is quiet.
@@ -187,9 +168,12 @@ class Verbs(Fields):
         if action.text in ("top", "bottom"):
             return await self._scroll_to_end(action.text, seen)
         down = action.text == "down"
+        if not down and self._look.style.window and await self._ask("scroll", -1):  # by less than it shows
+            await self._tab.settle()
+            return Done(moved=True)
         if seen is not None and (view.below if down else view.above):
-            line = view.above + len(view.lines) if down else part_before(seen, view.above, self._budget)
-            await self._ask("begin", line or None)
+            before = part_before(seen, view.above, self._look.budget, self._look.style)
+            await self._ask("begin", (view.above + len(view.lines) if down else before) or None)
             await self._tab.settle()
             return Done(moved=True)
         moved = await self._ask("scroll", 1 if down else -1)

@@ -9,6 +9,11 @@ from time import perf_counter
 
 import pytest
 
+from punchlist.tools.browser.actions import Action
+from punchlist.tools.browser.document import Seen
+from punchlist.tools.browser.presenting import PART, number
+from punchlist.tools.browser.view import ViewStyle
+
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 GOLDEN = {
@@ -332,3 +337,39 @@ async def test_views_of_small_pages_take_less_than_30_ms(show):
     times = await timed(visit, 15)
 
     assert statistics.quantiles(times, n=4)[0] < 0.03
+
+
+@pytest.mark.parametrize(
+    ("budget", "style"),
+    [
+        (None, {}),
+        (900, {}),
+        (None, {"place": True, "new": True}),
+        (None, {"diff": True}),
+        (None, {"window": True}),
+        (None, {"snapshot": True}),
+    ],
+)
+async def test_the_parts_of_a_long_page_are_the_whole_of_it_down_and_up(budget, style, show):
+    things = [f"item {place:03d}" for place in range(100)]
+    rows = [f"<p>{thing} {'x' * (at * 7 % 90)} <button>b{at}</button></p>" for at, thing in enumerate(things)]
+    visit = await show("<title>Long</title>" + "".join(rows))
+    visit.session.style = ViewStyle(**style)
+
+    for direction in ("down", "up"):
+        seen, moved = "", True
+        while moved:
+            view = await visit.session.view(budget)
+            seen += "\n".join(view.printed())
+            moved = (await visit.session.act(Action("scroll", None, direction))).code == "ok"
+
+        assert [thing for thing in things if thing not in seen] == []
+
+
+async def test_a_page_that_was_scrolled_to_its_last_line_shows_as_much_as_fits():
+    lines = tuple((f"line {place} {'x' * 80}",) for place in range(100))
+    seen = Seen(url="http://shop.test/", title="T", scroll="", focus="", changes=0, first=99, lines=lines)
+
+    view, _ = number(seen)
+
+    assert view.below == 0 and len(view.text()) > PART * 0.9
