@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -32,7 +32,7 @@ from .presenting import PART, present
 from .reach import Done, Look, Refused, behind_dialog, nearest
 from .results import MESSAGE_LIMIT, ActionResult, Download, in_words, refused, since
 from .secrets import Vault
-from .shots import masked_screenshot
+from .shots import screenshot
 from .tab import DialogOpened, Limits, Tab, TooSlow
 from .tabs import Tabs, close
 from .trace_recorder import Recorder
@@ -141,7 +141,9 @@ class BrowserSession(ActionCalls):
         async with self._lock:
             said = in_words(replace(action, text=self._vault.mask(action.text)), self._latest.view)
             recording = self.recording
-            moment = recording and await recording.before(action, self._tab, self._latest, self._vault)
+            moment = recording and await recording.before(
+                action, self._tab, self._latest, self._vault, self._picture
+            )
             result = await self._act(action, approved)
             result = self._vault.mask_result(replace(result, did=said))
             if recording is not None and moment is not None:
@@ -244,14 +246,11 @@ class BrowserSession(ActionCalls):
 
         Raises:
             BrowserCrashed: The browser is gone.
-            PageUnreadable: A dialog is open, or the page does not draw in time or does not hold still.
+            PageUnreadable: A dialog is open, or the page does not draw in time or does not hold still, or a
+                secret in it cannot be painted over.
         """
         async with self._lock:
-            try:
-                picture = await self._tab.race(masked_screenshot(self._tab.page, self._vault), 5.0)
-            except (DialogOpened, TooSlow, ContextLost) as error:
-                raise PageUnreadable(self.url, "it cannot be drawn now") from error
-        return await self._easel.draw(picture, await self.boxes()) if numbers else picture
+            return await self._picture(self._latest.indexes if numbers else None)
 
     async def boxes(self) -> dict[int, Box]:
         """Where the things of the latest view are in the picture of `screenshot`, by number.
@@ -277,9 +276,12 @@ class BrowserSession(ActionCalls):
             tab.let_go()
         if self._downloads is not None:
             await self._downloads.close()
+        await self._easel.close()
         with contextlib.suppress(Error):
-            await self._easel.close()
             await self._context.close()
+
+    async def _picture(self, numbers: Mapping[int, int] | None = None) -> bytes:
+        return await screenshot(self._tab, self._vault, self._easel, numbers)
 
     @property
     def _tab(self) -> Tab:
