@@ -73,9 +73,8 @@ async def hold(process: Process) -> None:
     await process.cdp.send("Animation.enable")
     await process.cdp.send("Animation.setPlaybackRate", {"playbackRate": 0})
     await process.cdp.send("Debugger.enable")
-    await process.cdp.send("Debugger.pause")
-    # The pause begins with the next script that runs: one of ours, which ends when the page is let go.
-    begun = asyncio.ensure_future(process.cdp.send("Runtime.evaluate", {"expression": "0", "silent": True}))
+    # A script of its own, so that the page is never held in the middle of a frame that it draws.
+    begun = asyncio.ensure_future(process.cdp.send("Runtime.evaluate", {"expression": "debugger"}))
     begun.add_done_callback(_let_end)
     await paused.wait()
 
