@@ -1,9 +1,9 @@
-"""Holds a page still for a moment: its scripts are paused in the debugger, its animations stand.
+"""Holds a page's scripts for a moment, by a pause of the debugger, while it is looked at or drawn.
 
 Nothing that a page waits for is lost: timers and answers come when it goes on. It is let go when the debugger
 sessions that hold it are detached, which the browser itself does where this process ends before.
 
-Does not cover: what the browser moves without the page's scripts (smooth scrolling under way), workers, films.
+Does not cover: what the browser moves without scripts: animations of style sheets, smooth scrolling, films.
 """
 
 from __future__ import annotations
@@ -70,8 +70,6 @@ async def hold(process: Process) -> None:
         paused.set()
 
     process.cdp.on("Debugger.paused", note)
-    await process.cdp.send("Animation.enable")
-    await process.cdp.send("Animation.setPlaybackRate", {"playbackRate": 0})
     await process.cdp.send("Debugger.enable")
     # A script of its own, so that the page is never held in the middle of a frame that it draws.
     begun = asyncio.ensure_future(process.cdp.send("Runtime.evaluate", {"expression": "debugger"}))

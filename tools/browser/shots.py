@@ -1,8 +1,10 @@
 """Pictures of the window in which no secret can be read: the page is held still, and the picture painted over.
 
 What shows a value is looked up before and after the picture is taken; where the two differ there is another
-try, and after `TRIES` no picture. The page itself is not changed. What can be found, see `covering`; how the
-page is held, see `holding`.
+try, and after `TRIES` no picture. A numbered thing that does not stand still has no number in the picture. The
+page itself is not changed. What can be found, see `covering`; how the page's scripts are held, see `holding`.
+
+Does not cover: what a style sheet, without scripts, moves away and back within two frames.
 """
 
 from __future__ import annotations
@@ -70,14 +72,16 @@ async def _end_of(shooting: asyncio.Future[_Shot | None]) -> _Shot | None:
 
 
 async def _shoot(tab: Tab, vault: Vault, numbers: Mapping[int, int]) -> _Shot | None:
-    """A picture of the page as it stood before and after; None where it never stood still."""
-    for _ in range(TRIES):
+    """A picture with what stood at the same place before and after it; None where a secret did not."""
+    for left in reversed(range(TRIES)):
         async with attached(tab.page) as processes:
             await asyncio.gather(*map(hold, processes))
-            before = await _marks(tab, processes, vault, numbers)
+            hidden, boxes = await _marks(tab, processes, vault, numbers)
             answer = await processes[0].cdp.send("Page.captureScreenshot")
-            if await _marks(tab, processes, vault, numbers) == before:
-                return _Shot(base64.b64decode(answer["data"]), *before)
+            hidden_after, after = await _marks(tab, processes, vault, numbers)
+        if hidden == hidden_after and (boxes == after or not left):
+            still = {number: box for number, box in boxes.items() if after.get(number) == box}
+            return _Shot(base64.b64decode(answer["data"]), hidden, still)
     return None
 
 
