@@ -11,7 +11,7 @@ only a style sheet puts in order. A frame that cannot be read is covered whole.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,7 @@ class _Piece:
     seen: bool
 
 
-async def covers(processes: Iterable[Process], vault: Vault) -> tuple[Box, ...]:
+async def covers(processes: Sequence[Process], vault: Vault) -> tuple[Box, ...]:
     """What is to be painted over in a picture of the window, in order.
 
     Args:
@@ -100,17 +100,19 @@ async def covers(processes: Iterable[Process], vault: Vault) -> tuple[Box, ...]:
     main, *others = processes
     if not vault.unlocked:
         return ()
-    read = dict(zip([main.id, *(each.id for each in others)], await _snapshots([main, *others]), strict=True))
+    read = dict(zip((each.id for each in processes), await _snapshots(processes), strict=True))
     owners = await _owners(main, others)
-    dirty = {each.id: bool(list(_showing(read[each.id], vault))) for each in others}
-    clean = {owner for id, (_, owner) in owners.items() if not dirty[id]}
-    for _ in others:  # a frame around one that is to be covered is covered itself
-        for each in others:
-            inner = {owner for id, (around, owner) in owners.items() if around == each.id and not dirty[id]}
-            dirty[each.id] = dirty[each.id] or bool(set(_remote(read[each.id])) - inner)
-        clean = {owner for id, (around, owner) in owners.items() if around == main.id and not dirty[id]}
-    nodes = dict.fromkeys([*_showing(read[main.id], vault), *_remote(read[main.id])])
-    places = await asyncio.gather(*(_quads(main, node) for node in nodes if node not in clean))
+    dirty = {each.id for each in others if any(_showing(read[each.id], vault))}
+
+    def clean(id: str) -> set[int]:
+        """Elements in a process's documents whose frames were read and show no value."""
+        return {owner for inner, (around, owner) in owners.items() if around == id and inner not in dirty}
+
+    for _ in others:  # what is around a frame that has to be covered shows it
+        dirty |= {each.id for each in others if set(_remote(read[each.id])) - clean(each.id)}
+    unread = set(_remote(read[main.id])) - clean(main.id)
+    nodes = {*_showing(read[main.id], vault), *unread}
+    places = await asyncio.gather(*(_quads(main, node) for node in nodes))
     return tuple(sorted(box for boxes in places for box in boxes))
 
 
@@ -212,9 +214,7 @@ async def _quads(process: Process, node: int) -> list[Box]:
     boxes: list[Box] = []
     for quad in answer["quads"]:
         left, top, right, bottom = min(quad[::2]), min(quad[1::2]), max(quad[::2]), max(quad[1::2])
-        boxes.append(
-            (left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
-        )
+        boxes.append((left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN))
     if not boxes:
         raise Unplaced
     return boxes

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -34,7 +34,7 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def attached(page: Page) -> AsyncIterator[tuple[Process, ...]]:
+async def attached(page: Page) -> AsyncGenerator[tuple[Process, ...]]:
     """The processes that draw `page`, the one of its main frame first.
 
     Raises:

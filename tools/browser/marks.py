@@ -1,8 +1,8 @@
-"""Draws on pictures of the window: numbers at the things that a view gives them to, and paint over secrets.
+"""Draws on pictures of the window: numbers at the things that a view gives them to, paint over secrets.
 
-Source of the numbers, for models that see: set-of-mark prompting, Yang et al. 2023, arXiv:2310.11441. What is drawn on is the picture, in an
-empty page of its own that is given nothing but the picture and the places; the page that it shows stays as
-it is.
+Source of the numbers, for models that see: set-of-mark prompting, Yang et al. 2023, arXiv:2310.11441. What is
+drawn on is the picture, in an empty page of its own that is given nothing but the picture and the places; the
+page that it shows stays as it is.
 
 Does not cover: things that the window does not show, and what lies over a thing; see `boxes`.
 """
@@ -70,7 +70,11 @@ class Easel:
             BrowserCrashed: The browser is gone.
         """
         marks = [[number, list(box)] for number, box in sorted(boxes.items())]
-        given = [base64.b64encode(picture).decode("ascii"), [list(box) for box in covers], marks]
+        given: list[object] = [
+            base64.b64encode(picture).decode("ascii"),
+            [list(box) for box in covers],
+            marks,
+        ]
         used = self._page is not None
         try:
             return await self._draw(given)

@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
@@ -226,11 +226,13 @@ class Vault:
         return {**state, "cookies": cookies, "origins": kept}
 
 
-@lru_cache(maxsize=None)
+@cache
 def bared(char: str) -> str:
     """A character as any of its cases and widths is read; "" for one that is blank, unseen, or an accent."""
     plain = unicodedata.normalize("NFKD", char).casefold()
-    return "".join(each for each in plain if unicodedata.category(each)[0] not in "ZCM" and each not in UNSEEN)
+    return "".join(
+        each for each in plain if unicodedata.category(each)[0] not in "ZCM" and each not in UNSEEN
+    )
 
 
 def spellings(value: str) -> set[str]:

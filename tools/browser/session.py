@@ -26,10 +26,11 @@ from .downloads import SIZE_LIMIT, Downloads
 from .effects import Failure, compare, failure_of, idle, outside, still
 from .fence import Fence
 from .gates import NEW_ORIGIN, Gate, GateClosed, Gatekeeper
+from .looking import look_at, peek_at
 from .marks import Easel
 from .observer import ContextLost, Seen
-from .presenting import PART, present
-from .reach import Done, Look, Refused, behind_dialog, nearest
+from .presenting import PART
+from .reach import Done, Look, Refused, nearest
 from .results import MESSAGE_LIMIT, ActionResult, Download, in_words, refused, since
 from .secrets import Vault
 from .shots import screenshot
@@ -303,23 +304,8 @@ class BrowserSession(ActionCalls):
         self._keeper.arrive(tab.page.url)
 
     async def _look(self, tab: Tab, budget: int | None, before: Look | None) -> Look:
-        slow = False
-        for _ in range(3):
-            try:
-                seen = self._vault.mask_seen(await tab.race(tab.observer.view(self.style)))
-                known = None if before is None else (before.view, before.seen)
-                place = self._tabs.place(tab), len(self._tabs)
-                return Look(*present(seen, budget, self.style, known, place), seen)
-            except DialogOpened:
-                dialog = self._vault.mask_dialog(tab.describe_dialog())
-                return behind_dialog(self._vault.mask(tab.page.url), dialog, before and before.seen)
-            except (ContextLost, TooSlow) as error:
-                if slow and isinstance(error, TooSlow):
-                    break
-                slow = slow or isinstance(error, TooSlow)
-                with contextlib.suppress(DialogOpened, TooSlow):
-                    await tab.settle()
-        raise PageUnreadable(tab.page.url, "it gave no answer")
+        place = self._tabs.place(tab), len(self._tabs)
+        return await look_at(tab, self._vault, self.style, budget, before, place)
 
     async def _act(self, action: Action, approved: Collection[Gate]) -> ActionResult:
         if action.verb in TASK_ENDS:
@@ -431,7 +417,11 @@ class BrowserSession(ActionCalls):
         still answers."""
         switched = await self._follow(tab)
         led = await self._arrive(action, approved)
-        return switched and led is None, led, await self._peek() if answers or switched else None
+        return (
+            switched and led is None,
+            led,
+            await peek_at(self._tab, self._vault) if answers or switched else None,
+        )
 
     async def _follow(self, tab: Tab) -> bool:
         """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""
@@ -488,15 +478,3 @@ class BrowserSession(ActionCalls):
         name = tab.refused_file or ("download" if tab.asks_for_file else None)
         problem = "this task keeps no files"
         return None if name is None else Download(clip(self._vault.mask(name), 100), problem=problem)
-
-    async def _peek(self) -> Seen | None:
-        """The page after an action; None while a dialog keeps it from being read."""
-        for _ in range(2):
-            try:
-                return self._vault.mask_seen(await self._tab.race(self._tab.observer.peek()))
-            except (DialogOpened, PageUnreadable, TooSlow):
-                return None
-            except ContextLost:
-                with contextlib.suppress(DialogOpened, TooSlow):
-                    await self._tab.settle()
-        return None

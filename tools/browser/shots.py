@@ -1,8 +1,8 @@
-"""Pictures of the window in which no secret can be read: the page is held still, and the picture painted over.
+"""Pictures of the window in which no secret can be read: scripts are held, what shows one is painted over.
 
 What shows a value is looked up before and after the picture is taken; where the two differ there is another
-try, and after `TRIES` no picture. A numbered thing that does not stand still has no number in the picture. The
-page itself is not changed. What can be found, see `covering`; how the page's scripts are held, see `holding`.
+try, and after `TRIES` no picture. A numbered thing that does not stand still has no number in the picture.
+The page itself is not changed. What can be found, see `covering`; how scripts are held, see `holding`.
 
 Does not cover: what a style sheet, without scripts, moves away and back within two frames.
 """
