@@ -1,4 +1,4 @@
-"""Where a page shows secrets, so that a picture of it can be painted over: read from what the browser lays out.
+"""Where a page shows secrets, so that a picture of it can be painted over: read from its layout.
 
 Covers: text as it is drawn, in documents, shadow roots open and closed, and frames, also of other processes;
 what style sheets write; values, chosen labels, placeholders and the texts that stand for pictures; a value in
