@@ -5,6 +5,7 @@ Does not cover: whether the goal was reached. The report says what the model cla
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ from ...protocols.spec import Spec, ToolCheck
 from ...tools.browser.actions import Action, MalformedAction
 from ...tools.browser.results import in_words
 from ...tools.browser.view import View
+from ...tools.errors import PageUnreadable
 from ..browsing import Course, read_browse
 from ..checking.checks import Page
 from ..checking.criteria import LOOK
@@ -40,6 +42,9 @@ Look = Callable[[], Awaitable[View]]
 Act = Callable[[Action, View], Awaitable[str]]
 Picture = Callable[[View], Awaitable[bytes | None]]
 
+UNDRAWN = "there is no picture of this page : it cannot be drawn now\n"
+"""What a model that sees is told where the page does not hold still, before the goal."""
+
 
 async def browse(
     attempt: Attempt,
@@ -58,7 +63,9 @@ async def browse(
         attempt: Whose model is asked, and whose watch looks on.
         goal: What is to be reached, in a person's words.
         look, act: The page as it is now; carries an action out and gives the line of its result.
-        picture: What the page of a view looks like, for a model that sees; None where it cannot be drawn.
+        picture: What the page of a view looks like, for a model that sees; None where there is nothing to
+            draw. Where it raises `PageUnreadable` the page is looked at once more; then the model is asked
+            with the text alone, which says so.
         begun: What was done of it before.
 
     Returns:
@@ -76,7 +83,7 @@ async def browse(
         view = await look()
         if returned and _reached(order.spec, view):
             return _report(attempt, view, "", returned)
-        question = await _question(course, view, picture)
+        question, view = await _question(course, view, look, picture)
         answer = await mind.ask(question, task=order.task, attempt=order.attempt)
         try:
             action = read_browse(answer, view, goal)
@@ -112,9 +119,17 @@ def _course(goal: str, feedback: str, begun: Begun) -> Course:
     return course
 
 
-async def _question(course: Course, view: View, picture: Picture | None) -> Question:
+async def _question(course: Course, view: View, look: Look, picture: Picture | None) -> tuple[Question, View]:
+    """What is asked, and the view that it is about: the latest."""
+    if picture is None:
+        return course.ask(view), view
+    for latest in (view, None):
+        view = latest or await look()
+        with contextlib.suppress(PageUnreadable):
+            return replace(course.ask(view), picture=await picture(view)), view
     question = course.ask(view)
-    return question if picture is None else replace(question, picture=await picture(view))
+    page, goal, rest = question.text.rpartition("goal : ")
+    return replace(question, text=f"{page}{UNDRAWN}{goal}{rest}"), view
 
 
 def _sighting(action: Action, view: View, code: str, step: str) -> Sighting:

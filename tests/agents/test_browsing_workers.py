@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 
 from punchlist.agents import Manager, Plan, Worker
+from punchlist.agents.acting.browse import UNDRAWN
 from punchlist.agents.checking.criteria import shows
 from punchlist.agents.testing import ScriptedModel
+from punchlist.core_model.capabilities import Capabilities
 from punchlist.examples.site import Site
 from punchlist.protocols import Confirmed
 from punchlist.protocols.spec import Check
-from punchlist.tools.browser import Browser, took_effect
+from punchlist.tools.browser import Browser, Secret, took_effect
+from punchlist.tools.permissions import preset
+
+from ..tools.browser.site import Site as Pages
 
 GOAL = 'Search the shop for "green mug" and open it.'
 
@@ -99,3 +104,39 @@ async def test_a_claim_about_an_action_that_had_no_effect_is_refused_without_a_m
 
     assert not isinstance(outcome, Confirmed) and len(asked) == 3
     assert any("was not done: no effect" in reason for reason in outcome.reasons)
+
+
+class Seer(ScriptedModel):
+    """A scripted model that sees, and notes whether it was shown a picture."""
+
+    def __init__(self, script):
+        super().__init__(script)
+        self.capabilities = Capabilities(images=True)
+        self.shown: list[bool] = []
+
+    async def generate(self, messages, **how):
+        self.shown.append(bool(messages[-1].get("images")))
+        return await super().generate(messages, **how)
+
+
+async def test_a_model_that_sees_is_told_where_a_page_gives_no_picture(tmp_path, monkeypatch):
+    """A secret that a style sheet moves is in no picture; the work goes on with the text alone."""
+    monkeypatch.setenv("CODE", "swordfish-9")
+    page = (
+        "<title>T</title><label>Code <input id=i></label><p id=o style='position:absolute'></p>"
+        "<button onclick='o.textContent=`It is done`'>Go</button><script>i.oninput = () => "
+        "{ o.textContent = i.value; o.animate([{left: '0px'}, {left: '600px'}], {duration: 400, iterations: 1e9}) }</script>"
+    )
+    site = Pages({"/": page})
+    model = Seer(["type code [1] = secret:code", "click go [2]"])
+    secrets, policy = {"code": Secret(site.url, env="CODE")}, preset("unattended")
+    async with Browser([site.url], observer="screenshot", secrets=secrets, policy=policy) as browser:
+        plan = Plan()
+        goal = 'Type "secret:code" into Code, then press Go.'
+        plan.task("it", goal, spec=[shows("It is done", "it")], attempts=1)
+        manager = Manager(None, workers=[Worker("web", model, [browser])], journal=tmp_path / "run.db")
+        outcome = await manager.run(plan)
+    site.close()
+
+    assert isinstance(outcome, Confirmed) and model.shown == [True, False]
+    assert UNDRAWN not in model.asked[0] and f"{UNDRAWN}goal : type" in model.asked[1]

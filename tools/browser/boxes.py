@@ -92,7 +92,7 @@ class PlacedDocument(Document):
     ) -> object:
         if self._object is None:
             raise ContextLost
-        thing = await self._call(method, given, by_value=False)
+        thing = await self._call(method, given, by_value=False, settles=False)
         if "objectId" not in thing:
             raise ContextLost
         call = {

@@ -257,9 +257,13 @@ class Document:
         self._object = answer["result"].get("objectId")
 
     async def _call(
-        self, method: str, arguments: list[dict[str, Any]], by_value: bool = True
+        self, method: str, arguments: list[dict[str, Any]], by_value: bool = True, settles: bool = True
     ) -> dict[str, Any]:
-        """The remote object that `method` of the observer answers with."""
+        """The remote object that `method` of the observer answers with.
+
+        Args:
+            settles: A promise is waited for. One that answers at once also does so while the page is held.
+        """
         answer = await self._send(
             "Runtime.callFunctionOn",
             {
@@ -267,7 +271,7 @@ class Document:
                 "functionDeclaration": f"function (...given) {{ return this.{method}(...given); }}",
                 "arguments": arguments,
                 "returnByValue": by_value,
-                "awaitPromise": True,
+                "awaitPromise": settles,
                 "silent": True,
                 "objectGroup": GROUP,
             },

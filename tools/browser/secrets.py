@@ -4,8 +4,8 @@ Covers: the value is bound to one origin, put into the field at the last moment,
 evidence, dialogs, addresses, stored sessions and screenshots, also percent-encoded, in JSON, HTML and base64.
 It is in no `repr` and is not pickled: another process reads it again from where it comes from.
 
-Does not cover: a page that shows the value in pieces or in a spelling of its own, what the bound site does
-with it, and the debug log of Playwright itself (`DEBUG=pw:*`).
+Does not cover: texts of a page that shows the value in pieces (screenshots do, see `covering`) or in a spelling
+of its own, what the bound site does with it, and the debug log of Playwright itself (`DEBUG=pw:*`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import html
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
@@ -27,6 +29,9 @@ from .view import Dialog
 
 SHORTEST = 4
 """Characters below which a value cannot be told from other text, and so cannot be masked."""
+
+UNSEEN = frozenset("\u115f\u1160\u2800")
+"""Letters and signs that are drawn as nothing."""
 
 
 class SecretUnusable(ValueError):
@@ -78,6 +83,7 @@ class Vault:
         self._secrets = dict(secrets or {})
         self._values: dict[str, str] = {}
         self._mask: re.Pattern[str] | None = None
+        self._bare: re.Pattern[str] | None = None
         for name, secret in self._secrets.items():
             if secret_name(f"secret:{name}") is None:
                 raise SecretUnusable(name, "a name begins with a letter and has letters, digits, _ and -")
@@ -126,6 +132,8 @@ class Vault:
         self._values[name] = value
         spelled = sorted({form for each in self._values.values() for form in spellings(each)}, key=len)
         self._mask = re.compile("|".join(map(re.escape, reversed(spelled))), re.IGNORECASE)
+        bare = sorted({"".join(map(bared, form)) or form for form in spelled}, key=len, reverse=True)
+        self._bare = re.compile(f"(?=({'|'.join(map(re.escape, bare))}))")
 
     @property
     def unlocked(self) -> bool:
@@ -135,6 +143,20 @@ class Vault:
     def holds(self, text: str) -> bool:
         """Whether a value of a secret is in `text`."""
         return self._mask is not None and self._mask.search(text) is not None
+
+    def runs(self, text: str) -> list[tuple[int, int]]:
+        """Where values begin and end in a text, joined where they touch, whatever is blank or has no width
+        between their characters, in letters of either case and of any width."""
+        if self._bare is None:
+            return []
+        bare = [(char, place) for place, each in enumerate(text) for char in bared(each)]
+        found: list[tuple[int, int]] = []
+        for match in self._bare.finditer("".join(char for char, _ in bare)):
+            start, end = bare[match.start(1)][1], bare[match.end(1) - 1][1] + 1
+            if found and start <= found[-1][1]:
+                start, end = found[-1][0], max(end, found.pop()[1])
+            found.append((start, end))
+        return found
 
     def mask(self, text: str) -> str:
         """`text` with bullets for every value."""
@@ -202,6 +224,15 @@ class Vault:
             for each in origins
         ]
         return {**state, "cookies": cookies, "origins": kept}
+
+
+@cache
+def bared(char: str) -> str:
+    """A character as any of its cases and widths is read; "" for one that is blank, unseen, or an accent."""
+    plain = unicodedata.normalize("NFKD", char).casefold()
+    return "".join(
+        each for each in plain if unicodedata.category(each)[0] not in "ZCM" and each not in UNSEEN
+    )
 
 
 def spellings(value: str) -> set[str]:

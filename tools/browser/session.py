@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -26,13 +26,13 @@ from .downloads import SIZE_LIMIT, Downloads
 from .effects import Failure, compare, failure_of, idle, outside, still
 from .fence import Fence
 from .gates import NEW_ORIGIN, Gate, GateClosed, Gatekeeper
+from .looking import look_at, peek_at
 from .marks import Easel
 from .observer import ContextLost, Seen
-from .presenting import present
-from .reach import Done, Look, Refused, behind_dialog, nearest
+from .reach import Done, Look, Refused, nearest
 from .results import MESSAGE_LIMIT, ActionResult, Download, in_words, refused, since
 from .secrets import Vault
-from .shots import masked_screenshot
+from .shots import screenshot
 from .tab import DialogOpened, Limits, Tab, TooSlow
 from .tabs import Tabs, close
 from .trace_recorder import Recorder
@@ -141,7 +141,9 @@ class BrowserSession(ActionCalls):
         async with self._lock:
             said = in_words(replace(action, text=self._vault.mask(action.text)), self._latest.view)
             recording = self.recording
-            moment = recording and await recording.before(action, self._tab, self._latest, self._vault)
+            moment = recording and await recording.before(
+                action, self._tab, self._latest, self._vault, self._picture
+            )
             result = await self._act(action, approved)
             result = self._vault.mask_result(replace(result, did=said))
             if recording is not None and moment is not None:
@@ -244,14 +246,11 @@ class BrowserSession(ActionCalls):
 
         Raises:
             BrowserCrashed: The browser is gone.
-            PageUnreadable: A dialog is open, or the page does not draw in time or does not hold still.
+            PageUnreadable: A dialog is open, or the page does not draw in time or does not hold still, or a
+                secret in it cannot be painted over.
         """
         async with self._lock:
-            try:
-                picture = await self._tab.race(masked_screenshot(self._tab.page, self._vault), 5.0)
-            except (DialogOpened, TooSlow, ContextLost) as error:
-                raise PageUnreadable(self.url, "it cannot be drawn now") from error
-        return await self._easel.draw(picture, await self.boxes()) if numbers else picture
+            return await self._picture(self._latest.indexes if numbers else None)
 
     async def boxes(self) -> dict[int, Box]:
         """Where the things of the latest view are in the picture of `screenshot`, by number.
@@ -277,9 +276,12 @@ class BrowserSession(ActionCalls):
             tab.let_go()
         if self._downloads is not None:
             await self._downloads.close()
+        await self._easel.close()
         with contextlib.suppress(Error):
-            await self._easel.close()
             await self._context.close()
+
+    async def _picture(self, numbers: Mapping[int, int] | None = None) -> bytes:
+        return await screenshot(self._tab, self._vault, self._easel, numbers)
 
     @property
     def _tab(self) -> Tab:
@@ -301,23 +303,8 @@ class BrowserSession(ActionCalls):
         self._keeper.arrive(tab.page.url)
 
     async def _look(self, tab: Tab, budget: int | None, before: Look | None) -> Look:
-        slow = False
-        for _ in range(3):
-            try:
-                seen = self._vault.mask_seen(await tab.race(tab.observer.view(self.style)))
-                known = None if before is None else (before.view, before.seen)
-                place = self._tabs.place(tab), len(self._tabs)
-                return Look(*present(seen, budget, self.style, known, place), seen, budget, self.style)
-            except DialogOpened:
-                dialog = self._vault.mask_dialog(tab.describe_dialog())
-                return behind_dialog(self._vault.mask(tab.page.url), dialog, before and before.seen)
-            except (ContextLost, TooSlow) as error:
-                if slow and isinstance(error, TooSlow):
-                    break
-                slow = slow or isinstance(error, TooSlow)
-                with contextlib.suppress(DialogOpened, TooSlow):
-                    await tab.settle()
-        raise PageUnreadable(tab.page.url, "it gave no answer")
+        place = self._tabs.place(tab), len(self._tabs)
+        return await look_at(tab, self._vault, self.style, budget, before, place)
 
     async def _act(self, action: Action, approved: Collection[Gate]) -> ActionResult:
         if action.verb in TASK_ENDS:
@@ -429,7 +416,11 @@ class BrowserSession(ActionCalls):
         still answers."""
         switched = await self._follow(tab)
         led = await self._arrive(action, approved)
-        return switched and led is None, led, await self._peek() if answers or switched else None
+        return (
+            switched and led is None,
+            led,
+            await peek_at(self._tab, self._vault) if answers or switched else None,
+        )
 
     async def _follow(self, tab: Tab) -> bool:
         """Make a tab that the page opened the current one, leave one that closed, and leave error pages."""
@@ -486,15 +477,3 @@ class BrowserSession(ActionCalls):
         name = tab.refused_file or ("download" if tab.asks_for_file else None)
         problem = "this task keeps no files"
         return None if name is None else Download(clip(self._vault.mask(name), 100), problem=problem)
-
-    async def _peek(self) -> Seen | None:
-        """The page after an action; None while a dialog keeps it from being read."""
-        for _ in range(2):
-            try:
-                return self._vault.mask_seen(await self._tab.race(self._tab.observer.peek()))
-            except (DialogOpened, PageUnreadable, TooSlow):
-                return None
-            except ContextLost:
-                with contextlib.suppress(DialogOpened, TooSlow):
-                    await self._tab.settle()
-        return None

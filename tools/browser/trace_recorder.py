@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter, time
@@ -19,13 +20,11 @@ from .observer import ContextLost
 from .reach import Look, Refused
 from .results import MASK, ActionResult, evidence, secret_name
 from .secrets import SHORTEST, Vault, spellings
-from .shots import masked_screenshot
 from .tab import DialogOpened, Tab, TooSlow
 from .trace import FILE, Target, Trace, TraceHead, TraceStep, describe, line_of, new_folder, open_new
 from .trace_places import Places
 from .view import View, ViewStyle
 
-PICTURE_SECONDS = 3.0
 NOT_NOW = (Refused, DialogOpened, TooSlow, ContextLost, BrowserCrashed, PageUnreadable, Error)
 """What keeps a page from being looked at; the action itself will say so."""
 
@@ -96,8 +95,14 @@ class Recorder:
         """What was recorded so far."""
         return Trace(head=self.head, steps=tuple(self.steps), folder=self.folder)
 
-    async def before(self, action: Action, tab: Tab, look: Look, vault: Vault) -> Moment:
-        """Look at the page and at what the action will act on. What keeps it from that is no error."""
+    async def before(
+        self, action: Action, tab: Tab, look: Look, vault: Vault, picture: Callable[[], Awaitable[bytes]]
+    ) -> Moment:
+        """Look at the page and at what the action will act on. What keeps it from that is no error.
+
+        Args:
+            picture: Draws the tab's window.
+        """
         target, to = describe(look.view, action.target), describe(look.view, action.to)
         moment = Moment(perf_counter(), vault.mask(tab.page.url), look.view, target, to)
         if tab.dialog is not None or tab.crashed:
@@ -111,8 +116,7 @@ class Recorder:
                 moment = replace(moment, target=await places.find(action, target))
         if self._pictures:
             with contextlib.suppress(*NOT_NOW):
-                picture = await tab.race(masked_screenshot(tab.page, vault), PICTURE_SECONDS)
-                moment = replace(moment, picture=picture)
+                moment = replace(moment, picture=await picture())
         return moment
 
     def after(
