@@ -390,11 +390,10 @@ class Memory(Looking):
 
     remember, remember_all = twin(remember_sync), twin(remember_all_sync)
     supersede, retract, restore = twin(supersede_sync), twin(retract_sync), twin(restore_sync)
-    useful, outcome = twin(useful_sync), twin(outcome_sync)
-    recall, recall_all = twin(recall_sync), twin(recall_all_sync)
+    useful, outcome, recall = twin(useful_sync), twin(outcome_sync), twin(recall_sync)
     forget, erase, rebuild = twin(forget_sync), twin(erase_sync), twin(rebuild_sync)
     export, import_from = twin(export_sync), twin(import_sync)
-    reembed, health = twin(reembed_sync), twin(health_sync)
+    reembed, health, recall_all = twin(reembed_sync), twin(health_sync), twin(recall_all_sync)
 
     def close(self) -> None:
         """Let go of the files. What was remembered stays. May be called again."""
@@ -462,10 +461,8 @@ class Memory(Looking):
 
     def _near(self, record: Record, vectors: Vectors) -> tuple[tuple[str, float], ...]:
         """Derived records in sight that say nearly the same. Episodes are many, and link to nothing."""
-        if record.kind == "episode":
-            return ()
         with self._lock:
-            alike = self._finder.alike(record.scope, vectors, ALIKE)
+            alike = [] if record.kind == "episode" else self._finder.alike(record.scope, vectors, ALIKE)
         return tuple((row.id, cosine) for row, cosine in alike if row.kind != "episode")
 
     def _recall(self, asked: Sequence[tuple[str, Vectors | None]], query: Query) -> list[Recalled]:
