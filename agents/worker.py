@@ -71,12 +71,15 @@ ASTRAY = "astray"
 
 
 class NotTaught(ValueError):
-    """The embedded model for jobs was given a task on pages, which another one was taught."""
+    """An embedded model was given a task on pages, or an observer of them, that it was not taught."""
 
-    def __init__(self, worker: str) -> None:
-        self.worker = worker
+    def __init__(self, worker: str, observer: str = "view") -> None:
+        self.worker, self.observer = worker, observer
         super().__init__(
-            f"The embedded model of worker {worker!r} was not taught to go towards goals on pages. "
+            f"The embedded model of worker {worker!r} was taught the numbered view alone. Leave out the "
+            f"observer {observer!r}, or give the worker another checkpoint or server."
+            if observer != "view"
+            else f"The embedded model of worker {worker!r} was not taught to go towards goals on pages. "
             "Give the worker load_model('embedded-web'), or another checkpoint or server."
         )
 
@@ -248,9 +251,11 @@ class Worker(Agent):
     async def _browse(self, attempt: Attempt, session: BrowserSession) -> Report:
         """A task of a plan on pages: its text is the goal."""
         order, mind = attempt.order, attempt.mind
+        observer = "view" if self.browser is None else self.browser.observer
         if self.model.name == "embedded":
             raise NotTaught(self.name)
-        observer = "view" if self.browser is None else self.browser.observer
+        if self.model.name == "embedded-web" and observer != "view":
+            raise NotTaught(self.name, observer)
         if observer == "screenshot":
             await check_sees(self.model)
         session.style = SNAPSHOT if observer == "aria" else STYLE

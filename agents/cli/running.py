@@ -122,7 +122,8 @@ def run(options: argparse.Namespace) -> int:
         )
     if settings.expect and (options.demo or settings.strategy):
         raise SettingsError("--expect goes with a goal on pages, without --demo and --strategy.")
-    if settings.observer != "view" and not (settings.expect and settings.model):
+    reads = settings.model not in (None, "embedded", "embedded-web")
+    if settings.observer != "view" and not (settings.expect and reads):
         raise SettingsError(
             f"--observer {settings.observer} goes with --expect, and with a --model that reads instructions, "
             "such as a server's: the embedded ones were taught the numbered view."

@@ -1,11 +1,10 @@
 """`punchlist eval everyday`: plain goals, as people word them, on everyday pages of our own, in a browser.
 
-Kinds of pages and words are like those of the generated everyday pages (`training/web_plain.py`): whoever
-wrote these knew most goals, whose figures are for development. The later goals were written after the weights
-were trained, so theirs say more. No page was trained on. They are served on a loopback address, which is all
-that the browser can reach. The policy is told what its actions did. A page says by itself whether its goal
-holds; what counts is whether it does at the end, after `done`, `cannot` or 12 actions, with nothing else
-pressed beside.
+All goals are used for development: kinds of pages and words are like those of the generated everyday pages
+(`training/web_plain.py`), and whoever wrote these knew most goals. The later goals were written after the
+others. No page was trained on. The pages are served on a loopback address, which is all that the browser can
+reach. The policy is told what its actions did. A page says by itself whether its goal holds; what counts is
+whether it does at the end, after `done`, `cannot` or 12 actions, with nothing else pressed beside.
 
     reached             share of the goals that hold at the end
     reached_said_done   share of the goals that hold and that the policy then called done

@@ -38,9 +38,9 @@ async def site():
     site.close()
 
 
-async def go(site, page, goal, said, model="embedded-web"):
+async def go(site, page, goal, said, model="embedded-web", observer="view"):
     url = f"{site.url}/{page}"
-    async with Browser(allow=[url], policy=preset("unattended")) as browser:
+    async with Browser(allow=[url], policy=preset("unattended"), observer=observer) as browser:
         plan = Plan(goal)
         plan.task("goal", goal, spec=[shows(said, "goal")])
         worker = Worker("hand", load_model(model), [browser])
@@ -70,3 +70,12 @@ async def test_the_weights_for_jobs_are_not_asked(site, tmp_path, monkeypatch):
 
     assert isinstance(outcome, Failed) and "load_model('embedded-web')" in str(outcome.error)
     assert issubclass(NotTaught, ValueError)
+
+
+@pytest.mark.parametrize("observer", ["aria", "screenshot"])
+async def test_the_weights_for_pages_are_shown_the_numbered_view_alone(site, observer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    outcome = await go(site, "tabs", 'Click on "Guides".', "Here are guides", observer=observer)
+
+    assert isinstance(outcome, Failed) and f"Leave out the observer '{observer}'" in str(outcome.error)

@@ -174,10 +174,12 @@ def test_a_server_that_refuses_pictures_is_named_with_what_it_says(punchlist, de
     assert "not a multimodal model" in ended.out + ended.err
 
 
-@pytest.mark.parametrize("more", [(), ("--model", "http://127.0.0.1:1")], ids=["embedded", "no pages"])
+@pytest.mark.parametrize(
+    "more",
+    [("--expect", "x"), ("--expect", "x", "--model", "embedded-web"), ("--model", "http://127.0.0.1:1")],
+    ids=["embedded", "embedded by name", "no pages"],
+)
 def test_what_an_observer_does_not_go_with_is_refused(punchlist, desk, more):
-    expect = () if more else ("--expect", "x")
-
-    ended = punchlist("run", "Go.", "--site", desk.url, *expect, *more, "--observer", "aria", model=None)
+    ended = punchlist("run", "Go.", "--site", desk.url, *more, "--observer", "aria", model=None)
 
     assert ended.code == 2 and "--observer aria goes with --expect" in ended.err
