@@ -63,9 +63,7 @@ async def browse(
         attempt: Whose model is asked, and whose watch looks on.
         goal: What is to be reached, in a person's words.
         look, act: The page as it is now; carries an action out and gives the line of its result.
-        picture: What the page of a view looks like, for a model that sees; None where there is nothing to
-            draw. Where it raises `PageUnreadable` the page is looked at once more; then the model is asked
-            with the text alone, which says so.
+        picture: What the page of a view looks like, for a model that sees; see `_question`.
         begun: What was done of it before.
 
     Returns:
@@ -120,7 +118,10 @@ def _course(goal: str, feedback: str, begun: Begun) -> Course:
 
 
 async def _question(course: Course, view: View, look: Look, picture: Picture | None) -> tuple[Question, View]:
-    """What is asked, and the view that it is about: the latest."""
+    """What is asked, and the view that it is about: the latest.
+
+    A page that gives no picture (`PageUnreadable`) is looked at once more; then the text alone says so.
+    """
     if picture is None:
         return course.ask(view), view
     for latest in (view, None):

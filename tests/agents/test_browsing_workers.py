@@ -125,7 +125,8 @@ async def test_a_model_that_sees_is_told_where_a_page_gives_no_picture(tmp_path,
     page = (
         "<title>T</title><label>Code <input id=i></label><p id=o style='position:absolute'></p>"
         "<button onclick='o.textContent=`It is done`'>Go</button><script>i.oninput = () => "
-        "{ o.textContent = i.value; o.animate([{left: '0px'}, {left: '600px'}], {duration: 400, iterations: 1e9}) }</script>"
+        "{ o.textContent = i.value; "
+        "o.animate([{left: '0px'}, {left: '600px'}], {duration: 400, iterations: 1e9}) }</script>"
     )
     site = Pages({"/": page})
     model = Seer(["type code [1] = secret:code", "click go [2]"])

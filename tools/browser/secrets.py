@@ -4,8 +4,8 @@ Covers: the value is bound to one origin, put into the field at the last moment,
 evidence, dialogs, addresses, stored sessions and screenshots, also percent-encoded, in JSON, HTML and base64.
 It is in no `repr` and is not pickled: another process reads it again from where it comes from.
 
-Does not cover: texts of a page that shows the value in pieces (screenshots do, see `covering`) or in a spelling
-of its own, what the bound site does with it, and the debug log of Playwright itself (`DEBUG=pw:*`).
+Does not cover: texts of a page that shows the value in pieces (in pictures: `covering`) or in a spelling of
+its own, what the bound site does with it, and the debug log of Playwright itself (`DEBUG=pw:*`).
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import async_playwright
 
-from punchlist.tools.errors import PageUnreadable
 from punchlist.tools.browser.browser import Browser
 from punchlist.tools.browser.covering import covers
 from punchlist.tools.browser.holding import attached
 from punchlist.tools.browser.locate import find_browser
 from punchlist.tools.browser.secrets import Secret, Vault
+from punchlist.tools.errors import PageUnreadable
 from punchlist.tools.permissions import preset
 
 from .site import Site
@@ -90,7 +90,7 @@ SHOWN = {
     "body of a frame": f'<iframe style="border:0" srcdoc="<body style=\'{RED}\'>{VALUE}"></iframe>',
     "drawn": f"<svg><text y=20 fill=red>{VALUE}</text></svg>",
 }
-ROOT = "<script>o.attachShadow({mode:'closed'}).append('%s')</script>" % VALUE
+ROOT = f"<script>o.attachShadow({{mode:'closed'}}).append('{VALUE}')</script>"
 
 
 @pytest.mark.parametrize("body", [*SHOWN.values(), f"</div>{ROOT}"], ids=[*SHOWN, "closed root"])
@@ -109,7 +109,7 @@ MOVED = {
     "by frame": "(function f() { o.style.top = (d = (d + 60) % 500) + 'px'; requestAnimationFrame(f) })()",
     "with the window": "document.body.style.height='5000px'; o.style.top='500px';"
     "setInterval(() => scrollTo(0, d = (d + 40) % 380), 16)",
-    "now and then": "setInterval(() => o.textContent = (d = 1 - d) ? '%s' : '', 25)" % VALUE,
+    "now and then": f"setInterval(() => o.textContent = (d = 1 - d) ? '{VALUE}' : '', 25)",
     "by style": "o.animate([{transform: 'none'}, {transform: 'translate(700px)'}],"
     "{duration: 300, iterations: 1e9})",
 }
