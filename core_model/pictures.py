@@ -12,6 +12,9 @@ from typing import Any, cast
 PATCH = 14
 """Pixels along a side of the smallest patch that current vision models make a token of."""
 
+MOST = 40_000
+"""Tokens that a picture counts at most: about 2,800 by 2,800 pixels."""
+
 UNMEASURED = 5000
 """Tokens that a picture counts whose size is not known here."""
 
@@ -27,7 +30,10 @@ def data_url(png: bytes) -> str:
 
 
 def picture_tokens(url: str) -> int:
-    """Prompt tokens of a picture, an estimate on the high side: one for each patch, nothing scaled down."""
+    """Prompt tokens of a picture, an estimate on the high side: one for each patch, `MOST` at most.
+
+    A server scales down what is larger; and what the header says need not be so.
+    """
     head = url.partition("base64,")[2][:44]
     try:
         start = base64.b64decode(head, validate=True)
@@ -36,7 +42,7 @@ def picture_tokens(url: str) -> int:
         width, height = struct.unpack(">II", start[16:24])
     except (ValueError, struct.error):
         return UNMEASURED
-    return math.ceil(width / PATCH) * math.ceil(height / PATCH)
+    return min(math.ceil(width / PATCH) * math.ceil(height / PATCH), MOST)
 
 
 def parts(text: str, images: Sequence[str]) -> list[dict[str, Any]]:

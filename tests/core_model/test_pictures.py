@@ -13,7 +13,7 @@ import pytest
 from punchlist.core_model import Capabilities, Grammar, load_model
 from punchlist.core_model.chat_template import Message
 from punchlist.core_model.errors import ImagesRefused, NotSupported, RemoteError
-from punchlist.core_model.pictures import UNMEASURED, data_url, picture_tokens, told_to_see
+from punchlist.core_model.pictures import MOST, UNMEASURED, data_url, picture_tokens, told_to_see
 from punchlist.core_model.pricing import read_at_most
 from punchlist.core_model.remote import RemoteModel
 
@@ -175,6 +175,8 @@ def test_a_picture_counts_a_token_for_each_patch() -> None:
     text: list[Message] = [SHOWN[0], {"role": "user", "content": "what is it?"}]
 
     assert picture_tokens(data_url(PICTURE)) == 4  # two by two patches of 14 pixels
+    huge = PICTURE[:16] + b"\xff" * 8 + PICTURE[24:]
+    assert picture_tokens(data_url(huge)) == MOST
     for unmeasured in ("https://site.test/a.png", "data:image/png;base64,!"):
         assert picture_tokens(unmeasured) == UNMEASURED
     assert read_at_most(model, SHOWN) == read_at_most(model, text) + 4
