@@ -127,7 +127,7 @@ def played(tmp_path: Path, learner: Learner, seeds: str = "0-9") -> list[list[We
         tmp_path / "out", write_pages(tmp_path / "pages"), ("click-test-2",), seeds, learner
     )
     recording.run(1, silent)
-    return [steps for _, _, steps in read_episodes(sorted((tmp_path / "out").glob("*-own.jsonl.gz")))]
+    return [steps for _, _, steps in read_episodes(sorted((tmp_path / "out").glob("*-own-*.jsonl.gz")))]
 
 
 def first_button(question: str) -> str:
@@ -145,6 +145,16 @@ def test_a_learner_is_labelled_with_what_the_expert_would_do_also_where_it_fails
         assert wanted and step.view.elements[step.action.target or 0].name == wanted[1]
         assert step.missed == (step.action.target != 1)
     assert {step.missed for (step,) in episodes} == {True, False}
+
+
+def test_the_episodes_of_another_learner_lie_beside_those_of_the_first(tmp_path: Path) -> None:
+    model, pages = ScriptedModel(first_button), write_pages(tmp_path / "pages")
+
+    for share in (0.0, 1.0, 1.0):
+        learner = Learner(model, expert_share=share)
+        Recording(tmp_path / "out", pages, ("click-test-2",), "0-9", learner).run(1, silent)
+
+    assert len(list((tmp_path / "out").glob("*.jsonl.gz"))) == 2
 
 
 def test_where_a_learner_gives_up_the_expert_goes_on(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from .episodes import BROKEN, MOST_STEPS
 from .experts import EXPERTS
 from .moves import FIELDS, Moves, NotSeen
 from .pages import TASKS, Pages, find_page, find_pages
-from .rollouts import Learner, roll_out
+from .rollouts import TOLD, Learner, roll_out
 from .stage import Stage
 
 DEVELOPMENT = range(1000)
@@ -38,11 +38,8 @@ TROUBLED = 0.45
 WRONG = 0.3
 """Share of the actions of such an episode that are wrong ones."""
 
-TOLD = 0.35
-"""Share of the episodes in which what came of an action is told."""
-
 LEARNERS = "-own"
-"""Behind the name of a file of episodes that a learner played: they may lie beside the expert's."""
+"""Before the learner in the name of a file of its episodes: they may lie beside the expert's and others'."""
 
 ROUND = 10
 """Seeds of one task that are played behind one another: its page stays loaded."""
@@ -56,7 +53,7 @@ class Recording:
         pages: Folder of the pages; None looks for the package.
         tasks: By name; None for all that are developed on.
         seeds: As `A-B`.
-        learner: Who plays; None for the expert itself.
+        learner: Who plays, and is closed when all is played; None for the expert itself.
 
     Raises:
         PagesMissing, UnknownTask: See `pages`.
@@ -116,13 +113,17 @@ class Recording:
                 await stage.close()
                 server.close()
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(parallel):
-                group.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(parallel):
+                    group.create_task(work())
+        finally:
+            if self._learner is not None:
+                await self._learner.model.aclose()
         return counts["kept"], counts["played"]
 
     async def _play(self, stage: Stage, task: str, seeds: range, counts: Counter[str]) -> None:
-        played = "" if self._learner is None else LEARNERS
+        played = "" if self._learner is None else f"{LEARNERS}-{self._learner.mark}"
         file = self._out / f"{task}-{seeds[0]:03}-{seeds[-1]:03}{played}.jsonl.gz"
         if file.exists():
             return

@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from ....tools.browser import Action, ActionResult, View
+from ....tools.browser.trace import plain_name
 from ...browsing import did, write_browse
 from ...steps import Done
 from ...training.web_steps import WebStep
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 EXPERT_SHARE = 0.25
 """Share of the actions that the expert takes in the learner's place."""
+
+TOLD = 0.35
+"""Share of the episodes in which what came of an action is told."""
 
 MOST_ALIKE = 2
 """Times that the same page with the same label is kept of one episode."""
@@ -45,7 +49,12 @@ class Learner:
 
     model: Model
     expert_share: float = EXPERT_SHARE
-    told: float = 0.35
+    told: float = TOLD
+
+    @property
+    def mark(self) -> str:
+        """What tells its episodes from another's, in the name of a file."""
+        return f"{plain_name(self.model.name)}-{self.expert_share:g}-{self.told:g}"
 
 
 async def roll_out(stage: Stage, task: str, seed: int, learner: Learner) -> list[WebStep] | None:
