@@ -25,7 +25,7 @@ import numpy as np
 
 from .embedder import Vectors
 from .errors import IndexUnusable
-from .index import ChromaIndex, FolderLock
+from .index import FORMAT, ChromaIndex, FolderLock
 from .ledger import State
 from .ranking import Question, Ranked, Reranker, Statistics, Weights, rank
 from .records import Filter, Owner, Scope
@@ -182,7 +182,7 @@ class Finder:
         if self._swept == state.generation:
             return
         stale = self._folder.is_dir() and any(
-            not place.name.endswith(f"-{state.generation}") for place in self._folder.iterdir()
+            not place.name.endswith(f"-{state.generation}-{FORMAT}") for place in self._folder.iterdir()
         )
         if stale:
             if not self._owner.acquire():

@@ -111,14 +111,14 @@ async def test_a_task_that_ends_ends_the_answer_that_it_waits_for(model, tmp_pat
         return await brief.mind.ask(LONG)
 
     plan = Plan()
-    plan.task("think", "think", spec=[FINE], attempts=1, seconds=0.3 if how == "deadline" else None)
+    plan.task("think", "think", spec=[FINE], attempts=1, seconds=0.15 if how == "deadline" else None)
     running = Manager(model, [FunctionWorker("worker", thinks)], journal=tmp_path / "run.db").start(plan)
 
     if how == "deadline":
         await decoding(model)
         outcome = await asyncio.wait_for(running.outcome(), 10)
         await rest(model.engine)
-        assert isinstance(outcome, Unverified) and "not done within 0.3 s" in outcome.reasons[0]
+        assert isinstance(outcome, Unverified) and "not done within 0.15 s" in outcome.reasons[0]
     else:
         await decoding(model)
         job, before = model.jobs[-1], decoded(model.jobs[-1])
