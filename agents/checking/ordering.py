@@ -15,8 +15,8 @@ from pydantic import JsonValue
 from ...protocols.spec import Criterion
 from ...tools.browser.view import TEXT_ROLES, View
 from ..planning.reading import PlannedTask
-from ..planning.wish import PREFERRED, Wish
 from ..steps import Step
+from ..wish import PREFERRED, Wish
 from ..wording import count_of, words
 from . import checks, extras
 from .checks import NOT, Page, holds_value, root_words

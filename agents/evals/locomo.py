@@ -166,7 +166,9 @@ def read(path: Path) -> list[Conversation]:
         if not isinstance(found, list) or not found:
             raise ValueError("not a list of conversations")
         return [_conversation(each) for each in cast("list[dict[str, Any]]", found)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise EvalError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvalError(f"{str(path)!r} is not of the form of LoCoMo's locomo10.json: {error!r}.") from error
 
 

@@ -17,7 +17,7 @@ from ..budget import BudgetExhausted
 from ..events import plain
 from ..jobs import Job, Results
 from ..mind import Truncated
-from ..planning.wish import PREFERRED
+from ..wish import PREFERRED
 
 RESUMABLE = (BudgetExhausted, SiteUnreachable, BrowserMissing, RemoteError, NothingToWorkWith, NoPlace)
 """What ends a run for now: it goes on with more budget, or when site, browser, server or place is there."""

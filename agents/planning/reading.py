@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from ...tools.browser.actions import span_terminal
 from ..days import DAY, MONTH
 from ..question import Question, any_of
+from ..wish import Wish
 from ..wording import FUNCTION, Span, count_of, fold, locate, places, tokens
 from .carrying import begins, carried, glued, titled
-from .wish import Wish
 
 ORDER_FIELDS = ("count", "item", "name", "option", "date")
 TICKET_FIELDS = ("name", "about", "text")

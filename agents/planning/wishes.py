@@ -24,9 +24,9 @@ from pydantic import JsonValue
 from ..checking.checks import NOT, root_words
 from ..checking.options import KINDS, Kind
 from ..recalling import Memo, memos_of
+from ..wish import PREFERRED, Wish
 from ..wording import tokens
 from .reading import PlannedTask
-from .wish import PREFERRED, Wish
 
 LEAST_SURE = 0.5
 """Confidence from which a preference counts that was only seen in choices: more often than not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..recalling import Memo
+from .recalling import Memo
 
 PREFERRED = "preferred"
 """Key of an order's result that says what of it is from preferences and not from the goal."""
