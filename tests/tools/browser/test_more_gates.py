@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -118,6 +119,10 @@ async def test_a_tab_of_a_site_that_is_new_needs_approval(enter, second):
         f"<button onclick=\"window.open('{second.url}'); window.open('/verbs')\">Open</button><p>First"
     )
     await session.click(number(view, "Open"))
+    async with asyncio.timeout(5):  # a busy browser may tell of the later tab after the click is over
+        while len((await session.tab()).text.splitlines()) < 3:
+            await asyncio.sleep(0.02)
+    await session.act(Action("tab", None, "3"))
     action = Action("tab", None, "2")
 
     refused = await session.act(action)
