@@ -59,6 +59,7 @@ class State:
         dimension: Of its vectors; 0 before the first.
         clock: The latest moment at which anybody wrote, in microseconds since 1970. A clock that was set
             back neither hides what was learned nor brings back what was closed.
+        worded: Row of the last record whose words are in the index of words; no write waits for that index.
     """
 
     changes: int
@@ -66,9 +67,16 @@ class State:
     embedder: str
     dimension: int
     clock: int
+    worded: int
 
+
+MOST_UNWORDED = 500
+"""Records that may wait to be put into the index of words."""
 
 EVERYTHING = Filter()
+_TOLD = "UPDATE meta SET value = iif(name = 'clock', max(value, ?), ?) WHERE name IN ('clock', 'changes')"
+"""What every transaction ends with."""
+
 SERVER = "server "
 """What the name of a server begins with in `meta`."""
 
@@ -81,6 +89,8 @@ class Ledger:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
+        self._held = State(0, 0, "", 0, 0, 0)  # as the transaction under way found it
+        self._changes = self._worded = 0  # as that transaction has counted them on
 
     def close(self) -> None:
         """Close the file. May be called again."""
@@ -97,19 +107,13 @@ class Ledger:
     @property
     def state(self) -> State:
         """Where the file stands now."""
-        found = dict(self._select("SELECT name, value FROM meta", []))
-        return State(
-            int(found["changes"]),
-            int(found["generation"]),
-            str(found.get("embedder", "")),
-            int(found.get("dimension", 0)),
-            int(found["clock"]),
-        )
+        with self._guard() as cursor:
+            return _state_of(cursor)
 
     def start_generation(self) -> None:
         """Tell every derived index, in every process, to start over."""
-        with self._write():
-            self._increase("generation")
+        with self._write() as cursor:
+            self._start_generation(cursor)
 
     def note_server(self, address: str) -> None:
         """Keep in mind that vectors go to a Chroma server, where nobody can look through the files."""
@@ -303,6 +307,7 @@ class Ledger:
 
     def best_by_words(self, match: str, admitted: Filter, limit: int) -> list[str]:
         """Ids of the records that match the FTS5 expression, best BM25 first."""
+        self._put_words()
         where, values = condition(admitted)
         rows = self._select(
             "SELECT id FROM words JOIN records ON row = words.rowid "
@@ -312,12 +317,13 @@ class Ledger:
         return [row[0] for row in rows]
 
     def documents_with(self, stem: str) -> int:
-        """In how many records a stem occurs, those of everybody counted."""
+        """In how many records of the index of words a stem occurs, those of everybody counted."""
         found = self._select("SELECT doc FROM vocabulary WHERE term = ?", [stem])
         return int(found[0][0]) if found else 0
 
     def sizes(self) -> tuple[int, float]:
         """How many records there are, and how many stems one has on average."""
+        self._put_words()
         documents = self.count()
         stems = int(self._select("SELECT coalesce(sum(cnt), 0) FROM vocabulary", [])[0][0])
         return documents, max(stems / max(documents, 1), 1.0)
@@ -338,10 +344,15 @@ class Ledger:
         """What is wrong with the file itself; nothing is changed."""
         found = [str(row[0]) for row in self._select("PRAGMA integrity_check", []) if row[0] != "ok"]
         with self._guard() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
             try:
+                self._catch_up(cursor)
                 cursor.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
             except sqlite3.DatabaseError as error:
                 found.append(f"the words do not match the records: {error}")
+            finally:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
         return found
 
     # Inside.
@@ -357,9 +368,33 @@ class Ledger:
             raise UnknownRecord(name)
         return record_of(row)
 
-    def _increase(self, name: str) -> int:
-        query = "UPDATE meta SET value = value + 1 WHERE name = ? RETURNING value"
-        return int(self._connection.execute(query, (name,)).fetchone()[0])
+    def _next_change(self) -> int:
+        """Number of one more change; kept when the transaction ends."""
+        self._changes += 1
+        return self._changes
+
+    def _start_generation(self, cursor: sqlite3.Cursor) -> None:
+        cursor.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
+
+    def _put_words(self) -> None:
+        """Put the words of what was written since into their index."""
+        query = "SELECT 1 FROM records WHERE row > (SELECT value FROM meta WHERE name = 'worded') LIMIT 1"
+        if self._select(query, []):
+            with self._write() as cursor:
+                self._catch_up(cursor)
+
+    def _catch_up(self, cursor: sqlite3.Cursor) -> None:
+        cursor.execute(
+            "INSERT INTO words (rowid, terms) SELECT row, terms FROM records"
+            " WHERE row > (SELECT value FROM meta WHERE name = 'worded') ORDER BY row"
+        )
+        self._note_worded(cursor)
+
+    def _note_worded(self, cursor: sqlite3.Cursor) -> None:
+        """All words are in their index now."""
+        newest = "(SELECT coalesce(max(row), 0) FROM records)"
+        query = f"UPDATE meta SET value = {newest} WHERE name = 'worded' RETURNING value"
+        self._worded = cursor.execute(query).fetchone()[0]
 
     def _select(self, query: str, values: Sequence[str | int]) -> list[Any]:
         with self._guard() as cursor:
@@ -370,9 +405,10 @@ class Ledger:
         with self._guard() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
+                self._held = _state_of(cursor)
+                self._changes, self._worded = self._held.changes, self._held.worded
                 yield cursor
-                moment = microseconds(now())
-                cursor.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'clock'", (moment,))
+                cursor.execute(_TOLD, (microseconds(now()), self._changes))
                 cursor.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -390,3 +426,15 @@ class Ledger:
                 raise ValueError(
                     f"{error.object!r} holds half a character (surrogate): decode it first"
                 ) from None
+
+
+def _state_of(cursor: sqlite3.Cursor) -> State:
+    found = dict(cursor.execute("SELECT name, value FROM meta").fetchall())
+    return State(
+        found["changes"],
+        found["generation"],
+        found.get("embedder", ""),
+        found.get("dimension", 0),
+        found["clock"],
+        found["worded"],
+    )

@@ -18,7 +18,7 @@ from pathlib import Path
 from .errors import StoreUnusable, StoreVersion
 from .words import stems
 
-FORMAT = 2
+FORMAT = 3
 BUSY_SECONDS = 30.0
 NO_END = 2**62  # microseconds; later than any moment that datetime can hold
 BACKUP = ".backup"
@@ -95,12 +95,6 @@ CREATE VIRTUAL TABLE words USING fts5 (
     terms, content='records', content_rowid='row', tokenize='ascii'
 );
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, row);
-CREATE TRIGGER words_in AFTER INSERT ON records BEGIN
-    INSERT INTO words (rowid, terms) VALUES (new.row, new.terms);
-END;
-CREATE TRIGGER words_out AFTER DELETE ON records BEGIN
-    INSERT INTO words (words, rowid, terms) VALUES ('delete', old.row, old.terms);
-END;
 """
 
 META = "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
@@ -121,10 +115,15 @@ INSERT INTO records
 INSERT INTO proofs SELECT record, proof FROM proofs_1 ORDER BY rowid;
 DROP TABLE proofs_1; DROP TABLE records_1;
 UPDATE meta SET value = value + 1 WHERE name = 'generation';
-INSERT INTO meta VALUES ('clock', 0);
+INSERT INTO meta VALUES ('clock', 0), ('worded', 0);
 """
 
-STEPS = {1: FROM_1}
+FROM_2 = """
+DROP TRIGGER IF EXISTS words_in; DROP TRIGGER IF EXISTS words_out;
+INSERT OR IGNORE INTO meta SELECT 'worded', coalesce(max(row), 0) FROM records;
+"""
+
+STEPS = {1: FROM_1, 2: FROM_2}
 """What makes the next format of each."""
 
 SETTINGS = (
@@ -186,7 +185,7 @@ def _prepare(
         connection.executescript(
             f"BEGIN IMMEDIATE; {META} {SCHEMA}"
             f"INSERT INTO meta VALUES ('identity', '{identity}'), ('changes', 0), ('generation', 0),"
-            " ('clock', 0);"
+            " ('clock', 0), ('worded', 0);"
             f"PRAGMA user_version = {FORMAT}; COMMIT;"
         )
         return

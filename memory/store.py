@@ -26,7 +26,7 @@ from .errors import (
     ForgetIncomplete,
     UnfitCorrection,
 )
-from .ledger import Ledger
+from .ledger import MOST_UNWORDED, Ledger
 from .records import Filter, Owner, Record, Scope
 from .rows import (
     ALL_GIVEN,
@@ -50,6 +50,10 @@ MOST_QUOTED = 64
 
 LEAST_QUOTED = 3
 """Words from which on a text inside of another one counts as taken from it."""
+
+
+_INSERT = f"INSERT INTO records ({WRITTEN}) VALUES ({', '.join('?' * len(WRITTEN.split(', ')))})"
+_LINK = "INSERT OR IGNORE INTO links SELECT ?, row, ? FROM records WHERE id = ?"
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ class Store(Ledger):
                 (
                     microseconds(record.valid_from or record.learned),
                     kept.id,
-                    self._increase("changes"),
+                    self._next_change(),
                     old,
                 ),
             )
@@ -206,7 +210,7 @@ class Store(Ledger):
             if len(lacking) > most:
                 return False
             vectors |= embed([self._one(cursor, name) for name in lacking])
-            change = self._increase("changes")
+            change = self._next_change()
             cursor.executemany(
                 "UPDATE records SET vectors = ?, changed = ? WHERE id = ?",
                 [(packed(each), change, name) for name, each in vectors.items()],
@@ -216,7 +220,7 @@ class Store(Ledger):
             if rows:
                 dimension = next(iter(vectors.values())).shape[1]
                 cursor.execute("INSERT INTO meta VALUES ('dimension', ?)", (dimension,))
-            self._increase("generation")
+            self._start_generation(cursor)
         return True
 
     def erase(self, target: Scope | str, across: frozenset[Owner] = frozenset()) -> list[Gone]:
@@ -239,8 +243,9 @@ class Store(Ledger):
             if doomed:
                 # FTS5 only marks deleted words; building its index anew is what drops them.
                 cursor.execute("INSERT INTO words (words) VALUES ('rebuild')")
-                self._increase("generation")
-                self._increase("changes")
+                self._note_worded(cursor)
+                self._start_generation(cursor)
+                self._next_change()
         self._scrub()
         return [Gone(*each[1:]) for each in doomed]
 
@@ -262,13 +267,14 @@ class Store(Ledger):
     ) -> Record:
         cursor.execute(
             f"UPDATE records SET {settings}, changed = ? WHERE id = ?",
-            (*values, self._increase("changes"), record.id),
+            (*values, self._next_change(), record.id),
         )
         return self._one(cursor, record.id)
 
     def _insert(self, cursor: sqlite3.Cursor, draft: Draft, correcting: str = "") -> Record:
-        draft = replace(draft, record=judged(cursor, draft.record))
-        record, digest = draft.record, draft.record.digest()
+        record = judged(cursor, draft.record)
+        draft = draft if record is draft.record else replace(draft, record=record)
+        digest = record.digest()
         known = cursor.execute(
             f"SELECT row, {GIVEN} FROM records WHERE digest = ? AND min(until, closed) > ?",
             (digest, microseconds(record.learned)),
@@ -285,19 +291,17 @@ class Store(Ledger):
     def _put(self, cursor: sqlite3.Cursor, draft: Draft, digest: str) -> None:
         record = draft.record
         cursor.execute(
-            f"INSERT INTO records ({WRITTEN}) VALUES ({', '.join('?' * len(WRITTEN.split(', ')))})",
-            (*values_of(record), digest, draft.terms, packed(draft.vectors), self._increase("changes")),
+            _INSERT,
+            (*values_of(record), digest, draft.terms, packed(draft.vectors), self._next_change()),
         )
-        row = cursor.lastrowid
+        row = cursor.lastrowid or 0
         _keep_proofs(cursor, row, draft.proofs)
-        cursor.executemany(
-            "INSERT OR IGNORE INTO sources VALUES (?, ?)",
-            [(row, source) for source in record.provenance.sources],
-        )
-        cursor.executemany(
-            "INSERT OR IGNORE INTO links SELECT ?, row, ? FROM records WHERE id = ?",
-            [(row, cosine, name) for name, cosine in draft.near],
-        )
+        for source in record.provenance.sources:
+            cursor.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (row, source))
+        for name, cosine in draft.near:
+            cursor.execute(_LINK, (row, cosine, name))
+        if row - self._worded >= MOST_UNWORDED:
+            self._catch_up(cursor)
 
     def _see_again(self, cursor: sqlite3.Cursor, row: int, known: Record, draft: Draft) -> Record:
         """The same words again: nothing new, but seen once more and perhaps proven now.
@@ -333,7 +337,7 @@ class Store(Ledger):
 
     def _hold_embedder(self, drafts: Sequence[Draft]) -> None:
         """Refuse vectors that are not of the file's embedder; asked where nobody else can write."""
-        state = self.state
+        state = self._held
         for draft in drafts:
             if (draft.embedder, draft.vectors.shape[1]) != (state.embedder, state.dimension):
                 raise EmbedderMismatch(state.embedder, draft.embedder)
@@ -346,6 +350,7 @@ class Store(Ledger):
         record, stems = draft.record, draft.terms.split()
         if record.kind == "episode" or record.provenance.by == "person" or not 0 < len(stems) <= MOST_QUOTED:
             return None
+        self._catch_up(cursor)
         where, values = condition(Filter(scopes=(record.scope,), at=record.learned))
         phrase = '"' + " ".join(stems) + '"'
         rows = cursor.execute(
