@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -117,7 +118,8 @@ def embedded(embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
     pieces = [pieces_of(embedder, text) for text in texts]
     flat = [piece for each in pieces for piece in each]
     rows = checked(embedder.name, embedder.embed(flat), len(flat))
-    return np.split(rows, np.cumsum([len(each) for each in pieces])[:-1])
+    ends = accumulate(map(len, pieces))
+    return [rows[end - len(each) : end] for each, end in zip(pieces, ends, strict=True)]
 
 
 def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> Vectors:
@@ -130,20 +132,24 @@ def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> V
         WrongVectors: They are not `count` rows, of another dimension, or not all numbers are finite.
     """
     try:
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, which is refused below
-            vectors = np.asarray(rows, dtype=np.float32)
+        if isinstance(rows, np.ndarray) and rows.dtype == np.float32:
+            vectors: Vectors = rows
+        else:
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, refused below
+                vectors = np.asarray(rows, dtype=np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise WrongVectors(name, f"are not rows of numbers of one length: {error}") from error
     if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:
         raise WrongVectors(name, f"have shape {vectors.shape}, for {count} texts")
     if dimension is not None and vectors.shape[1] != dimension:
         raise WrongVectors(name, f"have {vectors.shape[1]} dimensions, not {dimension}")
-    if not np.isfinite(vectors).all():
+    wide = vectors.astype(np.float64)  # float32 would overflow
+    lengths = np.sqrt(np.vecdot(wide, wide))
+    if not np.isfinite(lengths).all():
         raise WrongVectors(name, "hold NaN or infinity")
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)  # float32 would overflow
-    if not (lengths > 0).all():
+    if not lengths.all():
         raise WrongVectors(name, "hold a row of zeros")
-    return (vectors / lengths).astype(np.float32)
+    return (wide / lengths[:, None]).astype(np.float32)
 
 
 def _load(folder: Path) -> Any:

@@ -70,6 +70,7 @@ class Memory(Looking):
         self._index = index
         self._lock = threading.RLock()
         self._closed = False
+        self._bound: tuple[str, int] | None = None  # what the file was found bound to; a write asks again
 
     @classmethod
     def open(
@@ -380,7 +381,7 @@ class Memory(Looking):
                     tell(len(every) - len(todo) + min(start + AGAIN, len(todo)), len(every))
             with self._lock:
                 if self._store.revector(chosen.name, made, embed, AGAIN):
-                    self._embedder = chosen
+                    self._embedder, self._bound = chosen, None
                     return self._store.count()
 
     def health_sync(self) -> Health:
@@ -440,9 +441,13 @@ class Memory(Looking):
         """(pieces, dimension) of each text, by the embedder that the file is bound to."""
         if not texts:
             return []
-        self._state()
+        if self._bound is None:
+            self._state()  # refuses another embedder's file before anything is embedded
         vectors = embedded(self._embedder, texts)
-        self._store.bind(self._embedder.name, vectors[0].shape[1])
+        bound = (self._embedder.name, vectors[0].shape[1])
+        if self._bound != bound:
+            self._store.bind(*bound)
+            self._bound = bound
         return vectors
 
     def _state(self) -> State:
@@ -457,7 +462,7 @@ class Memory(Looking):
         if proof is not None or record.provenance.by == "person":
             return None
         with self._lock:
-            return self._asker.echo(record)
+            return self._asker.told.echo(record)
 
     def _near(self, record: Record, vectors: Vectors) -> tuple[tuple[str, float], ...]:
         """Derived records in sight that say nearly the same. Episodes are many, and link to nothing."""
@@ -491,7 +496,7 @@ class Memory(Looking):
     def _forget(self, target: Scope | str, across: Collection[Owner]) -> tuple[list[Gone], bool]:
         with self._lock:
             gone = self._open_store().erase(target, levels(across))
-            self._asker.lose([each.id for each in gone])
+            self._asker.told.lose([each.id for each in gone])
             drop_orphans(self.folder, self._store)
             try:
                 return gone, not self._finder.discard()

@@ -132,6 +132,8 @@ def _remember(word: str) -> str:
 
 
 def _stemmed(word: str) -> str:
+    if word.isdecimal():
+        return word
     ordinal = _ORDINAL.fullmatch(word)
     if ordinal:
         return ordinal[1]
