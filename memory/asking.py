@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from .embedder import Vectors
 from .finder import Finder
 from .hops import depth, unite
+from .ledger import State
 from .ranking import Question
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import Store
@@ -93,27 +94,30 @@ class Asker:
         self._read: dict[str, Record] = {}
         self._read_at = (-1, -1)
 
-    def ask(self, texts: Sequence[str], vectors: Sequence[Vectors], query: Query) -> list[Recalled]:
-        """The best answers to all of the texts together, best first, `query.k` at most.
+    def ask(
+        self, texts: Sequence[str], vectors: Sequence[Vectors], query: Query, state: State
+    ) -> tuple[list[Recalled], State]:
+        """The best answers to all of the texts together, best first, `query.k` at most; and the state then.
 
         Args:
             vectors: (dimension,) of each text.
+            state: As it was read right before.
         """
         each = query if len(texts) == 1 else replace(query, k=depth(query.k))
         rankings = [
-            self._finder.find(each.question(text, vector), query.admitted)
+            self._finder.find(each.question(text, vector), query.admitted, state)
             for text, vector in zip(texts, vectors, strict=True)
         ]
         ranked = unite(rankings, query.k)
-        here = self._records([each.id for each in ranked])
+        state = self._store.state
+        here = self._records([each.id for each in ranked], state)
         # One that was forgotten in this moment is left out.
         found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
         self.told.note([each.record for each in found])
-        return found
+        return found, state
 
-    def _records(self, names: Sequence[str]) -> dict[str, Record]:
+    def _records(self, names: Sequence[str], state: State) -> dict[str, Record]:
         """The records of these ids that are here; those read since the last change are not read again."""
-        state = self._store.state
         if self._read_at != (state.generation, state.changes) or len(self._read) > MOST_READ:
             self._read_at = (state.generation, state.changes)
             self._read.clear()

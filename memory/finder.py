@@ -90,13 +90,15 @@ class Finder:
         self.used = "none yet"
         """What answered the last question, for a person."""
 
-    def find(self, question: Question, admitted: Filter) -> list[Ranked]:
+    def find(self, question: Question, admitted: Filter, state: State) -> list[Ranked]:
         """The best records, best first.
+
+        Args:
+            state: As it was read right before.
 
         Raises:
             IndexUnusable: Chroma refused.
         """
-        state = self._store.state
         if not state.dimension:
             return []
         self._drop_stale(state)

@@ -114,7 +114,7 @@ def lexical(
     weight = hits.rarity[hits.term]
     own = weight * hits.count * (K1 + 1) / (hits.count + K1 * (1 - B + B * lengths))
     counts = _counted_around(shelf, hits, lengths, len(terms), fields)
-    if fields.session:
+    if fields.session and shelf.sessions:
         counts += fields.session * _counted_in_session(shelf, hits, admitted, len(terms))
     squared = hits.rarity**2
     near = np.einsum("t,tr->r", squared, counts / (counts + SATURATION))
@@ -132,17 +132,19 @@ def _hits(
 ) -> _Hits | None:
     """None where no admitted row holds any of the terms."""
     found = [shelf.postings.of(term) for term in terms]
-    rows = np.concatenate([each[0] for each in found]) if found else np.zeros(0, dtype=np.int32)
-    if not rows.size:
+    sizes = np.array([each[0].size for each in found])
+    if not sizes.any():
         return None
+    rows = np.concatenate([each[0] for each in found])
     counts = np.concatenate([each[1] for each in found])
-    term = np.repeat(np.arange(len(terms)), [each[0].size for each in found])
-    if statistics is None:
-        documents, mean_length = len(shelf), shelf.mean_length
-        holding = sums(term, shelf.column["live"][rows], len(terms))
-    else:
+    term = np.arange(len(terms)).repeat(sizes)
+    if statistics is not None:
         documents, mean_length = statistics.documents, max(statistics.mean_length, 1.0)
         holding = np.array([statistics.documents_with(each) for each in terms], dtype=np.float64)
+    else:
+        documents, mean_length = len(shelf), shelf.mean_length
+        masked = documents < shelf.size
+        holding = sums(term, shelf.column["live"][rows], len(terms)) if masked else sizes
     rarity = np.log1p(np.maximum(documents - holding + 0.5, 0.0) / (holding + 0.5))
     seen = admitted[rows]
     if not seen.all():
@@ -153,12 +155,17 @@ def _hits(
 def _counted_around(shelf: Shelf, hits: _Hits, lengths: Floats, terms: int, fields: Fields) -> Floats:
     """(terms, rows) how often a term stands in a row and in its neighbours, by the fields' weights."""
     size = shelf.size
+    own = hits.count / (1 - OWN_LENGTH + OWN_LENGTH * lengths)
+    if not shelf.sessions:
+        counts = np.zeros((terms, size))
+        counts[hits.term, hits.row] = own  # each of them once
+        return counts
     before, after = shelf.column["previous"][:size], shelf.column["next"][:size]
     following = after[hits.row]
     second = np.where(following >= 0, after[following], -1)
     places = (hits.row, following, second, before[hits.row])  # -1: there is no such neighbour
     values = (
-        hits.count / (1 - OWN_LENGTH + OWN_LENGTH * lengths),
+        own,
         fields.previous * hits.count,
         fields.second_previous * hits.count,
         fields.next * hits.count,

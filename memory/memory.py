@@ -453,9 +453,12 @@ class Memory(Looking):
     def _state(self) -> State:
         """Where the file stands; it is bound to our embedder or to none."""
         state = self._open_store().state
+        self._hold_embedder(state)
+        return state
+
+    def _hold_embedder(self, state: State) -> None:
         if state.embedder and state.embedder != self._embedder.name:
             raise EmbedderMismatch(state.embedder, self._embedder.name)
-        return state
 
     def _echo(self, record: Record, proof: Confirm | None) -> Record | None:
         """The record that these words were recalled from, where nothing proves them now."""
@@ -476,13 +479,18 @@ class Memory(Looking):
         if query.admitted.empty or not asked or not state.dimension:
             return []
         vectors = self._asked(asked, state.dimension)
+        texts = [text for text, _ in asked]
         with self._lock:
+            if any(vector is None for _, vector in asked):
+                state = self._state()  # embedding took its time
+            now_asked = query.asked_at(moment_of(state.clock))
             try:
-                return self._asker.ask(
-                    [text for text, _ in asked], vectors, query.asked_at(moment_of(state.clock))
-                )
-            finally:
-                self._state()  # refuses what was found while the file went over to another embedder
+                found, then = self._asker.ask(texts, vectors, now_asked, state)
+            except ValueError:  # vectors of two embedders, perhaps
+                self._state()
+                raise
+        self._hold_embedder(then)  # refuses what was found while the file went over to another embedder
+        return found
 
     def _asked(self, asked: Sequence[tuple[str, Vectors | None]], dimension: int) -> list[Vectors]:
         """(dimension,) of each query; of one with several pieces their mean."""

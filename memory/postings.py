@@ -66,14 +66,16 @@ class Postings:
         number = self._numbers.get(word)
         if number is None:
             return self._rows[:0], self._counts[:0]
-        rows, counts = self._rows[:0], self._counts[:0]
-        if number + 1 < self._starts.size:
-            start, end = self._starts[number], self._starts[number + 1]
-            rows, counts = self._rows[start:end], self._counts[start:end]
         held = self._loose.get(number)
-        if held is None:
+        more = (
+            None if held is None else (np.array(held[0], dtype=np.int32), np.array(held[1], dtype=np.int32))
+        )
+        if number + 1 >= self._starts.size:
+            return (self._rows[:0], self._counts[:0]) if more is None else more
+        start, end = self._starts[number], self._starts[number + 1]
+        rows, counts = self._rows[start:end], self._counts[start:end]
+        if more is None:
             return rows, counts
-        more = np.array(held[0], dtype=np.int32), np.array(held[1], dtype=np.int32)
         return np.concatenate((rows, more[0])), np.concatenate((counts, more[1]))
 
     def _add_as_block(self, first: int, terms: Sequence[str]) -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite
 from typing import Protocol
 
 import numpy as np
@@ -93,6 +95,11 @@ class Weights:
     importance: float = 0.02
     reranker: float = 1.0
     fields: Fields = field(default_factory=Fields)
+
+    @cached_property
+    def of_signals(self) -> Floats:
+        """(signals,) in the order of `SIGNALS`."""
+        return np.array([getattr(self, name) for name in SIGNALS])
 
 
 @dataclass(frozen=True)
@@ -180,12 +187,13 @@ class _Pool:
     def ranked(self, places: Sequence[int]) -> list[Ranked]:
         """What is told of the rows at these places."""
         found: list[Ranked] = []
-        told = self.parts[:, places].T.tolist()
-        alone = np.stack((self.cosines, self.bm25, self.strengths))[:, places].T.tolist()
-        for place, values, (cosine, bm25, strong) in zip(places, told, alone, strict=True):
-            row = self.rows[place]
+        told = self.parts.T.tolist()
+        cosines, bm25, strengths = self.cosines.tolist(), self.bm25.tolist(), self.strengths.tolist()
+        for place in places:
+            row, values = self.rows[place], told[place]
             parts = {name: value for name, value in zip(self.names, values, strict=True) if value}
-            found.append(Ranked(row.id, sum(values), Why(cosine, bm25, parts, strong), row.session))
+            why = Why(cosines[place], bm25[place], parts, strengths[place])
+            found.append(Ranked(row.id, sum(values), why, row.session))
         return found
 
 
@@ -199,19 +207,23 @@ def _pool(
 ) -> _Pool:
     """Score every admitted row and take the best of them."""
     cosines, words, signals = _looked_at(shelf, question, weights.fields, admitted, statistics)
-    applied = np.array([getattr(weights, name) for name in SIGNALS])
+    applied = weights.of_signals
     scores = np.einsum("s,sr->r", applied, signals)
     strengths = strength(cosines, words.covered)
-    scores[~admitted | (strengths < question.min_score)] = -np.inf
+    if question.min_score > 0:
+        admitted = admitted & (strengths >= question.min_score)
+    scores[~admitted] = -np.inf
     best = _best(scores, question, reranked)
+    told = signals[:, best]
+    kept = told.any(axis=1)  # the others are 0 for all of them
     return _Pool(
-        rows=[shelf.rows[int(place)] for place in best],
+        rows=[shelf.rows[place] for place in best.tolist()],
         vectors=shelf.pieces[shelf.column["piece"][best]],
         cosines=cosines[best],
         bm25=words.own[best],
         strengths=strengths[best],
-        names=SIGNALS,
-        parts=applied[:, None] * signals[:, best],
+        names=[name for name, some in zip(SIGNALS, kept.tolist(), strict=True) if some],
+        parts=(applied[:, None] * told)[kept],
     )
 
 
@@ -248,7 +260,7 @@ def strength(cosines: Floats, covered: Floats) -> Floats:
 
     Unlike a score it is not scaled by the best of the scope, so that it can be compared with a threshold.
     """
-    return 0.5 * np.clip(cosines, 0.0, 1.0) + 0.5 * covered
+    return 0.5 * np.minimum(np.maximum(cosines, 0.0), 1.0) + 0.5 * covered
 
 
 def _admitted(shelf: Shelf, question: Question) -> NDArray[np.bool_]:
@@ -274,10 +286,11 @@ def _cosines(shelf: Shelf, vector: Vectors) -> Floats:
         raise ValueError(
             f"The question's vector has shape {vector.shape}; the shelf needs {pieces.shape[1:]}."
         )
-    if not np.isfinite(vector).all():
+    vector = vector.astype(np.float32, copy=False)
+    if not isfinite(np.vecdot(vector, vector)):
         raise ValueError("The question's vector holds a number that is not finite; embed the question anew.")
     # Not `@`: BLAS would start threads, which wait for each other once anything else wants the processor.
-    found = np.vecdot(pieces, vector.astype(np.float32, copy=False)).astype(np.float64)
+    found = np.vecdot(pieces, vector).astype(np.float64)
     if found.size > shelf.size:
         found = np.maximum.reduceat(found, shelf.column["piece"][: shelf.size])
     return found
@@ -290,13 +303,12 @@ def _signals(
     size, column = shelf.size, shelf.column
     signals = np.zeros((len(SIGNALS), size))
     dense = _from_lowest(cosines, admitted)
-    after, session = column["next"][:size], column["session"][:size]
-    alone = session < 0
     signals[0] = _from_zero(words.near)
-    signals[1] = dense
-    signals[2] = np.append(dense, 0.0)[after]
-    signals[2][alone] = dense[alone]
-    signals[3] = _from_lowest(_of_session(cosines, session, admitted, shelf.sessions), admitted)
+    signals[1] = signals[2] = signals[3] = dense
+    if shelf.sessions:
+        after, session = column["next"][:size], column["session"][:size]
+        signals[2] = np.where(session < 0, dense, np.where(after < 0, 0.0, dense[after]))
+        signals[3] = _from_lowest(_of_session(cosines, session, admitted, shelf.sessions), admitted)
     signals[4] = _said_by_named(shelf, question.text)
     stretches = spans(question.text, question.now)
     if stretches:
@@ -309,10 +321,10 @@ def _signals(
 
 def _from_lowest(values: Floats, admitted: NDArray[np.bool_]) -> Floats:
     """Min-max scaling over the admitted; 0 elsewhere; 1 where all are equal."""
-    low = float(values.min(where=admitted, initial=np.inf))
-    high = float(values.max(where=admitted, initial=-np.inf))
+    among = values[admitted]
+    low, high = float(among.min()), float(among.max())
     scaled = (values - low) / (high - low) if high - low > 1e-9 else np.ones_like(values)
-    return np.where(admitted, scaled, 0.0)
+    return scaled * admitted
 
 
 def _from_zero(values: Floats) -> Floats:
@@ -325,8 +337,6 @@ def _of_session(
     cosines: Floats, session: NDArray[np.int32], admitted: NDArray[np.bool_], sessions: int
 ) -> Floats:
     """(rows,) the highest cosine in the row's session; its own without one."""
-    if not sessions:
-        return cosines
     place = session.astype(np.intp) + 1  # of the type that `maximum.at` is quick with
     highest = np.full(sessions + 1, -1.0)
     np.maximum.at(highest, place, np.where(admitted, cosines, -1.0))

@@ -44,6 +44,8 @@ def without_repeats(
     """
     if not rows:
         return []
+    if diversity <= 0 and len({row.terms for row in rows}) == len(rows):
+        return list(range(min(k, len(rows))))  # no two have the same words
     # Not `@`: BLAS would start threads.
     small = np.vecdot(vectors[:, None], vectors) if len(rows) <= MOST_AT_ONCE else None  # (rows, rows)
     if small is not None and diversity <= 0 and np.count_nonzero(small >= ALIKE) <= len(rows):

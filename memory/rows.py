@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from .embedder import Vectors
 from .records import OWNERS, Filter, Owner, Provenance, Record, Scope
 from .schema import NO_END
 from .shelf import Row
+
+MOST_ALIKE = 64
+"""Scopes and provenances that are kept as they were read last: those of records beside each other are alike."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,8 +90,8 @@ def record_of(row: Sequence[Any]) -> Record:
     return Record.model_construct(
         kind=kind,
         text=text,
-        scope=Scope.model_construct(tenant=tenant, user=user, agent=agent, run=run, key=key),
-        provenance=Provenance.model_validate_json(provenance),
+        scope=_scope(tenant, user, agent, run, key),
+        provenance=_provenance(provenance),
         trust=trust,
         speaker=speaker,
         session=session,
@@ -106,6 +110,16 @@ def record_of(row: Sequence[Any]) -> Record:
         superseded_by=superseded_by,
         id=name,
     )
+
+
+@lru_cache(MOST_ALIKE)
+def _scope(tenant: str, user: str, agent: str, run: str, key: str) -> Scope:
+    return Scope.model_construct(tenant=tenant, user=user, agent=agent, run=run, key=key)
+
+
+@lru_cache(MOST_ALIKE)
+def _provenance(stored: str) -> Provenance:
+    return Provenance.model_validate_json(stored)
 
 
 def ranked_of(row: Sequence[Any], dimension: int) -> Row:

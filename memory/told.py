@@ -40,6 +40,7 @@ _AFTER = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+
 class Told:
     """The records that were recalled last, by their words. Not safe to share between threads without a lock.
 
