@@ -6,7 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from .embedder import Vectors
+import numpy as np
+
+from .embedder import Embedder, Vectors, checked, embedded
 from .finder import Finder
 from .hops import depth, unite
 from .ledger import State
@@ -65,7 +67,9 @@ class Query:
 
     def asked_at(self, clock: datetime) -> Query:
         """Of the moment that was asked for; else of now, or of `clock` where that is later."""
-        at = self.admitted.at or max(self.present, min(clock, self.present + MOST_AHEAD))
+        if self.admitted.at is not None:
+            return self
+        at = max(self.present, min(clock, self.present + MOST_AHEAD))
         return replace(self, admitted=replace(self.admitted, at=at))
 
     def question(self, text: str, vector: Vectors) -> Question:
@@ -83,6 +87,23 @@ class Query:
             min_score=self.min_score,
             diversity=self.diversity,
         )
+
+
+def embedded_questions(
+    embedder: Embedder, asked: Sequence[tuple[str, Vectors | None]], dimension: int
+) -> list[Vectors]:
+    """(dimension,) of each text, where it does not come with its vector; of one in several pieces their mean.
+
+    Raises:
+        WrongVectors: They are of another dimension, or not finite.
+    """
+    made = iter(embedded(embedder, [text for text, vector in asked if vector is None]))
+    rows = [
+        next(made).mean(axis=0) if given is None else np.asarray(given, dtype=np.float32)
+        for _, given in asked
+    ]
+    stacked = rows[0][None] if len(rows) == 1 else rows
+    return list(checked(embedder.name, stacked, len(rows), dimension))
 
 
 class Asker:

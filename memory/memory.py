@@ -14,12 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from ..protocols.messages import Confirm
-from .asking import Asker, Query, Span
+from .asking import Asker, Query, Span, embedded_questions
 from .companions import drop_orphans
-from .embedder import Embedder, Vectors, checked, embedded
+from .embedder import Embedder, Vectors, embedded
 from .embedders import embedder_of
 from .erasing import Erased, Looked, look_for
 from .errors import (
@@ -444,7 +442,7 @@ class Memory(Looking):
         if self._bound is None:
             self._state()  # refuses another embedder's file before anything is embedded
         vectors = embedded(self._embedder, texts)
-        bound = (self._embedder.name, vectors[0].shape[1])
+        bound = self._embedder.name, vectors[0].shape[1]
         if self._bound != bound:
             self._store.bind(*bound)
             self._bound = bound
@@ -478,28 +476,18 @@ class Memory(Looking):
         state = self._state()
         if query.admitted.empty or not asked or not state.dimension:
             return []
-        vectors = self._asked(asked, state.dimension)
+        vectors = embedded_questions(self._embedder, asked, state.dimension)
         texts = [text for text, _ in asked]
         with self._lock:
-            if any(vector is None for _, vector in asked):
-                state = self._state()  # embedding took its time
-            now_asked = query.asked_at(moment_of(state.clock))
+            state = self._state() if any(vector is None for _, vector in asked) else state
+            query = query.asked_at(moment_of(state.clock))
             try:
-                found, then = self._asker.ask(texts, vectors, now_asked, state)
+                found, then = self._asker.ask(texts, vectors, query, state)
             except ValueError:  # vectors of two embedders, perhaps
                 self._state()
                 raise
         self._hold_embedder(then)  # refuses what was found while the file went over to another embedder
         return found
-
-    def _asked(self, asked: Sequence[tuple[str, Vectors | None]], dimension: int) -> list[Vectors]:
-        """(dimension,) of each query; of one with several pieces their mean."""
-        made = iter(embedded(self._embedder, [text for text, vector in asked if vector is None]))
-        rows = [
-            next(made).mean(axis=0) if given is None else np.asarray(given, dtype=np.float32)
-            for _, given in asked
-        ]
-        return list(checked(self._embedder.name, rows, len(rows), dimension))
 
     def _forget(self, target: Scope | str, across: Collection[Owner]) -> tuple[list[Gone], bool]:
         with self._lock:

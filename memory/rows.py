@@ -15,7 +15,7 @@ from .schema import NO_END
 from .shelf import Row
 
 MOST_ALIKE = 64
-"""Scopes and provenances that are kept as they were read last: those of records beside each other are alike."""
+"""Scopes and provenances that are kept as read last: those of records beside each other are alike."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

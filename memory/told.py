@@ -44,14 +44,15 @@ _AFTER = re.compile(
 class Told:
     """The records that were recalled last, by their words. Not safe to share between threads without a lock.
 
-    What is asked of it is asked before every write, and what is noted in every recall. So a text is held
-    against all of them at once: whether it is part of one is looked up in all their words put together, and
-    whether one is part of it by the words that each begins with.
+    Every recall notes its answers, and every write is held against all of them at once: whether it is part of
+    one is looked up in all their words put together, and whether one is part of it by the words that each
+    begins with. Both are made of what was noted when a write asks.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._texts: OrderedDict[str, str] = OrderedDict()
+        self._changed: dict[str, None] = {}  # ids that were noted or dropped since a write asked
         self._words: dict[str, str] = {}  # of each, bare
         self._starts: dict[str, dict[str, None]] = {}  # what one begins with -> ids
         self._together = ""  # all bare words; made when they are looked through
@@ -60,19 +61,19 @@ class Told:
         """These records were recalled."""
         for record in records:
             if self._texts.get(record.id) != record.text:
-                self._forget(record.id)
-                words = bare(record.text)
-                self._texts[record.id], self._words[record.id] = record.text, words
-                self._starts.setdefault(_start(words), {})[record.id] = None
-                self._together = ""
+                self._texts[record.id] = record.text
+                self._changed[record.id] = None
             self._texts.move_to_end(record.id)
         while len(self._texts) > MOST_TOLD:
-            self._forget(next(iter(self._texts)))
+            name, _ = self._texts.popitem(last=False)
+            self._changed[name] = None
 
     def lose(self, names: Collection[str]) -> None:
         """Know nothing more of these records."""
         for name in names:
-            self._forget(name)
+            if self._texts.pop(name, None) is not None:
+                self._changed[name] = None
+        self._catch_up()
 
     def echo(self, record: Record) -> Record | None:
         """The open record that was told in these words; None where they are new, or say where they are from.
@@ -82,6 +83,7 @@ class Told:
         """
         if not self._texts or (record.kind == "episode" and _is_an_event(record)):
             return None
+        self._catch_up()
         own = (record.id, *record.provenance.sources)
         words = bare(record.text)
         for name in self._alike(words):
@@ -90,7 +92,7 @@ class Told:
             try:
                 found = self._store.get(name)
             except UnknownRecord:  # another process has forgotten it
-                self._forget(name)
+                self.lose([name])
                 continue
             if _sees(record.scope, found.scope) and _holds(found):
                 return found
@@ -98,22 +100,26 @@ class Told:
 
     def _alike(self, words: str) -> list[str]:
         """Ids of what was told that has these bare words in it, or stands in them."""
-        if not self._together:
-            self._together = "\n".join(self._words.values())
         if words in self._together:
             return [name for name, told in self._words.items() if told in words or words in told]
         parts = words.split()
         starts = dict.fromkeys(f" {' '.join(parts[at : at + LEAST_QUOTED])} " for at in range(len(parts)))
         return [name for start in starts for name in self._starts.get(start, ())]
 
-    def _forget(self, name: str) -> None:
-        if (words := self._words.pop(name, None)) is not None:
-            del self._texts[name]
-            start = _start(words)
-            del self._starts[start][name]
-            if not self._starts[start]:
-                del self._starts[start]
-            self._together = ""
+    def _catch_up(self) -> None:
+        """Look at what was noted or dropped."""
+        for name in self._changed:
+            if (words := self._words.pop(name, None)) is not None:
+                start = _start(words)
+                del self._starts[start][name]
+                if not self._starts[start]:
+                    del self._starts[start]
+            if (text := self._texts.get(name)) is not None:
+                self._words[name] = words = bare(text)
+                self._starts.setdefault(_start(words), {})[name] = None
+        if self._changed:
+            self._changed.clear()
+            self._together = "\n".join(self._words.values())
 
 
 def _start(words: str) -> str:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from punchlist.memory import AlreadyClosed, Choice, Provenance, Record, Scope
+from punchlist.memory import AlreadyClosed, Choice, Provenance, Record, Scope, told
 from punchlist.memory.records import now
 
 from .doubles import confirm, record
@@ -198,3 +198,35 @@ def test_a_reason_that_no_export_could_carry_is_refused(open_memory, reason):
         memory.retract_sync(kept.id, reason)
 
     assert memory.get_sync(kept.id).closed is None
+
+
+async def test_only_the_last_recalled_are_known(open_memory, monkeypatch):
+    monkeypatch.setattr(told, "MOST_TOLD", 1)
+    memory = open_memory()
+    first = await memory.remember(record(SEAT), confirm())
+    then = await memory.remember(record("Bob likes the window seat"), confirm())
+    for each in (first, then):
+        await memory.recall(each.text, 1)
+
+    assert await memory.remember(heard("I recall that Bob likes the window seat")) == then
+    assert (await memory.remember(heard(SEAT))).id != first.id
+
+
+async def test_a_short_record_comes_back_only_as_it_is(open_memory):
+    memory = open_memory()
+    kept = await memory.remember(record("Ada sails"), confirm())
+    await memory.recall("Ada sails")
+
+    assert await memory.remember(heard("ada sails!")) == kept
+    assert (await memory.remember(heard("I recall that Ada sails"))).id != kept.id
+
+
+async def test_a_part_of_several_is_the_first_that_is_in_sight(open_memory):
+    memory = open_memory()
+    theirs = await memory.remember(record(SEAT + " by day", Scope(user="bob")), confirm())
+    ours = await memory.remember(record(SEAT + " by night"), confirm())
+    await memory.recall(SEAT, scope=Scope(user="bob"))
+
+    echo = await memory.remember(heard("takes the aisle seat", scope=Scope(user="ada")))
+
+    assert echo == ours and echo != theirs

@@ -1,7 +1,8 @@
 """Files of an older format are carried forward, with a copy, or stay as they are.
 
-`format1.sqlite3.gz` was written by the version of that format: a fact that was superseded, the fact that
-replaced it (both shared, about "k"), a preference of the user ada and a lesson of the agent shop.
+`format1.sqlite3.gz` and `format2.sqlite3.gz` were written by the versions of these formats: a fact that was
+superseded, the fact that replaced it (both shared, about "k"), a preference of the user ada and a lesson of
+the agent shop.
 """
 
 import gzip
@@ -17,15 +18,20 @@ import pytest
 
 from punchlist.memory import Scope, StoreUnusable, schema
 
-OLD = Path(__file__).with_name("format1.sqlite3.gz")
+OLD = {1: Path(__file__).with_name("format1.sqlite3.gz"), 2: Path(__file__).with_name("format2.sqlite3.gz")}
+
+
+@pytest.fixture(params=OLD)
+def format_of_old(request):
+    return request.param
 
 
 @pytest.fixture
-def old(tmp_path):
+def old(tmp_path, format_of_old):
     """The file, where a memory of the test will be opened."""
     path = tmp_path / "memory" / "memory.sqlite3"
     path.parent.mkdir(mode=0o700)
-    path.write_bytes(gzip.decompress(OLD.read_bytes()))
+    path.write_bytes(gzip.decompress(OLD[format_of_old].read_bytes()))
     path.chmod(0o600)
     return path
 
@@ -46,12 +52,12 @@ def test_an_old_file_says_what_it_said(old, open_memory):
     assert memory.health_sync().faults == ()
 
 
-def test_a_copy_is_kept_until_something_is_forgotten(old, open_memory, tmp_path):
+def test_a_copy_is_kept_until_something_is_forgotten(old, open_memory, format_of_old):
     memory = open_memory()
 
     (copy,) = memory.health_sync().backups
     with closing(sqlite3.connect(copy)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (format_of_old,)
         assert connection.execute("SELECT count(*) FROM records").fetchone() == (4,)
     assert copy.stat().st_mode & 0o777 == 0o600
     assert memory.erase_sync(Scope(user="ada")).proven
@@ -59,7 +65,7 @@ def test_a_copy_is_kept_until_something_is_forgotten(old, open_memory, tmp_path)
 
 
 def test_a_step_that_fails_leaves_the_old_file(old, open_memory, monkeypatch):
-    monkeypatch.setitem(schema.STEPS, 1, schema.FROM_1 + "SELECT 1 FROM nowhere;")
+    monkeypatch.setitem(schema.STEPS, 2, schema.FROM_2 + "SELECT 1 FROM nowhere;")
 
     with pytest.raises(StoreUnusable, match="nowhere"):
         open_memory()
@@ -74,7 +80,7 @@ def test_killed_in_the_middle_it_is_the_old_file_or_the_new_one(old, open_memory
         "from punchlist.memory import schema\n"
         "from punchlist.memory.store import Store\n"
         "from pathlib import Path\n"
-        "real = schema.stems\n"
+        "schema.FROM_2 = schema.STEPS[2] = schema.FROM_2 + 'SELECT stems(1);'\n"
         "schema.stems = lambda text: os.kill(os.getpid(), signal.SIGKILL)\n"
         "Store.open(Path(sys.argv[1]))\n"
     )
@@ -98,3 +104,12 @@ def test_the_words_of_an_old_file_are_found_by_their_stems(old, open_memory):
     found = memory.recall_sync("seats on the aisles", 1, scope=Scope(user="ada"))
 
     assert found[0].record.text == "Ada takes the aisle seat." and found[0].why.bm25 > 0
+
+
+def test_words_of_an_old_file_are_in_their_index_once(old, open_memory):
+    memory = open_memory()
+
+    assert memory.ledger.documents_with("aisl") <= 1
+    assert memory.ledger.sizes()[0] == 4
+    assert [memory.ledger.documents_with(stem) for stem in ("aisl", "deliveri")] == [1, 2]
+    assert memory.health_sync().faults == ()

@@ -31,7 +31,7 @@ def names(found):
     return [each.id for each in found]
 
 
-def random_rows(random, count):
+def random_rows(random, count, sessions=("", "s1", "s2", "s3")):
     rows = []
     for place in range(count):
         pieces = random.standard_normal((int(random.integers(1, 4)), DIMENSION))
@@ -44,7 +44,7 @@ def random_rows(random, count):
                 kind=str(random.choice(["fact", "episode", "reflection"])),
                 trust=str(random.choice(["trusted", "untrusted"])),
                 speaker=str(random.choice(["", "Ada", "Bob Ray"])),
-                session=str(random.choice(["", "s1", "s2", "s3"])),
+                session=str(random.choice(sessions)),
                 seq=int(random.permutation(1000)[0]) * 1000 + place,
                 happened=float(random.choice([np.nan, NOW - 200 * DAY, NOW - 190 * DAY, NOW])),
                 learned=NOW - float(random.integers(0, 400)) * DAY,
@@ -56,10 +56,11 @@ def random_rows(random, count):
     return rows
 
 
+@pytest.mark.parametrize("sessions", [("", "s1", "s2", "s3"), ("",)], ids=["sessions", "no session"])
 @pytest.mark.parametrize("seed", range(12))
-def test_scores_are_those_of_the_slow_obvious_way(seed):
+def test_scores_are_those_of_the_slow_obvious_way(seed, sessions):
     random = np.random.default_rng(seed)
-    shelf, rows = Shelf(), random_rows(random, 60)
+    shelf, rows = Shelf(), random_rows(random, 60, sessions)
     for start in range(0, 60, 7):
         shelf.put(rows[start : start + 7])
     shelf.drop(each.id for each in rows[::9])

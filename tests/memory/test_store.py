@@ -7,12 +7,15 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from punchlist.memory import DuplicateRecord, Memory, Scope, StoreUnusable, StoreVersion
+from punchlist.memory.ledger import MOST_UNWORDED
+from punchlist.memory.records import Filter
 
 from .doubles import FakeEmbedder, confirm, record
 
@@ -182,3 +185,38 @@ def test_a_full_disk_is_an_error_and_loses_nothing(open_memory):
     assert kept in memory.records_sync()
     connection.execute("PRAGMA max_page_count = 1000000")
     memory.remember_sync(record("There is room again."), confirm())
+
+
+def test_words_wait_for_their_index_and_are_found_all_the_same(open_memory):
+    memory = open_memory()
+    kept = [
+        memory.remember_sync(record(f"The kettle of room {number}", kind="episode")) for number in range(3)
+    ]
+    ledger = memory.ledger
+
+    assert ledger.documents_with("kettl") == 0
+    assert memory.health_sync().faults == () and ledger.documents_with("kettl") == 0
+    assert set(ledger.best_by_words('"kettl"', Filter(), 5)) == {each.id for each in kept}
+    assert ledger.documents_with("kettl") == 3
+    assert memory.erase_sync(kept[0].id).proven and ledger.documents_with("kettl") == 2
+    assert memory.health_sync().faults == ()
+
+
+def test_words_of_many_records_do_not_wait(open_memory):
+    memory = open_memory()
+
+    memory.remember_all_sync([record(f"Kettle {number}", kind="episode") for number in range(MOST_UNWORDED)])
+
+    assert memory.ledger.documents_with("kettl") == MOST_UNWORDED
+
+
+def test_a_word_that_is_missing_in_its_index_is_a_fault(open_memory):
+    memory = open_memory()
+    memory.remember_sync(record("The kettle leaks", kind="episode"))
+    assert memory.ledger.best_by_words('"kettl"', Filter(), 5)
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3")) as other, other:
+        other.execute("UPDATE records SET terms = 'teapot'")
+
+    (fault,) = memory.health_sync().faults
+
+    assert "words do not match" in fault
