@@ -132,8 +132,8 @@ def checked(name: str, rows: Any, count: int, dimension: int | None = None) -> V
         WrongVectors: They are not `count` rows, of another dimension, or not all numbers are finite.
     """
     try:
-        if isinstance(rows, np.ndarray) and rows.dtype == np.float32:
-            vectors: Vectors = rows
+        if getattr(rows, "dtype", None) == np.float32:
+            vectors = np.asarray(rows, dtype=np.float32)
         else:
             with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, refused below
                 vectors = np.asarray(rows, dtype=np.float32)

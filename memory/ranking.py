@@ -214,15 +214,16 @@ def _pool(
         admitted = admitted & (strengths >= question.min_score)
     scores[~admitted] = -np.inf
     best = _best(scores, question, reranked)
+    places: list[int] = best.tolist()
     told = signals[:, best]
     kept = told.any(axis=1)  # the others are 0 for all of them
     return _Pool(
-        rows=[shelf.rows[place] for place in best.tolist()],
+        rows=[shelf.rows[place] for place in places],
         vectors=shelf.pieces[shelf.column["piece"][best]],
         cosines=cosines[best],
         bm25=words.own[best],
         strengths=strengths[best],
-        names=[name for name, some in zip(SIGNALS, kept.tolist(), strict=True) if some],
+        names=[SIGNALS[at] for at in np.flatnonzero(kept)],
         parts=(applied[:, None] * told)[kept],
     )
 
