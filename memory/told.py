@@ -7,7 +7,6 @@ recalled and comes back in other words, or put together of several records.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
 from .choices import Choice
@@ -51,7 +50,7 @@ class Told:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._texts: OrderedDict[str, str] = OrderedDict()
+        self._texts: dict[str, str] = {}  # by id, the one recalled last at the end
         self._changed: dict[str, None] = {}  # ids that were noted or dropped since a write asked
         self._words: dict[str, str] = {}  # of each, bare
         self._starts: dict[str, dict[str, None]] = {}  # what one begins with -> ids
@@ -59,14 +58,19 @@ class Told:
 
     def note(self, records: Iterable[Record]) -> None:
         """These records were recalled."""
+        texts, changed = self._texts, self._changed
         for record in records:
-            if self._texts.get(record.id) != record.text:
-                self._texts[record.id] = record.text
-                self._changed[record.id] = None
-            self._texts.move_to_end(record.id)
-        while len(self._texts) > MOST_TOLD:
-            name, _ = self._texts.popitem(last=False)
-            self._changed[name] = None
+            name, text = record.id, record.text
+            if texts.pop(name, None) != text:
+                changed[name] = None
+            texts[name] = text
+        while len(texts) > MOST_TOLD:
+            name = next(iter(texts))
+            del texts[name]
+            if name in self._words:
+                changed[name] = None
+            else:
+                changed.pop(name, None)
 
     def lose(self, names: Collection[str]) -> None:
         """Know nothing more of these records."""

@@ -212,6 +212,17 @@ async def test_only_the_last_recalled_are_known(open_memory, monkeypatch):
     assert (await memory.remember(heard(SEAT))).id != first.id
 
 
+async def test_who_only_asks_keeps_no_more_than_the_last_recalled(open_memory, monkeypatch):
+    monkeypatch.setattr(told, "MOST_TOLD", 3)
+    memory = open_memory()
+    kept = [await memory.remember(record(f"Kettle {number} leaks"), confirm()) for number in range(12)]
+
+    for each in kept:
+        await memory.recall(each.text, 1)
+
+    assert len(memory._asker.told._changed) == 3
+
+
 async def test_a_short_record_comes_back_only_as_it_is(open_memory):
     memory = open_memory()
     kept = await memory.remember(record("Ada sails"), confirm())
