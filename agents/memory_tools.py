@@ -118,11 +118,13 @@ class Keeper:
         """
         at = errand()
         if at is None:
-            found = await self.memory.recall_all(queries, k, None, self.scope, trusted=self.trusted)
+            found = await self.memory.recall_all(
+                queries, k, None, self.scope, trusted=self.trusted, near_words=True
+            )
             return self._told([Memo.of(each) for each in found], None)
         what = f"{NOTE} {_digest(*queries, str(k), self.mark)}"
         recalled = await self._remembering(at).recall(
-            what, queries, self.scope, at.place, k=k, trusted=self.trusted
+            what, queries, self.scope, at.place, k=k, trusted=self.trusted, near_words=True
         )
         return self._told(recalled, at)
 

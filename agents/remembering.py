@@ -113,6 +113,7 @@ class Remembering:
         k: int = 5,
         kinds: Collection[Kind] | None = None,
         trusted: bool = False,
+        near_words: bool = False,
         pick: Callable[[list[Memo]], list[Memo]] = list,
     ) -> list[Memo]:
         """What answers the queries, all of them together, best first; from the journal where it is there.
@@ -120,6 +121,7 @@ class Remembering:
         Args:
             what: What it is for; one recall for it at each place.
             k: How many records are looked at.
+            near_words: See `Memory.recall_all`.
             pick: Chooses those of them that are used.
 
         Raises:
@@ -131,7 +133,10 @@ class Remembering:
             return known
         asked = list(dict.fromkeys(query for query in queries if query.strip()))
         found = [
-            Memo.of(each) for each in await self.memory.recall_all(asked, k, kinds, scope, trusted=trusted)
+            Memo.of(each)
+            for each in await self.memory.recall_all(
+                asked, k, kinds, scope, trusted=trusted, near_words=near_words
+            )
         ]
         memos = pick(found)
         body = recalled_body(what, asked, found, memos)

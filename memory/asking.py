@@ -12,6 +12,7 @@ from .embedder import Embedder, Vectors, checked, embedded
 from .finder import Finder
 from .hops import depth, unite
 from .ledger import State
+from .near_words import NearWords
 from .ranking import Question
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import Store
@@ -112,6 +113,7 @@ class Asker:
     def __init__(self, store: Store, finder: Finder) -> None:
         self._store, self._finder = store, finder
         self.told = Told(store)
+        self._near = NearWords()
         self._read: dict[str, Record] = {}
         self._read_at = (-1, -1)
 
@@ -136,6 +138,15 @@ class Asker:
         found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
         self.told.note([each.record for each in found])
         return found, state
+
+    def widened(self, text: str, query: Query, state: State) -> str:
+        """The text, and behind it words of records in sight that are near its own in meaning.
+
+        Raises:
+            EmbedderMissing, EmbedderCorrupt: The files of all-MiniLM-L6-v2 are not there, or are others.
+        """
+        shelf = self._finder.in_sight(query.admitted, state)
+        return text if shelf is None else " ".join((text, *self._near.of(text, shelf)))
 
     def _records(self, names: Sequence[str], state: State) -> dict[str, Record]:
         """The records of these ids that are here; those read since the last change are not read again."""

@@ -108,6 +108,10 @@ class Finder:
         self.used = f"exact, {len(shelf)} records in sight"
         return rank(shelf, question, self._weights, reranker=self._reranker)
 
+    def in_sight(self, admitted: Filter, state: State) -> Shelf | None:
+        """All that is in sight; None where it is too much for a shelf."""
+        return None if self._is_too_much(admitted, state) else self._shelf(admitted, state)
+
     def alike(self, scope: Scope, vectors: Vectors, least: float) -> list[tuple[Row, float]]:
         """Records in sight of a scope that are at least so near to a text, with their cosine, nearest first.
 
@@ -117,9 +121,8 @@ class Finder:
             vectors: (pieces, dimension) of the text.
         """
         state, admitted = self._store.state, Filter(scopes=(scope,))
-        if not state.dimension or self._is_too_much(admitted, state):
+        if not state.dimension or (shelf := self.in_sight(admitted, state)) is None:
             return []
-        shelf = self._shelf(admitted, state)
         with shelf.lock:
             if not len(shelf):
                 return []

@@ -1,8 +1,7 @@
 """Questions that take several searches: which ones, without a model, and their answers under one budget.
 
     searches("What sports do Tim and John play?")
-    # ["What sports do Tim and John play?", "Tim: I sports play", "Tim: sports play", "John: I sports play",
-    #  "John: sports play"]
+    # ["What sports do Tim and John play?", "Tim: I sports play", "John: I sports play"]
 
 A model that knows what it looks for writes better searches ("kickboxing" for "martial arts"); these are for
 where there is none, and to go with its own.
@@ -17,7 +16,7 @@ from heapq import heapify, heappop, heappush
 
 from .ranking import Ranked
 from .records import Why
-from .words import STOP_WORDS, fold
+from .words import ASKING, fold
 
 DEEPER, SHALLOWEST = 4, 40
 """How many times the wanted number each of several searches should give, and how many at least."""
@@ -38,7 +37,6 @@ _NAME = re.compile(
 _CLAUSE = re.compile(
     r"[;?]\s+|,?\s+(?:and|but|or)\s+(?=(?:what|when|where|which|who|whom|whose|why|how)\b)", re.IGNORECASE
 )
-_ASKING = STOP_WORDS | frozenset("kind kinds type types sort many much often long name".split())
 _CALENDAR = frozenset(
     "january february march april may june july august september october november december"
     " monday tuesday wednesday thursday friday saturday sunday".split()
@@ -57,11 +55,11 @@ def searches(question: str) -> list[str]:
     bare = _QUOTED.sub(" ", text)
     names = [each for each in dict.fromkeys(_NAME.findall(bare)) if each.lower() not in _CALENDAR]
     said = {word for name in names for word in fold(name).split()}
-    words = [word for word in _WORD.findall(text) if _plain(word) not in _ASKING | said]
+    words = [word for word in _WORD.findall(text) if _plain(word) not in ASKING | said]
     if words:
         content = " ".join(words)
         for name in names[:MOST_SEARCHES]:
-            found += [f"{name}: I {content}", f"{name}: {content}"]
+            found.append(f"{name}: I {content}")
     return list(dict.fromkeys(found))[:MOST_SEARCHES]
 
 

@@ -69,6 +69,12 @@ class State:
     clock: int
     worded: int
 
+    def held_for(self, embedder: str) -> State:
+        """Itself, where the file is bound to this embedder or to none. Raises EmbedderMismatch."""
+        if self.embedder and self.embedder != embedder:
+            raise EmbedderMismatch(self.embedder, embedder)
+        return self
+
 
 MOST_UNWORDED = 500
 """Records that may wait to be put into the index of words."""

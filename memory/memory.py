@@ -21,7 +21,6 @@ from .embedder import Embedder, Vectors, embedded
 from .embedders import embedder_of
 from .erasing import Erased, Looked, look_for
 from .errors import (
-    EmbedderMismatch,
     ForgetIncomplete,
     IndexUnusable,
     MemoryClosed,
@@ -151,10 +150,11 @@ class Memory(Looking):
         Returns:
             For each what was kept, in order.
         """
-        echoes = {at: found for at, each in enumerate(records) if (found := self._echo(each, proof))}
-        fresh = [each for at, each in enumerate(records) if at not in echoes]
+        with self._lock:
+            told = [self._asker.told.echo(each) if proof is None else None for each in records]
+        fresh = [each for each, known in zip(records, told, strict=True) if known is None]
         kept = iter(self._open_store().add(self._drafts(fresh, proof)))
-        return [echoes[at] if at in echoes else next(kept) for at in range(len(records))]
+        return [known or next(kept) for known in told]
 
     def supersede_sync(self, old: str, record: Record, proof: Confirm | None = None) -> Record:
         """Keep `record` and close the record `old`, which it corrects.
@@ -271,10 +271,16 @@ class Memory(Looking):
         trusted: bool = False,
         min_score: float = 0.0,
         diversity: float = 0.0,
+        near_words: bool = False,
     ) -> list[Recalled]:
-        """`recall` for a question that takes several searches: their answers united, `k` in all."""
+        """`recall` for a question that takes several searches: their answers united, `k` in all.
+
+        Args:
+            near_words: Search for the first one also with words of the records beside it that are near its
+                own in meaning; see `near_words.py`.
+        """
         wanted = Query.of(k, kinds, scope, across, at, between, trusted, min_score, diversity)
-        return self._recall([(query, None) for query in dict.fromkeys(queries)], wanted)
+        return self._recall([(query, None) for query in dict.fromkeys(queries)], wanted, near_words)
 
     # Upkeep.
 
@@ -450,20 +456,7 @@ class Memory(Looking):
 
     def _state(self) -> State:
         """Where the file stands; it is bound to our embedder or to none."""
-        state = self._open_store().state
-        self._hold_embedder(state)
-        return state
-
-    def _hold_embedder(self, state: State) -> None:
-        if state.embedder and state.embedder != self._embedder.name:
-            raise EmbedderMismatch(state.embedder, self._embedder.name)
-
-    def _echo(self, record: Record, proof: Confirm | None) -> Record | None:
-        """The record that these words were recalled from, where nothing proves them now."""
-        if proof is not None or record.provenance.by == "person":
-            return None
-        with self._lock:
-            return self._asker.told.echo(record)
+        return self._open_store().state.held_for(self._embedder.name)
 
     def _near(self, record: Record, vectors: Vectors) -> tuple[tuple[str, float], ...]:
         """Derived records in sight that say nearly the same. Episodes are many, and link to nothing."""
@@ -471,11 +464,17 @@ class Memory(Looking):
             alike = [] if record.kind == "episode" else self._finder.alike(record.scope, vectors, ALIKE)
         return tuple((row.id, cosine) for row, cosine in alike if row.kind != "episode")
 
-    def _recall(self, asked: Sequence[tuple[str, Vectors | None]], query: Query) -> list[Recalled]:
+    def _recall(
+        self, asked: Sequence[tuple[str, Vectors | None]], query: Query, near_words: bool = False
+    ) -> list[Recalled]:
         asked = [(whole(text), vector) for text, vector in asked if text.strip()]
         state = self._state()
         if query.admitted.empty or not asked or not state.dimension:
             return []
+        if near_words:
+            with self._lock:
+                wider = self._asker.widened(asked[0][0], query, state)
+            asked += [] if wider == asked[0][0] else [(wider, None)]
         vectors = embedded_questions(self._embedder, asked, state.dimension)
         texts = [text for text, _ in asked]
         with self._lock:
@@ -486,7 +485,7 @@ class Memory(Looking):
             except ValueError:  # vectors of two embedders, perhaps
                 self._state()
                 raise
-        self._hold_embedder(then)  # refuses what was found while the file went over to another embedder
+        then.held_for(self._embedder.name)  # it may have gone over to another one meanwhile
         return found
 
     def _forget(self, target: Scope | str, across: Collection[Owner]) -> tuple[list[Gone], bool]:

@@ -82,10 +82,13 @@ class Told:
     def echo(self, record: Record) -> Record | None:
         """The open record that was told in these words; None where they are new, or say where they are from.
 
-        Only what the record's own scope sees can have been told to whoever writes it. What somebody said, or
-        was said in a session or at a time, and a choice are events of their own, in whichever words.
+        Only what the record's own scope sees can have been told to whoever writes it. A person says what they
+        know themselves. What somebody said, or was said in a session or at a time, and a choice are events of
+        their own, in whichever words.
         """
-        if not self._texts or (record.kind == "episode" and _is_an_event(record)):
+        if not self._texts or record.provenance.by == "person":
+            return None
+        if record.kind == "episode" and _is_an_event(record):
             return None
         self._catch_up()
         own = (record.id, *record.provenance.sources)

@@ -62,6 +62,11 @@ class Wordpieces:
             return [text]
         return packed(text, self.window - 2, lambda part: len(self._read(part)) - 2)
 
+    def known(self, word: str) -> list[int]:
+        """Ids of a word alone, without special tokens; none if a part of it is unknown."""
+        ids = self._tokenizer.encode(readable(word), add_special_tokens=False).ids
+        return [] if self._tokenizer.token_to_id("[UNK]") in ids else ids
+
     def _read(self, text: str) -> list[int]:
         return self._tokenizer.encode(readable(text)).ids
 

@@ -44,6 +44,9 @@ STOP_WORDS = frozenset(
 )
 """Left out unless a text has no other words."""
 
+ASKING = STOP_WORDS | frozenset("kind kinds type types sort many much often long name".split())
+"""Words that say how something is asked and not what."""
+
 IRREGULAR = {
     form: base
     for base, forms in (

@@ -11,7 +11,9 @@ questions, whose answer was not said, are counted apart. No model is asked but t
     r10_int8, r10_torch         the same by embedder: `r10_int8` is `r10`
     r20_multihop                multi-hop questions by one search
     r10_multihop_multisearch, r20_multihop_multisearch
-                                by the searches that `memory.hops` makes of them, under the same k in all
+                                by the searches that `memory.hops` makes of them, and with near words
+                                (`memory/near_words.py`), under the same k in all
+    r10_multisearch             the same for categories 1 to 4
     r5_held_out, r10_held_out, r20_held_out
                                 weights chosen on the other conversations, see `locomo_held_out.py`
     r10_dense, r10_bm25         the same vectors alone; SQLite FTS5 with Porter's stemmer alone
@@ -53,7 +55,6 @@ from .locomo_held_out import Judged, held_out, judged
 
 CATEGORIES = {1: "multihop", 2: "temporal", 3: "open", 4: "singlehop", 5: "adversarial"}
 ADVERSARIAL = 5
-MULTIHOP = 1
 DEPTHS = (5, 10, 20)
 LEAST = 0.3
 """`min_score` at which empty answers are counted."""
@@ -232,7 +233,6 @@ def _measured(conversation: Conversation, embedder: Kept, other: Conversation | 
             systems["multisearch"] = [
                 _recalls(asked, kept, _by_searches(memory, asked, conversation.end))
                 for asked in conversation.questions
-                if asked.category == MULTIHOP
             ]
     if other is not None:
         names = [str(place) for place in range(len(conversation.turns))]
@@ -262,7 +262,7 @@ def _empty(memory: Memory, asking: Conversation, end: datetime, embedder: Kept) 
 
 
 def _by_searches(memory: Memory, asked: Asked, end: datetime) -> list[str]:
-    found = memory.recall_all_sync(searches(asked.text), max(DEPTHS), at=end)
+    found = memory.recall_all_sync(searches(asked.text), max(DEPTHS), at=end, near_words=True)
     return [each.record.id for each in found]
 
 
@@ -293,8 +293,6 @@ def _of(row: Row, system: str, depth: int, which: str) -> list[float]:
     found = cast("dict[str, Any]", row)
     values = found["recalls"].get(system, [])
     categories = found["categories"]
-    if system == "multisearch":
-        categories = [each for each in categories if each == MULTIHOP]
     place = DEPTHS.index(depth)
     return [
         value[place]
@@ -315,7 +313,8 @@ def _figures(rows: Sequence[Row]) -> Figures:
     figures |= over("r10_int8", "ours", 10)
     figures |= over("r20_multihop", "ours", 20, "multihop")
     for depth in (10, 20):
-        figures |= over(f"r{depth}_multihop_multisearch", "multisearch", depth)
+        figures |= over(f"r{depth}_multihop_multisearch", "multisearch", depth, "multihop")
+    figures |= over("r10_multisearch", "multisearch", 10)
     for system in ("dense", "bm25", "rrf", "hybrid"):
         figures |= over(f"r10_{system}", system, 10)
     for depth in DEPTHS:

@@ -22,9 +22,7 @@ def ranked(name, score, session="", **parts):
             [
                 "What sports do Tim and John play?",
                 "Tim: I sports play",
-                "Tim: sports play",
                 "John: I sports play",
-                "John: sports play",
             ],
         ),
         (
@@ -41,7 +39,6 @@ def ranked(name, score, session="", **parts):
             [
                 "Which city did Ada Lovelace visit?",
                 "Ada Lovelace: I city visit",
-                "Ada Lovelace: city visit",
             ],
         ),
     ],
