@@ -22,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..protocols.messages import Confirm
 from .embedder import Vectors
-from .errors import MemoryRefused, NotAnExport
-from .gate import admit, refuse_secret
+from .errors import MemoryRefused, NotAnExport, UnprovenMemory
+from .gate import admit, needs_no_proof, refuse_secret, require_proof
 from .ledger import Trials
 from .records import MOST_OUTCOMES, Owner, Record, Scope
 from .rows import unpacked
@@ -192,16 +192,33 @@ def _reason(error: ValueError) -> str:
 
 
 def _proofs(record: Record, proofs: Sequence[Confirm]) -> tuple[str, ...]:
-    """The proofs as they are kept, if one of them proves the record.
+    """The proofs as they are kept, if one of them proves the record, or it needs none.
 
-    Each must be a proof, but the same words may have been proven again at an earlier attempt of another task.
+    Each must be a proof, but the same words may have been proven again by another run or task, or at an
+    earlier attempt of one.
     """
     if not proofs:
         return admit(record, None)[1]
-    latest = max(proofs, key=lambda proof: proof.attempt)
-    first = record.model_copy(update={"provenance": record.provenance.model_copy(update={"attempt": 1})})
-    kept = [admit(record if proof is latest else first, proof)[1] for proof in proofs]
-    return tuple(proof for each in kept for proof in each)
+    anywhere = record.provenance.model_copy(update={"run": "", "task": "", "attempt": 1})
+    said = record.model_copy(update={"provenance": anywhere})
+    kept = tuple(proof for each in proofs for proof in admit(said, each)[1])
+    if not needs_no_proof(record):
+        _hold_one(record, proofs)
+    return kept
+
+
+def _hold_one(record: Record, proofs: Sequence[Confirm]) -> None:
+    """Refuse a record that none of the proofs proves, with what is wrong with the last of them."""
+    refused: UnprovenMemory | None = None
+    for proof in proofs:
+        try:
+            require_proof(record, proof)
+        except UnprovenMemory as error:
+            refused = error
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
 def _entry(line: _Line, dimension: int) -> Entry:

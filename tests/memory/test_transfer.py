@@ -167,6 +167,48 @@ def test_one_proof_that_fits_suffices(open_memory, tmp_path):
         third.import_sync(tmp_path / "one.jsonl")
 
 
+@pytest.mark.parametrize("kind", ["fact", "episode"])
+def test_words_that_several_tasks_proved_are_carried_with_all_proofs(open_memory, tmp_path, kind):
+    memory = open_memory()
+    first = memory.remember_sync(record("Delivery costs £3.", kind=kind), confirm(run="r1", task="t1"))
+    again = record("Delivery costs £3.", kind=kind)
+    again = again.model_copy(update={"provenance": again.provenance.model_copy(update={"run": "r2"})})
+    memory.remember_sync(again, confirm(run="r2", task="t1"))
+    memory.export_sync(tmp_path / "one.jsonl")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        assert other.import_sync(tmp_path / "one.jsonl") == 1
+        assert other.proofs_sync(first.id) == memory.proofs_sync(first.id)
+        assert len(other.proofs_sync(first.id)) == 2
+
+
+def test_what_only_another_task_proves_is_not_imported(open_memory, tmp_path):
+    memory = open_memory()
+    memory.remember_sync(record("Delivery costs £3."), confirm(run="r1", task="t1"))
+    memory.export_sync(tmp_path / "one.jsonl")
+    altered(tmp_path / "one.jsonl", lambda line: line["proofs"][0].update(task="t9"))
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        with pytest.raises(UnprovenMemory, match="of task 't9'"):
+            other.import_sync(tmp_path / "one.jsonl")
+
+        assert other.records_sync() == []
+
+
+def test_an_episode_that_was_proven_by_a_later_task_is_carried(open_memory, tmp_path):
+    """It needed no proof when it was kept, so its proof may be of another task than its own."""
+    memory = open_memory()
+    said = record("The parcel came.", kind="episode")
+    memory.remember_sync(said)
+    later = said.model_copy(update={"id": "m1", "provenance": Provenance(run="r2", task="t2")})
+    memory.remember_sync(later, confirm(run="r2", task="t2"))
+    memory.export_sync(tmp_path / "one.jsonl")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        assert other.import_sync(tmp_path / "one.jsonl") == 1
+        assert other.get_sync(said.id).standing == "confirmed"
+
+
 def test_an_export_that_cannot_be_finished_leaves_no_file(full, tmp_path, monkeypatch):
     def refuse(name):
         raise OSError(errno.ENOSPC, "No space left on device")
