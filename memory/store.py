@@ -44,7 +44,9 @@ from .rows import (
 from .schema import NO_END, backups, open_file
 from .sources import judged, taken_in
 
-WORD = re.compile(r"\w+")
+WORD = re.compile(r"\w+|[-−](?<!\w.)(?=\d)|[$%‰°¢-¥฿₠-⃀]")
+"""A word, or a sign that makes another number of one: of money, of a share, of a degree, a minus."""
+
 MOST_QUOTED = 64
 """Stems of a text that is looked for inside of others; a longer one is compared as a whole by its digest."""
 
@@ -389,7 +391,7 @@ def _hold_correction(old: Record, new: Record) -> None:
 
 
 def bare(text: str) -> str:
-    """The words of a text and nothing else, with a space before and after each."""
+    """The words of a text and the signs of its numbers, with a space before and after each."""
     return f" {' '.join(WORD.findall(text.casefold()))} "
 
 
