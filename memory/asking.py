@@ -21,6 +21,7 @@ from .hops import depth, unite
 from .ranking import Question
 from .records import OWNERS, Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import LEAST_QUOTED, WORD, Store, bare, quotes
+from .summed_up import making_room
 
 MOST_AHEAD = timedelta(days=1)
 """How far the clock of somebody who wrote may be ahead and still be followed."""
@@ -132,6 +133,20 @@ class Asker:
         Args:
             vectors: (dimension,) of each text.
         """
+        found = making_room(
+            lambda k: self._best(texts, vectors, replace(query, k=k)),
+            query.k,
+            query.admitted.kinds,
+            self._store,
+        )
+        for each in found:
+            self._told[each.record.id] = bare(each.record.text)
+            self._told.move_to_end(each.record.id)
+        while len(self._told) > MOST_TOLD:
+            self._told.popitem(last=False)
+        return found
+
+    def _best(self, texts: Sequence[str], vectors: Sequence[Vectors], query: Query) -> list[Recalled]:
         each = query if len(texts) == 1 else replace(query, k=depth(query.k))
         rankings = [
             self._finder.find(each.question(text, vector), query.admitted)
@@ -140,13 +155,7 @@ class Asker:
         ranked = unite(rankings, query.k)
         here = self._records([each.id for each in ranked])
         # One that was forgotten in this moment is left out.
-        found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
-        for each in found:
-            self._told[each.record.id] = bare(each.record.text)
-            self._told.move_to_end(each.record.id)
-        while len(self._told) > MOST_TOLD:
-            self._told.popitem(last=False)
-        return found
+        return [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
 
     def echo(self, record: Record) -> Record | None:
         """The open record that was told in these words; None where they are new, or say where they are from.

@@ -205,6 +205,18 @@ class Ledger:
         )
         return [row[0] for row in rows]
 
+    def sum_up(self, names: Sequence[str]) -> set[str]:
+        """Ids of the summaries of these records, of summaries of those, and so on."""
+        above = (
+            "JOIN sources ON source = {} JOIN records ON records.row = sources.record WHERE kind = 'summary'"
+        )
+        rows = self._select(
+            f"WITH RECURSIVE above (id) AS (SELECT records.id FROM json_each(?) {above.format('value')}"
+            f" UNION SELECT records.id FROM above {above.format('above.id')}) SELECT id FROM above",
+            [json.dumps(list(names))],
+        )
+        return {row[0] for row in rows}
+
     def records(self, admitted: Filter) -> list[Record]:
         """All that the filter admits, oldest first."""
         where, values = condition(admitted)
