@@ -11,8 +11,11 @@ was recalled instead of asking anew.
 
 What an agent notes is `untrusted`: it may have read it anywhere. A confirm proves its task, not its words.
 
-Does not cover: agents of a fleet, whose tools live in another process than the memory does. And what was
-recalled stays in the journals of the runs that recalled it, also when it is forgotten: prune those.
+An agent of a fleet opens the memory's folder where it lives, if that is this machine (`fleet/memories.py`);
+what it notes is kept by its manager.
+
+Does not cover: what was recalled stays in the journals of the runs that recalled it, also when it is
+forgotten: prune those.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ def prove(note: str) -> Confirm:
         spec_hash=spec.hash,
         artifact_hash=artifact_hash(note, evidence=()),
         verdict=Verdict(findings=(names_her.find(note),)),
+        run="example",
+        task="read the account",
         attempt=1,
         generation=1,
     )

@@ -16,6 +16,7 @@ from .near_words import NearWords
 from .ranking import Question
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
 from .store import Store
+from .summed_up import making_room
 from .told import Told
 
 MOST_AHEAD = timedelta(days=1)
@@ -115,7 +116,7 @@ class Asker:
         self.told = Told(store)
         self._near = NearWords()
         self._read: dict[str, Record] = {}
-        self._read_at = (-1, -1)
+        self._then = State(-1, -1, "", 0, 0, 0)  # the file when records were read last
 
     def ask(
         self, texts: Sequence[str], vectors: Sequence[Vectors], query: Query, state: State
@@ -126,18 +127,27 @@ class Asker:
             vectors: (dimension,) of each text.
             state: As it was read right before.
         """
+        found = making_room(
+            lambda k: self._best(texts, vectors, query if k == query.k else replace(query, k=k), state),
+            query.k,
+            query.admitted.kinds,
+            self._store,
+        )
+        self.told.note([each.record for each in found])
+        return found, self._then
+
+    def _best(
+        self, texts: Sequence[str], vectors: Sequence[Vectors], query: Query, state: State
+    ) -> list[Recalled]:
         each = query if len(texts) == 1 else replace(query, k=depth(query.k))
         rankings = [
             self._finder.find(each.question(text, vector), query.admitted, state)
             for text, vector in zip(texts, vectors, strict=True)
         ]
         ranked = unite(rankings, query.k)
-        state = self._store.state
-        here = self._records([each.id for each in ranked], state)
+        here = self._records([each.id for each in ranked])
         # One that was forgotten in this moment is left out.
-        found = [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
-        self.told.note([each.record for each in found])
-        return found, state
+        return [Recalled(here[each.id], each.score, each.why) for each in ranked if each.id in here]
 
     def widened(self, text: str, query: Query, state: State) -> str:
         """The text, and behind it words of records in sight that are near its own in meaning.
@@ -148,10 +158,11 @@ class Asker:
         shelf = self._finder.in_sight(query.admitted, state)
         return text if shelf is None else " ".join((text, *self._near.of(text, shelf)))
 
-    def _records(self, names: Sequence[str], state: State) -> dict[str, Record]:
+    def _records(self, names: Sequence[str]) -> dict[str, Record]:
         """The records of these ids that are here; those read since the last change are not read again."""
-        if self._read_at != (state.generation, state.changes) or len(self._read) > MOST_READ:
-            self._read_at = (state.generation, state.changes)
+        before, self._then = self._then, self._store.state
+        unchanged = (before.generation, before.changes) == (self._then.generation, self._then.changes)
+        if not unchanged or len(self._read) > MOST_READ:
             self._read.clear()
         lacking = [name for name in names if name not in self._read]
         if lacking:

@@ -12,9 +12,11 @@ what is derived are those of its sources; see `sources.py`.
 
 Unconfirmed work so leaves no fact, lesson or skill. A text that holds a secret enters in no way.
 
-Covers: no confirm, a confirm whose verdict does not pass, a confirm of another attempt, secrets of known
-forms. Does not cover: whether the record's words follow from the task. That is for who writes them, and why
-`trust` exists.
+Covers: no confirm, a confirm whose verdict does not pass, a confirm of another run or task where the record
+says from which it is, a confirm of an earlier attempt, secrets of known forms. Does not cover: a record that
+names no run or task, or a confirm of before version 1.2 of the protocol, which names none either (there any
+confirm will do); a confirm that no manager minted; and whether the record's words follow from the task. That
+is for who writes them, and why `trust` exists.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ def admit(record: Record, proof: object) -> tuple[Record, tuple[str, ...]]:
         return record.model_copy(update={"standing": "confirmed"}), (proven.model_dump_json(),)
     if record.standing == "confirmed":
         raise UnprovenMemory(record.id, "it calls itself confirmed and comes without a proof")
-    if not _needs_no_proof(record):
+    if not needs_no_proof(record):
         why = f"a {record.kind} by a {record.provenance.by} needs a proof, and it has none"
         raise UnprovenMemory(record.id, why)
     return record, ()
@@ -66,7 +68,8 @@ def _refuse(about: str, find: Callable[[str], str | None], *parts: str) -> None:
             raise SecretRefused(about, found)
 
 
-def _needs_no_proof(record: Record) -> bool:
+def needs_no_proof(record: Record) -> bool:
+    """Whether a record of its kind and writer may enter without one."""
     by, kind = record.provenance.by, record.kind
     if kind in ("episode", "summary"):
         return True
@@ -79,11 +82,12 @@ def require_proof(record: Record, proof: object) -> Confirm:
     """The proof, if it proves the record.
 
     It is looked at again here although only a passing verdict can mint a confirm: memory outlives the
-    run, and what enters it wrongly comes back in every later one.
+    run, and what enters it wrongly comes back in every later one. Of which run and task it is counts where
+    the record names them and the confirm does; what was learned in a subtask takes the subtask's confirm.
 
     Raises:
         UnprovenMemory: It is no confirm; an anomaly is open, no check passed, or one failed; or the
-            record is from a later attempt than the confirmed one.
+            record is of another run or task, or from a later attempt than the confirmed one.
     """
     if not isinstance(proof, Confirm):
         raise UnprovenMemory(record.id, f"its proof is {type(proof).__name__}, not a Confirm")
@@ -96,9 +100,11 @@ def require_proof(record: Record, proof: object) -> Confirm:
         raise UnprovenMemory(record.id, "the verdict has no check that passed")
     if still_open:
         raise UnprovenMemory(record.id, f"the verdict has open anomalies {still_open!r}")
-    if record.provenance.attempt > proof.attempt:
-        raise UnprovenMemory(
-            record.id,
-            f"it is from attempt {record.provenance.attempt}, the confirm is of attempt {proof.attempt}",
-        )
+    way = record.provenance
+    for level, mine, its in (("run", way.run, proof.run), ("task", way.task, proof.task)):
+        if mine and its and mine != its:
+            raise UnprovenMemory(record.id, f"it is from {level} {mine!r}, the confirm is of {level} {its!r}")
+    if way.attempt > proof.attempt:
+        why = f"it is from attempt {way.attempt}, the confirm is of attempt {proof.attempt}"
+        raise UnprovenMemory(record.id, why)
     return proof

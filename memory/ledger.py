@@ -49,6 +49,19 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Trials:
+    """How a check came out lately where no lesson was recalled for it.
+
+    Attributes:
+        outcomes: `+` it held, `-` it did not, newest last.
+    """
+
+    scope: Scope
+    check: str
+    outcomes: str
+
+
+@dataclass(frozen=True)
 class State:
     """What of a file may change under a reader.
 
@@ -202,6 +215,18 @@ class Ledger:
         )
         return [row[0] for row in rows]
 
+    def sum_up(self, names: Sequence[str]) -> set[str]:
+        """Ids of the summaries of these records, of summaries of those, and so on."""
+        above = (
+            "JOIN sources ON source = {} JOIN records ON records.row = sources.record WHERE kind = 'summary'"
+        )
+        rows = self._select(
+            f"WITH RECURSIVE above (id) AS (SELECT records.id FROM json_each(?) {above.format('value')}"
+            f" UNION SELECT records.id FROM above {above.format('above.id')}) SELECT id FROM above",
+            [json.dumps(list(names))],
+        )
+        return {row[0] for row in rows}
+
     def records(self, admitted: Filter) -> list[Record]:
         """All that the filter admits, oldest first."""
         where, values = condition(admitted)
@@ -213,6 +238,19 @@ class Ledger:
         where, values = ("1", []) if scope is None else owned_by(scope, across)
         rows = self._select(f"SELECT {GIVEN}, vectors FROM records WHERE {where} ORDER BY row", values)
         return [(record_of(row[:-1]), self.proofs(row[0]), row[-1]) for row in rows]
+
+    def trials(self, scope: Scope | None, across: frozenset[Owner]) -> list[Trials]:
+        """The outcomes of checks, in the order of their names; None: those of everybody."""
+        where, values = ("1", []) if scope is None else owned_by(scope, across)
+        rows = self._select(
+            f"SELECT tenant, user, agent, run, key, name, outcomes FROM checks WHERE {where}"
+            " ORDER BY tenant, user, agent, run, key, name",
+            values,
+        )
+        names = ("tenant", "user", "agent", "run", "key")
+        return [
+            Trials(Scope.model_construct(**dict(zip(names, row[:5], strict=True))), *row[5:]) for row in rows
+        ]
 
     def doomed(self, target: Scope | str, across: frozenset[Owner]) -> list[Record]:
         """What `Store.erase` would delete, oldest first."""

@@ -327,7 +327,7 @@ class Memory(Looking):
             OSError: It cannot be written.
         """
         store = self._open_store()
-        return write_export(Path(path), store, store.owned(scope, levels(across)))
+        return write_export(Path(path), store, scope, levels(across))
 
     def import_sync(self, path: Path | str) -> int:
         """Take in an export, all of it or nothing; how many records were new.
@@ -347,7 +347,7 @@ class Memory(Looking):
         if held and entries.dimension:
             store.bind(entries.embedder, entries.dimension)
         made = None if held else self._vectors([each.record.statement() for each in entries.records])
-        return store.take_in(entries.drafts(made, self._embedder.name))
+        return store.take_in(entries.drafts(made, self._embedder.name), entries.trials)
 
     def rebuild_sync(self) -> int:
         """Write the index anew from the store; how many records there are."""

@@ -1,9 +1,10 @@
 """Which texts hold a secret: `secret_in` names its kind, and memory refuses to keep such a text.
 
 Found are keys and tokens of known makers, JSON web tokens, private keys, passwords and PINs behind a word
-that calls them so, passwords in addresses and headers, card numbers (Luhn), IBANs (ISO 7064), wallets' seed
-phrases (BIP-39), and long tokens that look random. Order numbers, commits and other hashes in hexadecimal,
-UUIDs, phone numbers, addresses without credentials and sentences about passwords pass.
+that calls them so, passwords beside the name of a login (`logins.py`), in addresses and in headers, card
+numbers (Luhn), IBANs (ISO 7064), wallets' seed phrases (BIP-39), and long tokens that look random. Order
+numbers, commits and other hashes in hexadecimal, UUIDs, phone numbers, addresses without credentials and
+sentences about passwords pass.
 
 Time is linear in the text: every repetition in a pattern is bounded.
 
@@ -23,6 +24,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 
+from . import logins
 from .key_forms import KEY_HINTS, KEYS, MAKERS
 from .seed_words import SEED_WORDS
 
@@ -260,6 +262,18 @@ def _named(text: str) -> str | None:
     return "a password" if _OF_THE_EAST.search(text) else None
 
 
+def _login(text: str) -> str | None:
+    """What stands beside a name as its password, in a form without the word; see `logins.py`."""
+    if not logins.hinted(text):
+        return None
+    for name, value, certain in logins.given(text):
+        if _HIDDEN.fullmatch(value) or name.lower() in _PROSE:
+            continue
+        if (len(value) >= 4 and value.lower() not in _PROSE) if certain else _is_given(value):
+            return "a password"
+    return None
+
+
 def _card(text: str) -> str | None:
     for run in _RUN.findall(text):
         groups = re.split(r"\D", run)
@@ -312,7 +326,7 @@ def _seed(text: str) -> str | None:
 
 
 _FINDERS: tuple[Callable[[str], str | None], ...] = (
-    _key, _structured, _header, _address, _named, _card, _iban, _seed, _random,
+    _key, _structured, _header, _address, _named, _login, _card, _iban, _seed, _random,
 )  # fmt: skip
 
 
@@ -323,6 +337,11 @@ def _mixed(value: str) -> bool:
 def _is_drawn(value: str) -> bool:
     """Whether a value by itself, without a sign that says so, looks like a password."""
     return _mixed(value) and not _METHODS.fullmatch(value) and not _CODE_OF_A_PROGRAM.fullmatch(value)
+
+
+def _is_given(value: str) -> bool:
+    """The same of one that has signs in place of digits."""
+    return not _METHODS.fullmatch(value) and not _CODE_OF_A_PROGRAM.fullmatch(value)
 
 
 def _is_pair(encoded: str) -> bool:

@@ -26,8 +26,8 @@ from .errors import (
     ForgetIncomplete,
     UnfitCorrection,
 )
-from .ledger import MOST_UNWORDED, Ledger
-from .records import Filter, Owner, Record, Scope
+from .ledger import MOST_UNWORDED, Ledger, Trials
+from .records import OWNERS, Filter, Owner, Record, Scope
 from .rows import (
     ALL_GIVEN,
     GIVEN,
@@ -44,7 +44,9 @@ from .rows import (
 from .schema import NO_END, backups, open_file
 from .sources import judged, taken_in
 
-WORD = re.compile(r"\w+")
+WORD = re.compile(r"\w+|[-−](?<!\w.)(?=\d)|[$%‰°¢-¥฿₠-⃀]")
+"""A word, or a sign that makes another number of one: of money, of a share, of a degree, a minus."""
+
 MOST_QUOTED = 64
 """Stems of a text that is looked for inside of others; a longer one is compared as a whole by its digest."""
 
@@ -147,10 +149,11 @@ class Store(Ledger):
             )
         return kept
 
-    def take_in(self, drafts: Sequence[Draft]) -> int:
+    def take_in(self, drafts: Sequence[Draft], trials: Sequence[Trials] = ()) -> int:
         """Write records of another store as they are, all in one transaction; how many were not here yet.
 
-        One that is here stays as it is, except that it is closed if it was closed there.
+        One that is here stays as it is, except that it is closed if it was closed there. A check whose
+        outcomes are known here keeps them: nobody can tell which of the others it has counted already.
 
         Raises:
             DuplicateRecord: An id is taken by a record that says something else.
@@ -170,6 +173,7 @@ class Store(Ledger):
                     raise DuplicateRecord(draft.record.id)
                 elif draft.record.closed is not None:
                     self._close_as(cursor, draft.record)
+            _keep_trials(cursor, trials)
         return new
 
     def retract(self, name: str, reason: str, at: datetime) -> Record:
@@ -392,7 +396,7 @@ def _hold_correction(old: Record, new: Record) -> None:
 
 
 def bare(text: str) -> str:
-    """The words of a text and nothing else, with a space before and after each."""
+    """The words of a text and the signs of its numbers, with a space before and after each."""
     return f" {' '.join(WORD.findall(text.casefold()))} "
 
 
@@ -412,6 +416,16 @@ def _keep_proofs(cursor: sqlite3.Cursor, row: int | None, proofs: Sequence[str])
         )
         added += cursor.rowcount
     return added > 0 or not proofs
+
+
+def _keep_trials(cursor: sqlite3.Cursor, trials: Sequence[Trials]) -> None:
+    """The outcomes of checks of which none are known here."""
+    rows = [
+        (each.scope.tenant, *(getattr(each.scope, level) for level in OWNERS), each.scope.key,
+         each.check, each.outcomes)
+        for each in trials
+    ]  # fmt: skip
+    cursor.executemany("INSERT OR IGNORE INTO checks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _redigest(connection: sqlite3.Connection) -> None:

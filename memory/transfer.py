@@ -1,7 +1,8 @@
 """Carries records from one memory to another: a file of JSON lines that a person can read.
 
-The first line tells format, embedder, dimension and how many records follow; then a line for each record,
-with its proofs, the records that it is near to and its vectors. Writing what was read gives the same bytes.
+The first line tells format, embedder, dimension and how many records and checks follow; then a line for each
+record, with its proofs, the records that it is near to and its vectors, and a line for each check with its
+outcomes. Writing what was read gives the same bytes. The first format, without checks, is read too.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..protocols.messages import Confirm
 from .embedder import Vectors
-from .errors import MemoryRefused, NotAnExport
-from .gate import admit
-from .records import Record
+from .errors import MemoryRefused, NotAnExport, UnprovenMemory
+from .gate import admit, needs_no_proof, refuse_secret, require_proof
+from .ledger import Trials
+from .records import MOST_OUTCOMES, Owner, Record, Scope
 from .rows import unpacked
 from .store import Draft, Store
 from .words import stems
 
-EXPORT_FORMAT = 1
+EXPORT_FORMAT = 2
 
 
 class _Head(BaseModel):
@@ -38,6 +40,7 @@ class _Head(BaseModel):
     embedder: str
     dimension: int
     records: int
+    checks: int = 0
 
 
 class _Line(BaseModel):
@@ -47,6 +50,14 @@ class _Line(BaseModel):
     proofs: tuple[Confirm, ...]
     near: tuple[tuple[str, float], ...]
     vectors: str
+
+
+class _Check(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scope: Scope
+    check: str
+    outcomes: str = Field(pattern=rf"^[+-]{{1,{MOST_OUTCOMES}}}$")
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,7 @@ class Entries:
     embedder: str
     dimension: int
     records: tuple[Entry, ...]
+    trials: tuple[Trials, ...] = ()
 
     def drafts(self, vectors: Sequence[Vectors] | None, embedder: str) -> list[Draft]:
         """The records as they are written, with these vectors of `embedder` in place of their own, if any."""
@@ -88,16 +100,23 @@ class Entries:
         ]
 
 
-def write_export(path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]]) -> int:
-    """Write records as lines, readable by the owner only: the whole file or none.
+def write_export(path: Path, store: Store, scope: Scope | None, across: frozenset[Owner]) -> int:
+    """Write records and checks as lines, readable by the owner only: the whole file or none.
+
+    Args:
+        scope, across: Whose; None: everybody's.
+
+    Returns:
+        How many records there are.
 
     Raises:
         FileExistsError: There is such a file.
         OSError: It cannot be written.
     """
+    owned, trials = store.owned(scope, across), store.trials(scope, across)
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        _write(part, store, owned)
+        _write(part, store, owned, trials)
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         part.rename(path)
@@ -106,7 +125,9 @@ def write_export(path: Path, store: Store, owned: Sequence[tuple[Record, list[st
     return len(owned)
 
 
-def _write(path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]]) -> None:
+def _write(
+    path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]], trials: Sequence[Trials]
+) -> None:
     state = store.state
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -115,6 +136,7 @@ def _write(path: Path, store: Store, owned: Sequence[tuple[Record, list[str], by
             embedder=state.embedder,
             dimension=state.dimension,
             records=len(owned),
+            checks=len(trials),
         )
         file.write(head.model_dump_json() + "\n")
         for record, proofs, vectors in owned:
@@ -125,32 +147,40 @@ def _write(path: Path, store: Store, owned: Sequence[tuple[Record, list[str], by
                 "vectors": base64.b64encode(vectors).decode(),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        for each in trials:
+            told = _Check(scope=each.scope, check=each.check, outcomes=each.outcomes)
+            file.write(json.dumps(told.model_dump(mode="json"), ensure_ascii=False) + "\n")
 
 
 def read_export(path: Path) -> Entries:
     """Read an export and hold each record against the gate, its standing taken from its proofs alone.
 
     Raises:
-        NotAnExport: It is not one, or was changed or cut.
-        UnprovenMemory, SecretRefused: A record would not be let in.
+        NotAnExport: It is not one, of a later format, or was changed or cut.
+        UnprovenMemory, SecretRefused: A record, or the name of a check, would not be let in.
         OSError: It cannot be read.
     """
     at = 1
     try:
         with path.open(encoding="utf-8") as file:
             head = _Head.model_validate_json(file.readline())
-            if head.punchlist_memory != EXPORT_FORMAT:
+            if not 1 <= head.punchlist_memory <= EXPORT_FORMAT:
                 raise NotAnExport(path, 1, f"its format is {head.punchlist_memory}, not {EXPORT_FORMAT}")
-            entries: list[Entry] = []
-            for at, line in enumerate(file, 2):  # noqa: B007
-                entries.append(_entry(_Line.model_validate_json(line), head.dimension))
+            entries, trials = list[Entry](), list[Trials]()
+            for at, line in enumerate(file, 2):
+                if at - 2 < head.records:
+                    entries.append(_entry(_Line.model_validate_json(line), head.dimension))
+                else:
+                    trials.append(_trials(_Check.model_validate_json(line)))
     except MemoryRefused:
         raise
     except (ValidationError, ValueError) as error:
         raise NotAnExport(path, at, _reason(error)) from error
     if len(entries) != head.records:
         raise NotAnExport(path, at, f"it has {len(entries)} of {head.records} records")
-    return Entries(head.embedder, head.dimension, tuple(entries))
+    if len(trials) != head.checks:
+        raise NotAnExport(path, at, f"it has {len(trials)} of {head.checks} checks")
+    return Entries(head.embedder, head.dimension, tuple(entries), tuple(trials))
 
 
 def _reason(error: ValueError) -> str:
@@ -162,16 +192,33 @@ def _reason(error: ValueError) -> str:
 
 
 def _proofs(record: Record, proofs: Sequence[Confirm]) -> tuple[str, ...]:
-    """The proofs as they are kept, if one of them proves the record.
+    """The proofs as they are kept, if one of them proves the record, or it needs none.
 
-    Each must be a proof, but the same words may have been proven again at an earlier attempt of another task.
+    Each must be a proof, but the same words may have been proven again by another run or task, or at an
+    earlier attempt of one.
     """
     if not proofs:
         return admit(record, None)[1]
-    latest = max(proofs, key=lambda proof: proof.attempt)
-    first = record.model_copy(update={"provenance": record.provenance.model_copy(update={"attempt": 1})})
-    kept = [admit(record if proof is latest else first, proof)[1] for proof in proofs]
-    return tuple(proof for each in kept for proof in each)
+    anywhere = record.provenance.model_copy(update={"run": "", "task": "", "attempt": 1})
+    said = record.model_copy(update={"provenance": anywhere})
+    kept = tuple(proof for each in proofs for proof in admit(said, each)[1])
+    if not needs_no_proof(record):
+        _hold_one(record, proofs)
+    return kept
+
+
+def _hold_one(record: Record, proofs: Sequence[Confirm]) -> None:
+    """Refuse a record that none of the proofs proves, with what is wrong with the last of them."""
+    refused: UnprovenMemory | None = None
+    for proof in proofs:
+        try:
+            require_proof(record, proof)
+        except UnprovenMemory as error:
+            refused = error
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
 def _entry(line: _Line, dimension: int) -> Entry:
@@ -188,3 +235,10 @@ def _entry(line: _Line, dimension: int) -> Entry:
         line.near,
         vectors,
     )
+
+
+def _trials(line: _Check) -> Trials:
+    place = line.scope
+    for words in (line.check, place.tenant, place.user, place.agent, place.run, place.key):
+        refuse_secret("of a check", words)
+    return Trials(place, line.check, line.outcomes)

@@ -255,6 +255,8 @@ def mint_confirm(state: ManagerTask, at: float) -> Step:
         waived=tuple(anomaly.id for anomaly in state.waived),
         attempt=state.attempt,
         generation=state.generation,
+        run=state.run,
+        task=state.task,
     )
     effects: tuple[Effect, ...] = ()
     if state.worker:

@@ -31,7 +31,7 @@ from pydantic import (
 
 from .errors import MessageVersionError
 
-VERSION = "1.1"
+VERSION = "1.2"
 
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 """A string with at least one character that is not white space."""
@@ -245,6 +245,7 @@ class Confirm(Frozen):
         artifact_hash: `artifact_hash` of what was delivered.
         verdict: The findings of this attempt, and the anomalies that a person waived.
         waived: Ids of those anomalies.
+        run, task: As in the envelope that carries it, which it outlives as a proof; "" before version 1.2.
     """
 
     kind: Literal["confirm"] = "confirm"
@@ -254,6 +255,8 @@ class Confirm(Frozen):
     waived: tuple[str, ...] = ()
     attempt: Annotated[int, Field(ge=1)]
     generation: Annotated[int, Field(ge=1)]
+    run: str = ""
+    task: str = ""
 
     @model_validator(mode="after")
     def _anomalies_are_disposed_of(self) -> Self:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ...tools.browser import ActionResult, BrowserSession
     from ...tools.browser.view import View
     from ...tools.executor import Executor
-    from ..managing.preferences import Preferences
+    from ..managing.preferences import Known
     from ..mind import Mind
     from ..people import Desk
 
@@ -118,7 +118,7 @@ class Assignment:
     manager: str = "manager"
     routes: dict[str, Any] = field(default_factory=dict[str, Any])
     generation: int = 1
-    preferences: Preferences | None = None
+    preferences: Known | None = None
 
     @property
     def anew(self) -> str:

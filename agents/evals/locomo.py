@@ -14,6 +14,8 @@ questions, whose answer was not said, are counted apart. No model is asked but t
                                 by the searches that `memory.hops` makes of them, and with near words
                                 (`memory/near_words.py`), under the same k in all
     r10_multisearch             the same for categories 1 to 4
+    r5_summarized, r10_summarized, r20_summarized
+                                asked once the idle jobs have summed up the sessions, all kinds admitted
     r5_held_out, r10_held_out, r20_held_out
                                 weights chosen on the other conversations, see `locomo_held_out.py`
     r10_dense, r10_bm25         the same vectors alone; SQLite FTS5 with Porter's stemmer alone
@@ -45,7 +47,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...memory import Embedder, Memory, MiniLM, OnnxMiniLM, Record, Scope
+from ...memory import Consolidation, Embedder, Memory, MiniLM, OnnxMiniLM, Record, Scope
 from ...memory.embedder import Vectors, pieces_of
 from ...memory.hops import searches
 from .harness import Z95, Figures, Measuring, median, rate
@@ -234,6 +236,7 @@ def _measured(conversation: Conversation, embedder: Kept, other: Conversation | 
                 _recalls(asked, kept, _by_searches(memory, asked, conversation.end))
                 for asked in conversation.questions
             ]
+            systems["summarized"] = _once_summarized(memory, conversation, kept, embedder)
     if other is not None:
         names = [str(place) for place in range(len(conversation.turns))]
         texts = [each.text for each in conversation.questions]
@@ -259,6 +262,20 @@ def _empty(memory: Memory, asking: Conversation, end: datetime, embedder: Kept) 
         not memory.recall_sync(text, 1, at=end, min_score=LEAST, vector=vector)
         for text, vector in zip(main, embedder.embed(main), strict=True)
     ]
+
+
+def _once_summarized(
+    memory: Memory, conversation: Conversation, kept: Sequence[str], embedder: Kept
+) -> list[list[float]]:
+    """Recalls of all questions with summaries beside the turns; asked now, when there are some."""
+    Consolidation(memory).run_sync()
+    recalls: list[list[float]] = []
+    for asked in conversation.questions:
+        (vector,) = embedder.embed([asked.text])
+        found = [memory.recall_sync(asked.text, depth, vector=vector) for depth in DEPTHS]
+        by_depth = [_recalls(asked, kept, [each.record.id for each in answer]) for answer in found]
+        recalls.append([by_depth[place][place] for place in range(len(DEPTHS))])
+    return recalls
 
 
 def _by_searches(memory: Memory, asked: Asked, end: datetime) -> list[str]:
@@ -319,6 +336,7 @@ def _figures(rows: Sequence[Row]) -> Figures:
         figures |= over(f"r10_{system}", system, 10)
     for depth in DEPTHS:
         figures |= over(f"r{depth}_full", "full", depth)
+        figures |= over(f"r{depth}_summarized", "summarized", depth)
     found = cast("list[dict[str, Any]]", rows)
     for which in ("own", "other"):
         figures |= rate(f"empty_{which}", [each for row in found for each in row["empty"].get(which, ())])

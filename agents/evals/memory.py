@@ -2,9 +2,9 @@
 
 `--only erase,contradictions,secrets,lessons` picks parts; without it all are done. Whether lessons help is
 measured by `memory_lessons`, with `--model` and `--limit` goals in each way. The texts are our own
-(`memory_texts`), and nothing was tuned on them but the patterns of `memory/secrecy.py`, which have the same
-author: read `secrets_stored` as a check that nothing known gets in, not as an estimate for what nobody
-thought of.
+(`memory_texts`), and nothing was tuned on them but the patterns of `memory/secrecy.py` and `logins.py`, which
+have the same author: read `secrets_stored` as a check that nothing known gets in, not as an estimate for what
+nobody thought of.
 
 Erase: 1,200 records of two owners, of whom one is erased (`memory_erase`). Looked through is every byte of
 the folder, Chroma's files, the log and copies included, while the memory is open and when it is closed:

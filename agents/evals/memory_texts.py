@@ -49,6 +49,26 @@ CONTRADICTIONS = (
     ("Her flight lands on 5 May.", "Her flight lands on 6 May."),
     ("The discount applies to members only.", "The discount applies to everybody."),
     ("The dog may come into the house.", "The dog may not come into the house."),
+    ("The heating in the hall is on.", "The heating in the hall is off."),
+    ("Turn the pump on at night.", "Turn the pump off at night."),
+    ("Take the tablets before meals.", "Take the tablets after meals."),
+    ("The garage closes before six.", "The garage closes after six."),
+    ("The new printer uses more ink than the old one.", "The new printer uses less ink than the old one."),
+    ("Fewer than ten guests are coming.", "More than ten guests are coming."),
+    ("The ticket costs €5.", "The ticket costs £5."),
+    ("Lunch at the canteen is $8.", "Lunch at the canteen is ¥8."),
+    ("The rent rises by 5% a year.", "The rent rises by €5 a year."),
+    ("Greta needs two eggs.", "Greta needs three eggs."),
+    ("The lease runs for eleven months.", "The lease runs for twelve months."),
+    ("The valve is the first on the left.", "The valve is the first on the right."),
+    ("Drive on the left.", "Drive on the right."),
+    ("The call is at 7 am.", "The call is at 7 pm."),
+    ("The pharmacy opens at 9 a.m. on Sundays.", "The pharmacy opens at 9 p.m. on Sundays."),
+    ("Pia drinks her tea with sugar.", "Pia drinks her tea without sugar."),
+    ("The room comes with breakfast.", "The room comes without breakfast."),
+    ("The freezer is set to -8 degrees.", "The freezer is set to 8 degrees."),
+    ("The bus stops above the bridge.", "The bus stops below the bridge."),
+    ("The form is due in a fortnight.", "The form was due a fortnight ago."),
 )
 """Pairs of which at most one holds at a time; most are nearer to each other than paraphrases are."""
 
@@ -165,8 +185,21 @@ SECRETS: tuple[Callable[[Random], str], ...] = (
     lambda r: f"The file is at https://files.example.org/q3.pdf?token={drawn(r, BASE62, 32)}",
     lambda r: f"2FA secret JBSW{drawn(r, string.ascii_uppercase + '234567', 12)} for the console",
     lambda r: f"Keep this somewhere: {drawn(r, BASE62, 40)}",
+    lambda r: f"login ada / {_word(r)}{r.randint(2, 99)}",
+    lambda r: f"user: ada, pw {_word(r)}{r.randint(10, 99)}",
+    lambda r: f"Portal login: ada/{_word(r)}{r.randint(2, 99)}.",
+    lambda r: f"login ada\n{_word(r).title()}{r.randint(1950, 2010)}",
+    lambda r: f"Log in\nada@example.org\n{_word(r)}{r.randint(10, 99)}!",
+    lambda r: f"Sign in as ada / {_word(r).title()}${r.randint(10, 99)}, then open the calendar.",
+    lambda r: f"The login for the staging shop is ada / {_word(r)}_{r.randint(10, 99)}",
+    lambda r: f"user/pass: ada / {_word(r)}",
+    lambda r: f"u: ada p: {_word(r)}{r.randint(10, 99)}",
+    lambda r: f"creds: ada | {drawn(r, BASE62, 6)}x{r.randint(1, 9)}",
+    lambda r: f"account ada@example.org / {_word(r)}{r.randint(100, 999)} (shared)",
+    lambda r: f"user: ada, pass: {_word(r)}",
+    lambda r: f"Zugang: ada / {_word(r)}{r.randint(10, 99)}",
 )
-"""Fifty, of as many forms as people hand over."""
+"""Each another form in which people hand them over."""
 
 HARMLESS = """
 The password is required at every login.
@@ -270,7 +303,40 @@ The score was 6-4, 3-6, 7-5.
 Pi begins with 3.14159265358979.
 The recipe serves 4 to 6 people and takes 45 minutes.
 """.strip().splitlines()
-"""A hundred sentences that talk about secrets, or have numbers and codes that are none."""
+"""Sentences that talk about secrets, or have numbers and codes that are none."""
+
+NEARLY = (
+    "The login page / signup page switch is at the top.",
+    "Either/or: log in with the card or with the app.",
+    "Pass 3/4 of the dough through the sieve.",
+    "Login page2 / page3 are slow.",
+    "The login works on Windows10 / Windows11.",
+    "Log in as user1 / user2 to compare both views.",
+    "Login: phone / tablet / desktop.",
+    "The user guide / WX-4410-B is out of print.",
+    "Login hours: 8am / 10:30pm.",
+    "The account team / 2nd-floor kitchen share a printer.",
+    "User ada / session12 timed out.",
+    "Account ada / room 12b, next to the lift.",
+    "The user name / password fields are on the second page.",
+    "Username/password: required / optional.",
+    "Login with Google / Apple.",
+    "User story 14 / US-15 were merged.",
+    "Sign in at the desk / reception before 9am.",
+    "The login api/v2/session4 answers with 401.",
+    "E-mail ada@example.org / ben2@example.org about the fair.",
+    "Account 4711 / invoice INV2024 is paid.",
+    "The credentials page /account/settings2fa moved.",
+    "user: ada\nhost: web01\nport: 8080",
+    "Login\nThen choose room12 and press Enter.",
+    "The user ratio is 3/4, the account ratio 12/100.",
+    "User: Ada, pass: weekly ticket for zone 2.",
+    "login.html / index2.html were deleted.",
+    "The account ada-berlin1 / ada-berlin2 pair is in sync.",
+    "U: 12, p: 0.049 in the second group.",
+)
+"""Sentences that look like a login with its password, and are none."""
+
 
 DRAWN_HARMLESS: tuple[Callable[[Random], str], ...] = (
     lambda r: f"Order number {drawn(r, DIGITS, 10)} was shipped on Tuesday.",
@@ -309,4 +375,4 @@ def secrets(seed: int) -> list[str]:
 def harmless(seed: int) -> list[str]:
     """Those without a secret."""
     rng = Random(f"harmless {seed}")
-    return [*HARMLESS, *(make(rng) for make in DRAWN_HARMLESS for _ in range(DRAWS))]
+    return [*HARMLESS, *NEARLY, *(make(rng) for make in DRAWN_HARMLESS for _ in range(DRAWS))]

@@ -22,6 +22,7 @@ from ...protocols.messages import Report, new_id
 from ...protocols.spec import Check, Spec, ToolCheck
 from ..acting.attempt import Assignment
 from ..agent import Agent, AgentLost
+from ..managing.preferences import Known
 from ..mind import Mind
 from .far import ModelCard
 from .member import Orders, SessionState
@@ -357,7 +358,8 @@ def _orders(order: Assignment, mind: Mind, policy: Policy) -> Orders:
 def _travelling(order: Assignment) -> Assignment:
     """An order without what stays: the ways to the manager, and the functions that only a verifier calls."""
     spec = order.spec and Spec(_described(each) for each in order.spec.criteria)
-    return replace(order, talk=None, desk=None, watch=None, routes={}, spec=spec)
+    known = order.preferences and Known(order.preferences.known)
+    return replace(order, talk=None, desk=None, watch=None, routes={}, spec=spec, preferences=known)
 
 
 def _described(criterion: Any) -> Any:

@@ -27,6 +27,7 @@ from ..agent import AgentLost, NoPlace
 from .berth import Berth, Bundle
 from .fleet import LEASE, CannotTravel, Fleet
 from .member import Member
+from .memories import memories_travel
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -155,7 +156,8 @@ class RayFleet(Fleet):
         self.silence, self.patience, self.settings = silence, patience, dict(settings)
 
     def pack(self, name: str, thing: Any) -> Any:
-        """See `Fleet.pack`: functions and classes of the program itself go along by value."""
+        """See `Fleet.pack`: functions and classes of the program itself go by value, memories by folder."""
+        memories_travel()
         try:
             return None if thing is None else _dump(thing)
         except Exception as error:  # whatever an object says of why it does not travel

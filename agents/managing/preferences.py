@@ -66,7 +66,18 @@ def preferred_rows(tasks: Sequence[PlannedTask]) -> list[tuple[str, JsonValue, i
     return [(PREFERRED, {"tasks": as_row(tasks)}, 0)] if any(task.wishes for task in tasks) else []
 
 
-class Preferences:
+class Known:
+    """Preferences as an agent is told them: with no way to memory or journal, so they go where it lives."""
+
+    def __init__(self, known: Sequence[Memo] = ()) -> None:
+        self.known = tuple(known)
+
+    def notes(self, model: Model) -> str:
+        """What a prompt shows of them; "" for a model that was not trained on them."""
+        return notes_for(model, self.known).text if self.known and is_instructed(model) else ""
+
+
+class Preferences(Known):
     """What one user prefers, as a run knows it.
 
     Args:
@@ -79,9 +90,9 @@ class Preferences:
     def __init__(
         self, remembering: Remembering | None, journal: Journal, run: str, user: str, site: str
     ) -> None:
+        super().__init__()
         self._remembering, self._journal, self._run = remembering, journal, run
         self._user, self._site = user, site
-        self.known: tuple[Memo, ...] = ()
 
     async def recall(self, goal: str, prefix: str) -> tuple[Memo, ...]:
         """The preferences that fit a goal best, best first; only trusted ones.
@@ -135,10 +146,6 @@ class Preferences:
             for what, value in choices_in(work.facts)
         ]
         return [await self._remembering.remember(record, confirm, place) for record in records]
-
-    def notes(self, model: Model) -> str:
-        """What a prompt shows of them; "" for a model that was not trained on them."""
-        return notes_for(model, self.known).text if self.known and is_instructed(model) else ""
 
 
 def _about(found: Sequence[Memo], site: str) -> list[Memo]:

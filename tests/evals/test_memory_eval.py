@@ -66,14 +66,15 @@ def test_planted_secrets_are_refused_and_harmless_sentences_are_kept(tmp_path: P
     planted = told(tmp_path / "planted", secrets(3))
     kept = told(tmp_path / "harmless", harmless(3))
 
-    assert planted == {"told": 50, "refused": 50, "stored": 0}
-    assert kept == {"told": 200, "refused": 0, "stored": 200}
+    assert planted == {"told": len(secrets(3)), "refused": len(secrets(3)), "stored": 0}
+    assert kept == {"told": len(harmless(3)), "refused": 0, "stored": len(harmless(3))}
 
 
 def test_the_texts_are_many_and_all_different() -> None:
-    assert len(CONTRADICTIONS) >= 30
+    assert len(CONTRADICTIONS) >= 50
     assert all(len({*pair}) == 2 for pair in CONTRADICTIONS)
-    assert len(set(secrets(0))) == 50 and len(set(harmless(0))) == 200
+    assert len(set(secrets(0))) == len(secrets(0)) >= 60
+    assert len(set(harmless(0))) == len(harmless(0)) >= 220
     assert iban("DE", "370400440532013000") == "DE89370400440532013000"
 
 

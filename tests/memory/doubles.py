@@ -24,10 +24,12 @@ class FakeEmbedder:
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def confirm(outcome: str = "pass", attempt: int = 2) -> Confirm:
-    """A confirm as the runtime mints it."""
+def confirm(outcome: str = "pass", attempt: int = 2, run: str = "", task: str = "") -> Confirm:
+    """A confirm as the runtime mints it; without run and task as an older one did."""
     verdict = Verdict(findings=(Finding(criterion="cart", outcome=outcome),))
-    return Confirm(spec_hash="5", artifact_hash="a", verdict=verdict, attempt=attempt, generation=1)
+    return Confirm(
+        spec_hash="5", artifact_hash="a", verdict=verdict, attempt=attempt, generation=1, run=run, task=task
+    )
 
 
 def record(text: str, scope: Scope | None = None, kind: str = "fact", **fields: object) -> Record:

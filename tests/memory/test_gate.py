@@ -62,6 +62,45 @@ async def test_a_confirm_proves_no_later_attempt(open_memory):
         await memory.remember(later, confirm(attempt=2))
 
 
+@pytest.mark.parametrize(
+    ("run", "task", "why"),
+    [("r2", "t1", "run 'r1', the confirm is of run 'r2'"), ("r1", "t2", "of task 't2'"), ("r2", "t2", "r2")],
+    ids=["run", "task", "both"],
+)
+@pytest.mark.parametrize("kind", ["fact", "reflection", "skill", "episode"])
+async def test_a_confirm_proves_nothing_of_another_run_or_task(open_memory, kind, run, task, why):
+    memory = open_memory()
+
+    with pytest.raises(UnprovenMemory, match=why):
+        await memory.remember(record("The cart keeps two mugs.", kind=kind), confirm(run=run, task=task))
+
+    assert await memory.records() == []
+
+
+@pytest.mark.parametrize(
+    "way",
+    [{"run": "r1", "task": "t1"}, {"run": "r1"}, {"task": "t1"}, {}],
+    ids=["both-named", "run-named", "task-named", "none-named"],
+)
+async def test_a_confirm_proves_what_names_no_other_run_or_task(open_memory, way):
+    memory = open_memory()
+    learned = record("The cart keeps two mugs.").model_copy(update={"provenance": Provenance(**way)})
+
+    kept = await memory.remember(learned, confirm(run="r1", task="t1"))
+
+    assert kept.standing == "confirmed"
+
+
+async def test_a_correction_takes_a_confirm_of_its_own_task(open_memory):
+    memory = open_memory()
+    old = await memory.remember(record("Delivery costs £3."), confirm())
+
+    with pytest.raises(UnprovenMemory, match="of task 't2'"):
+        await memory.supersede(old.id, record("Delivery costs £4."), confirm(run="r1", task="t2"))
+
+    assert await memory.records() == [old]
+
+
 async def test_the_confirms_that_prove_a_record_are_kept_with_it(open_memory):
     memory = open_memory()
     first, second = confirm(attempt=2), confirm(attempt=4)

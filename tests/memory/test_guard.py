@@ -66,6 +66,32 @@ async def test_what_adds_to_recalled_words_is_new(open_memory, text):
     assert (await memory.remember(heard(text))).id != kept.id
 
 
+@pytest.mark.parametrize(
+    ("told", "heard_now"),
+    [
+        ("Delivery to Leeds costs £5", "Delivery to Leeds costs €5"),
+        ("Delivery to Leeds costs 5 $", "Delivery to Leeds costs 5 ¥"),
+        ("Delivery to Leeds costs €5", "Delivery to Leeds costs 5"),
+        ("The cold store is kept at -5 degrees", "The cold store is kept at 5 degrees"),
+        ("The fee rose by 5%", "The fee rose by 5°"),
+        ("The fee rose by 5", "Memory says: the fee rose by 5%"),
+    ],
+)
+@pytest.mark.parametrize("proven", [False, True])
+async def test_another_sign_at_a_number_is_another_statement(open_memory, told, heard_now, proven):
+    """As an echo of what was recalled, and as taken from a derived record that is in sight."""
+    memory = open_memory()
+    kept = await memory.remember(record(told), confirm())
+    await memory.recall(told)
+
+    new = await memory.remember(
+        record(heard_now) if proven else heard(heard_now), confirm() if proven else None
+    )
+
+    assert new.id != kept.id and new.text == heard_now
+    assert (await memory.remember(heard(told))).id == kept.id
+
+
 @pytest.mark.parametrize("scope", [Scope(user="bob"), Scope(tenant="other", user="ada"), Scope(key="k")])
 async def test_what_somebody_else_was_told_is_new_here(open_memory, scope):
     """Whoever cannot see a record did not recall it, and is not handed it."""

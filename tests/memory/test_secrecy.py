@@ -58,6 +58,20 @@ SECRETS = {
         "ｐａｓｓｗｏｒｄ: hunter2xx",
         "pass\u200bword: hunter2xx",
         "wifi: sunshine42",
+        "login ada / hunter2",
+        "Login: ada/hunter2",
+        'login "ada" / "hunter2"',
+        "user: ada, pw hunter2",
+        "user: ada, pass: sunshine",
+        "login ada\nhunter2",
+        "Login\r\nada\r\n\r\nhunter2\r\n",
+        "Sign in as ada@example.org / Summer2024!",
+        "The login for the portal is ada / hunter2.",
+        "creds: ada | pa$$word",
+        "user/pass: ada / sunshine",
+        "u: ada / p: hunter2",
+        "e-mail: ada@example.org / hunter2",
+        "Benutzer: ada / hunter2",
     ],
     "a secret key or token": [
         "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCY",
@@ -165,6 +179,23 @@ wifi: 802.11ac only
 Email:ada99@example.org or mailto:ada99@example.org
 word word word word word word word word word word word word
 DE is a country; DE12 is a motorway exit.
+login page / signup page
+login page2 / page3
+Log in as user1 / user2
+Login hours: 8am / 10:30pm
+login: phone / tablet
+user guide / WX-4410-b7
+account ada / room 12b
+user ada / session12
+user/pass: required / optional
+user: ada, pass: weekly ticket
+login api/v2x4y6
+login.html / index2.html
+e-mail ada@example.org / ben2@example.org
+account team / 2nd-floor
+U: 12, p: 0.049
+user: %s / pass%s
+the e-mail phone / phone2call
 """.strip().splitlines()
 
 
@@ -173,6 +204,18 @@ DE is a country; DE12 is a motorway exit.
 )
 def test_a_secret_is_found_and_named(kind, text):
     assert secret_in(text) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user: ada\nhost: web01\nport: 8080",
+        "Login\nThen choose room12 and press Enter.",
+        "user ada\nubuntu22",
+    ],
+)
+def test_lines_after_a_login_that_are_no_password_pass(text):
+    assert secret_in(text) is None
 
 
 @pytest.mark.parametrize("text", HARMLESS)
@@ -206,7 +249,7 @@ def test_nearly_all_drawn_tokens_are_found():
     "piece",
     [
         "password ", "password: ", "password for ", "pin ", "4111 ", "1 ", "1", "a", "aB3", "://a:",
-        "bearer ",
+        "bearer ", "login a / ", "login\n", "login for ", "user/pass: a ", "u: a p: b ",
         "eyJ",
         "eyJa.", "-----BEGIN ", "DE89", "DE89 ", "-u a:", "?key=", "abandon ", "key-", "sk-", "token = (",
         "a:", "a:aB3d@b", "user a pass ", "wifi: ", "aB3d as the ", "password's ",

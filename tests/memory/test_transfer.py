@@ -167,6 +167,48 @@ def test_one_proof_that_fits_suffices(open_memory, tmp_path):
         third.import_sync(tmp_path / "one.jsonl")
 
 
+@pytest.mark.parametrize("kind", ["fact", "episode"])
+def test_words_that_several_tasks_proved_are_carried_with_all_proofs(open_memory, tmp_path, kind):
+    memory = open_memory()
+    first = memory.remember_sync(record("Delivery costs £3.", kind=kind), confirm(run="r1", task="t1"))
+    again = record("Delivery costs £3.", kind=kind)
+    again = again.model_copy(update={"provenance": again.provenance.model_copy(update={"run": "r2"})})
+    memory.remember_sync(again, confirm(run="r2", task="t1"))
+    memory.export_sync(tmp_path / "one.jsonl")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        assert other.import_sync(tmp_path / "one.jsonl") == 1
+        assert other.proofs_sync(first.id) == memory.proofs_sync(first.id)
+        assert len(other.proofs_sync(first.id)) == 2
+
+
+def test_what_only_another_task_proves_is_not_imported(open_memory, tmp_path):
+    memory = open_memory()
+    memory.remember_sync(record("Delivery costs £3."), confirm(run="r1", task="t1"))
+    memory.export_sync(tmp_path / "one.jsonl")
+    altered(tmp_path / "one.jsonl", lambda line: line["proofs"][0].update(task="t9"))
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        with pytest.raises(UnprovenMemory, match="of task 't9'"):
+            other.import_sync(tmp_path / "one.jsonl")
+
+        assert other.records_sync() == []
+
+
+def test_an_episode_that_was_proven_by_a_later_task_is_carried(open_memory, tmp_path):
+    """It needed no proof when it was kept, so its proof may be of another task than its own."""
+    memory = open_memory()
+    said = record("The parcel came.", kind="episode")
+    memory.remember_sync(said)
+    later = said.model_copy(update={"id": "m1", "provenance": Provenance(run="r2", task="t2")})
+    memory.remember_sync(later, confirm(run="r2", task="t2"))
+    memory.export_sync(tmp_path / "one.jsonl")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        assert other.import_sync(tmp_path / "one.jsonl") == 1
+        assert other.get_sync(said.id).standing == "confirmed"
+
+
 def test_an_export_that_cannot_be_finished_leaves_no_file(full, tmp_path, monkeypatch):
     def refuse(name):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -178,3 +220,126 @@ def test_an_export_that_cannot_be_finished_leaves_no_file(full, tmp_path, monkey
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["memory"]
     assert full.export_sync(tmp_path / "one.jsonl") == 5
+
+
+ADA, BEN = Scope(user="ada", key="k"), Scope(user="ben")
+
+
+@pytest.fixture
+def tried(full):
+    """The same, with outcomes of checks of several owners."""
+    for held in (True, False, True):
+        full.outcome_sync("cart", held, ADA)
+    full.outcome_sync("cart", False, BEN)
+    full.outcome_sync("total", True)
+    return full
+
+
+def outcomes(memory):
+    return {(each.scope, each.check): each.outcomes for each in memory.ledger.trials(None, frozenset())}
+
+
+def test_the_outcomes_of_checks_go_along(tried, tmp_path):
+    tried.export_sync(tmp_path / "one.jsonl")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        assert [other.import_sync(tmp_path / "one.jsonl") for _ in range(2)] == [5, 0]
+        other.export_sync(tmp_path / "two.jsonl")
+
+        assert outcomes(other) == outcomes(tried)
+        assert outcomes(other)[ADA, "cart"] == "+-+"
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
+
+
+def test_outcomes_that_are_known_here_stay(tried, tmp_path):
+    tried.export_sync(tmp_path / "one.jsonl")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        other.outcome_sync("cart", False, ADA)
+        other.import_sync(tmp_path / "one.jsonl")
+
+        assert outcomes(other)[ADA, "cart"] == "-"
+        assert outcomes(other)[Scope.shared(), "total"] == "+"
+
+
+@pytest.mark.parametrize(
+    ("scope", "check", "mine"),
+    [(ADA, "cart", "+-+"), (BEN, "cart", "-"), (Scope.shared(), "total", "+")],
+    ids=["ada", "ben", "shared"],
+)
+def test_of_one_scope_only_its_outcomes_are_exported(tried, tmp_path, scope, check, mine):
+    tried.export_sync(tmp_path / "one.jsonl", scope)
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        other.import_sync(tmp_path / "one.jsonl")
+
+        assert outcomes(other) == {(scope, check): mine}
+
+
+def test_outcomes_alone_are_carried_too(open_memory, tmp_path):
+    memory = open_memory()
+    memory.outcome_sync("cart", True, ADA)
+    assert memory.export_sync(tmp_path / "one.jsonl") == 0
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        assert other.import_sync(tmp_path / "one.jsonl") == 0
+        assert outcomes(other) == outcomes(memory)
+
+
+def test_an_export_of_the_first_format_is_read(full, tmp_path):
+    full.export_sync(tmp_path / "one.jsonl")
+    head, *lines = (tmp_path / "one.jsonl").read_text().splitlines()
+    first = json.loads(head) | {"punchlist_memory": 1}
+    del first["checks"]
+    (tmp_path / "old.jsonl").write_text("\n".join([json.dumps(first), *lines]) + "\n")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        assert other.import_sync(tmp_path / "old.jsonl") == 5
+        assert other.records_sync() == full.records_sync()
+
+
+def test_an_export_of_a_later_format_is_refused(full, tmp_path):
+    full.export_sync(tmp_path / "one.jsonl")
+    text = (tmp_path / "one.jsonl").read_text().replace('"punchlist_memory":2', '"punchlist_memory":3', 1)
+    (tmp_path / "one.jsonl").write_text(text)
+
+    with (
+        Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other,
+        pytest.raises(NotAnExport, match="its format is 3, not 2"),
+    ):
+        other.import_sync(tmp_path / "one.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda line: line.update(outcomes="+-x"), NotAnExport),
+        (lambda line: line.update(outcomes=""), NotAnExport),
+        (lambda line: line.update(outcomes="+" * 33), NotAnExport),
+        (lambda line: line.update(level="user"), NotAnExport),
+        (lambda line: line.update(check="password: hunter2-Xylo!"), SecretRefused),
+    ],
+    ids=["no-outcome", "none", "too-many", "unknown-field", "secret"],
+)
+def test_a_check_that_was_tampered_with_is_refused_whole(tried, tmp_path, change, error):
+    path = tmp_path / "one.jsonl"
+    tried.export_sync(path)
+    altered(path, change)
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        with pytest.raises(error):
+            other.import_sync(path)
+
+        assert (other.records_sync(), outcomes(other)) == ([], {})
+
+
+def test_an_export_whose_checks_were_cut_is_refused(tried, tmp_path):
+    path = tmp_path / "one.jsonl"
+    tried.export_sync(path)
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+
+    with (
+        Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other,
+        pytest.raises(NotAnExport, match="2 of 3 checks"),
+    ):
+        other.import_sync(path)

@@ -104,11 +104,11 @@ def test_a_confirm_with_an_undisposed_anomaly_is_not_a_legal_message() -> None:
 def test_another_version_is_refused_and_a_newer_minor_one_is_never_half_read() -> None:
     text = envelope().model_dump_json()
 
-    assert read_envelope(text.replace('"version":"1.1"', '"version":"1.7"')).version == "1.7"
+    assert read_envelope(text.replace('"version":"1.2"', '"version":"1.7"')).version == "1.7"
     with pytest.raises(MessageVersionError, match="same punchlist version"):
-        read_envelope(text.replace('"version":"1.1"', '"version":"2.0"'))
+        read_envelope(text.replace('"version":"1.2"', '"version":"2.0"'))
     with pytest.raises(MessageVersionError):
-        read_envelope(text.replace('"version":"1.1"', '"version":"1.7","mood":"good"'))
+        read_envelope(text.replace('"version":"1.2"', '"version":"1.7","mood":"good"'))
     with pytest.raises(ValidationError):
         read_envelope("[1]")
 

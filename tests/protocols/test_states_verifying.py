@@ -15,6 +15,7 @@ from punchlist.protocols.states import (
     Decide,
     Finish,
     Limits,
+    Send,
     Tick,
     VerifierLost,
     draft,
@@ -35,6 +36,17 @@ def test_a_task_is_confirmed_by_a_passing_verdict_and_the_worker_comes_to_rest()
     assert effects[-1] == Finish("confirmed")
     assert pair.manager.confirm is not None
     assert pair.manager.confirm.spec_hash == "h"
+
+
+def test_a_confirm_names_its_run_and_task_as_its_envelope_does() -> None:
+    pair = reported()
+
+    effects = pair.judge()
+
+    (told,) = {(sent.envelope.run, sent.envelope.task) for sent in effects if isinstance(sent, Send)}
+    confirm = pair.manager.confirm
+    assert confirm is not None and (confirm.run, confirm.task) == told
+    assert told == (pair.manager.run, pair.manager.task)
 
 
 def test_a_failing_verdict_voids_all_passes_and_asks_for_a_redo() -> None:
