@@ -245,7 +245,7 @@ def _address(text: str) -> str | None:
 def _named(text: str) -> str | None:
     """What a word beside it calls a password, a token or a code."""
     low = text.lower()
-    if any(hint in low for hint in _HINTS):
+    if any(map(low.__contains__, _HINTS)):
         for part in (text, _CAMEL.sub("_", text)) if _CAMEL.search(text) else (text,):
             if any(_is_password(found) for found in _PASSWORD.finditer(part)):
                 return "a password"
@@ -255,11 +255,11 @@ def _named(text: str) -> str | None:
                 return "a PIN or access code"
         if " as " in low and any(_is_drawn(found["value"]) for found in _USED_AS.finditer(text)):
             return "a password"
-    if any(
+    if ("wi" in low or "wlan" in low) and any(
         _is_drawn(found["value"]) and not _OF_RADIO.match(found["value"]) for found in _WIFI.finditer(text)
     ):
         return "a password"
-    return "a password" if _OF_THE_EAST.search(text) else None
+    return "a password" if not text.isascii() and _OF_THE_EAST.search(text) else None
 
 
 def _login(text: str) -> str | None:
@@ -314,8 +314,11 @@ def _random(text: str) -> str | None:
 def _seed(text: str) -> str | None:
     if text.count(" ") + text.count("\n") + text.count(",") < SEED_PHRASE - 1:
         return None
+    words: list[str] = _WORD.findall(text.lower())
+    if len(SEED_WORDS.intersection(words)) < SEED_DISTINCT:
+        return None
     run = deque[str](maxlen=SEED_PHRASE)
-    for word in _WORD.findall(text.lower()):
+    for word in words:
         if word not in SEED_WORDS:
             run.clear()
             continue
