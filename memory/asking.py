@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from .connected import State
 from .embedder import Embedder, Vectors, checked, embedded
 from .finder import Finder
 from .hops import depth, unite
-from .ledger import State
 from .near_words import NearWords
 from .ranking import Question
 from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
@@ -20,7 +20,8 @@ from .summed_up import making_room
 from .told import Told
 
 MOST_AHEAD = timedelta(days=1)
-"""How far the clock of somebody who wrote may be ahead and still be followed."""
+"""How far the clock of somebody who wrote may be ahead and be followed in what holds from or until a moment.
+In what was learned and closed it always is."""
 
 MOST_READ = 5_000
 """Records that are kept as they were read until something changes."""
@@ -68,15 +69,15 @@ class Query:
         )
 
     def asked_at(self, clock: datetime) -> Query:
-        """Of the moment that was asked for; else of now, or of `clock` where that is later."""
+        """Of the moment that was asked for; else of now, or of `clock` where that is a little later."""
         if self.admitted.at is not None:
             return self
         at = max(self.present, min(clock, self.present + MOST_AHEAD))
-        return replace(self, admitted=replace(self.admitted, at=at))
+        return replace(self, admitted=replace(self.admitted, at=at, closed_by=max(self.present, clock)))
 
     def question(self, text: str, vector: Vectors) -> Question:
         """As ranking reads it."""
-        at, between = self.admitted.at, self.admitted.between
+        at, closed_by, between = self.admitted.at, self.admitted.closed_by, self.admitted.between
         return Question(
             text=text,
             vector=vector,
@@ -84,6 +85,7 @@ class Query:
             now=(at or self.present).timestamp(),
             kinds=self.admitted.kinds,
             at=None if at is None else at.timestamp(),
+            closed_by=None if closed_by is None else closed_by.timestamp(),
             trusted=self.admitted.trusted,
             between=None if between is None else (between[0].timestamp(), between[1].timestamp()),
             min_score=self.min_score,

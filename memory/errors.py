@@ -188,10 +188,11 @@ class StoreUnusable(MemoryFault):
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
-        super().__init__(
-            f"{str(path)!r} cannot be used: {reason}. Check the disk and the permissions of its folder, "
-            "or restore the file from a copy."
-        )
+        busy = "locked" in reason or "busy" in reason
+        remedy = "Check the disk and the permissions of its folder, or restore the file from a copy."
+        if busy:
+            remedy = "Another process writes to it and did not end in time; nothing is damaged. Try again."
+        super().__init__(f"{str(path)!r} cannot be used: {reason}. {remedy}")
 
 
 class IndexUnusable(MemoryFault):

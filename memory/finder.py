@@ -17,16 +17,16 @@ writing 100,000 vectors into Chroma takes minutes. `Memory.rebuild` does it when
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from .connected import State
 from .embedder import Vectors
 from .errors import IndexUnusable
 from .index import FORMAT, ChromaIndex, FolderLock
-from .ledger import State
 from .ranking import Question, Ranked, Reranker, Statistics, Weights, rank
 from .records import Filter, Owner, Scope
 from .shelf import Row, Shelf
@@ -41,13 +41,22 @@ MOST_BEHIND = 1_000
 """Changes that `auto` lets Chroma catch up with before a question."""
 
 BROAD = 0.25
-"""Share of all records in sight from which Chroma is asked without a condition: one that nearly everything
-meets makes it a hundred times slower. What is not in sight is left out afterwards."""
+"""Share of all records ever written, from which in sight Chroma is asked without a condition: one that nearly
+all of them meet makes it much slower. What is not in sight is left out afterwards."""
 
 POOL = 200
 """Candidates by each of meaning and words."""
 
 MOST_TERMS = 32
+SAMPLE = 5_000
+"""Records in sight whose words are counted, about."""
+
+RARE = 500
+"""Records of everybody in which a word may occur and still be counted one by one."""
+
+MOST_COUNTED = 16
+"""Sights whose figures are kept."""
+
 MOST_BYTES = 1 << 29
 """What shelves may hold together; the one that was not asked for longest goes first."""
 
@@ -77,8 +86,9 @@ class Finder:
         self._folder = folder / "index"
         self._place = index
         self._weights, self._reranker = weights, reranker
-        self._statistics: Statistics | None = None
-        self._counted_at = 0
+        self._statistics: OrderedDict[tuple[tuple[Scope, ...] | None, frozenset[Owner]], _Counted] = (
+            OrderedDict()
+        )
         self._level = -1  # generation in which the index was found up to date, or nearly
         self._behind = -1  # generation in which it was found to be behind
         self._swept = -1  # generation in which no vectors of an earlier one are left in the folder
@@ -124,8 +134,8 @@ class Finder:
         if not state.dimension or (shelf := self.in_sight(admitted, state)) is None:
             return []
         with shelf.lock:
-            if not len(shelf):
-                return []
+            if not len(shelf) or shelf.pieces.shape[1] != vectors.shape[1]:
+                return []  # nothing, or of another embedder; that is refused where it is written
             cosines = np.stack([np.vecdot(shelf.pieces, each) for each in vectors]).max(axis=0)  # (pieces,)
             cosines = np.maximum.reduceat(cosines, shelf.column["piece"][: shelf.size])  # (rows,)
             near = np.flatnonzero((cosines >= least) & shelf.column["live"][: shelf.size])
@@ -264,11 +274,11 @@ class Finder:
             match = " OR ".join(f'"{term}"' for term in terms)
             names |= dict.fromkeys(self._store.best_by_words(match, admitted, pool))
         shelf = Shelf()
-        around = replace(admitted, kinds=None, at=None, trusted=False, between=None)
+        around = replace(admitted, kinds=None, at=None, trusted=False, between=None, closed_by=None)
         shelf.put(self._store.candidates(list(names), around))
         where = "the server" if self._place.startswith("http") else "index/"
         self.used = f"chroma ({where}), {len(names)} candidates"
-        return rank(shelf, question, self._weights, self._counted(state), self._reranker)
+        return rank(shelf, question, self._weights, self._counted(admitted, state), self._reranker)
 
     def _nearest(
         self, chroma: ChromaIndex, question: Question, admitted: Filter, state: State, pool: int
@@ -278,17 +288,47 @@ class Finder:
             chroma.refresh()
             return few  # all of them: a graph may lose the one that lies far off
         plain = admitted.kinds is None and not strict and self._is_too_much(admitted, state)
-        if plain and BROAD * self._counted(state).documents <= MOST_EXACT:
+        if plain and BROAD * self._store.written() <= MOST_EXACT:
             near = chroma.nearest(question.vector, Filter(), round(pool / BROAD))
             if len(seen := self._store.admitted(near, admitted)) >= pool:
                 return seen[:pool]
         return chroma.nearest(question.vector, admitted, pool)
 
-    def _counted(self, state: State) -> Statistics:
-        """Figures of the whole store, counted anew once it has changed by more than a fiftieth."""
-        known = self._statistics
-        if known is None or state.changes - self._counted_at > known.documents / 50:
-            documents, mean_length = self._store.sizes()
-            known = Statistics(documents, mean_length, self._store.documents_with)
-            self._statistics, self._counted_at = known, state.changes
-        return known
+    def _counted(self, admitted: Filter, state: State) -> Statistics:
+        """Figures of what is in sight, counted anew once a fiftieth as many records have changed."""
+        key = (admitted.scopes, admitted.across)
+        known = self._statistics.get(key)
+        if known is None or known.generation != state.generation or known.stale_at < state.changes:
+            known = self._statistics[key] = _count(self._store, admitted, state)
+        self._statistics.move_to_end(key)
+        while len(self._statistics) > MOST_COUNTED:
+            self._statistics.popitem(last=False)
+        return known.statistics
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Figures of a sight, of which generation, and up to which change they hold well enough."""
+
+    statistics: Statistics
+    generation: int
+    stale_at: int
+
+
+def _count(store: Store, admitted: Filter, state: State) -> _Counted:
+    """Count words over a sample of what is in sight; rare ones, of which it says little, in all of it."""
+    sight = Filter(scopes=admitted.scopes, across=admitted.across)
+    documents, texts = store.sample(sight, SAMPLE)
+    sampled = [text.split() for text in texts]
+    holding = Counter(stem for stems in sampled for stem in set(stems))
+    share = len(sampled) / max(documents, 1)
+    known: dict[str, float] = {}
+
+    def documents_with(stem: str) -> float:
+        if stem not in known:
+            rare = store.documents_with(stem) <= RARE
+            known[stem] = store.count_with(stem, sight) if rare else holding[stem] / max(share, 1e-9)
+        return known[stem]
+
+    statistics = Statistics(documents, sum(map(len, sampled)) / max(len(sampled), 1), documents_with)
+    return _Counted(statistics, state.generation, state.changes + documents // 50)

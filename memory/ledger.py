@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from .embedder import Vectors
-from .errors import EmbedderMismatch, StoreUnusable, UnknownRecord
-from .records import Filter, Owner, Record, Scope, now
+from .errors import EmbedderMismatch, UnknownRecord
+from .lexicon import Lexicon
+from .records import Filter, Owner, Record, Scope
 from .rows import (
     ALL_GIVEN,
     GIVEN,
     RANKED,
     condition,
     doomed_by,
-    microseconds,
     owned_by,
     ranked_of,
     record_of,
@@ -61,60 +57,13 @@ class Trials:
     outcomes: str
 
 
-@dataclass(frozen=True)
-class State:
-    """What of a file may change under a reader.
-
-    Attributes:
-        changes: Grows with every record that was added, closed or touched.
-        generation: Grows whenever a derived index must be thrown away: records were erased, or embedded anew.
-        embedder: Name of the embedder that it is bound to; empty before the first.
-        dimension: Of its vectors; 0 before the first.
-        clock: The latest moment at which anybody wrote, in microseconds since 1970. A clock that was set
-            back neither hides what was learned nor brings back what was closed.
-        worded: Row of the last record whose words are in the index of words; no write waits for that index.
-    """
-
-    changes: int
-    generation: int
-    embedder: str
-    dimension: int
-    clock: int
-    worded: int
-
-    def held_for(self, embedder: str) -> State:
-        """Itself, where the file is bound to this embedder or to none. Raises EmbedderMismatch."""
-        if self.embedder and self.embedder != embedder:
-            raise EmbedderMismatch(self.embedder, embedder)
-        return self
-
-
-MOST_UNWORDED = 500
-"""Records that may wait to be put into the index of words."""
-
 EVERYTHING = Filter()
-_TOLD = "UPDATE meta SET value = iif(name = 'clock', max(value, ?), ?) WHERE name IN ('clock', 'changes')"
-"""What every transaction ends with."""
-
 SERVER = "server "
 """What the name of a server begins with in `meta`."""
 
 
-class Ledger:
-    """One open SQLite file. Safe to share between threads; every call blocks."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """Use `Store.open`."""
-        self.path = path
-        self._connection = connection
-        self._lock = threading.RLock()
-        self._held = State(0, 0, "", 0, 0, 0)  # as the transaction under way found it
-        self._changes = self._worded = 0  # as that transaction has counted them on
-
-    def close(self) -> None:
-        """Close the file. May be called again."""
-        with self._lock:
-            self._connection.close()
+class Ledger(Lexicon):
+    """One open SQLite file, read. Safe to share between threads; every call blocks."""
 
     # What identifies this file and its state, for whoever derives something from it.
 
@@ -122,17 +71,6 @@ class Ledger:
     def identity(self) -> str:
         """Random name given to this file when it was made."""
         return str(self._select("SELECT value FROM meta WHERE name = 'identity'", [])[0][0])
-
-    @property
-    def state(self) -> State:
-        """Where the file stands now."""
-        with self._guard() as cursor:
-            return _state_of(cursor)
-
-    def start_generation(self) -> None:
-        """Tell every derived index, in every process, to start over."""
-        with self._write() as cursor:
-            self._start_generation(cursor)
 
     def note_server(self, address: str) -> None:
         """Keep in mind that vectors go to a Chroma server, where nobody can look through the files."""
@@ -267,6 +205,10 @@ class Ledger:
         query = f"SELECT count(*) FROM (SELECT 1 FROM records WHERE {where} LIMIT ?)"
         return int(self._select(query, [*values, most])[0][0])
 
+    def written(self) -> int:
+        """How many records were ever written, about; known without counting."""
+        return int(self._select("SELECT coalesce(max(row), 0) FROM records", [])[0][0])
+
     def count_pieces(self) -> int:
         """How many vectors there are, those of closed records included."""
         size = 2 * max(self.state.dimension, 1)
@@ -349,29 +291,6 @@ class Ledger:
         rows = self._select(f"SELECT {GIVEN} FROM records WHERE id IN ({marks})", names)
         return {row[0]: record_of(row) for row in rows}
 
-    def best_by_words(self, match: str, admitted: Filter, limit: int) -> list[str]:
-        """Ids of the records that match the FTS5 expression, best BM25 first."""
-        self._put_words()
-        where, values = condition(admitted)
-        rows = self._select(
-            "SELECT id FROM words JOIN records ON row = words.rowid "
-            f"WHERE words MATCH ? AND {where} ORDER BY bm25(words) LIMIT ?",
-            [match, *values, limit],
-        )
-        return [row[0] for row in rows]
-
-    def documents_with(self, stem: str) -> int:
-        """In how many records of the index of words a stem occurs, those of everybody counted."""
-        found = self._select("SELECT doc FROM vocabulary WHERE term = ?", [stem])
-        return int(found[0][0]) if found else 0
-
-    def sizes(self) -> tuple[int, float]:
-        """How many records there are, and how many stems one has on average."""
-        self._put_words()
-        documents = self.count()
-        stems = int(self._select("SELECT coalesce(sum(cnt), 0) FROM vocabulary", [])[0][0])
-        return documents, max(stems / max(documents, 1), 1.0)
-
     def living_with(self, stem: str) -> int:
         """In how many records a stem occurs, read from the records themselves."""
         found = self._select("SELECT count(*) FROM records WHERE ' ' || terms || ' ' LIKE ?", [f"% {stem} %"])
@@ -387,17 +306,7 @@ class Ledger:
     def faults(self) -> list[str]:
         """What is wrong with the file itself; nothing is changed."""
         found = [str(row[0]) for row in self._select("PRAGMA integrity_check", []) if row[0] != "ok"]
-        with self._guard() as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                self._catch_up(cursor)
-                cursor.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
-            except sqlite3.DatabaseError as error:
-                found.append(f"the words do not match the records: {error}")
-            finally:
-                if self._connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-        return found
+        return found + self.faults_of_words()
 
     # Inside.
 
@@ -411,74 +320,3 @@ class Ledger:
         if row is None:
             raise UnknownRecord(name)
         return record_of(row)
-
-    def _next_change(self) -> int:
-        """Number of one more change; kept when the transaction ends."""
-        self._changes += 1
-        return self._changes
-
-    def _start_generation(self, cursor: sqlite3.Cursor) -> None:
-        cursor.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
-
-    def _put_words(self) -> None:
-        """Put the words of what was written since into their index."""
-        query = "SELECT 1 FROM records WHERE row > (SELECT value FROM meta WHERE name = 'worded') LIMIT 1"
-        if self._select(query, []):
-            with self._write() as cursor:
-                self._catch_up(cursor)
-
-    def _catch_up(self, cursor: sqlite3.Cursor) -> None:
-        cursor.execute(
-            "INSERT INTO words (rowid, terms) SELECT row, terms FROM records"
-            " WHERE row > (SELECT value FROM meta WHERE name = 'worded') ORDER BY row"
-        )
-        self._note_worded(cursor)
-
-    def _note_worded(self, cursor: sqlite3.Cursor) -> None:
-        """All words are in their index now."""
-        newest = "(SELECT coalesce(max(row), 0) FROM records)"
-        query = f"UPDATE meta SET value = {newest} WHERE name = 'worded' RETURNING value"
-        self._worded = cursor.execute(query).fetchone()[0]
-
-    def _select(self, query: str, values: Sequence[str | int]) -> list[Any]:
-        with self._guard() as cursor:
-            return cursor.execute(query, values).fetchall()
-
-    @contextmanager
-    def _write(self) -> Generator[sqlite3.Cursor, None, None]:
-        with self._guard() as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                self._held = _state_of(cursor)
-                self._changes, self._worded = self._held.changes, self._held.worded
-                yield cursor
-                cursor.execute(_TOLD, (microseconds(now()), self._changes))
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _guard(self) -> Generator[sqlite3.Cursor, None, None]:
-        with self._lock:
-            try:
-                yield self._connection.cursor()
-            except sqlite3.Error as error:
-                raise StoreUnusable(self.path, str(error)) from error
-            except UnicodeEncodeError as error:
-                raise ValueError(
-                    f"{error.object!r} holds half a character (surrogate): decode it first"
-                ) from None
-
-
-def _state_of(cursor: sqlite3.Cursor) -> State:
-    found = dict(cursor.execute("SELECT name, value FROM meta").fetchall())
-    return State(
-        found["changes"],
-        found["generation"],
-        found.get("embedder", ""),
-        found.get("dimension", 0),
-        found["clock"],
-        found["worded"],
-    )

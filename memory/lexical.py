@@ -60,7 +60,7 @@ class Statistics:
 
     documents: int
     mean_length: float
-    documents_with: Callable[[str], int]
+    documents_with: Callable[[str], float]
 
 
 @dataclass(frozen=True)

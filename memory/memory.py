@@ -17,6 +17,7 @@ from typing import Self
 from ..protocols.messages import Confirm
 from .asking import Asker, Query, Span, embedded_questions
 from .companions import drop_orphans
+from .connected import State
 from .embedder import Embedder, Vectors, embedded
 from .embedders import embedder_of
 from .erasing import Erased, Looked, look_for
@@ -30,7 +31,6 @@ from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit, refuse_secret
 from .health import Health, health_of
 from .index import address_of
-from .ledger import State
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
 from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, levels, now, whole
@@ -67,7 +67,6 @@ class Memory(Looking):
         self._index = index
         self._lock = threading.RLock()
         self._closed = False
-        self._bound: tuple[str, int] | None = None  # what the file was found bound to; a write asks again
 
     @classmethod
     def open(
@@ -150,10 +149,11 @@ class Memory(Looking):
         Returns:
             For each what was kept, in order.
         """
+        store = self._open_store()
         with self._lock:
             told = [self._asker.told.echo(each) if proof is None else None for each in records]
         fresh = [each for each, known in zip(records, told, strict=True) if known is None]
-        kept = iter(self._open_store().add(self._drafts(fresh, proof)))
+        kept = iter(store.add(self._drafts(fresh, proof)))
         return [known or next(kept) for known in told]
 
     def supersede_sync(self, old: str, record: Record, proof: Confirm | None = None) -> Record:
@@ -350,9 +350,10 @@ class Memory(Looking):
         return store.take_in(entries.drafts(made, self._embedder.name), entries.trials)
 
     def rebuild_sync(self) -> int:
-        """Write the index anew from the store; how many records there are."""
+        """Write the indexes of vectors and words anew from the store; how many records there are."""
         with self._lock:
             store = self._open_store()
+            store.rebuild_words()
             store.start_generation()
             self._finder.discard()
             self._finder.refresh()
@@ -385,7 +386,7 @@ class Memory(Looking):
                     tell(len(every) - len(todo) + min(start + AGAIN, len(todo)), len(every))
             with self._lock:
                 if self._store.revector(chosen.name, made, embed, AGAIN):
-                    self._embedder, self._bound = chosen, None
+                    self._embedder = chosen
                     return self._store.count()
 
     def health_sync(self) -> Health:
@@ -445,13 +446,11 @@ class Memory(Looking):
         """(pieces, dimension) of each text, by the embedder that the file is bound to."""
         if not texts:
             return []
-        if self._bound is None:
-            self._state()  # refuses another embedder's file before anything is embedded
+        state = self._state()
         vectors = embedded(self._embedder, texts)
         bound = self._embedder.name, vectors[0].shape[1]
-        if self._bound != bound:
+        if (state.embedder, state.dimension) != bound:
             self._store.bind(*bound)
-            self._bound = bound
         return vectors
 
     def _state(self) -> State:

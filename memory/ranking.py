@@ -110,7 +110,8 @@ class Question:
         vector: (dimension,), the question embedded, of length 1.
         now: Epoch seconds from which recency and "last week" count.
         kinds: Admitted ones; None: any.
-        at: The moment asked about; None: closed records too.
+        at: The moment asked about, epoch seconds; None: closed records too.
+        closed_by: Where that is the present; see `Filter`.
         between: Only what happened from the one (included) to the other (not included), epoch seconds.
         min_score: `strength` below which a record is no answer, 0..1; 0 admits all.
         diversity: 0..1; how much likeness to a better answer is held against a record.
@@ -122,6 +123,7 @@ class Question:
     now: float
     kinds: frozenset[Kind] | None = None
     at: float | None = None
+    closed_by: float | None = None
     trusted: bool = False
     between: tuple[float, float] | None = None
     min_score: float = 0.0
@@ -271,7 +273,11 @@ def _admitted(shelf: Shelf, question: Question) -> NDArray[np.bool_]:
     if question.kinds is not None:
         mask &= np.isin(column["kind"][:size], [KINDS.index(kind) for kind in question.kinds])
     if question.at is not None:
-        mask &= (column["since"][:size] <= question.at) & (question.at < column["until"][:size])
+        since, closed_by = column["since"][:size], question.closed_by
+        if closed_by is None:
+            since, closed_by = np.where(np.isinf(since), column["learned"][:size], since), question.at
+        mask &= (since <= question.at) & (question.at < column["until"][:size])
+        mask &= closed_by < column["closed"][:size]
     if question.trusted:
         mask &= column["trusted"][:size]
     if question.between is not None:

@@ -259,6 +259,8 @@ class Filter:
         scopes: From where the question is asked; see `Scope`. None: every record of everybody.
         across: Levels at which those of every owner are seen.
         at: The moment asked about; what did not hold then is not seen. None: closed ones are seen too.
+        closed_by: Where the present is asked about, the latest moment that anybody knows of: what was closed
+            until then is closed, and what is here was learned, whatever the clock of whoever asks says.
         trusted: Leave out what is not trusted.
         between: Only what happened from the one (included) to the other (not included).
     """
@@ -269,6 +271,7 @@ class Filter:
     at: datetime | None = None
     trusted: bool = False
     between: tuple[datetime, datetime] | None = None
+    closed_by: datetime | None = None
 
     @classmethod
     def of(

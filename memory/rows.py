@@ -40,7 +40,7 @@ _SESSION = (
 
 RANKED = (
     f"row, id, kind, trust, text, terms, speaker, {_SESSION}, happened, learned,"
-    " coalesce(since, learned), min(until, closed), importance, confidence, seen, vectors"
+    " since, until, closed, importance, confidence, seen, vectors"
 )
 """Columns of what ranking looks at, in the order of `ranked_of`."""
 
@@ -125,7 +125,7 @@ def _provenance(stored: str) -> Provenance:
 def ranked_of(row: Sequence[Any], dimension: int) -> Row:
     """What ranking looks at, from the values of `RANKED`."""
     (
-        seq, name, kind, trust, text, terms, speaker, session, happened, learned, since, until,
+        seq, name, kind, trust, text, terms, speaker, session, happened, learned, since, until, closed,
         importance, confidence, seen, vectors,
     ) = row  # fmt: skip
     return Row(
@@ -139,8 +139,9 @@ def ranked_of(row: Sequence[Any], dimension: int) -> Row:
         seq=seq,
         happened=float("nan") if happened is None else happened / 1e6,
         learned=learned / 1e6,
-        since=since / 1e6,
+        since=float("-inf") if since is None else since / 1e6,
         until=float("inf") if until == NO_END else until / 1e6,
+        closed=float("inf") if closed == NO_END else closed / 1e6,
         importance=1 - (1 - importance) * SEEN_AGAIN ** (seen - 1),
         confidence=confidence,
         vectors=unpacked(vectors, dimension),
@@ -161,8 +162,10 @@ def condition(admitted: Filter) -> tuple[str, list[str | int]]:
             values += more
         parts.append(f"({' OR '.join(either) or '0'})")
     if admitted.at is not None:
-        parts.append("coalesce(since, learned) <= ? AND until > ? AND closed > ?")
-        values += [microseconds(admitted.at)] * 3
+        begun = "coalesce(since, learned) <= ?" if admitted.closed_by is None else "coalesce(since, 0) <= ?"
+        parts.append(f"{begun} AND until > ? AND closed > ?")
+        at, closed_by = microseconds(admitted.at), microseconds(admitted.closed_by or admitted.at)
+        values += [at, at, closed_by]
     if admitted.trusted:
         parts.append("trust = 'trusted'")
     if admitted.between is not None:

@@ -91,11 +91,15 @@ CREATE TABLE proofs (
     proof TEXT NOT NULL
 );
 CREATE INDEX proofs_by_record ON proofs (record);
-CREATE VIRTUAL TABLE words USING fts5 (
+"""
+
+WORDS = """
+CREATE VIRTUAL TABLE lexicon USING fts5 (
     terms, content='records', content_rowid='row', tokenize='ascii'
 );
-CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, row);
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab (lexicon, row);
 """
+"""The index of words, which is derived from `records.terms`."""
 
 META = "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
 
@@ -115,13 +119,16 @@ INSERT INTO records
 INSERT INTO proofs SELECT record, proof FROM proofs_1 ORDER BY rowid;
 DROP TABLE proofs_1; DROP TABLE records_1;
 UPDATE meta SET value = value + 1 WHERE name = 'generation';
-INSERT INTO meta VALUES ('clock', 0), ('worded', 0);
+INSERT INTO meta VALUES ('clock', 0);
 """
 
-FROM_2 = """
+FROM_2 = f"""
 DROP TRIGGER IF EXISTS words_in; DROP TRIGGER IF EXISTS words_out;
-INSERT OR IGNORE INTO meta SELECT 'worded', coalesce(max(row), 0) FROM records;
+DROP TABLE IF EXISTS vocabulary; DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS lexicon;
+{WORDS}
+INSERT OR IGNORE INTO meta VALUES ('worded', 0);
 """
+"""The index of words has another name since: who wrote by triggers is told so, and leaves it alone."""
 
 STEPS = {1: FROM_1, 2: FROM_2}
 """What makes the next format of each."""
@@ -183,7 +190,7 @@ def _prepare(
     if found == 0:
         identity = secrets.token_hex(8)
         connection.executescript(
-            f"BEGIN IMMEDIATE; {META} {SCHEMA}"
+            f"BEGIN IMMEDIATE; {META} {SCHEMA} {WORDS}"
             f"INSERT INTO meta VALUES ('identity', '{identity}'), ('changes', 0), ('generation', 0),"
             " ('clock', 0), ('worded', 0);"
             f"PRAGMA user_version = {FORMAT}; COMMIT;"

@@ -40,6 +40,7 @@ _COLUMNS = {
     "learned": np.float64,
     "since": np.float64,
     "until": np.float64,
+    "closed": np.float64,
     "importance": np.float64,
     "confidence": np.float64,
     "asks": np.bool_,
@@ -61,7 +62,9 @@ class Row:
         seq: Order of writing, and so within a session.
         happened: Epoch seconds; nan: unknown.
         learned: Epoch seconds.
-        since, until: Holds from the one (included) to the other (not included), epoch seconds.
+        since, until: Holds from the one (included) to the other (not included), epoch seconds; infinite where
+            nobody said so. Without a beginning it holds from when it was learned.
+        closed: When it was corrected or retracted, epoch seconds; infinite if it was not.
         vectors: (pieces, dimension) float32, rows of length 1; the piece nearest to a question counts. Not
             empty, and of one dimension on a shelf.
     """
@@ -78,6 +81,7 @@ class Row:
     learned: float
     since: float
     until: float
+    closed: float
     importance: float
     confidence: float
     vectors: Vectors
@@ -87,7 +91,7 @@ def _without_vectors(row: Row) -> Row:
     """`dataclasses.replace` takes several times as long."""
     return Row(
         row.id, row.kind, row.trust, row.text, row.terms, row.speaker, row.session, row.seq,
-        row.happened, row.learned, row.since, row.until, row.importance, row.confidence, _NONE,
+        row.happened, row.learned, row.since, row.until, row.closed, row.importance, row.confidence, _NONE,
     )  # fmt: skip
 
 
@@ -241,7 +245,7 @@ class Shelf:
         self.nameless = self.nameless or not all(row.speaker for row in added)
         column["speaker"][new] = [self._speaker(row.speaker) for row in added]
         column["session"][new] = [self._session(row, first + i) for i, row in enumerate(added)]
-        for name in ("happened", "learned", "since", "until", "importance", "confidence"):
+        for name in ("happened", "learned", "since", "until", "closed", "importance", "confidence"):
             column[name][new] = [getattr(row, name) for row in added]
         column["live"][new] = True
         self.places.update((row.id, first + i) for i, row in enumerate(added))

@@ -26,7 +26,8 @@ from .errors import (
     ForgetIncomplete,
     UnfitCorrection,
 )
-from .ledger import MOST_UNWORDED, Ledger, Trials
+from .ledger import Ledger, Trials
+from .lexicon import MOST_UNWORDED
 from .records import OWNERS, Filter, Owner, Record, Scope
 from .rows import (
     ALL_GIVEN,
@@ -246,7 +247,7 @@ class Store(Ledger):
                 cursor.execute(f"DELETE FROM checks WHERE {where}", owned)
             if doomed:
                 # FTS5 only marks deleted words; building its index anew is what drops them.
-                cursor.execute("INSERT INTO words (words) VALUES ('rebuild')")
+                cursor.execute("INSERT INTO lexicon (lexicon) VALUES ('rebuild')")
                 self._note_worded(cursor)
                 self._start_generation(cursor)
                 self._next_change()
@@ -358,9 +359,9 @@ class Store(Ledger):
         where, values = condition(Filter(scopes=(record.scope,), at=record.learned))
         phrase = '"' + " ".join(stems) + '"'
         rows = cursor.execute(
-            f"SELECT {ALL_GIVEN} FROM words"
-            " JOIN records ON row = words.rowid"
-            f" WHERE words MATCH ? AND kind <> 'episode' AND {where} LIMIT 20",
+            f"SELECT {ALL_GIVEN} FROM lexicon"
+            " JOIN records ON row = lexicon.rowid"
+            f" WHERE lexicon MATCH ? AND kind <> 'episode' AND {where} LIMIT 20",
             (phrase, *values),
         ).fetchall()
         for other in map(record_of, rows):

@@ -87,6 +87,7 @@ def _row(place: int, turn: Record, vector: Vectors) -> Row:
         learned=learned,
         since=learned,
         until=float("inf"),
+        closed=float("inf"),
         importance=turn.importance,
         confidence=turn.confidence,
         vectors=vector[None],

@@ -28,7 +28,8 @@ def row(name: str, text: str, vector: np.ndarray | None = None, **fields: object
     vectors = np.atleast_2d(unit(1.0) if vector is None else vector).astype(np.float32)
     given = {
         "kind": "episode", "trust": "trusted", "speaker": "", "session": "", "seq": 0,
-        "happened": nan, "learned": NOW, "since": NOW, "until": inf, "importance": 0.5, "confidence": 1.0,
+        "happened": nan, "learned": NOW, "since": -inf, "until": inf, "closed": inf, "importance": 0.5,
+        "confidence": 1.0,
     } | fields  # fmt: skip
     return Row(id=name, text=text, terms=stems(text), vectors=vectors, **given)
 
@@ -42,10 +43,15 @@ def admits(asked: Question, row: Row) -> bool:
     """Whether a question may see a row."""
     return (
         (asked.kinds is None or row.kind in asked.kinds)
-        and (asked.at is None or row.since <= asked.at < row.until)
+        and (asked.at is None or _holds(asked, row))
         and (not asked.trusted or row.trust == "trusted")
         and (asked.between is None or asked.between[0] <= row.happened < asked.between[1])
     )
+
+
+def _holds(asked: Question, row: Row) -> bool:
+    begins = row.learned if asked.closed_by is None and row.since == -inf else row.since
+    return begins <= asked.at < row.until and (asked.closed_by or asked.at) < row.closed
 
 
 def scores(rows: list[Row], asked: Question, weights: Weights) -> dict[str, float]:

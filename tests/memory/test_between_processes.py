@@ -9,7 +9,7 @@ import pytest
 from punchlist.memory import EmbedderMismatch, Provenance, Record, Scope, UnfitCorrection
 from punchlist.memory.records import now
 
-from .doubles import FakeEmbedder, confirm, record
+from .doubles import BagOfWords, FakeEmbedder, confirm, record
 
 READS = (
     "import sys; sys.path.insert(0, sys.argv[2]); from doubles import FakeEmbedder\n"
@@ -107,6 +107,27 @@ def test_an_empty_memory_can_go_over_to_another_embedder(open_memory):
 
     assert memory.remember_sync(record("second"), confirm()).text == "second"
     assert open_memory(embedder=FakeEmbedder("new")).recall_sync("second")[0].why.cosine > 0.99
+
+
+@pytest.mark.parametrize("kind", ["fact", "episode"])
+def test_who_wrote_before_is_told_that_all_is_embedded_anew_before_embedding(open_memory, kind):
+    embedder = Sideways("fake")
+    memory = open_memory(embedder=embedder)
+    memory.remember_sync(record("first", kind=kind), confirm())
+    open_memory().reembed_sync(BagOfWords())
+    embedder.meanwhile = lambda: pytest.fail("a text was embedded")
+
+    for _ in range(2):
+        with pytest.raises(EmbedderMismatch):
+            memory.remember_sync(record("second", kind=kind), confirm())
+
+
+def test_who_wrote_before_writes_on_where_all_was_forgotten_and_nothing_embedded(open_memory):
+    memory = open_memory()
+    memory.forget_sync(memory.remember_sync(record("first"), confirm()).id)
+    open_memory().reembed_sync(FakeEmbedder())
+
+    assert memory.remember_sync(record("second"), confirm()).text == "second"
 
 
 async def test_a_person_who_says_it_again_gives_their_word_for_it(open_memory):

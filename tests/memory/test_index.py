@@ -343,3 +343,42 @@ def test_an_erasure_names_the_server_that_somebody_else_used(server, tmp_path):
         erased = right.erase_sync(every[0].id)
 
         assert erased.unseen == (server,) and not erased.proven
+
+
+def test_candidates_are_ranked_by_the_words_of_their_scope_alone(open_memory):
+    """Beside the exact search, which sees nothing else; whatever others have and have erased."""
+    mine, theirs = Scope(tenant="a"), Scope(tenant="b")
+    exact, chroma = open_memory(index="exact"), open_memory(index="chroma")
+    for text in ("The xylophone is sold.", "The kettle leaks.", "A xylophone kettle."):
+        exact.remember_sync(record(text, mine, kind="episode"))
+
+    def of_both():
+        found = [each.recall_sync("xylophone kettle", 3, scope=mine) for each in (exact, chroma)]
+        return [[(e.record.id, round(e.score, 5), round(e.why.strength, 5)) for e in each] for each in found]
+
+    for number in range(40):
+        exact.remember_sync(record(f"Xylophone {number}", theirs, kind="episode"))
+        if number in (0, 39):
+            assert of_both()[0] == of_both()[1]
+    exact.forget_sync(theirs)
+    assert of_both()[0] == of_both()[1]
+
+
+def test_words_of_many_records_are_counted_over_some_and_rare_ones_over_all(open_memory, monkeypatch):
+    monkeypatch.setattr(finder, "SAMPLE", 300)
+    monkeypatch.setattr(finder, "RARE", 20)
+    memory = open_memory()
+    texts = [f"tea {'aisle' if number % 3 else 'seat'} n{number}" for number in range(2000)]
+    for scope in (Scope(user="ada"), Scope(user="bob")):
+        memory.remember_all_sync([record(text, scope, kind="episode") for text in texts])
+    memory.remember_sync(record("a zither", Scope(user="ada"), kind="episode"))
+    memory.ledger.best_by_words('"tea"', Filter(), 1)
+
+    counted = finder._count(
+        memory.ledger, Filter.of(None, Scope(user="ada"), None), memory.ledger.state
+    ).statistics
+
+    assert counted.documents == 2001 and counted.mean_length == pytest.approx(3, rel=0.1)
+    assert counted.documents_with("zither") == 1 and counted.documents_with("nowhere") == 0
+    assert counted.documents_with("tea") == pytest.approx(2000, rel=0.2)
+    assert counted.documents_with("seat") == pytest.approx(667, rel=0.3)

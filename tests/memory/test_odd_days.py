@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from punchlist.memory import EmbedderMismatch, Scope, StoreUnusable, WrongVectors, asking, ledger, records
+from punchlist.memory import EmbedderMismatch, Scope, StoreUnusable, WrongVectors, asking, connected, records
 from punchlist.memory.records import now
 
 from .doubles import FakeEmbedder, confirm, record
@@ -70,15 +70,19 @@ def test_what_happens_in_the_future_is_remembered_and_found(open_memory):
     assert memory.recall_sync("eclipse", between=(now(), now() + timedelta(days=1))) == []
 
 
-def test_a_clock_that_was_set_back_hides_nothing_and_brings_nothing_back(open_memory, monkeypatch):
-    memory = open_memory()
+@pytest.mark.parametrize("index", ["exact", "chroma"])
+@pytest.mark.parametrize("back", [timedelta(hours=20), timedelta(days=3), timedelta(days=18_000)])
+def test_a_clock_that_was_set_back_hides_nothing_and_brings_nothing_back(
+    open_memory, monkeypatch, back, index
+):
+    memory = open_memory(index=index)
     old = memory.remember_sync(record("Delivery costs £3."), confirm())
     new = memory.supersede_sync(old.id, record("Delivery costs £4."), confirm())
     wrong = memory.remember_sync(record("Delivery takes a year."), confirm())
     memory.retract_sync(wrong.id, "a joke")
 
-    earlier = now() - timedelta(hours=20)
-    for module in (asking, ledger, records):
+    earlier = now() - back
+    for module in (asking, connected, records):
         monkeypatch.setattr(module, "now", lambda: earlier)
     then = memory.remember_sync(record("Delivery is by post.", learned=earlier), confirm())
 
@@ -87,7 +91,7 @@ def test_a_clock_that_was_set_back_hides_nothing_and_brings_nothing_back(open_me
 
 def test_a_clock_that_was_years_ahead_once_ends_nothing_early(open_memory, monkeypatch):
     memory = open_memory()
-    monkeypatch.setattr(ledger, "now", lambda: now() + timedelta(days=3650))
+    monkeypatch.setattr(connected, "now", lambda: now() + timedelta(days=3650))
     kept = memory.remember_sync(record("The sale.", valid_until=now() + timedelta(days=30)), confirm())
 
     assert [each.record for each in memory.recall_sync("sale")] == [kept]

@@ -48,8 +48,9 @@ def random_rows(random, count, sessions=("", "s1", "s2", "s3")):
                 seq=int(random.permutation(1000)[0]) * 1000 + place,
                 happened=float(random.choice([np.nan, NOW - 200 * DAY, NOW - 190 * DAY, NOW])),
                 learned=NOW - float(random.integers(0, 400)) * DAY,
-                since=NOW - float(random.integers(0, 400)) * DAY,
+                since=float(random.choice([-np.inf, NOW - float(random.integers(0, 400)) * DAY])),
                 until=float(random.choice([np.inf, NOW - 100 * DAY])),
+                closed=float(random.choice([np.inf, NOW - 20 * DAY])),
                 importance=float(random.random()),
             )
         )  # fmt: skip
@@ -69,7 +70,8 @@ def test_scores_are_those_of_the_slow_obvious_way(seed, sessions):
     rows[3] = changed
     shelf.put([changed])
     filters = (
-        {}, {"at": NOW - 50 * DAY}, {"kinds": frozenset({"fact"})}, {"trusted": True},
+        {}, {"at": NOW - 50 * DAY}, {"at": NOW - 50 * DAY, "closed_by": NOW - 10 * DAY},
+        {"kinds": frozenset({"fact"})}, {"trusted": True},
         {"between": (NOW - 195 * DAY, NOW)},
     )  # fmt: skip
     for text, chosen in ((text, chosen) for text in ASKED for chosen in filters):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from punchlist.memory import DuplicateRecord, Memory, Scope, StoreUnusable, StoreVersion
-from punchlist.memory.ledger import MOST_UNWORDED
+from punchlist.memory import DuplicateRecord, Memory, MemoryClosed, Scope, StoreUnusable, StoreVersion
+from punchlist.memory.lexicon import MOST_UNWORDED
 from punchlist.memory.records import Filter
 
 from .doubles import FakeEmbedder, confirm, record
@@ -220,3 +220,63 @@ def test_a_word_that_is_missing_in_its_index_is_a_fault(open_memory):
     (fault,) = memory.health_sync().faults
 
     assert "words do not match" in fault
+
+
+def test_who_asks_does_not_wait_for_who_writes(open_memory, tmp_path):
+    memory = open_memory(index="chroma")
+    kept = memory.remember_sync(record("The kettle leaks", kind="episode"))
+    other = sqlite3.connect(tmp_path / "memory" / "memory.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    found = memory.recall_sync("Which kettles leak?", 1)
+
+    assert [each.record for each in found] == [kept] and found[0].why.bm25 > 0
+    assert memory.ledger.documents_with("kettl") == 0
+    other.close()
+    assert memory.recall_sync("Which kettles leak?", 1)[0].record == kept
+    assert memory.ledger.documents_with("kettl") == 1
+
+
+def test_a_damaged_index_of_words_is_made_anew(open_memory, tmp_path):
+    memory = open_memory(index="chroma")
+    kept = memory.remember_sync(record("The kettle leaks", kind="episode"))
+    assert memory.recall_sync("kettles", 1)
+    with closing(sqlite3.connect(tmp_path / "memory" / "memory.sqlite3")) as other, other:
+        other.execute("DELETE FROM lexicon_data")
+        other.execute("INSERT INTO lexicon_data VALUES (1, x'00'), (10, x'ff')")
+    (fault,) = memory.health_sync().faults
+    assert "words do not match" in fault
+
+    assert memory.rebuild_sync() == 1
+
+    assert memory.health_sync().faults == ()
+    assert memory.recall_sync("kettles", 1)[0].record == kept
+
+
+def test_a_version_that_wrote_words_by_triggers_is_told_and_leaves_them(open_memory, tmp_path):
+    """What the version of format 2 does on forgetting, with the file already carried forward."""
+    memory = open_memory()
+    kept = memory.remember_sync(record("The kettle leaks", kind="episode"))
+    with closing(sqlite3.connect(tmp_path / "memory" / "memory.sqlite3", isolation_level=None)) as old:
+        old.execute("BEGIN IMMEDIATE")
+        old.execute("DELETE FROM records")
+        with pytest.raises(sqlite3.OperationalError, match="no such table: words"):
+            old.execute("INSERT INTO words (words) VALUES ('rebuild')")
+        old.execute("ROLLBACK")
+
+    assert memory.get_sync(kept.id) == kept and memory.health_sync().faults == ()
+
+
+def test_a_record_after_the_memory_is_closed_is_an_error_that_says_so(open_memory):
+    memory = open_memory()
+    memory.remember_sync(record("The kettle leaks", kind="episode"))
+    memory.recall_sync("The kettle leaks")
+    memory.close()
+
+    with pytest.raises(MemoryClosed):
+        memory.remember_sync(record("The kettle leaks", kind="episode"))
+
+
+def test_a_file_that_is_written_by_others_is_not_called_damaged(tmp_path):
+    assert "Try again" in str(StoreUnusable(tmp_path, "database is locked"))
+    assert "restore" in str(StoreUnusable(tmp_path, "database disk image is malformed"))
