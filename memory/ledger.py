@@ -92,6 +92,9 @@ class State:
 MOST_UNWORDED = 500
 """Records that may wait to be put into the index of words."""
 
+LONGEST_TERM = 32_768
+"""Bytes of a word that FTS5 keeps (`FTS5_MAX_TOKEN_SIZE`); longer ones that begin alike are one to it."""
+
 EVERYTHING = Filter()
 _TOLD = "UPDATE meta SET value = iif(name = 'clock', max(value, ?), ?) WHERE name IN ('clock', 'changes')"
 """What every transaction ends with."""
@@ -362,7 +365,8 @@ class Ledger:
 
     def documents_with(self, stem: str) -> int:
         """In how many records of the index of words a stem occurs, those of everybody counted."""
-        found = self._select("SELECT doc FROM vocabulary WHERE term = ?", [stem])
+        term = stem.encode()[:LONGEST_TERM]
+        found = self._select("SELECT doc FROM vocabulary WHERE term = CAST(? AS TEXT)", [term])
         return int(found[0][0]) if found else 0
 
     def sizes(self) -> tuple[int, float]:
@@ -373,8 +377,11 @@ class Ledger:
         return documents, max(stems / max(documents, 1), 1.0)
 
     def living_with(self, stem: str) -> int:
-        """In how many records a stem occurs, read from the records themselves."""
-        found = self._select("SELECT count(*) FROM records WHERE ' ' || terms || ' ' LIKE ?", [f"% {stem} %"])
+        """In how many records a stem occurs, read from the records themselves; see `LONGEST_TERM`."""
+        term = f" {stem} ".encode()[: 1 + LONGEST_TERM]
+        found = self._select(
+            "SELECT count(*) FROM records WHERE instr(CAST(' ' || terms || ' ' AS BLOB), ?)", [term]
+        )
         return int(found[0][0])
 
     def holds(self, part: str | bytes) -> bool:
@@ -440,7 +447,7 @@ class Ledger:
         query = f"UPDATE meta SET value = {newest} WHERE name = 'worded' RETURNING value"
         self._worded = cursor.execute(query).fetchone()[0]
 
-    def _select(self, query: str, values: Sequence[str | int]) -> list[Any]:
+    def _select(self, query: str, values: Sequence[str | int | bytes]) -> list[Any]:
         with self._guard() as cursor:
             return cursor.execute(query, values).fetchall()
 
