@@ -20,6 +20,7 @@ from .records import Filter, Owner, Record, Scope, now
 from .rows import (
     ALL_GIVEN,
     GIVEN,
+    HELD,
     RANKED,
     condition,
     doomed_by,
@@ -385,11 +386,9 @@ class Ledger:
         return int(found[0][0])
 
     def holds(self, part: str | bytes) -> bool:
-        """Whether some record's text has these words in it, or its vectors these bytes."""
-        column = "text" if isinstance(part, str) else "vectors"
-        with self._guard() as cursor:
-            query = f"SELECT 1 FROM records WHERE instr({column}, ?) LIMIT 1"
-            return cursor.execute(query, (part,)).fetchone() is not None
+        """Whether a living record, a proof or a check has these words in it, or its vectors these bytes."""
+        query = HELD if isinstance(part, str) else "SELECT 1 FROM records WHERE instr(vectors, ?1)"
+        return bool(self._select(f"{query} LIMIT 1", [part]))
 
     def faults(self) -> list[str]:
         """What is wrong with the file itself; nothing is changed."""
