@@ -43,7 +43,7 @@ class Erased:
             once it has closed.
         verified: Whether the files were looked through.
         left: What was found; nothing if the erasure is proven.
-        unseen: Places that cannot be looked through: every Chroma server that anybody used with this memory.
+        unseen: Places that cannot be looked through: every Chroma server that vectors ever went to.
         files, bytes: How much was looked through.
     """
 

@@ -159,8 +159,6 @@ class ChromaIndex:
         generation = self._store.state.generation
         name = f"{self._prefix}{generation}-{FORMAT}"
         with self._guard():
-            if not isinstance(self._place, Path):
-                self._store.note_server(address_of(self._place))
             self._client = self._connect(generation)
             self._drop_others(keep=name)
             self._collection = self._client.get_or_create_collection(
@@ -178,6 +176,8 @@ class ChromaIndex:
         The first vector goes in alone: Chroma makes its files then, and they are blanked before more.
         """
         news = self._store.changed_after(self._seen)
+        if news and not isinstance(self._place, Path) and self._store.note_server(address_of(self._place)):
+            news = self._store.changed_after(self._seen)  # without what was erased before this was noted
         while news:
             with self._guard():
                 size = self._client.get_max_batch_size() if self._pieces else 1

@@ -138,11 +138,14 @@ class Ledger:
         with self._write() as cursor:
             self._start_generation(cursor)
 
-    def note_server(self, address: str) -> None:
-        """Keep in mind that vectors go to a Chroma server, where nobody can look through the files."""
-        if address not in self.servers():
-            with self._write() as cursor:
-                cursor.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (f"{SERVER}{address}",))
+    def note_server(self, address: str) -> bool:
+        """Keep in mind that vectors go to a Chroma server, where nobody can look through the files; whether
+        that is new."""
+        if address in self.servers():
+            return False
+        with self._write() as cursor:
+            cursor.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (f"{SERVER}{address}",))
+        return True
 
     def servers(self) -> list[str]:
         """Addresses of the Chroma servers that vectors ever went to."""

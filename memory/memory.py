@@ -29,7 +29,6 @@ from .errors import (
 from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit, refuse_secret
 from .health import Health, health_of
-from .index import address_of
 from .ledger import State
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
@@ -310,8 +309,7 @@ class Memory(Looking):
         """
         gone, pending = self._forget(target, across)
         looked = look_for(gone, self.folder, self._store) if verify else Looked()
-        own = (address_of(self._index),) if self._index.startswith("http") else ()
-        unseen = tuple(dict.fromkeys((*own, *self._store.servers())))
+        unseen = tuple(self._store.servers())
         return Erased(len(gone), pending, verify, looked.left, unseen, looked.files, looked.bytes)
 
     def export_sync(

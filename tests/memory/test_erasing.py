@@ -125,3 +125,41 @@ def test_what_a_person_says_again_goes_with_the_sources_that_they_name(open_memo
 
     assert (first.records, then.records) == (1, 2) and first.proven and then.proven
     assert memory.ids_sync() == []
+
+
+def test_an_erasure_is_proven_once_the_owner_of_the_index_has_dropped_the_vectors(open_memory):
+    owner, other = open_memory(index="chroma"), open_memory(index="chroma")
+    kept = owner.remember_sync(record(WORDS, ADA, "episode"))
+    owner.remember_sync(said())
+    assert owner.recall_sync(WORDS, scope=ADA)
+
+    pending = other.erase_sync(kept.id)
+    owner.recall_sync(WORDS, scope=BEN)
+    then = other.erase_sync(kept.id)
+
+    assert pending.index_pending and not pending.proven
+    assert then.proven and owner.used.startswith("chroma") and not other.used.startswith("chroma")
+
+
+def test_forgetting_nothing_leaves_the_index_as_it_is(open_memory):
+    memory = open_memory(index="chroma")
+    memory.remember_sync(said())
+    memory.recall_sync(WORDS, scope=BEN)
+    files = sorted((memory.folder / "index").rglob("*"))
+
+    assert memory.erase_sync("unknown").proven
+    assert sorted((memory.folder / "index").rglob("*")) == files
+
+
+def test_whoever_erases_does_not_keep_the_index_from_others(open_memory):
+    first = open_memory(index="chroma")
+    kept = first.remember_sync(said())
+    first.recall_sync(WORDS, scope=BEN)
+    first.close()
+
+    open_memory(index="exact").erase_sync(kept.id)
+    last = open_memory(index="chroma")
+    last.remember_sync(said())
+    last.recall_sync(WORDS, scope=BEN)
+
+    assert last.used.startswith("chroma")

@@ -265,14 +265,22 @@ def test_a_server_that_is_not_there_is_an_error_that_says_what_to_do(open_memory
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     memory = open_memory(index=f"http://127.0.0.1:{port}")
-    kept = memory.remember_sync(record("thing"), confirm())
+    memory.remember_sync(record("thing"), confirm())
 
     with pytest.raises(IndexUnusable, match="index='exact'"):
         memory.recall_sync("thing")
-    with pytest.raises(ForgetIncomplete, match="forget"):
-        memory.forget_sync(kept.id)
 
-    assert memory.records_sync() == []
+
+def test_a_server_that_no_vector_ever_went_to_holds_nothing_back(open_memory):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    memory = open_memory(index=f"http://127.0.0.1:{port}")
+    kept, other = (memory.remember_sync(record(f"thing {n}"), confirm()) for n in range(2))
+    with pytest.raises(IndexUnusable):
+        memory.recall_sync("thing")
+
+    assert memory.erase_sync(kept.id).proven
+    assert open_memory().erase_sync(other.id).proven
 
 
 @pytest.fixture
@@ -343,3 +351,33 @@ def test_an_erasure_names_the_server_that_somebody_else_used(server, tmp_path):
         erased = right.erase_sync(every[0].id)
 
         assert erased.unseen == (server,) and not erased.proven
+
+
+def test_a_server_is_noted_with_the_first_vectors_that_go_to_it(server, tmp_path):
+    with Memory.open(tmp_path / "memory", embedder=FakeEmbedder(), index=server) as memory:
+        memory._finder.refresh()
+        before = memory._store.servers()
+        fill(memory, 1)
+
+        memory._finder.refresh()
+
+        assert (before, memory._store.servers()) == ([], [server])
+
+
+def test_what_was_erased_before_others_could_see_where_vectors_go_does_not_go_there(
+    server, tmp_path, monkeypatch
+):
+    with (
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder(), index=server) as left,
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder()) as right,
+    ):
+        every = fill(left, 3)
+        note, erased = left._store.note_server, []
+        monkeypatch.setattr(
+            left._store, "note_server", lambda url: erased.append(right.erase_sync(every[0].id)) or note(url)
+        )
+
+        left._finder.refresh()
+
+        assert erased[0].proven
+        assert left._finder._chroma._collection.get(ids=[f"{every[0].id}#0"])["ids"] == []
