@@ -11,8 +11,9 @@ A shelf holds all that a scope sees in memory, and is brought up to date before 
 since. Candidates (the nearest in meaning by Chroma, the best in words by FTS5, and their neighbours in a
 session) are put on a shelf of their own; one function ranks both.
 
-`auto` brings the index up to date before a question only where little is missing, and else takes a shelf:
-writing 100,000 vectors into Chroma takes minutes. `Memory.rebuild` does it when the caller wants it.
+`auto` brings the index up to date before a question only where little is missing, and else takes a shelf: a
+question should not wait until Chroma has taken in a large memory. `Memory.rebuild` does it when the caller
+wants it.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ MOST_BEHIND = 1_000
 """Changes that `auto` lets Chroma catch up with before a question."""
 
 BROAD = 0.25
-"""Share of all records in sight from which Chroma is asked without a condition: one that nearly everything
-meets makes it a hundred times slower. What is not in sight is left out afterwards."""
+"""Share of all records in sight from which Chroma is asked without a condition: it is much slower with one
+that nearly everything meets. What is not in sight is left out afterwards."""
 
 POOL = 200
 """Candidates by each of meaning and words."""
