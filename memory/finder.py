@@ -251,7 +251,7 @@ class Finder:
     def _among_candidates(
         self, chroma: ChromaIndex, question: Question, admitted: Filter, state: State
     ) -> list[Ranked]:
-        pool = max(POOL, 4 * question.k)
+        pool = max(POOL, 4 * min(question.k, state.changes))  # there are no more records than changes
         names = dict.fromkeys(self._nearest(chroma, question, admitted, state, pool))
         terms = list(dict.fromkeys(stems(question.text).split()))[:MOST_TERMS]
         if terms:

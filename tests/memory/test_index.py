@@ -94,6 +94,17 @@ def test_one_record_that_a_question_admits_is_found_among_many_nearer_ones(open_
     assert [each.record for each in found] == [far] and memory.used.startswith("chroma")
 
 
+@pytest.mark.parametrize("index", ["exact", "chroma"])
+@pytest.mark.parametrize("k", [10**6, 10**10, 10**20])
+def test_who_asks_for_more_than_there_is_gets_all_of_it(open_memory, index, k):
+    memory = open_memory(index=index)
+    memory.remember_all_sync([record(f"thing {i}", kind="episode", trust="trusted") for i in range(250)])
+
+    assert len(memory.recall_sync("thing 3", k)) == 250
+    assert len(memory.recall_sync("thing 3", k, trusted=True)) == 250
+    assert len(memory.recall_all_sync(["thing 3", "thing 4"], k)) == 250
+
+
 def test_a_text_of_several_pieces_is_found_by_each_of_them(open_memory):
     memory = open_memory(index="chroma")
     fill(memory, 20)
