@@ -74,8 +74,8 @@ def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> Looked:
     """Whatever of these records is still in a file below `folder`, or in the words of the store.
 
     Looked for: digests, ids and texts of `SHORTEST` bytes and more (texts by pieces of them), vectors in half
-    and single precision, and every stem, but for what something living has just so: a record in its own words,
-    its owner, key or reason, a proof, a check (`rows.HELD`). Another process reads the files; see
+    and single precision, and every stem; but not what something living has just so: a record in its own
+    words, its owner, key or reason, a proof, a check (`rows.HELD`). Another process reads the files; see
     `scanning.py`.
 
     Raises:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from ..protocols.messages import Confirm
-from .asking import Asker, Query, Span, embedded_questions
+from .asking import Asker, Query, Span, embedded_questions, searches_of
 from .companions import drop_orphans
 from .embedder import Embedder, Vectors, embedded
 from .embedders import embedder_of
@@ -279,7 +279,7 @@ class Memory(Looking):
                 own in meaning; see `near_words.py`.
         """
         wanted = Query.of(k, kinds, scope, across, at, between, trusted, min_score, diversity)
-        return self._recall([(query, None) for query in dict.fromkeys(queries)], wanted, near_words)
+        return self._recall(searches_of(queries), wanted, near_words)
 
     # Upkeep.
 

@@ -58,7 +58,7 @@ HELD = " UNION ALL ".join(
     f"SELECT 1 FROM {table} WHERE {' OR '.join(f'instr({place}, ?1)' for place in places)}"
     for table, places in _HELD.items()
 )
-"""Whether some text of the file has these words in it. Not asked: where a record names others by their ids."""
+"""Whether some text of the file has these words in it, but for where a record names others by their ids."""
 
 SEEN_AGAIN = 0.9
 """What is left of a record's distance to full importance each time that it is remembered again."""

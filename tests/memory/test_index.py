@@ -13,7 +13,6 @@ import pytest
 
 from punchlist.memory import (
     EmbedderMismatch,
-    ForgetIncomplete,
     IndexUnusable,
     Memory,
     Scope,
