@@ -21,6 +21,7 @@ from .rows import (
     ALL_GIVEN,
     GIVEN,
     HELD,
+    LONGEST_TERM,
     RANKED,
     condition,
     doomed_by,
@@ -93,9 +94,6 @@ class State:
 MOST_UNWORDED = 500
 """Records that may wait to be put into the index of words."""
 
-LONGEST_TERM = 32_768
-"""Bytes of a word that FTS5 keeps (`FTS5_MAX_TOKEN_SIZE`); longer ones that begin alike are one to it."""
-
 EVERYTHING = Filter()
 _TOLD = "UPDATE meta SET value = iif(name = 'clock', max(value, ?), ?) WHERE name IN ('clock', 'changes')"
 """What every transaction ends with."""
@@ -139,8 +137,7 @@ class Ledger:
             self._start_generation(cursor)
 
     def note_server(self, address: str) -> bool:
-        """Keep in mind that vectors go to a Chroma server, where nobody can look through the files; whether
-        that is new."""
+        """Keep in mind that vectors go to a Chroma server, whose files nobody sees; whether that is new."""
         if address in self.servers():
             return False
         with self._write() as cursor:
@@ -394,15 +391,21 @@ class Ledger:
         return bool(self._select(f"{query} LIMIT 1", [part]))
 
     def faults(self) -> list[str]:
-        """What is wrong with the file itself; nothing is changed."""
-        found = [str(row[0]) for row in self._select("PRAGMA integrity_check", []) if row[0] != "ok"]
+        """What is wrong with the file itself, each with what to do; nothing is changed."""
+        found = [
+            f"{self.path}: {row[0]}. Restore it from an export or a copy."
+            for row in self._select("PRAGMA integrity_check", [])
+            if row[0] != "ok" and "FTS5" not in row[0]  # of which later versions of SQLite tell here, too
+        ]
         with self._guard() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 self._catch_up(cursor)
                 cursor.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
             except sqlite3.DatabaseError as error:
-                found.append(f"the words do not match the records: {error}")
+                found.append(
+                    f"{self.path}: the words do not match the records: {error}. Run: punchlist memory rebuild"
+                )
             finally:
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")

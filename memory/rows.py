@@ -60,6 +60,9 @@ HELD = " UNION ALL ".join(
 )
 """Whether some text of the file has these words in it, but for where a record names others by their ids."""
 
+LONGEST_TERM = 32_768
+"""Bytes of a word that FTS5 keeps (`FTS5_MAX_TOKEN_SIZE`); longer ones that begin alike are one to it."""
+
 SEEN_AGAIN = 0.9
 """What is left of a record's distance to full importance each time that it is remembered again."""
 

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import pytest
@@ -354,9 +354,19 @@ def test_doctor_ends_with_1_where_something_is_wrong(hers, tmp_path):
     sqlite3.connect(path).execute("PRAGMA user_version = 9000").connection.close()
     newer = hers("memory", "doctor", "--json")
 
-    assert loose.code == ILL and "chmod go=" in loose.out
+    assert loose.code == ILL and "can be read by others" in loose.out and "go= " in loose.out
     assert newer.code == ILL and "has format 9000" in newer.json()["faults"][0]
     assert hers("memory", "list").code == USAGE
+
+
+def test_a_clock_behind_the_last_write_is_told_by_doctor_and_where_nothing_is_found(hers, monkeypatch):
+    monkeypatch.setattr("punchlist.memory.health.now", lambda: datetime.now(UTC) - timedelta(days=3, hours=1))
+
+    ill = hers("memory", "doctor")
+    nothing = hers("memory", "search", "zebra", "--user", "ada", "--min-score", "0.99")
+
+    assert ill.code == ILL and "3 days behind the last write" in " ".join(ill.out.split())
+    assert "none answers that" in nothing.out and "3 days behind the last write" in nothing.out
 
 
 def test_another_embedder_is_refused_until_all_is_embedded_anew(hers):
