@@ -83,7 +83,7 @@ class Memory(Looking):
         A folder of an older format is carried forward; a copy of its file stays until something is forgotten.
 
         Args:
-            folder: Kept readable by its owner only; `~` is the home folder.
+            folder: Made for its owner only where it is not there; `~` is the home folder.
             embedder: An object, or a name; see `embedder_of`. None: the one that the memory was made with.
             index: "auto", "exact", "chroma" or the URL of a Chroma server; see `finder.py`.
             weights: How much each signal counts in `recall`.
@@ -177,7 +177,7 @@ class Memory(Looking):
             ValueError: The reason is too long, or no plain text.
             SecretRefused: The reason holds a secret.
         """
-        refuse_secret(record, reason)
+        refuse_secret(f"The reason for closing record {record!r}", reason, record)
         return self._open_store().retract(record, kept_reason(reason), now())
 
     def restore_sync(self, record: str) -> Record:
@@ -205,7 +205,7 @@ class Memory(Looking):
         Raises:
             SecretRefused: The check's name holds a secret.
         """
-        refuse_secret("of a check", check)
+        refuse_secret("The name of a check", check)
         self._open_store().tell_check(scope or Scope.shared(), check, held, recalled, STEP)
 
     def derive_sync(self, record: Record, closing: str = "") -> bool:
@@ -494,4 +494,4 @@ class Memory(Looking):
             try:
                 return gone, not self._finder.discard()
             except IndexUnusable as error:
-                raise ForgetIncomplete(error.place, str(error)) from error
+                raise ForgetIncomplete(error.place, error.reason) from error

@@ -328,7 +328,7 @@ class Upkeep(Store):
             )
             changed.append(name)
             for (before,) in cursor.execute(
-                "SELECT id FROM records WHERE superseded_by = ?", (name,)
+                "SELECT id FROM records WHERE superseded_by = ? AND reason = ''", (name,)
             ).fetchall():
                 self._update(cursor, self._one(cursor, before), "closed = ?, superseded_by = NULL", (NO_END,))
                 changed.append(before)

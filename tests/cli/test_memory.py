@@ -188,6 +188,16 @@ def test_what_a_check_proved_is_not_rewritten_by_hand(hers):
     assert hers("memory", "restore", lesson.id).code == DONE and kept()[-1].closed is None
 
 
+def test_what_is_taken_back_before_its_correction_holds_is_retracted(hers):
+    seat = kept()[0].id
+    hers("memory", "supersede", seat, WINDOW, "--since", "2999-01-01")
+
+    assert "Retracted" in hers("memory", "retract", seat, "--reason", "a joke").out
+
+    shown, listed = hers("memory", "show", seat).out, hers("memory", "list", "--closed").out
+    assert "retracted: a joke" in shown and "retracted" in listed and "corrected" not in listed
+
+
 def test_tidying_derives_what_repeated_choices_show_and_can_be_undone(hers):
     for day in ("2026-05-01", "2026-05-02", "2026-05-03"):
         choice = (

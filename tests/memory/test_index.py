@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -13,6 +14,7 @@ import pytest
 
 from punchlist.memory import (
     EmbedderMismatch,
+    ForgetIncomplete,
     IndexUnusable,
     Memory,
     Scope,
@@ -296,10 +298,17 @@ def test_a_server_that_no_vector_ever_went_to_holds_nothing_back(open_memory):
 @pytest.fixture
 def server(tmp_path):
     """URL of a real Chroma server."""
+    with running_server(tmp_path / "server") as (url, _):
+        yield url
+
+
+@contextmanager
+def running_server(folder):
+    """URL and process of a real Chroma server."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-c", "from chromadb.cli.cli import app; app()", "run"]
-    command += ["--path", str(tmp_path / "server"), "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 30
     while True:
@@ -308,9 +317,27 @@ def server(tmp_path):
             break
         except (URLError, ConnectionError, TimeoutError):
             assert process.poll() is None and time.monotonic() < deadline
-    yield url
+    yield url, process
     process.terminate()
     process.wait(timeout=5)
+
+
+def test_a_server_that_went_away_keeps_what_was_erased_and_is_to_be_started(tmp_path):
+    with (
+        running_server(tmp_path / "server") as (url, process),
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder(), index=url) as memory,
+    ):
+        every = fill(memory, 3)
+        assert finds_all(memory, every)
+        process.terminate()
+        process.wait(timeout=5)
+
+        with pytest.raises(ForgetIncomplete) as caught:
+            memory.erase_sync(every[0].id)
+
+        said = str(caught.value)
+        assert url in said and said.endswith("Start that Chroma server and call forget() again.")
+        assert "rebuild()" not in said and len(memory.records_sync()) == 2
 
 
 def test_two_memories_share_a_server_and_heal_each_other(server, tmp_path):
