@@ -6,10 +6,9 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import get_args
 
 import pytest
@@ -23,29 +22,10 @@ from punchlist.memory.consolidate import JOBS
 from punchlist.memory.records import OWNERS
 
 from ..memory.doubles import FakeEmbedder, confirm, record
+from .conftest import AISLE
 
 FOLDER = ".punchlist/memory"
-AISLE = "Ada always takes the aisle seat"
 WINDOW = "Ada takes the window seat since her knee healed"
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Vectors that mean nothing; words still do. An embedder's name is what `--embedder` says."""
-    monkeypatch.setattr(
-        "punchlist.memory.memory.embedder_of",
-        lambda spec, stored: FakeEmbedder(spec or stored or "fake") if isinstance(spec, str | None) else spec,
-    )
-
-
-@pytest.fixture
-def hers(punchlist, quick):
-    """The command, in a folder with what Ada prefers, what she said, and what everybody may know."""
-    punchlist("memory", "add", AISLE, "--kind", "preference", "--user", "ada")
-    said = ("--kind", "episode", "--user", "ada", "--speaker", "Ada", "--happened", "2026-05-03")
-    punchlist("memory", "add", "We met at the fair in Graz.", *said)
-    punchlist("memory", "add", "The office pays for rail travel in second class.")
-    return punchlist
 
 
 def kept(**options):
@@ -186,16 +166,6 @@ def test_what_a_check_proved_is_not_rewritten_by_hand(hers):
     assert hers("memory", "retract", lesson.id, "--reason", "the shop was mended").code == DONE
     assert kept()[-1].reason == "the shop was mended"
     assert hers("memory", "restore", lesson.id).code == DONE and kept()[-1].closed is None
-
-
-def test_what_is_taken_back_before_its_correction_holds_is_retracted(hers):
-    seat = kept()[0].id
-    hers("memory", "supersede", seat, WINDOW, "--since", "2999-01-01")
-
-    assert "Retracted" in hers("memory", "retract", seat, "--reason", "a joke").out
-
-    shown, listed = hers("memory", "show", seat).out, hers("memory", "list", "--closed").out
-    assert "retracted: a joke" in shown and "retracted" in listed and "corrected" not in listed
 
 
 def test_tidying_derives_what_repeated_choices_show_and_can_be_undone(hers):
@@ -343,40 +313,6 @@ def test_bytes_that_are_left_are_named_and_the_exit_code_says_so(hers, tmp_path)
 
     assert ended.code == UNVERIFIED
     assert "NOT all is gone" in ended.out and "its text of" in ended.out and "copy" in ended.out
-
-
-def test_doctor_says_what_is_stored_and_that_nothing_is_wrong(hers):
-    hers("memory", "retract", kept()[2].id, "--reason", "no more")
-
-    ended = hers("memory", "doctor")
-
-    assert ended.code == DONE and "nothing is wrong" in ended.out
-    assert "2 hold, 1 closed" in ended.out and "memory.sqlite3" in ended.out
-    told = hers("memory", "doctor", "--json").json()
-    assert (told["ok"], told["records"], told["embedder"]) == (True, 3, "fake")
-
-
-def test_doctor_ends_with_1_where_something_is_wrong(hers, tmp_path):
-    path = tmp_path / FOLDER / "memory.sqlite3"
-    path.chmod(0o644)
-    loose = hers("memory", "doctor")
-    path.chmod(0o600)
-    sqlite3.connect(path).execute("PRAGMA user_version = 9000").connection.close()
-    newer = hers("memory", "doctor", "--json")
-
-    assert loose.code == ILL and "can be read by others" in loose.out and "go= " in loose.out
-    assert newer.code == ILL and "has format 9000" in newer.json()["faults"][0]
-    assert hers("memory", "list").code == USAGE
-
-
-def test_a_clock_behind_the_last_write_is_told_by_doctor_and_where_nothing_is_found(hers, monkeypatch):
-    monkeypatch.setattr("punchlist.memory.health.now", lambda: datetime.now(UTC) - timedelta(days=3, hours=1))
-
-    ill = hers("memory", "doctor")
-    nothing = hers("memory", "search", "zebra", "--user", "ada", "--min-score", "0.99")
-
-    assert ill.code == ILL and "3 days behind the last write" in " ".join(ill.out.split())
-    assert "none answers that" in nothing.out and "3 days behind the last write" in nothing.out
 
 
 def test_another_embedder_is_refused_until_all_is_embedded_anew(hers):
