@@ -239,8 +239,8 @@ class Memory(Looking):
         Args:
             k: At most so many; at least 1.
             kinds: Only these; None: all.
-            scope: From where the question is asked, one scope or several; see `Scope` for what it sees.
-                None sees shared records only: what belongs to somebody is found by naming them.
+            scope: From where the question is asked, one scope or several, `records.MOST_SCOPES` at most; see
+                `Scope` for what it sees. None sees what is shared; what is somebody's is found by naming them.
             across: Levels at which everybody's records are seen, such as `("run",)` for all runs.
             at: What held at that moment; None: what holds now.
             between: Only what happened in this span, its end excluded.

@@ -259,10 +259,11 @@ def sizes(folder: Path) -> dict[str, int]:
 def _show_health(health: Health, folder: Path) -> None:
     open_ones = sum(each[-1] for each in health.counts)
     closed = health.records - open_ones
+    first = f"; {health.opened_with} at the first record" if health.opened_with else ""
     show(
         line("memory", str(folder.resolve())),
         line("records", f"{open_ones:,} hold, {closed:,} closed (corrected or retracted)"),
-        line("embedder", health.embedder or f"none yet; {health.opened_with or '?'} at the first record"),
+        line("embedder", health.embedder or f"none yet{first}"),
         line("index", INDEXES.get(health.index, f"the Chroma server {health.index}")),
         line("size", bytes_of(health.bytes)),
     )

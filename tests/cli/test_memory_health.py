@@ -50,6 +50,14 @@ def test_a_clock_behind_the_last_write_is_told_by_doctor_and_where_nothing_is_fo
     assert "none answers that" in nothing.out and "3 days behind the last write" in nothing.out
 
 
+def test_doctor_lists_an_embedder_that_is_not_there(punchlist):
+    Memory.open(FOLDER, embedder=FakeEmbedder()).close()
+
+    ill = punchlist("memory", "doctor", "--embedder", "http://127.0.0.1:1/v1#model")
+
+    assert ill.code == ILL and "none yet\n" in ill.out and "Start it, or correct its URL" in ill.out
+
+
 def test_what_is_taken_back_before_its_correction_holds_is_retracted(hers):
     seat = kept()[0].id
     hers("memory", "supersede", seat, "Ada takes the window seat", "--since", "2999-01-01")
