@@ -14,7 +14,7 @@ from .finder import Finder
 from .hops import depth, unite
 from .near_words import NearWords
 from .ranking import Question
-from .records import Filter, Kind, Owner, Recalled, Record, Scope, now
+from .records import Filter, Kind, Owner, Recalled, Record, Scope, now, several
 from .store import Store
 from .summed_up import making_room
 from .told import Told
@@ -91,6 +91,11 @@ class Query:
             min_score=self.min_score,
             diversity=self.diversity,
         )
+
+
+def searches_of(queries: Sequence[str]) -> list[tuple[str, None]]:
+    """Each of several texts once, without its vector. Raises ValueError where it is one text."""
+    return [(query, None) for query in dict.fromkeys(several("queries", queries))]
 
 
 def embedded_questions(

@@ -88,7 +88,7 @@ class Connected:
     def _start_generation(self, cursor: sqlite3.Cursor) -> None:
         cursor.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
 
-    def _select(self, query: str, values: Sequence[str | int]) -> list[Any]:
+    def _select(self, query: str, values: Sequence[str | int | bytes]) -> list[Any]:
         with self._guard() as cursor:
             return cursor.execute(query, values).fetchall()
 

@@ -1,7 +1,7 @@
 """Turns text into vectors: all-MiniLM-L6-v2 through sentence-transformers, from installed files only.
 
 Promises: nothing is loaded before the first text; nothing is fetched from a network; one thread (two
-are several times slower as soon as anything else wants the processor); a text over 256 tokens is refused,
+are slower as soon as anything else wants the processor); a text over 256 tokens is refused,
 never cut: `pieces_of` cuts it. Does not cover: languages other than English.
 """
 

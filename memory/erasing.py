@@ -17,7 +17,7 @@ from .scanning import scan
 from .store import Gone, Store
 
 SHORTEST = 12
-"""Bytes from which on a text is looked for as it is; a shorter one is found in words that others use."""
+"""Bytes from which on a text or an id is looked for as it is; a shorter one is found in what others say."""
 
 WINDOW, STRIDE = 48, 400
 """Characters of a piece that a text is looked for by, and from one to the next. SQLite spreads a long text
@@ -43,7 +43,7 @@ class Erased:
             once it has closed.
         verified: Whether the files were looked through.
         left: What was found; nothing if the erasure is proven.
-        unseen: Places that cannot be looked through: every Chroma server that anybody used with this memory.
+        unseen: Places that cannot be looked through: every Chroma server that vectors ever went to.
         files, bytes: How much was looked through.
     """
 
@@ -73,9 +73,10 @@ class Looked:
 def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> Looked:
     """Whatever of these records is still in a file below `folder`, or in the words of the store.
 
-    Looked for: ids, digests, texts of `SHORTEST` bytes and more by pieces of them, vectors in half and single
-    precision, but for pieces and vectors that a living record has too, and every stem that none has. Another
-    process reads the files; see `scanning.py`.
+    Looked for: digests, ids and texts of `SHORTEST` bytes and more (texts by pieces of them), vectors in half
+    and single precision, and every stem; but not what something living has just so: a record in its own
+    words, its owner, key or reason, a proof, a check (`rows.HELD`). Another process reads the files; see
+    `scanning.py`.
 
     Raises:
         ForgetIncomplete: The files cannot be looked through.
@@ -111,18 +112,19 @@ class _Needle:
     record: str
     what: str
     sought: bytes
-    shared: str | bytes = ""
+    shared: str | bytes
 
 
 def _needles(gone: Gone) -> list[_Needle]:
     single = np.frombuffer(gone.vectors, dtype=np.float16).astype(np.float32).tobytes()
     begin = gone.vectors[:64]
     parts = [
-        _Needle(gone.id, "its id", gone.id.encode()),
-        _Needle(gone.id, "its digest", gone.digest.encode()),
+        _Needle(gone.id, "its digest", gone.digest.encode(), gone.digest),
         _Needle(gone.id, "its vector (half precision)", begin, begin),
         _Needle(gone.id, "its vector (single precision)", single[:64], begin),
     ]
+    if len(gone.id.encode()) >= SHORTEST:
+        parts.append(_Needle(gone.id, "its id", gone.id.encode(), gone.id))
     if len(gone.text.encode()) >= SHORTEST:
         parts += [_Needle(gone.id, "its text", piece.encode(), piece) for piece in _pieces(gone.text)]
     return [each for each in parts if each.sought.strip(b"\0")]

@@ -25,13 +25,19 @@ class UnprovenMemory(MemoryRefused):
 
 
 class SecretRefused(MemoryRefused):
-    """A record holds a password, a key or the like. What it is is not said again here."""
+    """A record, a reason or a name holds a password, a key or the like. What it is is not said again here."""
 
-    def __init__(self, record: str, secret: str) -> None:
+    def __init__(self, record: str, secret: str, holder: str = "") -> None:
+        """Nothing but what is said.
+
+        Args:
+            record: The record that is meant; empty where it is none.
+            holder: What holds it, where it is not the record itself.
+        """
         self.record, self.secret = record, secret
         super().__init__(
-            f"Record {record!r} holds what looks like a secret ({secret}) and was not kept. Take it out and "
-            "say where it is kept instead; memory is read by models."
+            f"{holder or f'Record {record!r}'} holds what looks like a secret ({secret}) and was not kept. "
+            "Take it out and say where it is kept instead; memory is read by models."
         )
 
 
@@ -211,12 +217,27 @@ class ForgetIncomplete(MemoryFault):
 
     def __init__(self, place: str, reason: str) -> None:
         self.place, self.reason = place, reason
-        self.disk_full = "full" in reason or "No space left" in reason
-        remedy = "Make room on its disk" if self.disk_full else "Close the other users of this memory"
+        self.remedy = _remedy(place, reason)
         super().__init__(
-            f"The records were deleted, but {place!r} may still hold their bytes: {reason}. "
-            f"{remedy} and call forget() again."
+            f"The records were deleted, but {place!r} may still hold their bytes: {ended(reason)} "
+            f"{self.remedy} and call forget() again."
         )
+
+
+def ended(sentence: str) -> str:
+    """With a full stop, if nothing else ends it."""
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def _remedy(place: str, reason: str) -> str:
+    """What to do before forgetting once more."""
+    if "full" in reason or "No space left" in reason:
+        return "Make room on its disk"
+    if place.startswith("http"):
+        return "Start that Chroma server"
+    if any(each in reason for each in ("ermission", "not permitted", "ead-only", "readonly")):
+        return "Give this user the right to write and delete there"
+    return "Close the other users of this memory"
 
 
 class NotAnExport(MemoryFault):

@@ -11,8 +11,9 @@ A shelf holds all that a scope sees in memory, and is brought up to date before 
 since. Candidates (the nearest in meaning by Chroma, the best in words by FTS5, and their neighbours in a
 session) are put on a shelf of their own; one function ranks both.
 
-`auto` brings the index up to date before a question only where little is missing, and else takes a shelf:
-writing 100,000 vectors into Chroma takes minutes. `Memory.rebuild` does it when the caller wants it.
+`auto` brings the index up to date before a question only where little is missing, and else takes a shelf: a
+question should not wait until Chroma has taken in a large memory. `Memory.rebuild` does it when the caller
+wants it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 from .connected import State
 from .embedder import Vectors
 from .errors import IndexUnusable
-from .index import FORMAT, ChromaIndex, FolderLock
+from .index import FORMAT, ChromaIndex, FolderLock, address_of
 from .ranking import Question, Ranked, Reranker, Statistics, Weights, rank
 from .records import Filter, Owner, Scope
 from .shelf import Row, Shelf
@@ -160,23 +161,17 @@ class Finder:
         return []
 
     def discard(self) -> bool:
-        """Delete every copy of vectors outside the store; False where another process owns the folder.
+        """Delete vectors of earlier generations outside the store; False where another process owns the
+        folder and has not done so yet.
 
         Raises:
             IndexUnusable: Something could not be deleted.
         """
         self._shelves.clear()
         self._bytes = 0
-        if self._place.startswith("http"):
+        if self._place.startswith("http") and address_of(self._place) in self._store.servers():
             (self._chroma or ChromaIndex(self._store, self._place)).discard()
-        elif self._chroma is not None:
-            self._chroma.discard()
-        if not self._folder.exists():
-            return True
-        if not self._owner.acquire():
-            return False
-        ChromaIndex(self._store, self._folder).discard()
-        return True
+        return self._sweep(self._store.state.generation)
 
     def close(self) -> None:
         """Let go of everything; the files stay."""
@@ -189,26 +184,25 @@ class Finder:
     # Inside.
 
     def _drop_stale(self, state: State) -> None:
-        """Delete vectors of a generation that is over, if whoever owned the folder has not.
-
-        Raises:
-            IndexUnusable: Something could not be deleted.
+        """Delete vectors of a generation that is over, if whoever owned the folder has not: its owner does
+        it, or whoever asks once that one has closed. Raises IndexUnusable.
         """
-        if self._swept == state.generation:
-            return
-        stale = self._folder.is_dir() and any(
-            not place.name.endswith(f"-{state.generation}-{FORMAT}") for place in self._folder.iterdir()
-        )
-        if stale:
-            if not self._owner.acquire():
-                return  # its owner does it, or whoever asks once that one has closed
-            if self._chroma is not None and not self._place.startswith("http"):
-                self._chroma.discard()
-            else:
-                ChromaIndex(self._store, self._folder).discard()
-                if self._chroma is None:
-                    self._owner.release()
-        self._swept = state.generation
+        if self._swept != state.generation and self._sweep(state.generation):
+            self._swept = state.generation
+
+    def _sweep(self, generation: int) -> bool:
+        """Delete the folder if it holds another generation; False where it does, and is another process's."""
+        places = self._folder.iterdir() if self._folder.is_dir() else ()
+        if all(place.name.endswith(f"-{generation}-{FORMAT}") for place in places):
+            return True
+        if not self._owner.acquire():
+            return False
+        if self._chroma is not None and not self._place.startswith("http"):
+            self._chroma.discard()
+        else:
+            ChromaIndex(self._store, self._folder).discard()
+            self._owner.release()
+        return True
 
     def _index_for(self, admitted: Filter, state: State) -> ChromaIndex | None:
         if self._place == EXACT or (self._place == AUTO and not self._is_too_much(admitted, state)):
@@ -267,7 +261,7 @@ class Finder:
     def _among_candidates(
         self, chroma: ChromaIndex, question: Question, admitted: Filter, state: State
     ) -> list[Ranked]:
-        pool = max(POOL, 4 * question.k)
+        pool = max(POOL, 4 * min(question.k, state.changes))  # there are no more records than changes
         names = dict.fromkeys(self._nearest(chroma, question, admitted, state, pool))
         terms = list(dict.fromkeys(stems(question.text).split()))[:MOST_TERMS]
         if terms:

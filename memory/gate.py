@@ -57,15 +57,15 @@ def admit(record: Record, proof: object) -> tuple[Record, tuple[str, ...]]:
     return record, ()
 
 
-def refuse_secret(about: str, words: str) -> None:
-    """Refuse a name, or a reason, that holds a secret. Raises SecretRefused, which names `about`."""
-    _refuse(about, secret_in_name, words)
+def refuse_secret(holder: str, words: str, record: str = "") -> None:
+    """Refuse a name, or a reason for `record`, that holds a secret. Raises SecretRefused: `holder` has it."""
+    _refuse(record, secret_in_name, words, holder=holder)
 
 
-def _refuse(about: str, find: Callable[[str], str | None], *parts: str) -> None:
+def _refuse(record: str, find: Callable[[str], str | None], *parts: str, holder: str = "") -> None:
     for words in parts:
         if words and (found := find(words)) is not None:
-            raise SecretRefused(about, found)
+            raise SecretRefused(record, found, holder)
 
 
 def needs_no_proof(record: Record) -> bool:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from stat import S_ISLNK, S_ISREG
 
 from .embedder import Embedder
+from .errors import MemoryFault, MemoryRefused
 from .finder import Finder
-from .records import Filter
+from .records import Filter, now
+from .rows import moment_of
 from .schema import backups
 from .store import Store
+
+CLOCKS_APART = timedelta(hours=1)
+"""How far the clock here may be behind that of whoever wrote last without being called wrong."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +30,7 @@ class Health:
         records: How many, closed ones included.
         counts: Open ones by owner and kind: tenant, user, agent, run, kind, number.
         embedder: The one that the records were embedded with; empty before the first.
-        opened_with: The one that the memory was opened with.
+        opened_with: The one that the memory was opened with; empty where it cannot say its name.
         index: What was asked for.
         used: What answered the last question of this process.
         bytes: Size of all files.
@@ -40,15 +50,19 @@ class Health:
 
 
 def health_of(store: Store, folder: Path, embedder: Embedder, index: str, finder: Finder) -> Health:
-    """Look at the store, its words, the permissions, the embedder, and a server if one was named."""
+    """Look at the store, its words, permissions, the clock, the embedder, and the server if one is named."""
     state = store.state
-    faults = [f"{store.path}: {each}. Restore it from an export or a copy." for each in store.faults()]
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.stat().st_mode & 0o077 and path.suffix in ("", ".sqlite3", ".lock"):
-            faults.append(f"{path} can be read by others. Run: chmod go= {path}")
-    if state.embedder and state.embedder != embedder.name:
+    faults, modes = store.faults(), _modes(folder)
+    faults += _open_to_others(folder, modes)
+    faults += clock_faults(store)
+    try:
+        opened_with = embedder.name
+    except (MemoryFault, MemoryRefused) as error:  # of a server or a folder that is not there
+        opened_with = ""
+        faults.append(str(error))
+    if state.embedder and opened_with and state.embedder != opened_with:
         faults.append(
-            f"It was embedded with {state.embedder!r} and opened with {embedder.name!r}. "
+            f"It was embedded with {state.embedder!r} and opened with {opened_with!r}. "
             "Open it with the first, or call reembed()."
         )
     faults += finder.faults()
@@ -56,10 +70,48 @@ def health_of(store: Store, folder: Path, embedder: Embedder, index: str, finder
         records=store.count(Filter()),
         counts=tuple(store.counts()),
         embedder=state.embedder,
-        opened_with=embedder.name,
+        opened_with=opened_with,
         index=index,
         used=finder.used,
-        bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        bytes=sum(each.st_size for each in modes.values() if S_ISREG(each.st_mode)),
         backups=tuple(backups(store.path)),
         faults=tuple(faults),
     )
+
+
+def clock_faults(store: Store) -> list[str]:
+    """What is wrong with the time here, with what to do: it may be well behind the last write."""
+    last = moment_of(store.state.clock)
+    behind = last - now()
+    if behind < CLOCKS_APART:
+        return []
+    days, hours = behind.days, behind // timedelta(hours=1)
+    much = f"{days} day{'s' * (days > 1)}" if days else f"{hours} hour{'s' * (hours > 1)}"
+    return [
+        f"The clock of this machine is {much} behind the last write ({last:%Y-%m-%d %H:%M} UTC). Set it "
+        "right: what was learned since may not be found, and what is written gets wrong times."
+    ]
+
+
+def _modes(folder: Path) -> dict[Path, os.stat_result]:
+    """The folder and all that is in it, links left out, by path; what goes away meanwhile is left out."""
+    found = dict[Path, os.stat_result]()
+    for path in (folder, *sorted(folder.rglob("*"))):
+        with suppress(FileNotFoundError):
+            found[path] = path.lstat()
+    return {path: each for path, each in found.items() if not S_ISLNK(each.st_mode)}
+
+
+def _open_to_others(folder: Path, modes: Mapping[Path, os.stat_result]) -> list[str]:
+    """One fault, however many files and folders others may read or change: one command mends it."""
+    wide = {path: each.st_mode & 0o777 for path, each in modes.items() if each.st_mode & 0o077}
+    if not wide:
+        return []
+    worst = max(wide, key=lambda path: wide[path] & 0o022)
+    may = "changed" if wide[worst] & 0o022 else "read"
+    if len(wide) == 1:
+        return [f"{worst} can be {may} by others (mode {wide[worst]:03o}). Run: chmod go= {worst}"]
+    return [
+        f"{len(wide)} files and folders can be {may} by others, such as {worst} (mode {wide[worst]:03o}). "
+        f"Run: chmod -R go= {folder}"
+    ]

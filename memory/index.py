@@ -159,8 +159,6 @@ class ChromaIndex:
         generation = self._store.state.generation
         name = f"{self._prefix}{generation}-{FORMAT}"
         with self._guard():
-            if not isinstance(self._place, Path):
-                self._store.note_server(address_of(self._place))
             self._client = self._connect(generation)
             self._drop_others(keep=name)
             self._collection = self._client.get_or_create_collection(
@@ -178,6 +176,8 @@ class ChromaIndex:
         The first vector goes in alone: Chroma makes its files then, and they are blanked before more.
         """
         news = self._store.changed_after(self._seen)
+        if news and not isinstance(self._place, Path) and self._store.note_server(address_of(self._place)):
+            news = self._store.changed_after(self._seen)  # without what was erased before this was noted
         while news:
             with self._guard():
                 size = self._client.get_max_batch_size() if self._pieces else 1
@@ -196,11 +196,12 @@ class ChromaIndex:
                 self._close_to_others()
 
     def _close_to_others(self) -> None:
-        """Let nobody but the owner read the files that Chroma made: it makes them by the process's umask."""
+        """Let nobody but the owner at what Chroma made: it makes files and folders by the process's umask."""
         if isinstance(self._place, Path):
-            for path in self._place.rglob("*"):
-                if path.is_file() and path.stat().st_mode & 0o077:
-                    path.chmod(0o600)
+            for path in (self._place, *self._place.rglob("*")):
+                with suppress(FileNotFoundError):  # Chroma's own passing files
+                    if (mode := path.stat().st_mode) & 0o077:
+                        path.chmod(mode & 0o700)
 
     def _matches(self) -> bool:
         """Whether the index holds as many vectors as the store.
@@ -241,7 +242,8 @@ class ChromaIndex:
         if isinstance(self._place, Path):
             version = ".".join(importlib.metadata.version("chromadb").split(".")[:2])
             folder = self._place / f"{version}-{generation}-{FORMAT}"
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for place in (self._place, folder):
+                place.mkdir(mode=0o700, exist_ok=True)
             for other in self._place.iterdir():
                 if other != folder:
                     shutil.rmtree(other)

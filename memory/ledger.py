@@ -17,6 +17,8 @@ from .records import Filter, Owner, Record, Scope
 from .rows import (
     ALL_GIVEN,
     GIVEN,
+    HELD,
+    LONGEST_TERM,
     RANKED,
     condition,
     doomed_by,
@@ -72,11 +74,13 @@ class Ledger(Lexicon):
         """Random name given to this file when it was made."""
         return str(self._select("SELECT value FROM meta WHERE name = 'identity'", [])[0][0])
 
-    def note_server(self, address: str) -> None:
-        """Keep in mind that vectors go to a Chroma server, where nobody can look through the files."""
-        if address not in self.servers():
-            with self._write() as cursor:
-                cursor.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (f"{SERVER}{address}",))
+    def note_server(self, address: str) -> bool:
+        """Keep in mind that vectors go to a Chroma server, whose files nobody sees; whether that is new."""
+        if address in self.servers():
+            return False
+        with self._write() as cursor:
+            cursor.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (f"{SERVER}{address}",))
+        return True
 
     def servers(self) -> list[str]:
         """Addresses of the Chroma servers that vectors ever went to."""
@@ -292,20 +296,25 @@ class Ledger(Lexicon):
         return {row[0]: record_of(row) for row in rows}
 
     def living_with(self, stem: str) -> int:
-        """In how many records a stem occurs, read from the records themselves."""
-        found = self._select("SELECT count(*) FROM records WHERE ' ' || terms || ' ' LIKE ?", [f"% {stem} %"])
+        """In how many records a stem occurs, read from the records themselves; see `LONGEST_TERM`."""
+        term = f" {stem} ".encode()[: 1 + LONGEST_TERM]
+        found = self._select(
+            "SELECT count(*) FROM records WHERE instr(CAST(' ' || terms || ' ' AS BLOB), ?)", [term]
+        )
         return int(found[0][0])
 
     def holds(self, part: str | bytes) -> bool:
-        """Whether some record's text has these words in it, or its vectors these bytes."""
-        column = "text" if isinstance(part, str) else "vectors"
-        with self._guard() as cursor:
-            query = f"SELECT 1 FROM records WHERE instr({column}, ?) LIMIT 1"
-            return cursor.execute(query, (part,)).fetchone() is not None
+        """Whether a living record, a proof or a check has these words in it, or its vectors these bytes."""
+        query = HELD if isinstance(part, str) else "SELECT 1 FROM records WHERE instr(vectors, ?1)"
+        return bool(self._select(f"{query} LIMIT 1", [part]))
 
     def faults(self) -> list[str]:
-        """What is wrong with the file itself; nothing is changed."""
-        found = [str(row[0]) for row in self._select("PRAGMA integrity_check", []) if row[0] != "ok"]
+        """What is wrong with the file itself, each with what to do; nothing is changed."""
+        found = [
+            f"{self.path}: {row[0]}. Restore it from an export or a copy."
+            for row in self._select("PRAGMA integrity_check", [])
+            if row[0] != "ok" and "FTS5" not in row[0]  # of which later versions of SQLite tell here, too
+        ]
         return found + self.faults_of_words()
 
     # Inside.

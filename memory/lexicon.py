@@ -12,7 +12,7 @@ import sqlite3
 from .connected import Connected
 from .errors import StoreUnusable
 from .records import Filter
-from .rows import condition
+from .rows import LONGEST_TERM, condition
 from .schema import WORDS
 
 MOST_UNWORDED = 500
@@ -41,7 +41,8 @@ class Lexicon(Connected):
 
     def documents_with(self, stem: str) -> int:
         """In how many records of the index of words a stem occurs, those of everybody counted."""
-        found = self._select("SELECT doc FROM vocabulary WHERE term = ?", [stem])
+        term = stem.encode()[:LONGEST_TERM]
+        found = self._select("SELECT doc FROM vocabulary WHERE term = CAST(? AS TEXT)", [term])
         return int(found[0][0]) if found else 0
 
     def sample(self, sight: Filter, most: int) -> tuple[int, list[str]]:
@@ -70,9 +71,11 @@ class Lexicon(Connected):
                 self._catch_up(cursor)
                 cursor.execute("INSERT INTO lexicon (lexicon, rank) VALUES ('integrity-check', 1)")
             except sqlite3.OperationalError as error:
-                return [f"the words could not be compared with the records: {error}"]
+                return [f"{self.path}: its words could not be compared with the records: {error}. Ask again."]
             except sqlite3.DatabaseError as error:
-                return [f"the words do not match the records: {error}"]
+                return [
+                    f"{self.path}: the words do not match the records: {error}. Run: punchlist memory rebuild"
+                ]
             finally:
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from ..protocols.messages import Confirm
-from .asking import Asker, Query, Span, embedded_questions
+from .asking import Asker, Query, Span, embedded_questions, searches_of
 from .companions import drop_orphans
 from .connected import State
 from .embedder import Embedder, Vectors, embedded
@@ -30,7 +30,6 @@ from .errors import (
 from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit, refuse_secret
 from .health import Health, health_of
-from .index import address_of
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
 from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, levels, now, whole
@@ -83,7 +82,7 @@ class Memory(Looking):
         A folder of an older format is carried forward; a copy of its file stays until something is forgotten.
 
         Args:
-            folder: Kept readable by its owner only; `~` is the home folder.
+            folder: Made for its owner only where it is not there; `~` is the home folder.
             embedder: An object, or a name; see `embedder_of`. None: the one that the memory was made with.
             index: "auto", "exact", "chroma" or the URL of a Chroma server; see `finder.py`.
             weights: How much each signal counts in `recall`.
@@ -178,7 +177,7 @@ class Memory(Looking):
             ValueError: The reason is too long, or no plain text.
             SecretRefused: The reason holds a secret.
         """
-        refuse_secret(record, reason)
+        refuse_secret(f"The reason for closing record {record!r}", reason, record)
         return self._open_store().retract(record, kept_reason(reason), now())
 
     def restore_sync(self, record: str) -> Record:
@@ -206,7 +205,7 @@ class Memory(Looking):
         Raises:
             SecretRefused: The check's name holds a secret.
         """
-        refuse_secret("of a check", check)
+        refuse_secret("The name of a check", check)
         self._open_store().tell_check(scope or Scope.shared(), check, held, recalled, STEP)
 
     def derive_sync(self, record: Record, closing: str = "") -> bool:
@@ -240,8 +239,8 @@ class Memory(Looking):
         Args:
             k: At most so many; at least 1.
             kinds: Only these; None: all.
-            scope: From where the question is asked, one scope or several; see `Scope` for what it sees.
-                None sees shared records only: what belongs to somebody is found by naming them.
+            scope: From where the question is asked, one scope or several, `records.MOST_SCOPES` at most; see
+                `Scope` for what it sees. None sees what is shared; what is somebody's is found by naming them.
             across: Levels at which everybody's records are seen, such as `("run",)` for all runs.
             at: What held at that moment; None: what holds now.
             between: Only what happened in this span, its end excluded.
@@ -280,7 +279,7 @@ class Memory(Looking):
                 own in meaning; see `near_words.py`.
         """
         wanted = Query.of(k, kinds, scope, across, at, between, trusted, min_score, diversity)
-        return self._recall([(query, None) for query in dict.fromkeys(queries)], wanted, near_words)
+        return self._recall(searches_of(queries), wanted, near_words)
 
     # Upkeep.
 
@@ -310,8 +309,7 @@ class Memory(Looking):
         """
         gone, pending = self._forget(target, across)
         looked = look_for(gone, self.folder, self._store) if verify else Looked()
-        own = (address_of(self._index),) if self._index.startswith("http") else ()
-        unseen = tuple(dict.fromkeys((*own, *self._store.servers())))
+        unseen = tuple(self._store.servers())
         return Erased(len(gone), pending, verify, looked.left, unseen, looked.files, looked.bytes)
 
     def export_sync(
@@ -495,4 +493,4 @@ class Memory(Looking):
             try:
                 return gone, not self._finder.discard()
             except IndexUnusable as error:
-                raise ForgetIncomplete(error.place, str(error)) from error
+                raise ForgetIncomplete(error.place, error.reason) from error

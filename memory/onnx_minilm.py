@@ -61,7 +61,7 @@ class OnnxMiniLM:
 
         Args:
             folder: Where the model's files are; None: those of the installed package.
-            threads: How many compute. Two are several times slower as soon as anything else wants the
+            threads: How many compute. Two are slower as soon as anything else wants the
                 processor.
             cache: Where the model file is kept; None: see above.
         """

@@ -33,6 +33,9 @@ LONGEST_TEXT = 100_000
 LONGEST_NAME = 500
 """Characters in the name of an owner, a key, a speaker or a session."""
 
+MOST_SCOPES = 500
+"""Scopes that one question may be asked from; SQLite and Chroma refuse conditions of many more."""
+
 MOST_OUTCOMES = 32
 """Outcomes that are kept of a record's uses, or of a check; what is older no longer counts."""
 
@@ -236,10 +239,16 @@ class Record(BaseModel):
         return f"{when}{self.speaker}: {self.text}" if self.speaker else f"{when}{self.text}"
 
 
-def among(name: str, given: Collection[Word], known: Collection[str]) -> frozenset[Word]:
-    """Some of the words that are known. Raises ValueError: one text instead of several, or another word."""
+def several(name: str, given: Collection[Word]) -> Collection[Word]:
+    """Texts as they were given. Raises ValueError: one text alone, of which each letter would count."""
     if isinstance(given, str):
         raise ValueError(f"{name} must be several, such as [{given!r}], not the text {given!r}")
+    return given
+
+
+def among(name: str, given: Collection[Word], known: Collection[str]) -> frozenset[Word]:
+    """Some of the words that are known. Raises ValueError: one text instead of several, or another word."""
+    several(name, given)
     if wrong := [each for each in given if each not in known]:
         raise ValueError(f"{name} must be of {', '.join(known)}, not {wrong[0]!r}")
     return frozenset(given)
@@ -287,6 +296,12 @@ class Filter:
         scopes = (scope,) if isinstance(scope, Scope) else None if scope is None else tuple(scope)
         if wrong := [each for each in scopes or () if not isinstance(each, Scope)]:  # pyright: ignore
             raise ValueError(f"scope must be a Scope or several, not {wrong[0]!r}")
+        scopes = None if scopes is None else tuple(dict.fromkeys(scopes))
+        if scopes is not None and len(scopes) > MOST_SCOPES:
+            raise ValueError(
+                f"scope must be at most {MOST_SCOPES} scopes, not {len(scopes)}: ask several times, or for "
+                "everybody's records of a level with `across`"
+            )
         wanted = None if kinds is None else among("kinds", kinds, get_args(Kind))
         moment = None if at is None else in_utc(at)
         span = None if between is None else (in_utc(between[0]), in_utc(between[1]))

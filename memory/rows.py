@@ -44,6 +44,25 @@ RANKED = (
 )
 """Columns of what ranking looks at, in the order of `ranked_of`."""
 
+_HELD = {
+    "records": (
+        "text", "terms", "id", "tenant", "user", "agent", "run", "key", "speaker", "session", "reason",
+        "digest", "json_remove(provenance, '$.sources')",
+    ),
+    "proofs": ("proof",),
+    "checks": ("tenant", "user", "agent", "run", "key", "name"),
+    "meta": ("name", "iif(typeof(value) = 'text', value, '')"),
+    "sqlite_schema": ("name", "sql"),
+}  # fmt: skip
+HELD = " UNION ALL ".join(
+    f"SELECT 1 FROM {table} WHERE {' OR '.join(f'instr({place}, ?1)' for place in places)}"
+    for table, places in _HELD.items()
+)
+"""Whether some text of the file has these words in it, but for where a record names others by their ids."""
+
+LONGEST_TERM = 32_768
+"""Bytes of a word that FTS5 keeps (`FTS5_MAX_TOKEN_SIZE`); longer ones that begin alike are one to it."""
+
 SEEN_AGAIN = 0.9
 """What is left of a record's distance to full importance each time that it is remembered again."""
 

@@ -301,8 +301,7 @@ class Store(Ledger):
         )
         row = cursor.lastrowid or 0
         _keep_proofs(cursor, row, draft.proofs)
-        for source in record.provenance.sources:
-            cursor.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (row, source))
+        _keep_sources(cursor, row, record)
         for name, cosine in draft.near:
             cursor.execute(_LINK, (row, cosine, name))
         if row - self._worded >= MOST_UNWORDED:
@@ -319,8 +318,9 @@ class Store(Ledger):
         standing = "confirmed" if draft.proofs else known.standing
         said = record.provenance.by == "person" and known.provenance.by != "person"
         stands = record if said else known
-        if said:  # it rests on their word now, and on nothing that it was derived from
+        if said:  # it rests on their word now, and on nothing but what they name
             cursor.execute("DELETE FROM sources WHERE record = ?", (row,))
+            _keep_sources(cursor, row, record)
         first, then = known.valid_from, record.valid_from
         since = None if first is None or then is None else min(first, then)
         return self._update(
@@ -417,6 +417,12 @@ def _keep_proofs(cursor: sqlite3.Cursor, row: int | None, proofs: Sequence[str])
         )
         added += cursor.rowcount
     return added > 0 or not proofs
+
+
+def _keep_sources(cursor: sqlite3.Cursor, row: int, record: Record) -> None:
+    """What a record names as its sources: erasing one of them erases it."""
+    rows = [(row, source) for source in record.provenance.sources]
+    cursor.executemany("INSERT OR IGNORE INTO sources VALUES (?, ?)", rows)
 
 
 def _keep_trials(cursor: sqlite3.Cursor, trials: Sequence[Trials]) -> None:

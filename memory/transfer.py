@@ -240,5 +240,5 @@ def _entry(line: _Line, dimension: int) -> Entry:
 def _trials(line: _Check) -> Trials:
     place = line.scope
     for words in (line.check, place.tenant, place.user, place.agent, place.run, place.key):
-        refuse_secret("of a check", words)
+        refuse_secret("The name of a check, or of whose it is,", words)
     return Trials(place, line.check, line.outcomes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .embedder import Vectors
-from .records import MOST_OUTCOMES, OWNERS, Record, Scope, now
+from .records import MOST_OUTCOMES, OWNERS, Record, Scope, now, several
 from .rows import GIVEN, microseconds, record_of, unpacked
 from .schema import NO_END
 from .sources import judged
@@ -290,7 +290,7 @@ class Upkeep(Store):
     def tell_check(self, scope: Scope, check: str, held: bool, recalled: Sequence[str], step: float) -> None:
         """Add an outcome to the lessons that were recalled for a check, or to the check where none was."""
         with self._write() as cursor:
-            for name in dict.fromkeys(recalled):
+            for name in dict.fromkeys(several("recalled", recalled)):
                 if cursor.execute("SELECT 1 FROM records WHERE id = ?", (name,)).fetchone():
                     self._used(cursor, self._one(cursor, name), held, step)
             if not recalled:
@@ -328,7 +328,7 @@ class Upkeep(Store):
             )
             changed.append(name)
             for (before,) in cursor.execute(
-                "SELECT id FROM records WHERE superseded_by = ?", (name,)
+                "SELECT id FROM records WHERE superseded_by = ? AND reason = ''", (name,)
             ).fetchall():
                 self._update(cursor, self._one(cursor, before), "closed = ?, superseded_by = NULL", (NO_END,))
                 changed.append(before)

@@ -95,6 +95,7 @@ class Skills:
             kind="skill", text=f"{goal}{MARK}{digest}", scope=Scope.shared(site), provenance=provenance
         )
         place = self._folder / digest
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         if not (place / FILE).exists():
             kept.save(place)
         try:

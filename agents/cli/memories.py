@@ -14,6 +14,7 @@ from rich.text import Text
 from ...memory import Health, Memory, Recalled, Record
 from ...memory.errors import MemoryFault
 from ...memory.finder import AUTO, EMBEDDED, EXACT, MOST_EXACT
+from ...memory.health import clock_faults
 from ...memory.records import now
 from .edge import DONE, ILL, USAGE, SettingsError, describe_error
 from .memory_opening import Ids, across_of, counted, names_nobody, opened, plural, scope_of, seen_from
@@ -109,6 +110,10 @@ def _as_json(memory: Memory, options: argparse.Namespace, found: list[Recalled])
 
 def _nothing(memory: Memory, options: argparse.Namespace) -> str:
     """Why nothing was found, as far as that can be told, and where there is something."""
+    return " ".join((_what_is_there(memory, options), *clock_faults(memory.ledger)))
+
+
+def _what_is_there(memory: Memory, options: argparse.Namespace) -> str:
     scope, across = scope_of(options), across_of(options)
     there, whom = (
         len(memory.records_sync(options.kind, scope, options.at or now(), across)),
@@ -254,10 +259,11 @@ def sizes(folder: Path) -> dict[str, int]:
 def _show_health(health: Health, folder: Path) -> None:
     open_ones = sum(each[-1] for each in health.counts)
     closed = health.records - open_ones
+    first = f"; {health.opened_with} at the first record" if health.opened_with else ""
     show(
         line("memory", str(folder.resolve())),
         line("records", f"{open_ones:,} hold, {closed:,} closed (corrected or retracted)"),
-        line("embedder", health.embedder or f"none yet; {health.opened_with} at the first record"),
+        line("embedder", health.embedder or f"none yet{first}"),
         line("index", INDEXES.get(health.index, f"the Chroma server {health.index}")),
         line("size", bytes_of(health.bytes)),
     )

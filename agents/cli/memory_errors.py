@@ -15,7 +15,7 @@ def sentence_of(error: of.MemoryRefused | of.MemoryFault) -> str:
             )
         case of.IndexUnusable(place=place, reason=reason):
             return (
-                f"The Chroma index at {place!r} cannot be used: {_ended(reason)} See to the server, if it "
+                f"The Chroma index at {place!r} cannot be used: {of.ended(reason)} See to the server, if it "
                 "is one; `punchlist memory rebuild` writes an index anew, `--index exact` needs none. No "
                 "record is lost."
             )
@@ -28,15 +28,10 @@ def sentence_of(error: of.MemoryRefused | of.MemoryFault) -> str:
                 f"Record {record!r} is {state} already. `punchlist memory history {record}` shows what "
                 "became of it."
             )
-        case of.ForgetIncomplete(place=place, reason=reason):
-            remedy = "Make room on its disk" if error.disk_full else "End the other users of this memory"
+        case of.ForgetIncomplete(place=place, reason=reason, remedy=remedy):
             return (
-                f"The records were deleted, but {place!r} may still hold their bytes: {reason}. {remedy}, "
-                "then clean its files: punchlist memory rebuild."
+                f"The records were deleted, but {place!r} may still hold their bytes: {of.ended(reason)} "
+                f"{remedy}, then clean its files: punchlist memory rebuild."
             )
         case _:
             return str(error)
-
-
-def _ended(sentence: str) -> str:
-    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

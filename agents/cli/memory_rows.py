@@ -113,9 +113,14 @@ def _cautions(record: Record) -> Iterator[str]:
     if record.seen > 1:
         yield f"said {record.seen} times"
     if record.closed is not None:
-        yield f"{'corrected' if record.superseded_by else 'retracted'} {day(record.closed)}"
+        yield f"{'retracted' if _is_retracted(record) else 'corrected'} {day(record.closed)}"
     elif record.valid_until is not None:
         yield f"until {day(record.valid_until)}"
+
+
+def _is_retracted(record: Record) -> bool:
+    """Whether somebody took a closed record back, perhaps before what was to take its place holds."""
+    return bool(record.reason) or record.superseded_by is None
 
 
 def explained(rank: int, each: Recalled, ids: Ids, most: float) -> Iterator[RenderableType]:
@@ -199,6 +204,6 @@ def facts(record: Record) -> Iterator[tuple[str, str]]:
         since = f"from {minute(record.valid_from)} " if record.valid_from is not None else ""
         yield "holds", f"{since}{f'until {minute(record.valid_until)}' if record.valid_until else ''}".strip()
     if record.closed is not None:
-        became = f"superseded by {record.superseded_by}" if record.superseded_by else "retracted"
+        became = "retracted" if _is_retracted(record) else f"superseded by {record.superseded_by}"
         reason = f": {record.reason}" if record.reason else ""
         yield "closed", visible(f"{minute(record.closed)}, {became}{reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Sequence
@@ -94,6 +95,16 @@ async def test_a_similar_goal_of_the_same_site_recalls_the_way(memory):
     assert found[0].found.record.trust == "untrusted"
     assert await skills.recall("Close the ticket about the invoice.", SITE) == []
     assert await skills.recall(GOAL, "http://other.test") == []
+
+
+async def test_a_skill_is_for_its_owner_only(memory):
+    before = os.umask(0)
+    try:
+        await Skills(memory).keep(GOAL, trace(), proof(), WAY)
+    finally:
+        os.umask(before)
+
+    assert (memory.folder / FOLDER).is_dir() and memory.health_sync().faults == ()
 
 
 async def test_what_was_not_confirmed_is_not_kept(memory):

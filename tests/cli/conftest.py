@@ -13,7 +13,10 @@ import pytest
 from punchlist.agents.cli import main
 from punchlist.examples.site import Site
 
+from ..memory.doubles import FakeEmbedder
 from . import standins
+
+AISLE = "Ada always takes the aisle seat"
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,22 @@ def shop() -> Any:
     """The example shop without flaws."""
     with Site(3, flaws=()) as site:
         yield site
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors that mean nothing; words still do. An embedder's name is what `--embedder` says."""
+    monkeypatch.setattr(
+        "punchlist.memory.memory.embedder_of",
+        lambda spec, stored: FakeEmbedder(spec or stored or "fake") if isinstance(spec, str | None) else spec,
+    )
+
+
+@pytest.fixture
+def hers(punchlist: Call, quick: None) -> Call:
+    """The command, in a folder with what Ada prefers, what she said, and what everybody may know."""
+    punchlist("memory", "add", AISLE, "--kind", "preference", "--user", "ada")
+    said = ("--kind", "episode", "--user", "ada", "--speaker", "Ada", "--happened", "2026-05-03")
+    punchlist("memory", "add", "We met at the fair in Graz.", *said)
+    punchlist("memory", "add", "The office pays for rail travel in second class.")
+    return punchlist

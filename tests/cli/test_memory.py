@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -23,29 +22,10 @@ from punchlist.memory.consolidate import JOBS
 from punchlist.memory.records import OWNERS
 
 from ..memory.doubles import FakeEmbedder, confirm, record
+from .conftest import AISLE
 
 FOLDER = ".punchlist/memory"
-AISLE = "Ada always takes the aisle seat"
 WINDOW = "Ada takes the window seat since her knee healed"
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Vectors that mean nothing; words still do. An embedder's name is what `--embedder` says."""
-    monkeypatch.setattr(
-        "punchlist.memory.memory.embedder_of",
-        lambda spec, stored: FakeEmbedder(spec or stored or "fake") if isinstance(spec, str | None) else spec,
-    )
-
-
-@pytest.fixture
-def hers(punchlist, quick):
-    """The command, in a folder with what Ada prefers, what she said, and what everybody may know."""
-    punchlist("memory", "add", AISLE, "--kind", "preference", "--user", "ada")
-    said = ("--kind", "episode", "--user", "ada", "--speaker", "Ada", "--happened", "2026-05-03")
-    punchlist("memory", "add", "We met at the fair in Graz.", *said)
-    punchlist("memory", "add", "The office pays for rail travel in second class.")
-    return punchlist
 
 
 def kept(**options):
@@ -333,30 +313,6 @@ def test_bytes_that_are_left_are_named_and_the_exit_code_says_so(hers, tmp_path)
 
     assert ended.code == UNVERIFIED
     assert "NOT all is gone" in ended.out and "its text of" in ended.out and "copy" in ended.out
-
-
-def test_doctor_says_what_is_stored_and_that_nothing_is_wrong(hers):
-    hers("memory", "retract", kept()[2].id, "--reason", "no more")
-
-    ended = hers("memory", "doctor")
-
-    assert ended.code == DONE and "nothing is wrong" in ended.out
-    assert "2 hold, 1 closed" in ended.out and "memory.sqlite3" in ended.out
-    told = hers("memory", "doctor", "--json").json()
-    assert (told["ok"], told["records"], told["embedder"]) == (True, 3, "fake")
-
-
-def test_doctor_ends_with_1_where_something_is_wrong(hers, tmp_path):
-    path = tmp_path / FOLDER / "memory.sqlite3"
-    path.chmod(0o644)
-    loose = hers("memory", "doctor")
-    path.chmod(0o600)
-    sqlite3.connect(path).execute("PRAGMA user_version = 9000").connection.close()
-    newer = hers("memory", "doctor", "--json")
-
-    assert loose.code == ILL and "chmod go=" in loose.out
-    assert newer.code == ILL and "has format 9000" in newer.json()["faults"][0]
-    assert hers("memory", "list").code == USAGE
 
 
 def test_another_embedder_is_refused_until_all_is_embedded_anew(hers):

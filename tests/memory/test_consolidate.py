@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from punchlist.memory import Consolidation, Memory, Record, Scope, UnknownRecord
+from punchlist.memory import Consolidation, Memory, Provenance, Record, Scope, UnknownRecord
 from punchlist.memory.extracts import sentences_of
 
 from .doubles import BagOfWords
@@ -357,3 +357,15 @@ def test_only_what_jobs_did_can_be_undone(memory):
 def test_an_unknown_job_is_refused(memory):
     with pytest.raises(ValueError, match="no job 'summary'; there are: links"):
         run(memory, "summary")
+
+
+def test_what_a_person_took_back_is_not_opened_by_undoing_its_correction(memory):
+    (seen,) = tell(memory, "Graz", 1)
+    way = Provenance(by="job", sources=(seen.id,), job="preferences")
+    fields = {"kind": "preference", "stance": "implicit", "scope": ADA, "provenance": way}
+    old, new = Record(text="Aisle.", **fields), Record(text="Window.", valid_from=LATER, **fields)
+    assert memory.derive_sync(old) and memory.derive_sync(new, closing=old.id)
+    memory.retract_sync(old.id, "never")
+
+    assert memory.ledger.undo(new.id, "undone") == [new.id]
+    assert memory.get_sync(old.id).reason == "never" and memory.get_sync(old.id).closed is not None

@@ -186,8 +186,24 @@ def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path):
     assert files_with(tmp_path, *traces(SECRET)) == []
 
 
-def test_a_full_disk_is_not_laid_to_others():
-    assert "Make room" in str(ForgetIncomplete("memory.sqlite3", "database or disk is full"))
+@pytest.mark.parametrize(
+    ("place", "reason", "remedy"),
+    [
+        ("/m/memory.sqlite3", "database or disk is full", "Make room"),
+        ("/m/memory.sqlite3", "attempt to write a readonly database", "Give this user the right"),
+        ("/m/index", "[Errno 13] Permission denied: '/m/index'", "Give this user the right"),
+        ("/m/memory.sqlite3", "database is locked", "Close the other users"),
+        (
+            "http://127.0.0.1:1",
+            "Could not connect. Is it running?",
+            "Start that",
+        ),
+    ],
+)
+def test_what_stands_in_the_way_is_told_with_its_own_cure(place, reason, remedy):
+    said = str(ForgetIncomplete(place, reason))
+
+    assert f"{reason}. {remedy}" in said or f"{reason} {remedy}" in said
 
 
 def test_a_writer_in_the_way_is_reported(open_memory, tmp_path, monkeypatch):

@@ -270,9 +270,9 @@ async def test_a_reason_or_the_name_of_a_check_holds_no_secret(open_memory):
     memory = open_memory()
     kept = await memory.remember(EPISODE)
 
-    with pytest.raises(SecretRefused):
+    with pytest.raises(SecretRefused, match=f"The reason for closing record '{kept.id}' holds"):
         await memory.retract(kept.id, "my password is hunter2xx")
-    with pytest.raises(SecretRefused):
+    with pytest.raises(SecretRefused, match="The name of a check holds"):
         await memory.outcome("my password is hunter2xx", True)
 
     assert (await memory.get(kept.id)).closed is None

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -92,6 +93,17 @@ def test_one_record_that_a_question_admits_is_found_among_many_nearer_ones(open_
     found = memory.recall_sync("beta gamma", **asked)
 
     assert [each.record for each in found] == [far] and memory.used.startswith("chroma")
+
+
+@pytest.mark.parametrize("index", ["exact", "chroma"])
+@pytest.mark.parametrize("k", [10**6, 10**10, 10**20])
+def test_who_asks_for_more_than_there_is_gets_all_of_it(open_memory, index, k):
+    memory = open_memory(index=index)
+    memory.remember_all_sync([record(f"thing {i}", kind="episode", trust="trusted") for i in range(250)])
+
+    assert len(memory.recall_sync("thing 3", k)) == 250
+    assert len(memory.recall_sync("thing 3", k, trusted=True)) == 250
+    assert len(memory.recall_all_sync(["thing 3", "thing 4"], k)) == 250
 
 
 def test_a_text_of_several_pieces_is_found_by_each_of_them(open_memory):
@@ -265,23 +277,38 @@ def test_a_server_that_is_not_there_is_an_error_that_says_what_to_do(open_memory
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     memory = open_memory(index=f"http://127.0.0.1:{port}")
-    kept = memory.remember_sync(record("thing"), confirm())
+    memory.remember_sync(record("thing"), confirm())
 
     with pytest.raises(IndexUnusable, match="index='exact'"):
         memory.recall_sync("thing")
-    with pytest.raises(ForgetIncomplete, match="forget"):
-        memory.forget_sync(kept.id)
 
-    assert memory.records_sync() == []
+
+def test_a_server_that_no_vector_ever_went_to_holds_nothing_back(open_memory):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    memory = open_memory(index=f"http://127.0.0.1:{port}")
+    kept, other = (memory.remember_sync(record(f"thing {n}"), confirm()) for n in range(2))
+    with pytest.raises(IndexUnusable):
+        memory.recall_sync("thing")
+
+    assert memory.erase_sync(kept.id).proven
+    assert open_memory().erase_sync(other.id).proven
 
 
 @pytest.fixture
 def server(tmp_path):
     """URL of a real Chroma server."""
+    with running_server(tmp_path / "server") as (url, _):
+        yield url
+
+
+@contextmanager
+def running_server(folder):
+    """URL and process of a real Chroma server."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-c", "from chromadb.cli.cli import app; app()", "run"]
-    command += ["--path", str(tmp_path / "server"), "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 30
     while True:
@@ -290,9 +317,27 @@ def server(tmp_path):
             break
         except (URLError, ConnectionError, TimeoutError):
             assert process.poll() is None and time.monotonic() < deadline
-    yield url
+    yield url, process
     process.terminate()
     process.wait(timeout=5)
+
+
+def test_a_server_that_went_away_keeps_what_was_erased_and_is_to_be_started(tmp_path):
+    with (
+        running_server(tmp_path / "server") as (url, process),
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder(), index=url) as memory,
+    ):
+        every = fill(memory, 3)
+        assert finds_all(memory, every)
+        process.terminate()
+        process.wait(timeout=5)
+
+        with pytest.raises(ForgetIncomplete) as caught:
+            memory.erase_sync(every[0].id)
+
+        said = str(caught.value)
+        assert url in said and said.endswith("Start that Chroma server and call forget() again.")
+        assert "rebuild()" not in said and len(memory.records_sync()) == 2
 
 
 def test_two_memories_share_a_server_and_heal_each_other(server, tmp_path):
@@ -382,3 +427,33 @@ def test_words_of_many_records_are_counted_over_some_and_rare_ones_over_all(open
     assert counted.documents_with("zither") == 1 and counted.documents_with("nowhere") == 0
     assert counted.documents_with("tea") == pytest.approx(2000, rel=0.2)
     assert counted.documents_with("seat") == pytest.approx(667, rel=0.3)
+
+
+def test_a_server_is_noted_with_the_first_vectors_that_go_to_it(server, tmp_path):
+    with Memory.open(tmp_path / "memory", embedder=FakeEmbedder(), index=server) as memory:
+        memory._finder.refresh()
+        before = memory._store.servers()
+        fill(memory, 1)
+
+        memory._finder.refresh()
+
+        assert (before, memory._store.servers()) == ([], [server])
+
+
+def test_what_was_erased_before_others_could_see_where_vectors_go_does_not_go_there(
+    server, tmp_path, monkeypatch
+):
+    with (
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder(), index=server) as left,
+        Memory.open(tmp_path / "memory", embedder=FakeEmbedder()) as right,
+    ):
+        every = fill(left, 3)
+        note, erased = left._store.note_server, []
+        monkeypatch.setattr(
+            left._store, "note_server", lambda url: erased.append(right.erase_sync(every[0].id)) or note(url)
+        )
+
+        left._finder.refresh()
+
+        assert erased[0].proven
+        assert left._finder._chroma._collection.get(ids=[f"{every[0].id}#0"])["ids"] == []

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from punchlist.memory import EmbedderMismatch, Scope, StoreUnusable, WrongVectors, asking, connected, records
-from punchlist.memory.records import now
+from punchlist.memory.records import MOST_SCOPES, now
 
 from .doubles import FakeEmbedder, confirm, record
 
@@ -152,6 +152,7 @@ def test_a_number_out_of_range_is_refused(open_memory, name, value):
         ({"kinds": "episode"}, "kinds must be several"),
         ({"kinds": ["note"]}, "kinds must be of fact, .*, not 'note'"),
         ({"scope": "ada"}, "scope must be a Scope"),
+        ({"scope": [Scope(user=f"{n}") for n in range(5_000)]}, "at most 500 scopes, not 5000.*across"),
         ({"at": datetime(2026, 1, 1)}, "needs a time zone"),
         ({"between": (datetime(2026, 1, 1), datetime(2027, 1, 1))}, "needs a time zone"),
         ({"between": (now(), now() - timedelta(days=1))}, "between must go forward"),
@@ -163,6 +164,28 @@ def test_what_a_question_cannot_mean_is_refused(open_memory, given, said):
         open_memory().recall_sync(**{"query": "thing"} | given)
 
     assert type(caught.value) is ValueError
+
+
+@pytest.mark.parametrize("index", ["exact", "chroma"])
+def test_as_many_scopes_as_may_be_asked_from_are_asked_from(open_memory, index):
+    memory = open_memory(index=index)
+    scopes = [Scope(user=f"{n}", agent="a", run="r", key="k") for n in range(MOST_SCOPES)]
+    memory.remember_all_sync([record(f"A thing of {each.user}.", each, "episode") for each in scopes])
+
+    found = memory.recall_sync("thing", 1_000, scope=scopes * 2, trusted=False)
+    listed = memory.records_sync(scope=scopes * 2)
+
+    assert len({each.record.id for each in found}) == len(listed) == MOST_SCOPES
+    assert memory.recall_sync("thing", scope=scopes, trusted=True, between=(now(), now())) == []
+
+
+def test_one_text_is_not_taken_for_several(open_memory):
+    memory = open_memory()
+
+    with pytest.raises(ValueError, match=r"queries must be several, such as \['one text'\]"):
+        memory.recall_all_sync("one text")
+    with pytest.raises(ValueError, match="recalled must be several"):
+        memory.outcome_sync("cart", True, recalled="m1")
 
 
 @pytest.mark.parametrize("across", ["run", ("team",)])
