@@ -96,6 +96,13 @@ EVERYTHING = Filter()
 _TOLD = "UPDATE meta SET value = iif(name = 'clock', max(value, ?), ?) WHERE name IN ('clock', 'changes')"
 """What every transaction ends with."""
 
+LINE = (
+    "WITH RECURSIVE line (id) AS (SELECT ? UNION"
+    " SELECT records.superseded_by FROM line JOIN records USING (id) WHERE superseded_by IS NOT NULL"
+    " UNION SELECT records.id FROM line JOIN records ON records.superseded_by = line.id) SELECT id FROM line"
+)
+"""Ids of a record, of all that it replaced and of all that replaced it."""
+
 SERVER = "server "
 """What the name of a server begins with in `meta`."""
 
@@ -183,10 +190,7 @@ class Ledger:
         """A record with all that it replaced and all that replaced it, oldest first. Raises UnknownRecord."""
         self.get(name)
         rows = self._select(
-            "WITH RECURSIVE line (id) AS (SELECT ?1 UNION"
-            " SELECT records.superseded_by FROM line JOIN records USING (id) WHERE superseded_by IS NOT NULL"
-            " UNION SELECT records.id FROM line JOIN records ON records.superseded_by = line.id)"
-            f" SELECT {GIVEN} FROM records WHERE id IN (SELECT id FROM line) ORDER BY row",
+            f"SELECT {GIVEN} FROM records WHERE id IN ({LINE}) ORDER BY row",
             [name],
         )
         return [record_of(row) for row in rows]

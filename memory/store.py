@@ -26,7 +26,7 @@ from .errors import (
     ForgetIncomplete,
     UnfitCorrection,
 )
-from .ledger import MOST_UNWORDED, Ledger, Trials
+from .ledger import LINE, MOST_UNWORDED, Ledger, Trials
 from .records import OWNERS, Filter, Owner, Record, Scope
 from .rows import (
     ALL_GIVEN,
@@ -105,8 +105,9 @@ class Store(Ledger):
     def add(self, drafts: Sequence[Draft]) -> list[Record]:
         """Keep records with their vectors, words and proofs, all in one transaction.
 
-        Words that are already known (same kind, scope and speaker, still open) are not kept twice: the
-        record that has them is returned, seen once more, with the proof added. A derived record that only
+        Words that are already known (same kind, scope and speaker, still open, and not set to close before
+        these end) are not kept twice: the record that has them is returned, seen once more, with the proof
+        added. A derived record that only
         repeats what another derived one says where it can be seen is that other one: it was recalled.
 
         Raises:
@@ -279,9 +280,12 @@ class Store(Ledger):
         record = judged(cursor, draft.record)
         draft = draft if record is draft.record else replace(draft, record=record)
         digest = record.digest()
+        ends = end_of(record.valid_until)
         known = cursor.execute(
-            f"SELECT row, {GIVEN} FROM records WHERE digest = ? AND min(until, closed) > ?",
-            (digest, microseconds(record.learned)),
+            f"SELECT row, {GIVEN} FROM records WHERE digest = ? AND min(until, closed) > ?"
+            f" AND (id = ? OR closed >= ?) AND (id = ? OR id NOT IN ({LINE}))"
+            " ORDER BY id = ? DESC, closed DESC",
+            (digest, microseconds(record.learned), record.id, ends, correcting, correcting, record.id),
         ).fetchone()
         if known is not None:
             return self._see_again(cursor, known[0], record_of(known[1:]), draft)
@@ -360,8 +364,8 @@ class Store(Ledger):
         rows = cursor.execute(
             f"SELECT {ALL_GIVEN} FROM words"
             " JOIN records ON row = words.rowid"
-            f" WHERE words MATCH ? AND kind <> 'episode' AND {where} LIMIT 20",
-            (phrase, *values),
+            f" WHERE words MATCH ? AND kind <> 'episode' AND {where} AND closed >= ? LIMIT 20",
+            (phrase, *values, end_of(record.valid_until)),
         ).fetchall()
         for other in map(record_of, rows):
             beside = (other.kind, other.scope) == (record.kind, record.scope)

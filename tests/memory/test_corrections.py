@@ -1,0 +1,47 @@
+"""What holds after corrections, retractions and restorations, and what `history` tells of them."""
+
+from datetime import timedelta
+
+import pytest
+
+from punchlist.memory import Provenance, Record
+from punchlist.memory.records import now
+
+from .doubles import confirm, record
+
+
+def holding(memory, at):
+    return {each.text for each in memory.records_sync(at=at)}
+
+
+def test_a_correction_that_is_taken_back_holds_beyond_the_day_it_was_to_begin(open_memory):
+    memory = open_memory()
+    bern = memory.remember_sync(record("Ada lives in Bern."), confirm())
+    rome = record("Ada lives in Rome.", valid_from=now() + timedelta(days=30))
+    rome = memory.supersede_sync(bern.id, rome, confirm())
+
+    again = memory.supersede_sync(rome.id, record("Ada lives in Bern."), confirm())
+
+    assert again.id not in (bern.id, rome.id)
+    assert again.closed is None
+    for day in (1, 40):
+        assert holding(memory, now() + timedelta(days=day)) == {"Ada lives in Bern."}
+    assert [each.id for each in memory.history_sync(bern.id)] == [bern.id, rome.id, again.id]
+
+
+@pytest.mark.parametrize("by", ["person", "program"])
+def test_words_that_are_set_to_close_are_kept_anew_when_they_are_said_without_end(open_memory, by):
+    memory = open_memory()
+    said = Record(kind="fact", text="Ada lives in Bern for now.", provenance=Provenance(by=by))
+    bern = memory.remember_sync(said, confirm())
+    rome = record("Ada lives in Rome.", valid_from=now() + timedelta(days=30))
+    rome = memory.supersede_sync(bern.id, rome, confirm())
+    memory.retract_sync(rome.id, "she does not move")
+    soon = said.model_copy(update={"id": "m1", "valid_until": now() + timedelta(days=5)})
+
+    assert memory.remember_sync(soon, confirm(attempt=3)).id == bern.id
+    again = memory.remember_sync(said.model_copy(update={"id": "m2"}), confirm(attempt=4))
+
+    assert again.id == "m2"
+    assert memory.remember_sync(said, confirm(attempt=5)).id == bern.id
+    assert holding(memory, now() + timedelta(days=40)) == {"Ada lives in Bern for now."}
