@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 Kind = Literal["fact", "episode", "reflection", "preference", "skill", "summary"]
 Trust = Literal["trusted", "untrusted"]
@@ -32,6 +40,9 @@ LONGEST_TEXT = 100_000
 
 LONGEST_NAME = 500
 """Characters in the name of an owner, a key, a speaker or a session."""
+
+KEPT = "kept"
+"""Context in which a record is validated that some memory holds already, and that so may hold at no time."""
 
 MOST_OUTCOMES = 32
 """Outcomes that are kept of a record's uses, or of a check; what is older no longer counts."""
@@ -164,7 +175,7 @@ class Record(BaseModel):
         happened: When what it tells of took place, which may lie ahead; unknown: None.
         learned: When it was remembered.
         valid_from: From this moment on it holds; None: since it was learned.
-        valid_until: From this moment on it is no longer recalled; None: no end.
+        valid_until: From this moment on it is no longer recalled; None: no end. After `valid_from`.
         importance: 0 to 1; a small prior in ranking.
         confidence: 0 to 1, of whoever wrote it.
         stance: Of a preference: `explicit` (stated) or `implicit` (seen in choices).
@@ -202,6 +213,13 @@ class Record(BaseModel):
     reason: str = Field(default="", max_length=LONGEST_NAME)
     superseded_by: str | None = None
     id: str = Field(default_factory=new_record_id, min_length=1, max_length=LONGEST_NAME)
+
+    @model_validator(mode="after")
+    def _holds_some_time(self, info: ValidationInfo) -> Record:
+        since, until = self.valid_from, self.valid_until
+        if since is not None and until is not None and until <= since and info.context != KEPT:
+            raise ValueError(f"valid_until ({until}) must be after valid_from ({since}): it would never hold")
+        return self
 
     @model_validator(mode="after")
     def _says_where_it_is_from(self) -> Record:

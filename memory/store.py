@@ -126,7 +126,7 @@ class Store(Ledger):
         Raises:
             UnknownRecord: `old` is not here.
             AlreadySuperseded: `old` was closed in favour of another.
-            UnfitCorrection: It is of another kind or owner, or unproven where the old one was confirmed.
+            UnfitCorrection: Of another kind or owner, over, or unproven where the old one was confirmed.
             DuplicateRecord, UnprovenMemory, EmbedderMismatch: See `add`.
         """
         record = draft.record
@@ -395,6 +395,8 @@ def _hold_correction(old: Record, new: Record) -> None:
     mine, theirs = (each.scope.model_copy(update={"key": ""}) for each in (old, new))
     if mine != theirs:
         raise UnfitCorrection(old.id, "the correction belongs to somebody else")
+    if end_of(new.valid_until) <= microseconds(new.valid_from or new.learned):
+        raise UnfitCorrection(old.id, "the correction ends before it begins, and nothing would hold")
     if old.standing == "confirmed" and new.standing != "confirmed" and new.provenance.by != "person":
         raise UnfitCorrection(old.id, "it was confirmed, the correction is not, and no person says it")
 

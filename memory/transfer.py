@@ -25,7 +25,7 @@ from .embedder import Vectors
 from .errors import MemoryRefused, NotAnExport, UnprovenMemory
 from .gate import admit, needs_no_proof, refuse_secret, require_proof
 from .ledger import Trials
-from .records import MOST_OUTCOMES, Owner, Record, Scope
+from .records import KEPT, MOST_OUTCOMES, Owner, Record, Scope
 from .rows import unpacked
 from .store import Draft, Store
 from .words import stems
@@ -169,7 +169,7 @@ def read_export(path: Path) -> Entries:
             entries, trials = list[Entry](), list[Trials]()
             for at, line in enumerate(file, 2):
                 if at - 2 < head.records:
-                    entries.append(_entry(_Line.model_validate_json(line), head.dimension))
+                    entries.append(_entry(_Line.model_validate_json(line, context=KEPT), head.dimension))
                 else:
                     trials.append(_trials(_Check.model_validate_json(line)))
     except MemoryRefused:

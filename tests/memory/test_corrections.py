@@ -1,13 +1,15 @@
 """What holds after corrections, retractions and restorations, and what `history` tells of them."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
-from punchlist.memory import Provenance, Record
+from punchlist.memory import Memory, Provenance, Record, UnfitCorrection
 from punchlist.memory.records import now
 
-from .doubles import confirm, record
+from .doubles import FakeEmbedder, confirm, record
 
 
 def holding(memory, at):
@@ -45,3 +47,38 @@ def test_words_that_are_set_to_close_are_kept_anew_when_they_are_said_without_en
     assert again.id == "m2"
     assert memory.remember_sync(said, confirm(attempt=5)).id == bern.id
     assert holding(memory, now() + timedelta(days=40)) == {"Ada lives in Bern for now."}
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_what_would_never_hold_is_refused(days):
+    """It would close what it corrects, and nothing would hold afterwards."""
+    start = now()
+
+    with pytest.raises(ValueError, match="must be after valid_from"):
+        record("Ada lives in Rome.", valid_from=start, valid_until=start - timedelta(days=days))
+
+
+def test_what_is_over_already_corrects_nothing(open_memory):
+    memory = open_memory()
+    bern = memory.remember_sync(record("Ada lives in Bern."), confirm())
+    over = record("Ada lives in Rome.", valid_until=now() - timedelta(days=1))
+
+    with pytest.raises(UnfitCorrection, match="ends before it begins"):
+        memory.supersede_sync(bern.id, over, confirm())
+
+    assert memory.records_sync() == [bern]
+
+
+def test_what_never_holds_but_is_stored_is_read_and_carried_over(open_memory, tmp_path):
+    memory = open_memory()
+    kept = memory.remember_sync(record("Ada lives in Rome.", valid_from=now()), confirm())
+    with closing(sqlite3.connect(tmp_path / "memory/memory.sqlite3")) as file, file:
+        file.execute("UPDATE records SET until = since")
+
+    stored = memory.get_sync(kept.id)
+    memory.export_sync(tmp_path / "one.jsonl")
+
+    assert stored.valid_until == stored.valid_from
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        assert other.import_sync(tmp_path / "one.jsonl") == 1
+        assert other.records_sync() == [stored]
