@@ -16,6 +16,7 @@ from typing import Any
 
 from .embedder import Vectors
 from .errors import EmbedderMismatch, StoreUnusable, UnknownRecord
+from .lines import LINE
 from .records import Filter, Owner, Record, Scope, now
 from .rows import (
     ALL_GIVEN,
@@ -95,13 +96,6 @@ MOST_UNWORDED = 500
 EVERYTHING = Filter()
 _TOLD = "UPDATE meta SET value = iif(name = 'clock', max(value, ?), ?) WHERE name IN ('clock', 'changes')"
 """What every transaction ends with."""
-
-LINE = (
-    "WITH RECURSIVE line (id) AS (SELECT ? UNION"
-    " SELECT records.superseded_by FROM line JOIN records USING (id) WHERE superseded_by IS NOT NULL"
-    " UNION SELECT records.id FROM line JOIN records ON records.superseded_by = line.id) SELECT id FROM line"
-)
-"""Ids of a record, of all that it replaced and of all that replaced it."""
 
 SERVER = "server "
 """What the name of a server begins with in `meta`."""

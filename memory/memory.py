@@ -182,8 +182,8 @@ class Memory(Looking):
         return self._open_store().retract(record, kept_reason(reason), now())
 
     def restore_sync(self, record: str) -> Record:
-        """Open a record again that was retracted or superseded. Raises UnknownRecord, AlreadyClosed."""
-        return self._open_store().restore(record)
+        """Open a closed record again. Raises UnknownRecord, AlreadyClosed, PlaceTaken (another one holds)."""
+        return self._open_store().restore(record, now())
 
     def useful_sync(self, record: str, useful: bool) -> Record:
         """Tell whether a record helped where it was recalled: it weighs a little more, or less, from now on.

@@ -24,9 +24,11 @@ from .errors import (
     DuplicateRecord,
     EmbedderMismatch,
     ForgetIncomplete,
+    PlaceTaken,
     UnfitCorrection,
 )
-from .ledger import LINE, MOST_UNWORDED, Ledger, Trials
+from .ledger import MOST_UNWORDED, Ledger, Trials
+from .lines import LINE, in_place_of, replaced_by
 from .records import OWNERS, Filter, Owner, Record, Scope
 from .rows import (
     ALL_GIVEN,
@@ -185,12 +187,20 @@ class Store(Ledger):
                 raise AlreadyClosed(name, "closed")
             return self._update(cursor, record, "closed = ?, reason = ?", (microseconds(at), reason))
 
-    def restore(self, name: str) -> Record:
-        """Open a closed record again. Raises UnknownRecord, AlreadyClosed."""
+    def restore(self, name: str, at: datetime) -> Record:
+        """Open a closed record again; it takes the place of what had taken its own.
+
+        Raises:
+            UnknownRecord, AlreadyClosed: It is not here, or open.
+            PlaceTaken: One that replaced it, or that has the same words, holds.
+        """
         with self._write() as cursor:
-            if (record := self._one(cursor, name)).closed is None:
+            record = self._one(cursor, name)
+            if record.closed is None:
                 raise AlreadyClosed(name, "open")
-            return self._update(cursor, record, "closed = ?, reason = '', superseded_by = NULL", (NO_END,))
+            if (holding := in_place_of(cursor, record, max(microseconds(at), self._held.clock))) is not None:
+                raise PlaceTaken(name, holding)
+            return self._reopen(cursor, record)
 
     def revector(
         self,
@@ -262,6 +272,15 @@ class Store(Ledger):
         if record.closed is None:
             closing = (end_of(other.closed), other.reason, other.superseded_by)
             self._update(cursor, record, "closed = ?, reason = ?, superseded_by = ?", closing)
+
+    def _reopen(self, cursor: sqlite3.Cursor, record: Record) -> Record:
+        """Open a closed record; it replaces the last of those that replaced it, so that none is lost."""
+        for last in replaced_by(cursor, record)[-1:]:
+            cursor.execute(
+                "UPDATE records SET superseded_by = ?, changed = ? WHERE id = ? AND closed < ?",
+                (record.id, self._next_change(), last, NO_END),
+            )
+        return self._update(cursor, record, "closed = ?, reason = '', superseded_by = NULL", (NO_END,))
 
     def _update(
         self,
