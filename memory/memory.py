@@ -33,16 +33,14 @@ from .index import address_of
 from .ledger import State
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
-from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, levels, now, whole
+from .records import Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, levels, now, whole
+from .reembedding import Reembedding
 from .rows import moment_of
 from .store import Draft, Gone
 from .transfer import read_export, write_export
 from .twins import twin
 from .upkeep import Upkeep
 from .words import stems
-
-AGAIN = 64
-"""Records that are embedded at once by `reembed`."""
 
 ONLY_OURS = {"seen": 1, "closed": None, "reason": "", "superseded_by": None, "outcomes": ""}
 """What of a record memory alone says."""
@@ -362,31 +360,24 @@ class Memory(Looking):
         """Embed every record with another embedder and go over to it, for everybody at one moment.
 
         Until then all go on with the old one; then those who hold it are refused (`EmbedderMismatch`) until
-        they open the memory again. Killed in the middle, nothing has changed.
+        they open the memory again. Killed in the middle, nothing has changed. Who writes faster than that
+        embeds waits at the end.
 
         Args:
             tell: Called with how many records are done, of how many.
 
         Returns:
             How many records there are.
+
+        Raises:
+            WrongVectors: They are not all of one dimension, or no vectors; nothing has changed.
         """
-        chosen, made = embedder_of(embedder, None), dict[str, Vectors]()
-
-        def embed(some: Sequence[Record]) -> dict[str, Vectors]:
-            vectors = embedded(chosen, [each.statement() for each in some])
-            return {each.id: vectors[at] for at, each in enumerate(some)}
-
-        while True:
-            every = self._open_store().records(Filter())
-            todo = [each for each in every if each.id not in made]
-            for start in range(0, len(todo), AGAIN):
-                made |= embed(todo[start : start + AGAIN])
-                if tell is not None:
-                    tell(len(every) - len(todo) + min(start + AGAIN, len(todo)), len(every))
-            with self._lock:
-                if self._store.revector(chosen.name, made, embed, AGAIN):
-                    self._embedder, self._bound = chosen, None
-                    return self._store.count()
+        made = Reembedding(self._open_store(), embedder_of(embedder, None))
+        made.run(tell)
+        with self._lock:
+            self._store.revector(made.embedder.name, made.vectors, made.upto, made.add)
+            self._embedder, self._bound = made.embedder, None
+            return self._store.count()
 
     def health_sync(self) -> Health:
         """What is stored where, and what is wrong with it. Changes nothing."""

@@ -202,29 +202,31 @@ class Store(Ledger):
                 raise PlaceTaken(name, holding)
             return self._reopen(cursor, record)
 
+    def written_after(self, row: int) -> tuple[int, int]:
+        """How many records are behind a row, and the row of the last of them; 0 where there is none."""
+        return self._select("SELECT count(*), coalesce(max(row), 0) FROM records WHERE row > ?", [row])[0]
+
+    def after(self, row: int, most: int = -1) -> list[tuple[int, Record]]:
+        """The first records behind a row, each with its own, oldest first."""
+        query = f"SELECT row, {GIVEN} FROM records WHERE row > ? ORDER BY row LIMIT ?"
+        return [(each[0], record_of(each[1:])) for each in self._select(query, [row, most])]
+
     def revector(
         self,
         embedder: str,
-        vectors: dict[str, Vectors],
-        embed: Callable[[Sequence[Record]], Mapping[str, Vectors]],
-        most: int,
-    ) -> bool:
+        vectors: Mapping[str, Vectors],
+        upto: int,
+        embed: Callable[[Sequence[tuple[int, Record]]], None],
+    ) -> None:
         """Replace all vectors and bind the file to `embedder`.
 
         Args:
             vectors: Of records, by id; those that were forgotten meanwhile are passed over.
-            embed: Makes those of records that were added meanwhile, while nobody else can write.
-            most: Of how many; where there are more, nothing is changed.
-
-        Returns:
-            Whether they were replaced.
+            upto: The last row that they are of.
+            embed: Adds those of records behind it, while nobody else can write.
         """
         with self._write() as cursor:
-            rows = cursor.execute("SELECT id FROM records").fetchall()
-            lacking = [name for (name,) in rows if name not in vectors]
-            if len(lacking) > most:
-                return False
-            vectors |= embed([self._one(cursor, name) for name in lacking])
+            embed(self.after(upto))
             change = self._next_change()
             cursor.executemany(
                 "UPDATE records SET vectors = ?, changed = ? WHERE id = ?",
@@ -232,11 +234,10 @@ class Store(Ledger):
             )
             cursor.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (embedder,))
             cursor.execute("DELETE FROM meta WHERE name = 'dimension'")
-            if rows:
+            if vectors and cursor.execute("SELECT 1 FROM records LIMIT 1").fetchone():
                 dimension = next(iter(vectors.values())).shape[1]
                 cursor.execute("INSERT INTO meta VALUES ('dimension', ?)", (dimension,))
             self._start_generation(cursor)
-        return True
 
     def erase(self, target: Scope | str, across: frozenset[Owner] = frozenset()) -> list[Gone]:
         """Delete a record by id, or all of a scope (`rows.owned_by`), so that no file holds their bytes.
