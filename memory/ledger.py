@@ -168,6 +168,17 @@ class Ledger:
 
     # Reading.
 
+    @contextmanager
+    def reading(self) -> Generator[None, None, None]:
+        """All that is read inside is of one moment, whatever others write."""
+        with self._guard() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+
     def get(self, name: str) -> Record:
         """The record with this id. Raises UnknownRecord."""
         with self._guard() as cursor:

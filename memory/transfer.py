@@ -24,7 +24,7 @@ from ..protocols.messages import Confirm
 from .embedder import Vectors
 from .errors import MemoryRefused, NotAnExport, UnprovenMemory
 from .gate import admit, needs_no_proof, refuse_secret, require_proof
-from .ledger import Trials
+from .ledger import State, Trials
 from .records import KEPT, MOST_OUTCOMES, Owner, Record, Scope
 from .rows import unpacked
 from .store import Draft, Store
@@ -113,10 +113,12 @@ def write_export(path: Path, store: Store, scope: Scope | None, across: frozense
         FileExistsError: There is such a file.
         OSError: It cannot be written.
     """
-    owned, trials = store.owned(scope, across), store.trials(scope, across)
+    with store.reading():
+        state, owned, trials = store.state, store.owned(scope, across), store.trials(scope, across)
+        near = [store.linked(record.id) for record, _, _ in owned]
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        _write(part, store, owned, trials)
+        _write(part, state, owned, near, trials)
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         part.rename(path)
@@ -126,9 +128,12 @@ def write_export(path: Path, store: Store, scope: Scope | None, across: frozense
 
 
 def _write(
-    path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]], trials: Sequence[Trials]
+    path: Path,
+    state: State,
+    owned: Sequence[tuple[Record, list[str], bytes]],
+    near: Sequence[list[tuple[str, float]]],
+    trials: Sequence[Trials],
 ) -> None:
-    state = store.state
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         head = _Head(
@@ -139,11 +144,11 @@ def _write(
             checks=len(trials),
         )
         file.write(head.model_dump_json() + "\n")
-        for record, proofs, vectors in owned:
+        for (record, proofs, vectors), linked in zip(owned, near, strict=True):
             line: dict[str, Any] = {
                 "record": record.model_dump(mode="json"),
                 "proofs": [json.loads(proof) for proof in proofs],
-                "near": store.linked(record.id),
+                "near": linked,
                 "vectors": base64.b64encode(vectors).decode(),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -17,7 +17,7 @@ from punchlist.memory import (
     UnprovenMemory,
 )
 
-from .doubles import FakeEmbedder, confirm, record
+from .doubles import BagOfWords, FakeEmbedder, confirm, record
 
 
 @pytest.fixture
@@ -220,6 +220,29 @@ def test_an_export_that_cannot_be_finished_leaves_no_file(full, tmp_path, monkey
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["memory"]
     assert full.export_sync(tmp_path / "one.jsonl") == 5
+
+
+def test_an_export_is_of_one_moment(open_memory, tmp_path, monkeypatch):
+    """Else it would say that the vectors are of the embedder that another one went over to meanwhile."""
+    memory, other = open_memory(embedder=BagOfWords()), open_memory(embedder=BagOfWords())
+    kept = memory.remember_sync(record("The shop opens at nine."), confirm())
+    read = memory.ledger.owned
+
+    def read_before_the_change(*of):
+        found = read(*of)
+        other.reembed_sync(FakeEmbedder())
+        other.remember_sync(record("The shop has a cat."), confirm())
+        other.outcome_sync("cart", True, ADA)
+        return found
+
+    monkeypatch.setattr(memory.ledger, "owned", read_before_the_change)
+    memory.export_sync(tmp_path / "one.jsonl")
+
+    assert other.health_sync().embedder == "fake"
+    with Memory.open(tmp_path / "other", embedder=BagOfWords()) as third:
+        assert third.import_sync(tmp_path / "one.jsonl") == 1
+        assert third.records_sync() == [kept] and outcomes(third) == {}
+        assert third.recall_sync(kept.text)[0].why.cosine > 0.99
 
 
 ADA, BEN = Scope(user="ada", key="k"), Scope(user="ben")
