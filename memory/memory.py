@@ -342,8 +342,8 @@ class Memory(Looking):
         store = self._open_store()
         entries = read_export(Path(path))
         held = entries.embedder == self._embedder.name
-        if held and entries.dimension:
-            store.bind(entries.embedder, entries.dimension)
+        if held and entries.records:
+            store.bind(entries.embedder, entries.fitting(self._embedder, self._state().dimension))
         made = None if held else self._vectors([each.record.statement() for each in entries.records])
         return store.take_in(entries.drafts(made, self._embedder.name), entries.trials)
 

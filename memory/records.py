@@ -41,6 +41,9 @@ LONGEST_TEXT = 100_000
 LONGEST_NAME = 500
 """Characters in the name of an owner, a key, a speaker or a session."""
 
+MOST_COUNTED = 1_000_000_000
+"""How often a record may have been seen, and how many attempts a task may have had."""
+
 KEPT = "kept"
 """Context in which a record is validated that some memory holds already, and that so may hold at no time."""
 
@@ -155,7 +158,7 @@ class Provenance(BaseModel):
     by: By = "program"
     run: Name = ""
     task: str = ""
-    attempt: int = Field(default=1, ge=1)
+    attempt: int = Field(default=1, ge=1, le=MOST_COUNTED)
     check: str = ""
     confirm: str = ""
     origin: str = ""
@@ -207,7 +210,7 @@ class Record(BaseModel):
     confidence: float = Field(default=1.0, ge=0, le=1)
     stance: Stance | None = None
     standing: Standing = "unjudged"
-    seen: int = Field(default=1, ge=1)
+    seen: int = Field(default=1, ge=1, le=MOST_COUNTED)
     outcomes: str = Field(default="", pattern=rf"^[+-]{{0,{MOST_OUTCOMES}}}$")
     closed: Moment | None = None
     reason: str = Field(default="", max_length=LONGEST_NAME)
