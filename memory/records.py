@@ -39,7 +39,10 @@ LONGEST_TEXT = 100_000
 """Characters in one record. Longer material belongs in the journal; remember what it says."""
 
 LONGEST_NAME = 500
-"""Characters in the name of an owner, a key, a speaker or a session."""
+"""Characters in an id, in the name of an owner, a key, a speaker or a session, and in a reason."""
+
+LONGEST_ORIGIN = 10_000
+"""Characters in the name of a task, a check, a confirm or an origin, which may be a long URL."""
 
 MOST_COUNTED = 1_000_000_000
 """How often a record may have been seen, and how many attempts a task may have had."""
@@ -101,8 +104,14 @@ def kept_reason(reason: str) -> str:
     return _plain(reason)
 
 
+def kept_name(name: str, most: int = LONGEST_ORIGIN) -> str:
+    """A name as it can be kept: cut where it is too long, with a sign for each character that is none."""
+    return name.replace("\0", "?").encode(errors="replace").decode()[:most]
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_plain)]
+Origin = Annotated[str, Field(max_length=LONGEST_ORIGIN), AfterValidator(_plain)]
 
 
 class Scope(BaseModel):
@@ -138,7 +147,7 @@ class Scope(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Where a record came from.
+    """Where a record came from, in plain text of bounded length.
 
     Attributes:
         by: `program` (a run, or the code that calls), `person` (somebody said or wrote it), `job` (derived
@@ -157,12 +166,12 @@ class Provenance(BaseModel):
 
     by: By = "program"
     run: Name = ""
-    task: str = ""
+    task: Origin = ""
     attempt: int = Field(default=1, ge=1, le=MOST_COUNTED)
-    check: str = ""
-    confirm: str = ""
-    origin: str = ""
-    sources: tuple[str, ...] = ()
+    check: Origin = ""
+    confirm: Origin = ""
+    origin: Origin = ""
+    sources: tuple[Name, ...] = ()
     job: Name = ""
 
 
@@ -213,9 +222,9 @@ class Record(BaseModel):
     seen: int = Field(default=1, ge=1, le=MOST_COUNTED)
     outcomes: str = Field(default="", pattern=rf"^[+-]{{0,{MOST_OUTCOMES}}}$")
     closed: Moment | None = None
-    reason: str = Field(default="", max_length=LONGEST_NAME)
-    superseded_by: str | None = None
-    id: str = Field(default_factory=new_record_id, min_length=1, max_length=LONGEST_NAME)
+    reason: Name = ""
+    superseded_by: Name | None = None
+    id: Name = Field(default_factory=new_record_id, min_length=1)
 
     @model_validator(mode="after")
     def _holds_some_time(self, info: ValidationInfo) -> Record:
