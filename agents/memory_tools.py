@@ -25,9 +25,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, ValidationError
 
-from ..memory.records import OWNERS, Provenance, Record, Scope, now
+from ..memory.records import LONGEST_NAME, OWNERS, Provenance, Record, Scope, kept_name, now
 from ..memory.secrecy import secret_in
 from ..protocols.messages import Confirm
 from ..tools.errors import ToolError
@@ -79,6 +79,13 @@ class KeepsSecret(ToolError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"This holds a secret ({what}) and is not remembered. Say it without the secret.")
+
+
+class NotWords(ToolError):
+    """A note is blank, or holds characters that no record can."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This is not remembered: {why}. Say it in plain words.")
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,10 @@ class Keeper:
             raise NothingToProveIt
         if (found := secret_in(text)) is not None:
             raise KeepsSecret(found)
+        try:
+            Record(kind=kind, text=text)
+        except ValidationError as error:
+            raise NotWords(error.errors()[0]["msg"]) from None
         key = f"{self._noted(at.place)} {_digest(kind, text)}"
         rows = at.journal.rows(at.mind.run, kinds=(NOTED,), task=at.place.task)
         if not any(row.key == key for row in rows):
@@ -199,13 +210,12 @@ class Keeper:
             kind, text = body.get("kind"), body.get("text")
             if kind not in ("episode", "fact") or not isinstance(text, str):
                 continue  # pruned
-            source = Provenance(
-                run=run, task=task, attempt=proof.attempt, origin=f"agent {body.get('agent')}"
-            )
+            agent = kept_name(f"agent {body.get('agent')}")
+            source = Provenance(run=run, task=task, attempt=proof.attempt, origin=agent)
             happens = kind == "episode"
             record = Record(
                 kind=kind, text=text, scope=self.scope, provenance=source,
-                happened=now() if happens else None, session=task if happens else "",
+                happened=now() if happens else None, session=kept_name(task, LONGEST_NAME) if happens else "",
             )  # fmt: skip
             kept.append(await Remembering(self.memory, journal, run).remember(record, proof, place))
         return kept

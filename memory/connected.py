@@ -78,6 +78,17 @@ class Connected:
         with self._write() as cursor:
             self._start_generation(cursor)
 
+    @contextmanager
+    def reading(self) -> Generator[None, None, None]:
+        """All that is read inside is of one moment, whatever others write."""
+        with self._guard() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+
     # Inside.
 
     def _next_change(self) -> int:

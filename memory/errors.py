@@ -76,6 +76,17 @@ class AlreadyClosed(MemoryRefused):
         super().__init__(f"Record {record!r} is {state} already. `history()` shows what became of it.")
 
 
+class PlaceTaken(MemoryRefused):
+    """A record is to hold again in whose place another one holds."""
+
+    def __init__(self, record: str, by: str) -> None:
+        self.record, self.by = record, by
+        super().__init__(
+            f"Record {record!r} cannot hold again beside {by!r}, which replaced it or says the same. Retract "
+            "that one first, or keep it."
+        )
+
+
 class DuplicateRecord(MemoryRefused):
     """The id of a new record is taken."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .embedder import Vectors
 from .errors import EmbedderMismatch, UnknownRecord
 from .lexicon import Lexicon
+from .lines import LINE
 from .records import Filter, Owner, Record, Scope
 from .rows import (
     ALL_GIVEN,
@@ -125,10 +126,7 @@ class Ledger(Lexicon):
         """A record with all that it replaced and all that replaced it, oldest first. Raises UnknownRecord."""
         self.get(name)
         rows = self._select(
-            "WITH RECURSIVE line (id) AS (SELECT ?1 UNION"
-            " SELECT records.superseded_by FROM line JOIN records USING (id) WHERE superseded_by IS NOT NULL"
-            " UNION SELECT records.id FROM line JOIN records ON records.superseded_by = line.id)"
-            f" SELECT {GIVEN} FROM records WHERE id IN (SELECT id FROM line) ORDER BY row",
+            f"SELECT {GIVEN} FROM records WHERE id IN ({LINE}) ORDER BY row",
             [name],
         )
         return [record_of(row) for row in rows]

@@ -32,16 +32,14 @@ from .gate import admit, refuse_secret
 from .health import Health, health_of
 from .looking import Looking
 from .ranking import ALIKE, Reranker, Weights
-from .records import Filter, Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, levels, now, whole
+from .records import Forgotten, Kind, Owner, Recalled, Record, Scope, kept_reason, levels, now, whole
+from .reembedding import Reembedding
 from .rows import moment_of
 from .store import Draft, Gone
 from .transfer import read_export, write_export
 from .twins import twin
 from .upkeep import Upkeep
 from .words import stems
-
-AGAIN = 64
-"""Records that are embedded at once by `reembed`."""
 
 ONLY_OURS = {"seen": 1, "closed": None, "reason": "", "superseded_by": None, "outcomes": ""}
 """What of a record memory alone says."""
@@ -181,8 +179,8 @@ class Memory(Looking):
         return self._open_store().retract(record, kept_reason(reason), now())
 
     def restore_sync(self, record: str) -> Record:
-        """Open a record again that was retracted or superseded. Raises UnknownRecord, AlreadyClosed."""
-        return self._open_store().restore(record)
+        """Open a closed record again. Raises UnknownRecord, AlreadyClosed, PlaceTaken (another one holds)."""
+        return self._open_store().restore(record, now())
 
     def useful_sync(self, record: str, useful: bool) -> Record:
         """Tell whether a record helped where it was recalled: it weighs a little more, or less, from now on.
@@ -240,7 +238,7 @@ class Memory(Looking):
             k: At most so many; at least 1.
             kinds: Only these; None: all.
             scope: From where the question is asked, one scope or several, `records.MOST_SCOPES` at most; see
-                `Scope` for what it sees. None sees what is shared; what is somebody's is found by naming them.
+                `Scope` for what it sees. None sees what is shared; name somebody to find what is theirs.
             across: Levels at which everybody's records are seen, such as `("run",)` for all runs.
             at: What held at that moment; None: what holds now.
             between: Only what happened in this span, its end excluded.
@@ -342,8 +340,8 @@ class Memory(Looking):
         store = self._open_store()
         entries = read_export(Path(path))
         held = entries.embedder == self._embedder.name
-        if held and entries.dimension:
-            store.bind(entries.embedder, entries.dimension)
+        if held and entries.records:
+            store.bind(entries.embedder, entries.fitting(self._embedder, self._state().dimension))
         made = None if held else self._vectors([each.record.statement() for each in entries.records])
         return store.take_in(entries.drafts(made, self._embedder.name), entries.trials)
 
@@ -361,31 +359,24 @@ class Memory(Looking):
         """Embed every record with another embedder and go over to it, for everybody at one moment.
 
         Until then all go on with the old one; then those who hold it are refused (`EmbedderMismatch`) until
-        they open the memory again. Killed in the middle, nothing has changed.
+        they open the memory again. Killed in the middle, nothing has changed. Who writes faster than that
+        embeds waits at the end.
 
         Args:
             tell: Called with how many records are done, of how many.
 
         Returns:
             How many records there are.
+
+        Raises:
+            WrongVectors: They are not all of one dimension, or no vectors; nothing has changed.
         """
-        chosen, made = embedder_of(embedder, None), dict[str, Vectors]()
-
-        def embed(some: Sequence[Record]) -> dict[str, Vectors]:
-            vectors = embedded(chosen, [each.statement() for each in some])
-            return {each.id: vectors[at] for at, each in enumerate(some)}
-
-        while True:
-            every = self._open_store().records(Filter())
-            todo = [each for each in every if each.id not in made]
-            for start in range(0, len(todo), AGAIN):
-                made |= embed(todo[start : start + AGAIN])
-                if tell is not None:
-                    tell(len(every) - len(todo) + min(start + AGAIN, len(todo)), len(every))
-            with self._lock:
-                if self._store.revector(chosen.name, made, embed, AGAIN):
-                    self._embedder = chosen
-                    return self._store.count()
+        made = Reembedding(self._open_store(), embedder_of(embedder, None))
+        made.run(tell)
+        with self._lock:
+            self._store.revector(made.embedder.name, made.vectors, made.upto, made.add)
+            self._embedder = made.embedder
+            return self._store.count()
 
     def health_sync(self) -> Health:
         """What is stored where, and what is wrong with it. Changes nothing."""

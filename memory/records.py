@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 Kind = Literal["fact", "episode", "reflection", "preference", "skill", "summary"]
 Trust = Literal["trusted", "untrusted"]
@@ -31,7 +39,16 @@ LONGEST_TEXT = 100_000
 """Characters in one record. Longer material belongs in the journal; remember what it says."""
 
 LONGEST_NAME = 500
-"""Characters in the name of an owner, a key, a speaker or a session."""
+"""Characters in an id, in the name of an owner, a key, a speaker or a session, and in a reason."""
+
+LONGEST_ORIGIN = 10_000
+"""Characters in the name of a task, a check, a confirm or an origin, which may be a long URL."""
+
+MOST_COUNTED = 1_000_000_000
+"""How often a record may have been seen, and how many attempts a task may have had."""
+
+KEPT = "kept"
+"""Context in which a record is validated that some memory holds already, and that so may hold at no time."""
 
 MOST_SCOPES = 500
 """Scopes that one question may be asked from; SQLite and Chroma refuse conditions of many more."""
@@ -90,8 +107,14 @@ def kept_reason(reason: str) -> str:
     return _plain(reason)
 
 
+def kept_name(name: str, most: int = LONGEST_ORIGIN) -> str:
+    """A name as it can be kept: cut where it is too long, with a sign for each character that is none."""
+    return name.replace("\0", "?").encode(errors="replace").decode()[:most]
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_plain)]
+Origin = Annotated[str, Field(max_length=LONGEST_ORIGIN), AfterValidator(_plain)]
 
 
 class Scope(BaseModel):
@@ -127,7 +150,7 @@ class Scope(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Where a record came from.
+    """Where a record came from, in plain text of bounded length.
 
     Attributes:
         by: `program` (a run, or the code that calls), `person` (somebody said or wrote it), `job` (derived
@@ -146,12 +169,12 @@ class Provenance(BaseModel):
 
     by: By = "program"
     run: Name = ""
-    task: str = ""
-    attempt: int = Field(default=1, ge=1)
-    check: str = ""
-    confirm: str = ""
-    origin: str = ""
-    sources: tuple[str, ...] = ()
+    task: Origin = ""
+    attempt: int = Field(default=1, ge=1, le=MOST_COUNTED)
+    check: Origin = ""
+    confirm: Origin = ""
+    origin: Origin = ""
+    sources: tuple[Name, ...] = ()
     job: Name = ""
 
 
@@ -167,7 +190,7 @@ class Record(BaseModel):
         happened: When what it tells of took place, which may lie ahead; unknown: None.
         learned: When it was remembered.
         valid_from: From this moment on it holds; None: since it was learned.
-        valid_until: From this moment on it is no longer recalled; None: no end.
+        valid_until: From this moment on it is no longer recalled; None: no end. After `valid_from`.
         importance: 0 to 1; a small prior in ranking.
         confidence: 0 to 1, of whoever wrote it.
         stance: Of a preference: `explicit` (stated) or `implicit` (seen in choices).
@@ -199,12 +222,19 @@ class Record(BaseModel):
     confidence: float = Field(default=1.0, ge=0, le=1)
     stance: Stance | None = None
     standing: Standing = "unjudged"
-    seen: int = Field(default=1, ge=1)
+    seen: int = Field(default=1, ge=1, le=MOST_COUNTED)
     outcomes: str = Field(default="", pattern=rf"^[+-]{{0,{MOST_OUTCOMES}}}$")
     closed: Moment | None = None
-    reason: str = Field(default="", max_length=LONGEST_NAME)
-    superseded_by: str | None = None
-    id: str = Field(default_factory=new_record_id, min_length=1, max_length=LONGEST_NAME)
+    reason: Name = ""
+    superseded_by: Name | None = None
+    id: Name = Field(default_factory=new_record_id, min_length=1)
+
+    @model_validator(mode="after")
+    def _holds_some_time(self, info: ValidationInfo) -> Record:
+        since, until = self.valid_from, self.valid_until
+        if since is not None and until is not None and until <= since and info.context != KEPT:
+            raise ValueError(f"valid_until ({until}) must be after valid_from ({since}): it would never hold")
+        return self
 
     @model_validator(mode="after")
     def _says_where_it_is_from(self) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -138,7 +139,8 @@ def _scope(tenant: str, user: str, agent: str, run: str, key: str) -> Scope:
 
 @lru_cache(MOST_ALIKE)
 def _provenance(stored: str) -> Provenance:
-    return Provenance.model_validate_json(stored)
+    known = json.loads(stored)
+    return Provenance.model_construct(**known | {"sources": tuple(known.get("sources", ()))})
 
 
 def ranked_of(row: Sequence[Any], dimension: int) -> Row:

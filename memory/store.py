@@ -24,10 +24,12 @@ from .errors import (
     DuplicateRecord,
     EmbedderMismatch,
     ForgetIncomplete,
+    PlaceTaken,
     UnfitCorrection,
 )
 from .ledger import Ledger, Trials
 from .lexicon import MOST_UNWORDED
+from .lines import LINE, in_place_of, replaced_by
 from .records import OWNERS, Filter, Owner, Record, Scope
 from .rows import (
     ALL_GIVEN,
@@ -106,8 +108,9 @@ class Store(Ledger):
     def add(self, drafts: Sequence[Draft]) -> list[Record]:
         """Keep records with their vectors, words and proofs, all in one transaction.
 
-        Words that are already known (same kind, scope and speaker, still open) are not kept twice: the
-        record that has them is returned, seen once more, with the proof added. A derived record that only
+        Words that are already known (same kind, scope and speaker, still open, and not set to close before
+        these end) are not kept twice: the record that has them is returned, seen once more, with the proof
+        added. A derived record that only
         repeats what another derived one says where it can be seen is that other one: it was recalled.
 
         Raises:
@@ -126,7 +129,7 @@ class Store(Ledger):
         Raises:
             UnknownRecord: `old` is not here.
             AlreadySuperseded: `old` was closed in favour of another.
-            UnfitCorrection: It is of another kind or owner, or unproven where the old one was confirmed.
+            UnfitCorrection: Of another kind or owner, over, or unproven where the old one was confirmed.
             DuplicateRecord, UnprovenMemory, EmbedderMismatch: See `add`.
         """
         record = draft.record
@@ -185,36 +188,46 @@ class Store(Ledger):
                 raise AlreadyClosed(name, "closed")
             return self._update(cursor, record, "closed = ?, reason = ?", (microseconds(at), reason))
 
-    def restore(self, name: str) -> Record:
-        """Open a closed record again. Raises UnknownRecord, AlreadyClosed."""
+    def restore(self, name: str, at: datetime) -> Record:
+        """Open a closed record again; it takes the place of what had taken its own.
+
+        Raises:
+            UnknownRecord, AlreadyClosed: It is not here, or open.
+            PlaceTaken: One that replaced it, or that has the same words, holds.
+        """
         with self._write() as cursor:
-            if (record := self._one(cursor, name)).closed is None:
+            record = self._one(cursor, name)
+            if record.closed is None:
                 raise AlreadyClosed(name, "open")
-            return self._update(cursor, record, "closed = ?, reason = '', superseded_by = NULL", (NO_END,))
+            if (holding := in_place_of(cursor, record, max(microseconds(at), self._held.clock))) is not None:
+                raise PlaceTaken(name, holding)
+            return self._reopen(cursor, record)
+
+    def written_after(self, row: int) -> tuple[int, int]:
+        """How many records are behind a row, and the row of the last of them; 0 where there is none."""
+        return self._select("SELECT count(*), coalesce(max(row), 0) FROM records WHERE row > ?", [row])[0]
+
+    def after(self, row: int, most: int = -1) -> list[tuple[int, Record]]:
+        """The first records behind a row, each with its own, oldest first."""
+        query = f"SELECT row, {GIVEN} FROM records WHERE row > ? ORDER BY row LIMIT ?"
+        return [(each[0], record_of(each[1:])) for each in self._select(query, [row, most])]
 
     def revector(
         self,
         embedder: str,
-        vectors: dict[str, Vectors],
-        embed: Callable[[Sequence[Record]], Mapping[str, Vectors]],
-        most: int,
-    ) -> bool:
+        vectors: Mapping[str, Vectors],
+        upto: int,
+        embed: Callable[[Sequence[tuple[int, Record]]], None],
+    ) -> None:
         """Replace all vectors and bind the file to `embedder`.
 
         Args:
             vectors: Of records, by id; those that were forgotten meanwhile are passed over.
-            embed: Makes those of records that were added meanwhile, while nobody else can write.
-            most: Of how many; where there are more, nothing is changed.
-
-        Returns:
-            Whether they were replaced.
+            upto: The last row that they are of.
+            embed: Adds those of records behind it, while nobody else can write.
         """
         with self._write() as cursor:
-            rows = cursor.execute("SELECT id FROM records").fetchall()
-            lacking = [name for (name,) in rows if name not in vectors]
-            if len(lacking) > most:
-                return False
-            vectors |= embed([self._one(cursor, name) for name in lacking])
+            embed(self.after(upto))
             change = self._next_change()
             cursor.executemany(
                 "UPDATE records SET vectors = ?, changed = ? WHERE id = ?",
@@ -222,11 +235,10 @@ class Store(Ledger):
             )
             cursor.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (embedder,))
             cursor.execute("DELETE FROM meta WHERE name = 'dimension'")
-            if rows:
+            if vectors and cursor.execute("SELECT 1 FROM records LIMIT 1").fetchone():
                 dimension = next(iter(vectors.values())).shape[1]
                 cursor.execute("INSERT INTO meta VALUES ('dimension', ?)", (dimension,))
             self._start_generation(cursor)
-        return True
 
     def erase(self, target: Scope | str, across: frozenset[Owner] = frozenset()) -> list[Gone]:
         """Delete a record by id, or all of a scope (`rows.owned_by`), so that no file holds their bytes.
@@ -263,6 +275,15 @@ class Store(Ledger):
             closing = (end_of(other.closed), other.reason, other.superseded_by)
             self._update(cursor, record, "closed = ?, reason = ?, superseded_by = ?", closing)
 
+    def _reopen(self, cursor: sqlite3.Cursor, record: Record) -> Record:
+        """Open a closed record; it replaces the last of those that replaced it, so that none is lost."""
+        for last in replaced_by(cursor, record)[-1:]:
+            cursor.execute(
+                "UPDATE records SET superseded_by = ?, changed = ? WHERE id = ? AND closed < ?",
+                (record.id, self._next_change(), last, NO_END),
+            )
+        return self._update(cursor, record, "closed = ?, reason = '', superseded_by = NULL", (NO_END,))
+
     def _update(
         self,
         cursor: sqlite3.Cursor,
@@ -280,9 +301,12 @@ class Store(Ledger):
         record = judged(cursor, draft.record)
         draft = draft if record is draft.record else replace(draft, record=record)
         digest = record.digest()
+        ends = end_of(record.valid_until)
         known = cursor.execute(
-            f"SELECT row, {GIVEN} FROM records WHERE digest = ? AND min(until, closed) > ?",
-            (digest, microseconds(record.learned)),
+            f"SELECT row, {GIVEN} FROM records WHERE digest = ? AND min(until, closed) > ?"
+            f" AND (id = ? OR closed >= ?) AND (id = ? OR id NOT IN ({LINE}))"
+            " ORDER BY id = ? DESC, closed DESC",
+            (digest, microseconds(record.learned), record.id, ends, correcting, correcting, record.id),
         ).fetchone()
         if known is not None:
             return self._see_again(cursor, known[0], record_of(known[1:]), draft)
@@ -361,8 +385,8 @@ class Store(Ledger):
         rows = cursor.execute(
             f"SELECT {ALL_GIVEN} FROM lexicon"
             " JOIN records ON row = lexicon.rowid"
-            f" WHERE lexicon MATCH ? AND kind <> 'episode' AND {where} LIMIT 20",
-            (phrase, *values),
+            f" WHERE lexicon MATCH ? AND kind <> 'episode' AND {where} AND closed >= ? LIMIT 20",
+            (phrase, *values, end_of(record.valid_until)),
         ).fetchall()
         for other in map(record_of, rows):
             beside = (other.kind, other.scope) == (record.kind, record.scope)
@@ -392,6 +416,8 @@ def _hold_correction(old: Record, new: Record) -> None:
     mine, theirs = (each.scope.model_copy(update={"key": ""}) for each in (old, new))
     if mine != theirs:
         raise UnfitCorrection(old.id, "the correction belongs to somebody else")
+    if end_of(new.valid_until) <= microseconds(new.valid_from or new.learned):
+        raise UnfitCorrection(old.id, "the correction ends before it begins, and nothing would hold")
     if old.standing == "confirmed" and new.standing != "confirmed" and new.provenance.by != "person":
         raise UnfitCorrection(old.id, "it was confirmed, the correction is not, and no person says it")
 

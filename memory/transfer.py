@@ -1,8 +1,13 @@
 """Carries records from one memory to another: a file of JSON lines that a person can read.
 
 The first line tells format, embedder, dimension and how many records and checks follow; then a line for each
-record, with its proofs, the records that it is near to and its vectors, and a line for each check with its
-outcomes. Writing what was read gives the same bytes. The first format, without checks, is read too.
+record, with its digest, its proofs, the records that it is near to and its vectors, and a line for each check
+with its outcomes. Writing what was read gives the same bytes. The first format, without digests and checks,
+is read too.
+
+Covers: a file that was cut or damaged, words that were changed and kept their vectors, vectors of another
+length or dimension, numbers that no file can hold. Does not cover: a forger, who can make digests and vectors
+as we do.
 """
 
 from __future__ import annotations
@@ -15,22 +20,31 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..protocols.messages import Confirm
-from .embedder import Vectors
+from .connected import State
+from .embedder import Embedder, Vectors, embedded
 from .errors import MemoryRefused, NotAnExport, UnprovenMemory
 from .gate import admit, needs_no_proof, refuse_secret, require_proof
 from .ledger import Trials
-from .records import MOST_OUTCOMES, Owner, Record, Scope
+from .records import KEPT, MOST_OUTCOMES, Owner, Record, Scope
 from .rows import unpacked
 from .store import Draft, Store
 from .words import stems
 
 EXPORT_FORMAT = 2
+
+UNEVEN = 1e-3
+"""How far the length of a vector may be from 1, which float16 cannot hold exactly."""
+
+MOST_DIMENSIONS = 100_000
+
+Cosine = Annotated[float, Field(ge=-1.01, le=1.01, allow_inf_nan=False)]
+"""Rounding leads beyond 1."""
 
 
 class _Head(BaseModel):
@@ -38,7 +52,7 @@ class _Head(BaseModel):
 
     punchlist_memory: int
     embedder: str
-    dimension: int
+    dimension: int = Field(ge=0, le=MOST_DIMENSIONS)
     records: int
     checks: int = 0
 
@@ -47,8 +61,9 @@ class _Line(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     record: Record
+    digest: str | None = None
     proofs: tuple[Confirm, ...]
-    near: tuple[tuple[str, float], ...]
+    near: tuple[tuple[str, Cosine], ...]
     vectors: str
 
 
@@ -80,10 +95,27 @@ class Entry:
 class Entries:
     """What an export holds."""
 
+    path: Path
     embedder: str
     dimension: int
     records: tuple[Entry, ...]
     trials: tuple[Trials, ...] = ()
+
+    def fitting(self, embedder: Embedder, stored: int) -> int:
+        """The dimension of the vectors, if they are what the embedder makes.
+
+        Args:
+            stored: Of the vectors that the memory holds; 0: it holds none.
+
+        Raises:
+            NotAnExport: It is another one.
+        """
+        says: int | None = stored or getattr(embedder, "dimension", None)
+        known = says or embedded(embedder, ["What is the dimension of your vectors?"])[0].shape[1]
+        if known != self.dimension:
+            why = f"its vectors have {self.dimension} dimensions, those of {embedder.name!r} here {known}"
+            raise NotAnExport(self.path, 1, why)
+        return known
 
     def drafts(self, vectors: Sequence[Vectors] | None, embedder: str) -> list[Draft]:
         """The records as they are written, with these vectors of `embedder` in place of their own, if any."""
@@ -113,10 +145,12 @@ def write_export(path: Path, store: Store, scope: Scope | None, across: frozense
         FileExistsError: There is such a file.
         OSError: It cannot be written.
     """
-    owned, trials = store.owned(scope, across), store.trials(scope, across)
+    with store.reading():
+        state, owned, trials = store.state, store.owned(scope, across), store.trials(scope, across)
+        near = [store.linked(record.id) for record, _, _ in owned]
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        _write(part, store, owned, trials)
+        _write(part, state, owned, near, trials)
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         part.rename(path)
@@ -126,9 +160,12 @@ def write_export(path: Path, store: Store, scope: Scope | None, across: frozense
 
 
 def _write(
-    path: Path, store: Store, owned: Sequence[tuple[Record, list[str], bytes]], trials: Sequence[Trials]
+    path: Path,
+    state: State,
+    owned: Sequence[tuple[Record, list[str], bytes]],
+    near: Sequence[list[tuple[str, float]]],
+    trials: Sequence[Trials],
 ) -> None:
-    state = store.state
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         head = _Head(
@@ -139,11 +176,12 @@ def _write(
             checks=len(trials),
         )
         file.write(head.model_dump_json() + "\n")
-        for record, proofs, vectors in owned:
+        for (record, proofs, vectors), linked in zip(owned, near, strict=True):
             line: dict[str, Any] = {
                 "record": record.model_dump(mode="json"),
+                "digest": record.digest(),
                 "proofs": [json.loads(proof) for proof in proofs],
-                "near": store.linked(record.id),
+                "near": linked,
                 "vectors": base64.b64encode(vectors).decode(),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -169,7 +207,7 @@ def read_export(path: Path) -> Entries:
             entries, trials = list[Entry](), list[Trials]()
             for at, line in enumerate(file, 2):
                 if at - 2 < head.records:
-                    entries.append(_entry(_Line.model_validate_json(line), head.dimension))
+                    entries.append(_entry(_Line.model_validate_json(line, context=KEPT), head))
                 else:
                     trials.append(_trials(_Check.model_validate_json(line)))
     except MemoryRefused:
@@ -180,7 +218,7 @@ def read_export(path: Path) -> Entries:
         raise NotAnExport(path, at, f"it has {len(entries)} of {head.records} records")
     if len(trials) != head.checks:
         raise NotAnExport(path, at, f"it has {len(trials)} of {head.checks} checks")
-    return Entries(head.embedder, head.dimension, tuple(entries), tuple(trials))
+    return Entries(path, head.embedder, head.dimension, tuple(entries), tuple(trials))
 
 
 def _reason(error: ValueError) -> str:
@@ -221,14 +259,19 @@ def _hold_one(record: Record, proofs: Sequence[Confirm]) -> None:
         raise refused
 
 
-def _entry(line: _Line, dimension: int) -> Entry:
+def _entry(line: _Line, head: _Head) -> Entry:
     record = line.record
     plain = record.model_copy(update={"standing": "unjudged"} if record.standing == "confirmed" else {})
     proofs = _proofs(plain, line.proofs)
     standing = "confirmed" if line.proofs else plain.standing
-    vectors = unpacked(base64.b64decode(line.vectors, validate=True), dimension)
-    if not len(vectors) or not np.isfinite(vectors).all():
-        raise ValueError("its vectors are missing or not finite")
+    if line.digest != record.digest() and (head.punchlist_memory > 1 or line.digest is not None):
+        raise ValueError("its digest is of another record: it was changed")
+    if not head.dimension:
+        raise ValueError("it has vectors, which the first line says are of no dimension")
+    vectors = unpacked(base64.b64decode(line.vectors, validate=True), head.dimension)
+    lengths = np.sqrt(np.vecdot(vectors, vectors))
+    if not len(vectors) or not (np.abs(lengths - 1) <= UNEVEN).all():
+        raise ValueError(f"its vectors are missing, or not {head.dimension} numbers of length 1")
     return Entry(
         record.model_copy(update={"standing": standing}),
         proofs,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .embedder import Vectors
+from .lines import in_place_of
 from .records import MOST_OUTCOMES, OWNERS, Record, Scope, now, several
 from .rows import GIVEN, microseconds, record_of, unpacked
 from .schema import NO_END
@@ -36,9 +37,11 @@ _UNUSED = (
     " AND made.kind = 'summary')"
 )
 _REPLACED = (
-    "EXISTS (SELECT 1 FROM records next WHERE next.id = made.superseded_by"
+    "EXISTS (SELECT 1 FROM records next WHERE next.id = made.superseded_by AND next.row > made.row"
     " AND json_extract(next.provenance, '$.job') <> '')"
 )
+"""By a later one of a job: an earlier one in its place was restored."""
+
 _UNDONE = (
     "EXISTS (SELECT 1 FROM sources JOIN records made ON made.row = record WHERE source = records.id"
     f" AND made.kind = records.kind AND made.closed < {NO_END} AND NOT {_REPLACED})"
@@ -270,8 +273,9 @@ class Upkeep(Store):
         with self._write() as cursor:
             record = self._one(cursor, name)
             if record.reason.startswith(RETIRED):
-                self._update(cursor, record, "closed = ?, reason = '', outcomes = ''", (NO_END,))
-                return [name]
+                return [
+                    self._update(cursor, each, "outcomes = ''", ()).id for each in self._back(cursor, [name])
+                ]
             return self._retract_made(cursor, name, reason) if record.provenance.job else []
 
     def retired(self) -> list[str]:
@@ -327,16 +331,24 @@ class Upkeep(Store):
                 cursor, self._one(cursor, name), "closed = ?, reason = ?", (microseconds(now()), reason)
             )
             changed.append(name)
-            for (before,) in cursor.execute(
-                "SELECT id FROM records WHERE superseded_by = ? AND reason = ''", (name,)
-            ).fetchall():
-                self._update(cursor, self._one(cursor, before), "closed = ?, superseded_by = NULL", (NO_END,))
-                changed.append(before)
+            before = cursor.execute(
+                "SELECT id FROM records WHERE superseded_by = ?1 AND reason = ''"
+                " AND row < (SELECT row FROM records WHERE id = ?1)",
+                (name,),
+            ).fetchall()
+            changed += [each.id for each in self._back(cursor, [each[0] for each in before])]
         for (above,) in cursor.execute(
             f"SELECT id FROM sources JOIN records ON row = record WHERE source = ? AND {_MADE} <> ''", (name,)
         ).fetchall():
             changed += self._retract_made(cursor, above, reason)
         return changed
+
+    def _back(self, cursor: sqlite3.Cursor, names: Sequence[str]) -> list[Record]:
+        """Open records again in whose place nothing holds; those that were opened."""
+        at = max(microseconds(now()), self._held.clock)
+        closed = [self._one(cursor, name) for name in names]
+        free = [each for each in closed if in_place_of(cursor, each, at) is None]
+        return [self._reopen(cursor, each) for each in free]
 
 
 def _holding() -> str:

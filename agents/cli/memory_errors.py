@@ -23,6 +23,11 @@ def sentence_of(error: of.MemoryRefused | of.MemoryFault) -> str:
             return f"No record {record!r} is in this memory. `punchlist memory list` shows what is."
         case of.AlreadySuperseded(record=record, by=by):
             return f"Record {record!r} was superseded by {by!r}. Supersede that one instead."
+        case of.PlaceTaken(record=record, by=by):
+            return (
+                f"Record {record!r} cannot hold again beside {by!r}, which replaced it or says the same. "
+                f"Retract that one first: punchlist memory retract {by} --reason TEXT."
+            )
         case of.AlreadyClosed(record=record, state=state):
             return (
                 f"Record {record!r} is {state} already. `punchlist memory history {record}` shows what "

@@ -66,6 +66,7 @@ class Lessons:
     async def keep(self, stage: str, lesson: str, check: str, state: ManagerTask, place: Place) -> str:
         """Keep a lesson that the task's confirm proves; returns its text, empty when there is none."""
         from ...memory import Provenance, Record
+        from ...memory.records import kept_name
 
         confirm = state.confirm
         if confirm is None or not check or lesson not in LESSONS or lesson == "none":
@@ -78,7 +79,10 @@ class Lessons:
             scope=self._scope,
             trust="trusted",
             provenance=Provenance(
-                run=self._remembering.run, task=state.task, attempt=max(1, confirm.attempt - 1), check=check
+                run=self._remembering.run,
+                task=state.task,
+                attempt=max(1, confirm.attempt - 1),
+                check=kept_name(check),
             ),
         )
         await self._remembering.remember(record, confirm, place)

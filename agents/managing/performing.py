@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from ...protocols.messages import Decline, Failed, Message, Report, Verdict
 from ...protocols.outcome import Cost
@@ -291,12 +291,13 @@ async def when_ended(crew: Crew, drive: Drive, end: Message) -> None:
 
 
 async def _unless_lost(crew: Crew, drive: Drive, asked: Awaitable[T], kind: str, otherwise: T) -> T:
-    """What memory answers. Where it fails or refuses, a row of `kind` says so; the run goes on without."""
+    """What memory answers. Where it fails or refuses, or what it was to keep makes no record, a row of `kind`
+    says so; the run goes on without."""
     from ...memory import MemoryFault, MemoryRefused
 
     try:
         return await asked
-    except (MemoryFault, MemoryRefused) as error:
+    except (MemoryFault, MemoryRefused, ValidationError) as error:
         crew.journal.append(kind, str(error), run=crew.run, task=drive.id)
         log.warning("Memory failed (%s), the run goes on without it: %s", kind, error)
         return otherwise

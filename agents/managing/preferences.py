@@ -134,14 +134,15 @@ class Preferences(Known):
             MemoryFault, MemoryRefused: As `Memory.remember`.
         """
         from ...memory import Choice, Provenance, Scope
-        from ...memory.records import now
+        from ...memory.records import LONGEST_NAME, kept_name, now
 
         if self._remembering is None or not self._user or work.stage.name != "details":
             return []
         source = Provenance(run=self._run, task=task, attempt=confirm.attempt)
+        session = kept_name(task, LONGEST_NAME)
         records = [
             Choice(what=what, value=value).episode(
-                Scope(user=self._user), happened=now(), session=task, trust="trusted", provenance=source
+                Scope(user=self._user), happened=now(), session=session, trust="trusted", provenance=source
             )
             for what, value in choices_in(work.facts)
         ]

@@ -1,17 +1,20 @@
 """What a mended failure teaches: kept only with a confirm, and recalled at the next similar task."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from punchlist.agents.cli.journals import find_run, show_lines
 from punchlist.agents.events import Learned, Recalled
-from punchlist.agents.managing.lessons import check_of, fitting, kept_its_word, subject
+from punchlist.agents.managing.lessons import Lessons, check_of, fitting, kept_its_word, subject
 from punchlist.agents.recalling import Memo
 from punchlist.agents.remembering import Place, Remembering
 from punchlist.agents.roles import LESSONS
 from punchlist.memory import Memory, Provenance, Record, Scope
+from punchlist.memory.records import LONGEST_ORIGIN, kept_name
 from punchlist.protocols import Confirmed, Unverified
 from punchlist.protocols.journal import Journal
-from punchlist.protocols.messages import Failed, Finding, Verdict
+from punchlist.protocols.messages import Confirm, Failed, Finding, Verdict
 from punchlist.protocols.tasks import Flaw
 
 from .doubles import ORDER_GOAL, ORDER_PLAN, WANTED, FakeEmbedder, knowing, order_steps
@@ -36,6 +39,21 @@ async def test_a_mended_failure_leaves_a_lesson_with_its_proof(manager, watch, s
     assert (kept.text, kept.kind, kept.provenance.attempt) == (LESSON, "reflection", 1)
     assert "green mugs" in kept.provenance.check and proof.attempt == 2
     assert [event.text for event in events if isinstance(event, Learned)] == [LESSON]
+
+
+async def test_a_lesson_of_a_check_in_a_page_of_words_is_kept_with_a_part_of_it(memory, tmp_path):
+    """A page may have refused a step in as many words as it likes."""
+    check = f"StepFailed: half \ud83d of it, \0 {'and so on ' * 2000}"
+    verdict = Verdict(findings=(Finding(criterion="1", outcome="pass"),))
+    proof = Confirm(spec_hash="5", artifact_hash="a", verdict=verdict, attempt=2, generation=1)
+    state = SimpleNamespace(task="one", confirm=proof)
+    with Journal.open(tmp_path / "run.db") as journal:
+        lessons = Lessons(Remembering(memory, journal, "r"), "")
+
+        assert await lessons.keep("cart", "quantity", check, state, Place("one", 2)) == LESSON
+
+    [kept] = memory.records_sync()
+    assert kept.provenance.check == kept_name(check) and len(kept.provenance.check) == LONGEST_ORIGIN
 
 
 async def test_the_next_similar_task_recalls_the_lesson_and_needs_no_redo(

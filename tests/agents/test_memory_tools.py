@@ -9,6 +9,7 @@ from punchlist.agents.events import Learned, Recalled
 from punchlist.agents.memory_tools import MemoryTool, memory_tools, sees
 from punchlist.agents.testing import ScriptedModel
 from punchlist.memory import Memory, Provenance, Record, Scope
+from punchlist.memory.records import LONGEST_ORIGIN
 from punchlist.protocols import Check, Confirmed, Unverified
 from punchlist.protocols.journal import Journal
 from punchlist.protocols.messages import Report
@@ -35,8 +36,8 @@ def know(memory, text, scope=ADA, **more):
 class Caller(Agent):
     """Calls tools as it was told, and reports what they returned."""
 
-    def __init__(self, tools, *calls):
-        super().__init__("caller")
+    def __init__(self, tools, *calls, name="caller"):
+        super().__init__(name)
         self.functions, self.calls = tools, calls
 
     async def perform(self, order, mind, policy):
@@ -56,13 +57,15 @@ class Caller(Agent):
 def call(memory, tmp_path):
     """Lets an agent call tools in a task that is confirmed or not; gives its outcome and the events."""
 
-    async def call(*calls, right=True, scope=ADA, **given):
+    async def call(*calls, right=True, scope=ADA, name="caller", **given):
         plan = Plan("a note")
         plan.task("one", "do it", spec=[Check("it is right", lambda result: right)])
         tools = memory_tools(memory, scope, **given.pop("tools", {}))
         model = ScriptedModel(lambda question: "")
         settings = {"journal": tmp_path / "run.db", "redos": 0} | given
-        events = [e async for e in Manager(model, [Caller(tools, *calls)], **settings).stream(plan)]
+        events = [
+            e async for e in Manager(model, [Caller(tools, *calls, name=name)], **settings).stream(plan)
+        ]
         return events[-1].outcome, events
 
     return call
@@ -99,6 +102,21 @@ async def test_what_is_recalled_says_where_it_is_from_and_whether_it_is_trusted(
 
     [note] = said(outcome)[0]["notes"]
     assert note["trust"] == "untrusted" and 'from "http://shop.example"' in note["from"]
+
+
+@pytest.mark.parametrize(("text", "why"), [("mugs cost \0 6", "NUL"), ("  ", "blank")])
+async def test_a_note_that_makes_no_record_is_refused_alone(memory, call, text, why):
+    outcome, _ = await call(("remember", {"text": text}), ("remember", {"text": "mugs are red"}))
+
+    assert isinstance(outcome, Confirmed) and why in said(outcome)[0]
+    assert [each.text for each in memory.records_sync()] == ["mugs are red"]
+
+
+async def test_the_note_of_an_agent_with_the_longest_name_is_kept(memory, call):
+    await call(("remember", {"text": "mugs are red"}), name="a" * 20_000)
+
+    [kept] = memory.records_sync()
+    assert kept.provenance.origin == f"agent {'a' * 20_000}"[:LONGEST_ORIGIN]
 
 
 async def test_what_does_not_fit_the_budget_is_left_out_and_said(memory, call):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from punchlist.memory import Consolidation, Memory, Provenance, Record, Scope
+from punchlist.memory.upkeep import RETIRED
 
 from .doubles import BagOfWords, confirm, record
 
@@ -130,7 +131,8 @@ def test_a_lesson_that_says_the_contrary_is_not_drawn_in(memory, contrary):
     assert drawn(memory) == []
 
 
-def test_one_more_lesson_supersedes_the_drawn_one_and_undo_brings_it_back(memory):
+def drawn_twice(memory: Memory) -> list[Record]:
+    """What was drawn from two lessons, and what replaced it after a third one."""
     for number in (1, 2):
         learn(
             memory,
@@ -141,12 +143,44 @@ def test_one_more_lesson_supersedes_the_drawn_one_and_undo_brings_it_back(memory
     [first] = drawn(memory)
     learn(memory, "set each quantity again in the cart page and press update", number=3)
     run(memory, "lessons")
-    [second] = drawn(memory)
+    return [first, *drawn(memory)]
+
+
+def test_one_more_lesson_supersedes_the_drawn_one_and_undo_brings_it_back(memory):
+    [first, second] = drawn_twice(memory)
 
     changed = Consolidation(memory).undo_sync(second.id)
 
     assert len(second.provenance.sources) == 3
     assert changed == [second.id, first.id] and drawn(memory) == [first]
+    assert [each.id for each in memory.history_sync(first.id)] == [first.id, second.id]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_what_was_taken_back_is_not_drawn_again_and_stays_so(memory, by_hand):
+    [first, second] = drawn_twice(memory)
+    if by_hand:
+        memory.retract_sync(second.id, "not so")
+        memory.restore_sync(first.id)
+    else:
+        Consolidation(memory).undo_sync(second.id)
+
+    run(memory, "lessons")
+    assert drawn(memory) == [first]
+
+    assert Consolidation(memory).undo_sync(first.id) == [first.id]
+    run(memory, "lessons")
+    assert drawn(memory) == []
+
+
+def test_undo_opens_nothing_whose_words_were_remembered_again(memory):
+    lesson = learn(memory, "press update")
+    memory.ledger.close_open(lesson.id, f"{RETIRED}it did not help")
+    again = learn(memory, "press update")
+
+    assert Consolidation(memory).undo_sync(lesson.id) == []
+
+    assert again.id != lesson.id and memory.get_sync(lesson.id).closed is not None
 
 
 # --- what stopped helping -------------------------------------------------------------------

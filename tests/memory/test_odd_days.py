@@ -1,14 +1,25 @@
 """Odd input and bad days: a defined answer or a typed error, and nothing lost."""
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from punchlist.memory import EmbedderMismatch, Scope, StoreUnusable, WrongVectors, asking, connected, records
-from punchlist.memory.records import MOST_SCOPES, now
+from punchlist.memory import (
+    EmbedderMismatch,
+    Provenance,
+    Record,
+    Scope,
+    StoreUnusable,
+    WrongVectors,
+    asking,
+    connected,
+    records,
+)
+from punchlist.memory.records import LONGEST_ORIGIN, MOST_SCOPES, kept_name, now
 
 from .doubles import FakeEmbedder, confirm, record
 
@@ -227,3 +238,41 @@ def test_words_of_any_script_are_found_as_words(open_memory, text, index):
     found = memory.recall_sync(text, 1)[0]
 
     assert found.record.id == kept.id and found.why.bm25 > 0
+
+
+FIELDS = ["id", "reason", "task", "check", "confirm", "origin", "sources"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(
+    "odd", ["a\0b", "half \ud83d of it", "long" * 3000], ids=["nul", "surrogate", "long"]
+)
+def test_a_name_that_no_file_could_carry_is_refused_in_every_field(field, odd):
+    given = {field: (odd,) if field == "sources" else odd}
+
+    with pytest.raises(ValueError):
+        if field in ("id", "reason"):
+            record("Delivery costs £3.", **given)
+        else:
+            Provenance(**given)
+
+
+def test_a_long_address_fits_as_an_origin(open_memory):
+    origin = "https://shop.example/find?" + "&".join(f"filter{number}=blue" for number in range(500))
+    said = Record(kind="fact", text="Mugs cost 6.", provenance=Provenance(by="person", origin=origin))
+
+    assert open_memory().remember_sync(said).provenance.origin == origin
+
+
+def test_what_an_older_version_stored_of_any_length_is_read(open_memory, tmp_path):
+    memory = open_memory()
+    kept = memory.remember_sync(record("Delivery costs £3."), confirm())
+    with closing(sqlite3.connect(tmp_path / "memory/memory.sqlite3")) as file, file:
+        file.execute("UPDATE records SET provenance = json_set(provenance, '$.origin', ?)", ("x" * 20_000,))
+
+    assert memory.get_sync(kept.id).provenance == kept.provenance.model_copy(update={"origin": "x" * 20_000})
+
+
+def test_a_name_is_made_to_fit():
+    assert kept_name("a\0b \ud83d" + "c" * 20_000) == "a?b ?" + "c" * (LONGEST_ORIGIN - 5)
+    assert kept_name("ordinary — ünïcödé 🐪") == "ordinary — ünïcödé 🐪"

@@ -1,9 +1,11 @@
 """An export holds everything, an import takes all of it or nothing, and past the gate."""
 
+import base64
 import errno
 import json
 import stat
 
+import numpy as np
 import pytest
 
 from punchlist.memory import (
@@ -17,7 +19,7 @@ from punchlist.memory import (
     UnprovenMemory,
 )
 
-from .doubles import FakeEmbedder, confirm, record
+from .doubles import BagOfWords, FakeEmbedder, confirm, record
 
 
 @pytest.fixture
@@ -81,8 +83,33 @@ def altered(path, change):
         (lambda line: line.update(vectors="AAA"), NotAnExport),
         (lambda line: line.update(vectors=""), NotAnExport),
         (lambda line: line.update(vectors="/////w=="), NotAnExport),
+        (lambda line: line.update(vectors=times(line["vectors"], 1.01)), NotAnExport),
+        (lambda line: line.update(vectors=times(line["vectors"], 0)), NotAnExport),
+        (lambda line: line.update(vectors=times(line["vectors"], np.nan)), NotAnExport),
+        (lambda line: line.update(near=[["m1", 5.0]]), NotAnExport),
+        (lambda line: line.update(near=[["m1", float("nan")]]), NotAnExport),
+        (lambda line: line["record"].update(text="The shop opens at ten."), NotAnExport),
+        (lambda line: line.pop("digest"), NotAnExport),
+        (lambda line: line["record"].update(seen=10**30), NotAnExport),
+        (lambda line: line["record"]["provenance"].update(attempt=10**30), NotAnExport),
     ],
-    ids=["no-proof", "secret", "unknown-field", "half-vector", "no-vector", "vector-of-another-size"],
+    ids=[
+        "no-proof",
+        "secret",
+        "unknown-field",
+        "half-vector",
+        "no-vector",
+        "vector-of-another-size",
+        "longer-vector",
+        "zeros",
+        "nan",
+        "cosine-of-5",
+        "cosine-of-nan",
+        "other-words",
+        "no-digest",
+        "seen-too-often",
+        "too-many-attempts",
+    ],
 )
 def test_what_was_tampered_with_is_refused_whole(full, tmp_path, change, error):
     path = tmp_path / "one.jsonl"
@@ -94,6 +121,46 @@ def test_what_was_tampered_with_is_refused_whole(full, tmp_path, change, error):
             other.import_sync(path)
 
         assert other.records_sync() == []
+
+
+def times(vectors, factor):
+    """Vectors as they are written, multiplied."""
+    numbers = np.frombuffer(base64.b64decode(vectors), np.float16) * np.float16(factor)
+    return base64.b64encode(numbers.tobytes()).decode()
+
+
+@pytest.mark.parametrize("dimension", [-1, 0, 96, 192, 10**30])
+def test_a_dimension_that_the_vectors_do_not_have_is_refused(full, tmp_path, dimension):
+    full.export_sync(tmp_path / "one.jsonl")
+    head, rest = (tmp_path / "one.jsonl").read_text().split("\n", 1)
+    head = json.dumps(json.loads(head) | {"dimension": dimension})
+    (tmp_path / "one.jsonl").write_text(f"{head}\n{rest}")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        with pytest.raises(NotAnExport):
+            other.import_sync(tmp_path / "one.jsonl")
+
+        assert other.remember_sync(record("The shop has a cat."), confirm()) in other.records_sync()
+
+
+class Short(FakeEmbedder):
+    """Has the name of the other double, but not its vectors."""
+
+    def embed(self, texts):
+        return super().embed(texts)[:, :96]
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_vectors_of_another_dimension_than_the_embedders_are_refused(full, tmp_path, filled):
+    full.export_sync(tmp_path / "one.jsonl")
+
+    with Memory.open(tmp_path / "other", embedder=Short()) as other:
+        mine = [other.remember_sync(record("The shop has a cat."), confirm())] if filled else []
+        with pytest.raises(NotAnExport, match="its vectors have 384 dimensions, those of 'fake' here 96"):
+            other.import_sync(tmp_path / "one.jsonl")
+
+        assert other.records_sync() == mine
+        assert other.remember_sync(record("The shop has a dog."), confirm()).text
 
 
 @pytest.mark.parametrize(
@@ -142,7 +209,9 @@ def test_what_was_corrected_elsewhere_is_closed_here_too(full, tmp_path):
 def test_an_id_that_says_something_else_here_is_refused(full, tmp_path):
     path = tmp_path / "one.jsonl"
     full.export_sync(path)
-    altered(path, lambda line: line["record"].update(text="The shop opens at ten."))
+    ten = full.records_sync()[-1].model_copy(update={"text": "The shop opens at ten."})
+    altered(path, lambda line: line["record"].update(text=ten.text))
+    altered(path, lambda line: line.update(digest=ten.digest()))
 
     with pytest.raises(DuplicateRecord):
         full.import_sync(path)
@@ -222,6 +291,29 @@ def test_an_export_that_cannot_be_finished_leaves_no_file(full, tmp_path, monkey
     assert full.export_sync(tmp_path / "one.jsonl") == 5
 
 
+def test_an_export_is_of_one_moment(open_memory, tmp_path, monkeypatch):
+    """Else it would say that the vectors are of the embedder that another one went over to meanwhile."""
+    memory, other = open_memory(embedder=BagOfWords()), open_memory(embedder=BagOfWords())
+    kept = memory.remember_sync(record("The shop opens at nine."), confirm())
+    read = memory.ledger.owned
+
+    def read_before_the_change(*of):
+        found = read(*of)
+        other.reembed_sync(FakeEmbedder())
+        other.remember_sync(record("The shop has a cat."), confirm())
+        other.outcome_sync("cart", True, ADA)
+        return found
+
+    monkeypatch.setattr(memory.ledger, "owned", read_before_the_change)
+    memory.export_sync(tmp_path / "one.jsonl")
+
+    assert other.health_sync().embedder == "fake"
+    with Memory.open(tmp_path / "other", embedder=BagOfWords()) as third:
+        assert third.import_sync(tmp_path / "one.jsonl") == 1
+        assert third.records_sync() == [kept] and outcomes(third) == {}
+        assert third.recall_sync(kept.text)[0].why.cosine > 0.99
+
+
 ADA, BEN = Scope(user="ada", key="k"), Scope(user="ben")
 
 
@@ -291,7 +383,8 @@ def test_an_export_of_the_first_format_is_read(full, tmp_path):
     head, *lines = (tmp_path / "one.jsonl").read_text().splitlines()
     first = json.loads(head) | {"punchlist_memory": 1}
     del first["checks"]
-    (tmp_path / "old.jsonl").write_text("\n".join([json.dumps(first), *lines]) + "\n")
+    old = [{name: value for name, value in json.loads(line).items() if name != "digest"} for line in lines]
+    (tmp_path / "old.jsonl").write_text("\n".join(map(json.dumps, [first, *old])) + "\n")
 
     with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
         assert other.import_sync(tmp_path / "old.jsonl") == 5

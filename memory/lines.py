@@ -1,0 +1,42 @@
+"""The line of a record: what it replaced, what replaced it, and which of them holds."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from .records import Record
+
+LINE = (
+    "WITH RECURSIVE line (id) AS (SELECT ? UNION"
+    " SELECT records.superseded_by FROM line JOIN records USING (id) WHERE superseded_by IS NOT NULL"
+    " UNION SELECT records.id FROM line JOIN records ON records.superseded_by = line.id) SELECT id FROM line"
+)
+"""Ids of a record, of all that it replaced and of all that replaced it."""
+
+
+def replaced_by(cursor: sqlite3.Cursor, record: Record) -> list[str]:
+    """Ids of what took the place of a record, of what took the place of that, and so on."""
+    names, after = [record.id], record.superseded_by
+    while after is not None and after not in names:
+        found = cursor.execute("SELECT superseded_by FROM records WHERE id = ?", (after,)).fetchone()
+        if found is None:
+            break
+        names.append(after)
+        after = found[0]
+    return names[1:]
+
+
+def in_place_of(cursor: sqlite3.Cursor, record: Record, at: int) -> str | None:
+    """Id of what holds in place of a closed record: what replaced it, or says the same; None: nothing.
+
+    Args:
+        at: Microseconds since 1970.
+    """
+    names = [record.id, *replaced_by(cursor, record)]
+    marks = ", ".join("?" * len(names))
+    found = cursor.execute(
+        f"SELECT id FROM records WHERE (digest = ? OR id IN ({marks})) AND id <> ?"
+        " AND min(until, closed) > ?",
+        (record.digest(), *names, record.id, at),
+    ).fetchone()
+    return None if found is None else found[0]
