@@ -240,7 +240,7 @@ class Memory(Looking):
             k: At most so many; at least 1.
             kinds: Only these; None: all.
             scope: From where the question is asked, one scope or several, `records.MOST_SCOPES` at most; see
-                `Scope` for what it sees. None sees what is shared; what is somebody's is found by naming them.
+                `Scope` for what it sees. None sees what is shared; what is theirs is found by naming them.
             across: Levels at which everybody's records are seen, such as `("run",)` for all runs.
             at: What held at that moment; None: what holds now.
             between: Only what happened in this span, its end excluded.
