@@ -89,7 +89,7 @@ def clock_faults(store: Store) -> list[str]:
     much = f"{days} day{'s' * (days > 1)}" if days else f"{hours} hour{'s' * (hours > 1)}"
     return [
         f"The clock of this machine is {much} behind the last write ({last:%Y-%m-%d %H:%M} UTC). Set it "
-        "right: what was learned since may not be found, and what is written gets wrong times."
+        "right: by it is judged what holds from or until a moment, and what is written gets wrong times."
     ]
 
 

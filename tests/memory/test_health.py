@@ -94,7 +94,7 @@ def test_a_damaged_index_of_words_is_told_with_what_builds_it_anew(open_memory):
     memory = open_memory()
     memory.remember_sync(record("A thing."), confirm())
     memory._store._put_words()
-    memory._store._connection.execute("INSERT INTO words (rowid, terms) VALUES (99, 'stray')")
+    memory._store._connection.execute("UPDATE records SET terms = 'other'")
 
     (fault,) = memory.health_sync().faults
 
