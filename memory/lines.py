@@ -26,17 +26,18 @@ def replaced_by(cursor: sqlite3.Cursor, record: Record) -> list[str]:
     return names[1:]
 
 
-def in_place_of(cursor: sqlite3.Cursor, record: Record, at: int) -> str | None:
+def in_place_of(cursor: sqlite3.Cursor, record: Record, at: int, clock: int) -> str | None:
     """Id of what holds in place of a closed record: what replaced it, or says the same; None: nothing.
 
     Args:
-        at: Microseconds since 1970.
+        at: The present, in microseconds since 1970.
+        clock: When anybody last wrote: what was closed until then is closed, whatever the clock here says.
     """
     names = [record.id, *replaced_by(cursor, record)]
     marks = ", ".join("?" * len(names))
     found = cursor.execute(
         f"SELECT id FROM records WHERE (digest = ? OR id IN ({marks})) AND id <> ?"
-        " AND min(until, closed) > ?",
-        (record.digest(), *names, record.id, at),
+        " AND until > ? AND closed > ?",
+        (record.digest(), *names, record.id, at, max(at, clock)),
     ).fetchone()
     return None if found is None else found[0]

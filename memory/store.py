@@ -199,7 +199,7 @@ class Store(Ledger):
             record = self._one(cursor, name)
             if record.closed is None:
                 raise AlreadyClosed(name, "open")
-            if (holding := in_place_of(cursor, record, max(microseconds(at), self._held.clock))) is not None:
+            if (holding := in_place_of(cursor, record, microseconds(at), self._held.clock)) is not None:
                 raise PlaceTaken(name, holding)
             return self._reopen(cursor, record)
 

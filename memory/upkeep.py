@@ -345,9 +345,9 @@ class Upkeep(Store):
 
     def _back(self, cursor: sqlite3.Cursor, names: Sequence[str]) -> list[Record]:
         """Open records again in whose place nothing holds; those that were opened."""
-        at = max(microseconds(now()), self._held.clock)
+        at, clock = microseconds(now()), self._held.clock
         closed = [self._one(cursor, name) for name in names]
-        free = [each for each in closed if in_place_of(cursor, each, at) is None]
+        free = [each for each in closed if in_place_of(cursor, each, at, clock) is None]
         return [self._reopen(cursor, each) for each in free]
 
 
