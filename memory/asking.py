@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
@@ -18,10 +18,6 @@ from .records import Filter, Kind, Owner, Recalled, Record, Scope, now, several
 from .store import Store
 from .summed_up import making_room
 from .told import Told
-
-MOST_AHEAD = timedelta(days=1)
-"""How far the clock of somebody who wrote may be ahead and be followed in what holds from or until a moment.
-In what was learned and closed it always is."""
 
 MOST_READ = 5_000
 """Records that are kept as they were read until something changes."""
@@ -72,8 +68,7 @@ class Query:
         """Of the moment that was asked for; else of now, or of `clock` where that is a little later."""
         if self.admitted.at is not None:
             return self
-        at = max(self.present, min(clock, self.present + MOST_AHEAD))
-        return replace(self, admitted=replace(self.admitted, at=at, closed_by=max(self.present, clock)))
+        return replace(self, admitted=self.admitted.of_present(self.present, clock))
 
     def question(self, text: str, vector: Vectors) -> Question:
         """As ranking reads it."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .records import Provenance, Record, Scope, now
+from .records import Provenance, Record, Scope
 
 if TYPE_CHECKING:
     from ..protocols.messages import Confirm
@@ -146,7 +146,7 @@ class EpisodicMemory:
             return ()
         kept: list[Known] = []
         if self.memory is not None:
-            records = await self.memory.records(kinds=("reflection",), scope=self.about(task), at=now())
+            records = await self.memory.records(kinds=("reflection",), scope=self.about(task), holding=True)
             mine = [record for record in records if record.scope.key == _key(task)]
             drawn = {source for record in mine for source in record.provenance.sources}
             kept = [Known(Lesson.read(each.text), each) for each in mine if each.id not in drawn]

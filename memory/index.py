@@ -311,7 +311,8 @@ def chroma_condition(admitted: Filter) -> dict[str, Any] | None:
         parts.append(either[0] if len(either) == 1 else {"$or": either})
     if admitted.at is not None:
         parts.append({"until": {"$gt": microseconds(admitted.at)}})
-        parts.append({"since": {"$lte": microseconds(admitted.closed_by or admitted.at)}})
+        if admitted.closed_by is None:  # else what is here was learned; ranking looks at the rest
+            parts.append({"since": {"$lte": microseconds(admitted.at)}})
     if admitted.trusted:
         parts.append({"trust": "trusted"})
     if admitted.between is not None:

@@ -58,7 +58,7 @@ class Lexicon(Connected):
         """In how many records that the filter admits a stem occurs; it is looked up in each that has it."""
         where, values = condition(sight)
         query = (
-            "SELECT count(*) FROM lexicon JOIN records ON row = lexicon.rowid"
+            "SELECT count(*) FROM lexicon CROSS JOIN records ON row = lexicon.rowid"
             f" WHERE lexicon MATCH ? AND {where}"
         )
         return int(self._select(query, [f'"{stem}"', *values])[0][0])

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from ..protocols.messages import Confirm
-from .records import Filter, Kind, Owner, Record, Scope, levels
+from .records import Filter, Kind, Owner, Record, Scope, levels, now
+from .rows import moment_of
 from .store import Store
 from .twins import twin
 
@@ -45,14 +46,21 @@ class Looking(ABC):
         scope: Scope | Sequence[Scope] | None = None,
         at: datetime | None = None,
         across: Collection[Owner] = (),
+        *,
+        holding: bool = False,
     ) -> list[Record]:
         """What is stored, oldest first, for a person to look through.
 
         Args:
             scope, across: As in `recall`, but None is every record of everybody.
             at: What held at that moment; None: closed ones too.
+            holding: Without a moment: only what holds now, as `recall` sees it.
         """
-        return self._open_store().records(Filter.of(kinds, scope, at, across))
+        store = self._open_store()
+        wanted = Filter.of(kinds, scope, at, across)
+        if holding and at is None:
+            wanted = wanted.of_present(now(), moment_of(store.state.clock))
+        return store.records(wanted)
 
     def doomed_sync(self, target: Scope | str, across: Collection[Owner] = ()) -> list[Record]:
         """What `forget` and `erase` would delete, oldest first: it and all that was derived from it."""

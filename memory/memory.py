@@ -339,11 +339,14 @@ class Memory(Looking):
         """
         store = self._open_store()
         entries = read_export(Path(path))
-        held = entries.embedder == self._embedder.name
+        embedder = self._embedder
+        held = entries.embedder == embedder.name
         if held and entries.records:
-            store.bind(entries.embedder, entries.fitting(self._embedder, self._state().dimension))
-        made = None if held else self._vectors([each.record.statement() for each in entries.records])
-        return store.take_in(entries.drafts(made, self._embedder.name), entries.trials)
+            store.bind(entries.embedder, entries.fitting(embedder, self._state(embedder).dimension))
+        made = (
+            None if held else self._vectors(embedder, [each.record.statement() for each in entries.records])
+        )
+        return store.take_in(entries.drafts(made, embedder.name), entries.trials, entries.clock)
 
     def rebuild_sync(self) -> int:
         """Write the indexes of vectors and words anew from the store; how many records there are."""
@@ -422,29 +425,30 @@ class Memory(Looking):
 
     def _drafts(self, records: Sequence[Record], proof: Confirm | None) -> list[Draft]:
         admitted = [admit(record.model_copy(update=ONLY_OURS), proof) for record in records]
-        vectors = self._vectors([record.statement() for record, _ in admitted])
+        embedder = self._embedder  # the same for all: another thread may go over to another one
+        vectors = self._vectors(embedder, [record.statement() for record, _ in admitted])
         return [
             Draft(
-                record, proofs, stems(record.text), vectors[at], self._embedder.name,
+                record, proofs, stems(record.text), vectors[at], embedder.name,
                 self._near(record, vectors[at]),
             )
             for at, (record, proofs) in enumerate(admitted)
         ]  # fmt: skip
 
-    def _vectors(self, texts: Sequence[str]) -> list[Vectors]:
+    def _vectors(self, embedder: Embedder, texts: Sequence[str]) -> list[Vectors]:
         """(pieces, dimension) of each text, by the embedder that the file is bound to."""
         if not texts:
             return []
-        state = self._state()
-        vectors = embedded(self._embedder, texts)
-        bound = self._embedder.name, vectors[0].shape[1]
+        state = self._state(embedder)
+        vectors = embedded(embedder, texts)
+        bound = embedder.name, vectors[0].shape[1]
         if (state.embedder, state.dimension) != bound:
             self._store.bind(*bound)
         return vectors
 
-    def _state(self) -> State:
-        """Where the file stands; it is bound to our embedder or to none."""
-        return self._open_store().state.held_for(self._embedder.name)
+    def _state(self, embedder: Embedder) -> State:
+        """Where the file stands; it is bound to this embedder or to none."""
+        return self._open_store().state.held_for(embedder.name)
 
     def _near(self, record: Record, vectors: Vectors) -> tuple[tuple[str, float], ...]:
         """Derived records in sight that say nearly the same. Episodes are many, and link to nothing."""
@@ -456,24 +460,25 @@ class Memory(Looking):
         self, asked: Sequence[tuple[str, Vectors | None]], query: Query, near_words: bool = False
     ) -> list[Recalled]:
         asked = [(whole(text), vector) for text, vector in asked if text.strip()]
-        state = self._state()
+        embedder = self._embedder
+        state = self._state(embedder)
         if query.admitted.empty or not asked or not state.dimension:
             return []
         if near_words:
             with self._lock:
                 wider = self._asker.widened(asked[0][0], query, state)
             asked += [] if wider == asked[0][0] else [(wider, None)]
-        vectors = embedded_questions(self._embedder, asked, state.dimension)
+        vectors = embedded_questions(embedder, asked, state.dimension)
         texts = [text for text, _ in asked]
         with self._lock:
-            state = self._state() if any(vector is None for _, vector in asked) else state
+            state = self._state(embedder) if any(vector is None for _, vector in asked) else state
             query = query.asked_at(moment_of(state.clock))
             try:
                 found, then = self._asker.ask(texts, vectors, query, state)
             except ValueError:  # vectors of two embedders, perhaps
-                self._state()
+                self._state(embedder)
                 raise
-        then.held_for(self._embedder.name)  # it may have gone over to another one meanwhile
+        then.held_for(embedder.name)  # it may have gone over to another one meanwhile
         return found
 
     def _forget(self, target: Scope | str, across: Collection[Owner]) -> tuple[list[Gone], bool]:

@@ -10,8 +10,8 @@ import hashlib
 import secrets
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import (
@@ -289,6 +289,11 @@ def levels(across: Collection[Owner]) -> frozenset[Owner]:
     return among("across", across, OWNERS)
 
 
+MOST_AHEAD = timedelta(days=1)
+"""How far the clock of somebody who wrote may be ahead and be followed in what holds from or until a moment.
+In what was learned and closed it always is."""
+
+
 @dataclass(frozen=True)
 class Filter:
     """Which records a question may see: the one place where scope is decided.
@@ -338,6 +343,16 @@ class Filter:
         if span is not None and span[0] > span[1]:
             raise ValueError(f"between must go forward, not from {span[0]} to {span[1]}")
         return cls(wanted, scopes, levels(across), moment, trusted, span)
+
+    def of_present(self, present: datetime, clock: datetime) -> Filter:
+        """Of what holds now.
+
+        Args:
+            present: By the clock of whoever asks.
+            clock: When anybody last wrote.
+        """
+        at = max(present, min(clock, present + MOST_AHEAD))
+        return replace(self, at=at, closed_by=max(present, clock))
 
     @property
     def empty(self) -> bool:

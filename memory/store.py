@@ -153,11 +153,14 @@ class Store(Ledger):
             )
         return kept
 
-    def take_in(self, drafts: Sequence[Draft], trials: Sequence[Trials] = ()) -> int:
+    def take_in(self, drafts: Sequence[Draft], trials: Sequence[Trials] = (), clock: int = 0) -> int:
         """Write records of another store as they are, all in one transaction; how many were not here yet.
 
         One that is here stays as it is, except that it is closed if it was closed there. A check whose
         outcomes are known here keeps them: nobody can tell which of the others it has counted already.
+
+        Args:
+            clock: When the last of them was learned or closed, by the clock there.
 
         Raises:
             DuplicateRecord: An id is taken by a record that says something else.
@@ -178,6 +181,7 @@ class Store(Ledger):
                 elif draft.record.closed is not None:
                     self._close_as(cursor, draft.record)
             _keep_trials(cursor, trials)
+            cursor.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'clock'", (clock,))
         return new
 
     def retract(self, name: str, reason: str, at: datetime) -> Record:
@@ -384,7 +388,7 @@ class Store(Ledger):
         phrase = '"' + " ".join(stems) + '"'
         rows = cursor.execute(
             f"SELECT {ALL_GIVEN} FROM lexicon"
-            " JOIN records ON row = lexicon.rowid"
+            " CROSS JOIN records ON row = lexicon.rowid"  # from what has the words, not from all in sight
             f" WHERE lexicon MATCH ? AND kind <> 'episode' AND {where} AND closed >= ? LIMIT 20",
             (phrase, *values, end_of(record.valid_until)),
         ).fetchall()

@@ -32,7 +32,8 @@ from .errors import MemoryRefused, NotAnExport, UnprovenMemory
 from .gate import admit, needs_no_proof, refuse_secret, require_proof
 from .ledger import Trials
 from .records import KEPT, MOST_OUTCOMES, Owner, Record, Scope
-from .rows import unpacked
+from .rows import microseconds, unpacked
+from .schema import NO_END
 from .store import Draft, Store
 from .words import stems
 
@@ -55,6 +56,7 @@ class _Head(BaseModel):
     dimension: int = Field(ge=0, le=MOST_DIMENSIONS)
     records: int
     checks: int = 0
+    clock: int = Field(default=0, ge=0, lt=NO_END)
 
 
 class _Line(BaseModel):
@@ -100,6 +102,7 @@ class Entries:
     dimension: int
     records: tuple[Entry, ...]
     trials: tuple[Trials, ...] = ()
+    clock: int = 0
 
     def fitting(self, embedder: Embedder, stored: int) -> int:
         """The dimension of the vectors, if they are what the embedder makes.
@@ -174,6 +177,7 @@ def _write(
             dimension=state.dimension,
             records=len(owned),
             checks=len(trials),
+            clock=_latest([record for record, _, _ in owned], state.clock),
         )
         file.write(head.model_dump_json() + "\n")
         for (record, proofs, vectors), linked in zip(owned, near, strict=True):
@@ -188,6 +192,16 @@ def _write(
         for each in trials:
             told = _Check(scope=each.scope, check=each.check, outcomes=each.outcomes)
             file.write(json.dumps(told.model_dump(mode="json"), ensure_ascii=False) + "\n")
+
+
+def _latest(records: Sequence[Record], clock: int) -> int:
+    """The last moment, in microseconds since 1970, at which one of these was learned or closed.
+
+    Closings that are only planned are left out. Where clocks differ, what was closed by the one is closed for
+    the other, too.
+    """
+    moments = [moment for each in records for moment in (each.learned, each.closed) if moment is not None]
+    return max((at for at in map(microseconds, moments) if at <= clock), default=0)
 
 
 def read_export(path: Path) -> Entries:
@@ -218,7 +232,7 @@ def read_export(path: Path) -> Entries:
         raise NotAnExport(path, at, f"it has {len(entries)} of {head.records} records")
     if len(trials) != head.checks:
         raise NotAnExport(path, at, f"it has {len(trials)} of {head.checks} checks")
-    return Entries(path, head.embedder, head.dimension, tuple(entries), tuple(trials))
+    return Entries(path, head.embedder, head.dimension, tuple(entries), tuple(trials), head.clock)
 
 
 def _reason(error: ValueError) -> str:

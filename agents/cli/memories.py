@@ -15,7 +15,6 @@ from ...memory import Health, Memory, Recalled, Record
 from ...memory.errors import MemoryFault
 from ...memory.finder import AUTO, EMBEDDED, EXACT, MOST_EXACT
 from ...memory.health import clock_faults
-from ...memory.records import now
 from .edge import DONE, ILL, USAGE, SettingsError, describe_error
 from .memory_opening import Ids, across_of, counted, names_nobody, opened, plural, scope_of, seen_from
 from .memory_rows import bytes_of, explained, found_table, line, named, record_table, show, whole
@@ -116,7 +115,7 @@ def _nothing(memory: Memory, options: argparse.Namespace) -> str:
 def _what_is_there(memory: Memory, options: argparse.Namespace) -> str:
     scope, across = scope_of(options), across_of(options)
     there, whom = (
-        len(memory.records_sync(options.kind, scope, options.at or now(), across)),
+        len(memory.records_sync(options.kind, scope, options.at, across, holding=True)),
         seen_from(scope, across),
     )
     if there:
@@ -144,10 +143,8 @@ def list_records(options: argparse.Namespace) -> int:
     """`punchlist memory list`."""
     with opened(options) as memory:
         nobody = names_nobody(options)
-        at = options.at or (None if options.closed else now())
-        records = memory.records_sync(
-            options.kind, None if nobody else scope_of(options), at, () if nobody else across_of(options)
-        )
+        scope, across = (None, ()) if nobody else (scope_of(options), across_of(options))
+        records = memory.records_sync(options.kind, scope, options.at, across, holding=not options.closed)
         if options.json:
             print(json.dumps({"records": [as_json(each) for each in records]}, ensure_ascii=False))
             return DONE

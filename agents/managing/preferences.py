@@ -41,11 +41,11 @@ class NoMemory(RuntimeError):
 
 async def preferred_by(memory: Memory | None, user: str) -> list[Record]:
     """See `Manager.preferences`."""
-    from ...memory.records import Scope, now
+    from ...memory.records import Scope
 
     if memory is None:
         raise NoMemory
-    return await memory.records(kinds=("preference",), scope=Scope(user=user), at=now())
+    return await memory.records(kinds=("preference",), scope=Scope(user=user), holding=True)
 
 
 async def said_to_prefer(memory: Memory | None, user: str, text: str, instead_of: str, about: str) -> Record:

@@ -122,6 +122,28 @@ def test_who_wrote_before_is_told_that_all_is_embedded_anew_before_embedding(ope
             memory.remember_sync(record("second", kind=kind), confirm())
 
 
+def test_a_thread_that_writes_while_another_embeds_all_anew_mixes_nothing(open_memory):
+    embedder = Sideways("fake")
+    memory = open_memory(embedder=embedder)
+    memory.remember_sync(record("first"), confirm())
+    embedder.meanwhile = lambda: memory.reembed_sync(FakeEmbedder("new"))
+
+    with pytest.raises(EmbedderMismatch):
+        memory.remember_sync(record("second"), confirm())
+    assert memory.remember_sync(record("second"), confirm()).text == "second"
+
+
+def test_a_thread_that_asks_while_another_embeds_all_anew_is_told(open_memory):
+    embedder = Sideways("fake")
+    memory = open_memory(embedder=embedder)
+    memory.remember_sync(record("first"), confirm())
+    embedder.meanwhile = lambda: memory.reembed_sync(FakeEmbedder("new"))
+
+    with pytest.raises(EmbedderMismatch):
+        memory.recall_sync("first")
+    assert memory.recall_sync("first")
+
+
 def test_who_wrote_before_writes_on_where_all_was_forgotten_and_nothing_embedded(open_memory):
     memory = open_memory()
     memory.forget_sync(memory.remember_sync(record("first"), confirm()).id)

@@ -457,3 +457,39 @@ def test_what_was_erased_before_others_could_see_where_vectors_go_does_not_go_th
 
         assert erased[0].proven
         assert left._finder._chroma._collection.get(ids=[f"{every[0].id}#0"])["ids"] == []
+
+
+def test_what_a_machine_ahead_has_learned_is_found_by_candidates_too(open_memory):
+    ahead = now() + timedelta(days=3)
+    exact, chroma = (
+        open_memory(index="exact", embedder=BagOfWords()),
+        open_memory(index="chroma", embedder=BagOfWords()),
+    )
+    kept = exact.remember_sync(record("the chair squeaks", kind="episode", learned=ahead))
+    exact.remember_all_sync([record(f"lamp {number}", kind="episode") for number in range(5)])
+    (vector,) = BagOfWords().embed(["the chair squeaks"])
+
+    for memory in (exact, chroma):
+        assert memory.recall_sync("zebra", 1, vector=vector)[0].record == kept
+
+
+def test_rare_words_are_counted_from_the_words_and_not_from_all_in_sight(open_memory):
+    """A join that SQLite turns round looks the word up once for every record of the owner."""
+    memory = open_memory()
+    ada = Scope(user="ada")
+    memory.remember_all_sync([record(f"kettle {n}", ada, kind="episode") for n in range(3000)])
+    asked = list[str]()
+    memory.ledger._connection.set_trace_callback(asked.append)
+
+    assert memory.ledger.count_with("zither", Filter.of(None, ada, None)) == 0
+    memory.remember_sync(record("a zither", ada, kind="fact"), confirm())
+
+    memory.ledger._connection.set_trace_callback(None)
+    joins = [each for each in asked if "MATCH" in each]
+    assert len(joins) == 2
+    for query in joins:
+        plan = memory.ledger._select(f"EXPLAIN QUERY PLAN {query}", [])
+        first, then = [row[3] for row in plan][:2]
+        assert first.startswith("SCAN lexicon") and then.startswith(
+            "SEARCH records USING INTEGER PRIMARY KEY"
+        )

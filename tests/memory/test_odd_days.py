@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from punchlist.memory import (
     EmbedderMismatch,
+    Memory,
     Provenance,
     Record,
     Scope,
@@ -98,6 +99,35 @@ def test_a_clock_that_was_set_back_hides_nothing_and_brings_nothing_back(
     then = memory.remember_sync(record("Delivery is by post.", learned=earlier), confirm())
 
     assert {each.record.id for each in memory.recall_sync("delivery")} == {new.id, then.id}
+
+
+def test_what_a_machine_ahead_has_closed_is_closed_where_it_is_carried_to(open_memory, monkeypatch, tmp_path):
+    memory = open_memory()
+    with monkeypatch.context() as patch:
+        for module in (asking, connected, records):
+            patch.setattr(module, "now", lambda: now() + timedelta(hours=2))
+        ahead = now() + timedelta(hours=2)
+        old = memory.remember_sync(record("The aisle.", learned=ahead - timedelta(minutes=1)), confirm())
+        new = memory.supersede_sync(old.id, record("The window.", learned=ahead), confirm())
+        memory.export_sync(tmp_path / "export")
+
+    with Memory.open(tmp_path / "other", embedder=FakeEmbedder()) as other:
+        other.import_sync(tmp_path / "export")
+
+        assert [each.record for each in other.recall_sync("seat")] == [new]
+        assert other.records_sync(holding=True) == [new]
+        assert [each.id for each in other.records_sync()] == [old.id, new.id]
+
+
+def test_what_is_listed_as_holding_is_what_a_question_sees(open_memory, monkeypatch):
+    memory = open_memory()
+    with monkeypatch.context() as patch:
+        patch.setattr(connected, "now", lambda: now() + timedelta(minutes=40))
+        kept = memory.remember_sync(record("A thing.", learned=now() + timedelta(minutes=40)), confirm())
+
+    assert [each.record for each in memory.recall_sync("thing")] == [kept]
+    assert memory.records_sync(holding=True) == [kept]
+    assert memory.records_sync(at=now()) == []
 
 
 def test_a_clock_that_was_years_ahead_once_ends_nothing_early(open_memory, monkeypatch):
