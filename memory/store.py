@@ -258,9 +258,7 @@ class Store(Ledger):
                 where, owned = owned_by(target, across)
                 cursor.execute(f"DELETE FROM checks WHERE {where}", owned)
             if doomed:
-                # FTS5 only marks deleted words; building its index anew is what drops them.
-                cursor.execute("INSERT INTO lexicon (lexicon) VALUES ('rebuild')")
-                self._note_worded(cursor)
+                self._make_words(cursor)  # FTS5 only marks deleted words
                 self._start_generation(cursor)
                 self._next_change()
         self._scrub()

@@ -253,6 +253,77 @@ def test_a_damaged_index_of_words_is_made_anew(open_memory, tmp_path):
     assert memory.recall_sync("kettles", 1)[0].record == kept
 
 
+BROKEN = {
+    "no structure": ["DELETE FROM lexicon_data WHERE id = 10"],
+    "no settings": ["DROP TABLE lexicon_config"],
+    "no parts": [f"DROP TABLE lexicon_{part}" for part in ("data", "idx", "docsize", "config")],
+    "no index": ["DROP TABLE lexicon"],
+    "parts without index": [
+        "PRAGMA writable_schema = ON",
+        "DELETE FROM sqlite_schema WHERE name = 'lexicon'",
+    ],
+}
+
+
+@pytest.mark.parametrize("done", BROKEN.values(), ids=BROKEN)
+def test_an_index_of_words_that_cannot_be_read_is_made_anew(open_memory, done):
+    memory = open_memory(index="chroma")
+    kept = memory.remember_sync(record("The kettle leaks", kind="episode"))
+    assert memory.recall_sync("kettles", 1)
+    memory.close()
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3", isolation_level=None)) as other:
+        for statement in done:
+            other.execute(statement)
+    memory = open_memory(index="chroma")
+    (fault,) = memory.health_sync().faults
+    assert fault.endswith("Run: punchlist memory rebuild")
+
+    memory.rebuild_sync()
+
+    assert memory.health_sync().faults == ()
+    assert memory.recall_sync("kettles", 1)[0].record == kept
+    with pytest.raises(sqlite3.OperationalError, match="may not be modified"):
+        memory.ledger._connection.execute("DELETE FROM sqlite_schema")
+
+
+@pytest.mark.parametrize("done", BROKEN.values(), ids=BROKEN)
+def test_what_is_erased_is_gone_though_the_index_of_words_cannot_be_read(open_memory, done):
+    memory = open_memory()
+    gone, kept = (
+        memory.remember_sync(record(f"The {each} leaks", kind="episode")) for each in ("kettle", "tap")
+    )
+    memory.ledger._put_words()
+    memory.close()
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3", isolation_level=None)) as other:
+        for statement in done:
+            other.execute(statement)
+    memory = open_memory()
+
+    assert memory.erase_sync(gone.id).proven
+
+    assert memory.records_sync() == [kept] and memory.health_sync().faults == ()
+
+
+def test_an_index_of_words_that_could_not_be_made_anew_is_as_it_was(open_memory, monkeypatch):
+    memory = open_memory()
+    memory.remember_sync(record("The kettle leaks", kind="episode"))
+    memory.ledger._put_words()
+    memory.close()
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3")) as other, other:
+        other.execute("DELETE FROM lexicon_data WHERE id = 10")
+        before = other.execute("SELECT * FROM sqlite_schema").fetchall()
+    memory = open_memory()
+    monkeypatch.setattr(memory.ledger, "_catch_up", lambda cursor: cursor.execute("a full disk, say"))
+
+    with pytest.raises(StoreUnusable):
+        memory.rebuild_sync()
+
+    assert memory.ledger._connection.execute("SELECT * FROM sqlite_schema").fetchall() == before
+    monkeypatch.undo()
+    memory.rebuild_sync()
+    assert memory.health_sync().faults == ()
+
+
 def test_a_version_that_wrote_words_by_triggers_is_told_and_leaves_them(open_memory, tmp_path):
     """What the version of format 2 does on forgetting, with the file already carried forward."""
     memory = open_memory()
