@@ -99,3 +99,17 @@ def test_a_damaged_index_of_words_is_told_with_what_builds_it_anew(open_memory):
     (fault,) = memory.health_sync().faults
 
     assert "words do not match" in fault and fault.endswith("Run: punchlist memory rebuild")
+
+
+@pytest.mark.parametrize("name", ["copies", "copies/older", "index"])
+def test_a_folder_that_cannot_be_looked_into_is_a_fault(open_memory, close_to_us, name):
+    memory = open_memory()
+    (memory.folder / name).mkdir(parents=True, mode=0o700)
+    (memory.folder / name).parent.chmod(0o700)
+    close_to_us(memory.folder / name)
+
+    (fault,) = memory.health_sync().faults
+
+    assert fault.startswith(
+        f"{memory.folder / name} cannot be looked into (Permission denied). Give this user"
+    )
