@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from punchlist.memory import ForgetIncomplete, Provenance, Record, Scope, UnknownRecord
+from punchlist.memory import ForgetIncomplete, IndexUnusable, Provenance, Record, Scope, UnknownRecord
 from punchlist.memory.erasing import look_for
 from punchlist.memory.store import Gone
 
@@ -124,6 +124,31 @@ def test_an_index_that_cannot_be_deleted_is_reported(open_memory, monkeypatch):
     monkeypatch.setattr(shutil, "rmtree", refuse)
 
     with pytest.raises(ForgetIncomplete, match="may not delete"):
+        memory.forget_sync(kept.id)
+
+
+@pytest.mark.parametrize("index", ["auto", "exact", "chroma"])
+def test_an_index_that_cannot_be_looked_into_is_reported(open_memory, close_to_us, index):
+    memory = open_memory(index=index)
+    kept = memory.remember_sync(record(SECRET), confirm())
+    (memory.folder / "index").mkdir(mode=0o700)
+    close_to_us(memory.folder / "index")
+
+    with pytest.raises(IndexUnusable, match="Permission denied"):
+        memory.recall_sync(SECRET)
+    with pytest.raises(ForgetIncomplete, match=r"index'\. Give this user the right"):
+        memory.forget_sync(kept.id)
+
+
+def test_an_index_whose_lock_cannot_be_had_is_reported(open_memory):
+    memory = open_memory(index="chroma")
+    kept = memory.remember_sync(record(SECRET), confirm())
+    (memory.folder / "index" / "old").mkdir(parents=True)
+    (memory.folder / "index.lock").mkdir()
+
+    with pytest.raises(IndexUnusable, match=r"index\.lock"):
+        memory.recall_sync(SECRET)
+    with pytest.raises(ForgetIncomplete, match=r"index\.lock"):
         memory.forget_sync(kept.id)
 
 
