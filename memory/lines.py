@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 
 from .records import Record
 
@@ -41,3 +42,19 @@ def in_place_of(cursor: sqlite3.Cursor, record: Record, at: int, clock: int) -> 
         (record.digest(), *names, record.id, at, max(at, clock)),
     ).fetchone()
     return None if found is None else found[0]
+
+
+def is_overtaken(cursor: sqlite3.Cursor, record: Record, other: Record, at: datetime) -> bool | None:
+    """Whether a record was closed for another before that was closed for it elsewhere: it was restored there.
+
+    None where it is not closed for that one.
+
+    Args:
+        other: As it is elsewhere, closed for `record`.
+        at: The present. What is set to close later was corrected and not restored.
+    """
+    if record.closed is None or other.closed is None or other.id not in replaced_by(cursor, record):
+        return None
+    if record.closed > at:
+        return True
+    return record.closed < other.closed and (other.closed <= at or record.learned < other.learned)
