@@ -6,6 +6,7 @@ import sqlite3
 from datetime import datetime
 
 from .records import Record
+from .rows import microseconds
 
 LINE = (
     "WITH RECURSIVE line (id) AS (SELECT ? UNION"
@@ -30,16 +31,19 @@ def replaced_by(cursor: sqlite3.Cursor, record: Record) -> list[str]:
 def in_place_of(cursor: sqlite3.Cursor, record: Record, at: int, clock: int) -> str | None:
     """Id of what holds in place of a closed record: what replaced it, or says the same; None: nothing.
 
+    What says the same is in its place only where it holds already when the record would hold next.
+
     Args:
         at: The present, in microseconds since 1970.
         clock: When anybody last wrote: what was closed until then is closed, whatever the clock here says.
     """
     names = [record.id, *replaced_by(cursor, record)]
     marks = ", ".join("?" * len(names))
+    start = at if record.valid_from is None else max(at, microseconds(record.valid_from))
+    alike = "digest = ? AND coalesce(since, 0) <= ? AND min(until, closed) > ?"
     found = cursor.execute(
-        f"SELECT id FROM records WHERE (digest = ? OR id IN ({marks})) AND id <> ?"
-        " AND until > ? AND closed > ?",
-        (record.digest(), *names, record.id, at, max(at, clock)),
+        f"SELECT id FROM records WHERE ({alike} OR id IN ({marks})) AND id <> ? AND until > ? AND closed > ?",
+        (record.digest(), start, start, *names, record.id, at, max(at, clock)),
     ).fetchone()
     return None if found is None else found[0]
 
