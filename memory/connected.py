@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import EmbedderMismatch, StoreUnusable
+from .errors import EmbedderMismatch, StoreUnusable, cause_of
 from .records import now
 from .rows import microseconds
 from .schema import BUSY_SECONDS
@@ -134,7 +134,7 @@ class Connected:
             try:
                 yield self._connection.cursor()
             except sqlite3.Error as error:
-                raise StoreUnusable(self.path, str(error)) from error
+                raise StoreUnusable(self.path, str(error), cause_of(error)) from error
             except UnicodeEncodeError as error:
                 raise ValueError(
                     f"{error.object!r} holds half a character (surrogate): decode it first"

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from .errors import ForgetIncomplete
+from .errors import ForgetIncomplete, cause_of
 from .scanning import paths_below, scan
 from .store import Gone, Store
 
@@ -91,7 +91,7 @@ def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> Looked:
         files, sizes = list(states), [each.st_size for each in states.values()]
         places = scan(files, [needle.sought for needle in needles])
     except OSError as error:
-        raise ForgetIncomplete(str(folder), str(error)) from error
+        raise ForgetIncomplete(str(folder), str(error), cause_of(error)) from error
     hits = {at: needles[at] for each in places for at in each}
     living = {at for at, each in hits.items() if each.shared and store.holds(each.shared)}
     found = dict.fromkeys(

@@ -28,7 +28,7 @@ import numpy as np
 
 from .connected import State
 from .embedder import Vectors
-from .errors import IndexUnusable
+from .errors import IndexUnusable, cause_of
 from .index import FORMAT, ChromaIndex, FolderLock, address_of
 from .ranking import Question, Ranked, Reranker, Statistics, Weights, rank
 from .records import Filter, Owner, Scope
@@ -218,7 +218,7 @@ class Finder:
         try:
             yield
         except OSError as error:
-            raise IndexUnusable(str(self._folder), str(error)) from error
+            raise IndexUnusable(str(self._folder), str(error), cause_of(error)) from error
 
     def _index_for(self, admitted: Filter, state: State) -> ChromaIndex | None:
         if self._place == EXACT or (self._place == AUTO and not self._is_too_much(admitted, state)):

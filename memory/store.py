@@ -26,6 +26,7 @@ from .errors import (
     ForgetIncomplete,
     PlaceTaken,
     UnfitCorrection,
+    cause_of,
 )
 from .ledger import Ledger, Trials
 from .lexicon import MOST_UNWORDED
@@ -423,9 +424,9 @@ class Store(Ledger):
                 for copy in backups(self.path):
                     copy.unlink()
             except (sqlite3.OperationalError, OSError) as error:
-                raise ForgetIncomplete(str(self.path), str(error)) from error
+                raise ForgetIncomplete(str(self.path), str(error), cause_of(error)) from error
         if busy:
-            raise ForgetIncomplete(f"{self.path}-wal", "another process is reading it")
+            raise ForgetIncomplete(f"{self.path}-wal", "another process is reading it", "busy")
 
 
 def _hold_correction(old: Record, new: Record) -> None:

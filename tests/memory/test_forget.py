@@ -212,21 +212,23 @@ def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("place", "reason", "remedy"),
+    ("place", "reason", "cause", "remedy"),
     [
-        ("/m/memory.sqlite3", "database or disk is full", "Make room"),
-        ("/m/memory.sqlite3", "attempt to write a readonly database", "Give this user the right"),
-        ("/m/index", "[Errno 13] Permission denied: '/m/index'", "Give this user the right"),
-        ("/m/memory.sqlite3", "database is locked", "Close the other users"),
+        ("/m/memory.sqlite3", "database or disk is full", "full", "Make room"),
+        ("/m/memory.sqlite3", "attempt to write a readonly database", "rights", "Give this user the right"),
+        ("/full/index", "[Errno 13] Permission denied: '/full/index'", "rights", "Give this user the right"),
+        ("/full/memory.sqlite3", "database is locked", "busy", "Close the other users"),
+        ("/full/index", "Permission system offline", "other", "Close the other users"),
         (
             "http://127.0.0.1:1",
             "Could not connect. Is it running?",
+            "other",
             "Start that",
         ),
     ],
 )
-def test_what_stands_in_the_way_is_told_with_its_own_cure(place, reason, remedy):
-    said = str(ForgetIncomplete(place, reason))
+def test_what_stands_in_the_way_is_told_with_its_own_cure(place, reason, cause, remedy):
+    said = str(ForgetIncomplete(place, reason, cause))
 
     assert f"{reason}. {remedy}" in said or f"{reason} {remedy}" in said
 

@@ -1,5 +1,6 @@
 """What survives: kills, other processes, odd text, files of other versions."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -349,5 +350,40 @@ def test_a_record_after_the_memory_is_closed_is_an_error_that_says_so(open_memor
 
 
 def test_a_file_that_is_written_by_others_is_not_called_damaged(tmp_path):
-    assert "Try again" in str(StoreUnusable(tmp_path, "database is locked"))
+    assert "Try again" in str(StoreUnusable(tmp_path, "database is locked", "busy"))
     assert "restore" in str(StoreUnusable(tmp_path, "database disk image is malformed"))
+
+
+def test_a_folder_that_is_refused_is_not_called_busy_for_its_name(tmp_path, monkeypatch):
+    def refuse(path, *rest, **more):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    with pytest.raises(StoreUnusable, match=r"unlocked.*Check the disk and the permissions") as refused:
+        Memory.open(tmp_path / "unlocked" / "busy", embedder=FakeEmbedder())
+    assert refused.value.cause == "rights"
+
+
+def test_a_write_of_somebody_else_that_does_not_end_is_told_as_such(open_memory):
+    memory = open_memory()
+    memory.remember_sync(record("The kettle leaks", kind="episode"))
+    memory.ledger._connection.execute("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(StoreUnusable, match="Try again"):
+            memory.remember_sync(record("The tap leaks", kind="episode"))
+
+
+def test_a_question_to_a_damaged_index_of_words_is_told_what_builds_it_anew(open_memory):
+    memory = open_memory()
+    memory.remember_sync(record("The kettle leaks", kind="episode"))
+    memory.ledger._put_words()
+    memory.close()
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3")) as other, other:
+        other.execute("DELETE FROM lexicon_data WHERE id = 10")
+    memory = open_memory()
+
+    with pytest.raises(StoreUnusable, match="Run: punchlist memory rebuild"):
+        memory.ledger.best_by_words('"kettl"', Filter(), 5)
