@@ -119,10 +119,10 @@ class Connected:
                 raise
 
     @contextmanager
-    def _impatient(self) -> Generator[None, None, None]:
-        """Do not wait in here for somebody else's write: it is an error at once."""
+    def _impatient(self, seconds: float = 0) -> Generator[None, None, None]:
+        """Wait in here no longer than so for somebody else's write: then it is an error."""
         with self._guard() as cursor:
-            cursor.execute("PRAGMA busy_timeout = 0")
+            cursor.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
             try:
                 yield
             finally:

@@ -18,6 +18,9 @@ from .schema import WORDS
 MOST_UNWORDED = 500
 """Records that may wait to be put into the index; a write that makes them more puts them there."""
 
+LONGEST_LOOK = 1.0
+"""Seconds that a look at the index waits for somebody else's write; who asks or writes meanwhile waits too."""
+
 _WAITING = "row > (SELECT value FROM meta WHERE name = 'worded')"
 
 
@@ -65,7 +68,7 @@ class Lexicon(Connected):
 
     def faults_of_words(self) -> list[str]:
         """What is wrong with the index; nothing is changed."""
-        with self._guard() as cursor:
+        with self._impatient(LONGEST_LOOK), self._guard() as cursor:
             try:
                 cursor.execute("BEGIN IMMEDIATE")
                 self._catch_up(cursor)
