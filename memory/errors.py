@@ -228,7 +228,8 @@ class StoreUnusable(MemoryFault):
     """SQLite refused: damaged file, full disk, no permission, or locked too long."""
 
     def __init__(self, path: Path, reason: str, cause: Cause = "other") -> None:
-        self.path, self.reason, self.cause = path, reason, cause
+        self.path, self.reason = path, reason
+        self.cause: Cause = cause
         remedy = "Check the disk and the permissions of its folder, or restore the file from a copy."
         if cause == "busy":
             remedy = "Another process writes to it and did not end in time; nothing is damaged. Try again."
@@ -241,7 +242,8 @@ class IndexUnusable(MemoryFault):
     """Chroma refused. The records are safe in SQLite; only the index is affected."""
 
     def __init__(self, place: str, reason: str, cause: Cause = "other") -> None:
-        self.place, self.reason, self.cause = place, reason, cause
+        self.place, self.reason = place, reason
+        self.cause: Cause = cause
         remedy = (
             "Call rebuild(), check the server if it is one, or open the memory with index='exact', which "
             "needs no Chroma."
@@ -255,7 +257,8 @@ class ForgetIncomplete(MemoryFault):
     """The records are gone from every answer, but their bytes are still in a file."""
 
     def __init__(self, place: str, reason: str, cause: Cause = "other") -> None:
-        self.place, self.reason, self.cause = place, reason, cause
+        self.place, self.reason = place, reason
+        self.cause: Cause = cause
         self.remedy = _remedy(place, cause)
         super().__init__(
             f"The records were deleted, but {place!r} may still hold their bytes: {ended(reason)} "

@@ -19,7 +19,7 @@ MOST_UNWORDED = 500
 """Records that may wait to be put into the index; a write that makes them more puts them there."""
 
 LONGEST_LOOK = 1.0
-"""Seconds that a look at the index waits for somebody else's write; who asks or writes meanwhile waits too."""
+"""Seconds that a look at the index waits for somebody else's write; whoever asks meanwhile waits too."""
 
 _WAITING = "row > (SELECT value FROM meta WHERE name = 'worded')"
 
