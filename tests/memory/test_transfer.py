@@ -4,7 +4,9 @@ import base64
 import errno
 import json
 import secrets
+import sqlite3
 import stat
+from contextlib import closing
 from datetime import timedelta
 
 import numpy as np
@@ -20,7 +22,7 @@ from punchlist.memory import (
     SecretRefused,
     UnprovenMemory,
 )
-from punchlist.memory.records import now
+from punchlist.memory.records import LONGEST_NAME, LONGEST_ORIGIN, now
 
 from .doubles import BagOfWords, FakeEmbedder, confirm, record
 
@@ -223,6 +225,29 @@ def machines(open_memory, tmp_path):
 
     yield here, there, carry
     there.close()
+
+
+@pytest.mark.parametrize("field", ["run", "task", "check", "confirm", "origin", "job", "reason"])
+@pytest.mark.parametrize("words", ["a\0b", "é" * 12_000], ids=["NUL", "long"])
+def test_what_older_versions_kept_of_where_it_came_from_is_mended(machines, field, words):
+    here, there, carry = machines
+    kept = here.remember_sync(record("The shop has a cat."), confirm())
+    with closing(sqlite3.connect(here.folder / "memory.sqlite3")) as file, file:
+        if field == "reason":
+            file.execute("UPDATE records SET reason = ?, closed = learned", (words,))
+        else:
+            way = json.dumps(kept.provenance.model_dump(mode="json") | {field: words})
+            file.execute("UPDATE records SET provenance = ?", (way,))
+            proof = confirm().model_copy(update={field: words} if field in ("run", "task") else {})
+            file.execute("UPDATE proofs SET proof = ?", (proof.model_dump_json(),))
+
+    carry(here, there)
+
+    (mended,) = there.records_sync()
+    said = mended.reason if field == "reason" else getattr(mended.provenance, field)
+    assert (said, mended.standing) == (words.replace("\0", "?")[: len(said)], "confirmed")
+    assert len(said) in (len(words), LONGEST_NAME, LONGEST_ORIGIN)
+    assert there.proofs_sync(kept.id) == here.proofs_sync(kept.id)
 
 
 def holding(memory):
