@@ -10,7 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
-from .errors import ForgetIncomplete
+from .errors import ForgetIncomplete, cause_of
 from .ledger import Ledger
 from .records import Filter
 
@@ -29,9 +29,14 @@ def drop_orphans(folder: Path, ledger: Ledger) -> int:
     """Delete the traces beside a memory that no record names; how many there were.
 
     Raises:
-        ForgetIncomplete: One cannot be deleted.
+        ForgetIncomplete: One cannot be deleted, or their folder not be read.
     """
-    traces = [place for place in (folder / FOLDER).glob("*") if _NAME.fullmatch(place.name)]
+    try:
+        traces = [place for place in (folder / FOLDER).iterdir() if _NAME.fullmatch(place.name)]
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise ForgetIncomplete(str(folder / FOLDER), str(error), cause_of(error)) from error
     if not traces:
         return 0
     known = {trace_named(record.text) for record in ledger.records(Filter(kinds=frozenset({"skill"})))}
@@ -42,5 +47,5 @@ def drop_orphans(folder: Path, ledger: Ledger) -> int:
         except FileNotFoundError:
             continue  # another process was faster
         except OSError as error:
-            raise ForgetIncomplete(str(place), str(error)) from error
+            raise ForgetIncomplete(str(place), str(error), cause_of(error)) from error
     return len(orphans)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import EmbedderMismatch, StoreUnusable
+from .errors import EmbedderMismatch, StoreUnusable, cause_of
 from .records import now
 from .rows import microseconds
 from .schema import BUSY_SECONDS
@@ -119,10 +119,10 @@ class Connected:
                 raise
 
     @contextmanager
-    def _impatient(self) -> Generator[None, None, None]:
-        """Do not wait in here for somebody else's write: it is an error at once."""
+    def _impatient(self, seconds: float = 0) -> Generator[None, None, None]:
+        """Wait in here no longer than so for somebody else's write: then it is an error."""
         with self._guard() as cursor:
-            cursor.execute("PRAGMA busy_timeout = 0")
+            cursor.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
             try:
                 yield
             finally:
@@ -134,7 +134,7 @@ class Connected:
             try:
                 yield self._connection.cursor()
             except sqlite3.Error as error:
-                raise StoreUnusable(self.path, str(error)) from error
+                raise StoreUnusable(self.path, str(error), cause_of(error)) from error
             except UnicodeEncodeError as error:
                 raise ValueError(
                     f"{error.object!r} holds half a character (surrogate): decode it first"

@@ -6,14 +6,18 @@ cover: a Chroma server's own files, backups of the file system, exports, and blo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
+from typing import NoReturn
 
 import numpy as np
 
-from .errors import ForgetIncomplete
-from .scanning import scan
+from .errors import ForgetIncomplete, cause_of
+from .scanning import paths_below, scan
 from .store import Gone, Store
 
 SHORTEST = 12
@@ -82,12 +86,12 @@ def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> Looked:
         ForgetIncomplete: The files cannot be looked through.
     """
     needles = [needle for each in gone for needle in _needles(each)]
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     try:
-        sizes = [path.stat().st_size for path in files]
+        states = _files(folder)
+        files, sizes = list(states), [each.st_size for each in states.values()]
         places = scan(files, [needle.sought for needle in needles])
     except OSError as error:
-        raise ForgetIncomplete(str(folder), str(error)) from error
+        raise ForgetIncomplete(str(folder), str(error), cause_of(error)) from error
     hits = {at: needles[at] for each in places for at in each}
     living = {at for at, each in hits.items() if each.shared and store.holds(each.shared)}
     found = dict.fromkeys(
@@ -103,6 +107,19 @@ def look_for(gone: Sequence[Gone], folder: Path, store: Store) -> Looked:
         if store.documents_with(stem) > store.living_with(stem)
     ]
     return Looked((*found, *words), len(files), sum(sizes))
+
+
+def _files(folder: Path) -> dict[Path, os.stat_result]:
+    """The files in a folder, at any depth, by path, with their state. Raises OSError: not all are seen."""
+    found = dict[Path, os.stat_result]()
+    for path in paths_below(folder, _refuse):
+        with suppress(FileNotFoundError):
+            found[path] = path.stat()
+    return {path: each for path, each in found.items() if S_ISREG(each.st_mode)}
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,31 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from pathlib import Path
+from typing import Literal
+
+Cause = Literal["busy", "full", "rights", "words", "other"]
+"""Why a file was refused: somebody else uses it, no room, no permission, the index of words; else unknown."""
+
+_BY_ERRNO: dict[int | None, Cause] = {
+    errno.ENOSPC: "full", errno.EDQUOT: "full",
+    errno.EACCES: "rights", errno.EPERM: "rights", errno.EROFS: "rights",
+}  # fmt: skip
+_BY_SQLITE: dict[int, Cause] = {
+    sqlite3.SQLITE_BUSY: "busy", sqlite3.SQLITE_LOCKED: "busy", sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "rights", sqlite3.SQLITE_PERM: "rights",
+    sqlite3.SQLITE_CORRUPT_VTAB: "words",
+}  # fmt: skip
+
+
+def cause_of(error: BaseException | None) -> Cause:
+    """Why a file was refused, by the number of the error: its text may hold a path, which says anything."""
+    if isinstance(error, sqlite3.Error):
+        code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # the module's own have none
+        return _BY_SQLITE.get(code) or _BY_SQLITE.get(code & 0xFF, "other")
+    return _BY_ERRNO.get(error.errno, "other") if isinstance(error, OSError) else "other"
 
 
 class MemoryRefused(Exception):
@@ -203,32 +227,39 @@ class StoreVersion(MemoryFault):
 class StoreUnusable(MemoryFault):
     """SQLite refused: damaged file, full disk, no permission, or locked too long."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: str, cause: Cause = "other") -> None:
         self.path, self.reason = path, reason
-        busy = "locked" in reason or "busy" in reason
+        self.cause: Cause = cause
         remedy = "Check the disk and the permissions of its folder, or restore the file from a copy."
-        if busy:
+        if cause == "busy":
             remedy = "Another process writes to it and did not end in time; nothing is damaged. Try again."
+        elif cause == "words":
+            remedy = "Only its index of words is damaged. Run: punchlist memory rebuild"
         super().__init__(f"{str(path)!r} cannot be used: {reason}. {remedy}")
 
 
 class IndexUnusable(MemoryFault):
     """Chroma refused. The records are safe in SQLite; only the index is affected."""
 
-    def __init__(self, place: str, reason: str) -> None:
+    def __init__(self, place: str, reason: str, cause: Cause = "other") -> None:
         self.place, self.reason = place, reason
-        super().__init__(
-            f"The Chroma index at {place!r} cannot be used: {reason}. Call rebuild(), check the server "
-            "if it is one, or open the memory with index='exact', which needs no Chroma."
+        self.cause: Cause = cause
+        remedy = (
+            "Call rebuild(), check the server if it is one, or open the memory with index='exact', which "
+            "needs no Chroma."
         )
+        if cause == "rights":
+            remedy = "Give this user the right to read, write and delete there."
+        super().__init__(f"The Chroma index at {place!r} cannot be used: {reason}. {remedy}")
 
 
 class ForgetIncomplete(MemoryFault):
     """The records are gone from every answer, but their bytes are still in a file."""
 
-    def __init__(self, place: str, reason: str) -> None:
+    def __init__(self, place: str, reason: str, cause: Cause = "other") -> None:
         self.place, self.reason = place, reason
-        self.remedy = _remedy(place, reason)
+        self.cause: Cause = cause
+        self.remedy = _remedy(place, cause)
         super().__init__(
             f"The records were deleted, but {place!r} may still hold their bytes: {ended(reason)} "
             f"{self.remedy} and call forget() again."
@@ -240,13 +271,13 @@ def ended(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
 
 
-def _remedy(place: str, reason: str) -> str:
+def _remedy(place: str, cause: Cause) -> str:
     """What to do before forgetting once more."""
-    if "full" in reason or "No space left" in reason:
+    if cause == "full":
         return "Make room on its disk"
     if place.startswith("http"):
         return "Start that Chroma server"
-    if any(each in reason for each in ("ermission", "not permitted", "ead-only", "readonly")):
+    if cause == "rights":
         return "Give this user the right to write and delete there"
     return "Close the other users of this memory"
 

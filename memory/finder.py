@@ -19,6 +19,8 @@ wants it.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +28,7 @@ import numpy as np
 
 from .connected import State
 from .embedder import Vectors
-from .errors import IndexUnusable
+from .errors import IndexUnusable, cause_of
 from .index import FORMAT, ChromaIndex, FolderLock, address_of
 from .ranking import Question, Ranked, Reranker, Statistics, Weights, rank
 from .records import Filter, Owner, Scope
@@ -192,10 +194,11 @@ class Finder:
 
     def _sweep(self, generation: int) -> bool:
         """Delete the folder if it holds another generation; False where it does, and is another process's."""
-        places = self._folder.iterdir() if self._folder.is_dir() else ()
+        with self._told():
+            places = list(self._folder.iterdir()) if self._folder.is_dir() else []
         if all(place.name.endswith(f"-{generation}-{FORMAT}") for place in places):
             return True
-        if not self._owner.acquire():
+        if not self._own():
             return False
         if self._chroma is not None and not self._place.startswith("http"):
             self._chroma.discard()
@@ -203,6 +206,19 @@ class Finder:
             ChromaIndex(self._store, self._folder).discard()
             self._owner.release()
         return True
+
+    def _own(self) -> bool:
+        """Whether this process owns the folder now. Raises IndexUnusable."""
+        with self._told():
+            return self._owner.acquire()
+
+    @contextmanager
+    def _told(self) -> Generator[None, None, None]:
+        """What the system refuses of the folder, as ours."""
+        try:
+            yield
+        except OSError as error:
+            raise IndexUnusable(str(self._folder), str(error), cause_of(error)) from error
 
     def _index_for(self, admitted: Filter, state: State) -> ChromaIndex | None:
         if self._place == EXACT or (self._place == AUTO and not self._is_too_much(admitted, state)):
@@ -236,7 +252,7 @@ class Finder:
         if self._chroma is None:
             if self._place.startswith("http"):
                 self._chroma = ChromaIndex(self._store, self._place)
-            elif self._place != EXACT and self._owner.acquire():
+            elif self._place != EXACT and self._own():
                 self._chroma = ChromaIndex(self._store, self._folder)
         return self._chroma
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from .errors import MemoryFault, MemoryRefused
 from .finder import Finder
 from .records import Filter, now
 from .rows import moment_of
+from .scanning import paths_below
 from .schema import backups
 from .store import Store
 
@@ -52,7 +52,8 @@ class Health:
 def health_of(store: Store, folder: Path, embedder: Embedder, index: str, finder: Finder) -> Health:
     """Look at the store, its words, permissions, the clock, the embedder, and the server if one is named."""
     state = store.state
-    faults, modes = store.faults(), _modes(folder)
+    modes, unseen = _modes(folder)
+    faults = store.faults() + unseen
     faults += _open_to_others(folder, modes)
     faults += clock_faults(store)
     try:
@@ -93,13 +94,23 @@ def clock_faults(store: Store) -> list[str]:
     ]
 
 
-def _modes(folder: Path) -> dict[Path, os.stat_result]:
-    """The folder and all that is in it, links left out, by path; what goes away meanwhile is left out."""
-    found = dict[Path, os.stat_result]()
-    for path in (folder, *sorted(folder.rglob("*"))):
-        with suppress(FileNotFoundError):
+def _modes(folder: Path) -> tuple[dict[Path, os.stat_result], list[str]]:
+    """The folder and all that is in it, links left out, by path, and a fault for each folder that cannot be
+    looked into; what goes away meanwhile is left out."""
+    found, refused = dict[Path, os.stat_result](), list[OSError]()
+    for path in (folder, *paths_below(folder, refused.append)):
+        try:
             found[path] = path.lstat()
-    return {path: each for path, each in found.items() if not S_ISLNK(each.st_mode)}
+        except FileNotFoundError:
+            continue
+        except OSError as error:  # its folder may be listed, but not looked into
+            refused.append(error)
+    unseen = [
+        f"{each.filename} cannot be looked into ({each.strerror}). Give this user the right to read and "
+        "change what is in there: nothing in it is checked or erased."
+        for each in refused
+    ]
+    return {path: each for path, each in found.items() if not S_ISLNK(each.st_mode)}, unseen
 
 
 def _open_to_others(folder: Path, modes: Mapping[Path, os.stat_result]) -> list[str]:

@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .embedder import Vectors
-from .errors import IndexUnusable
+from .errors import IndexUnusable, cause_of
 from .ledger import Change
 from .records import OWNERS, Filter, Scope
 from .rows import microseconds
@@ -259,7 +259,7 @@ class ChromaIndex:
         try:
             yield
         except (errors.ChromaError, transport, ValueError, OSError) as error:
-            raise IndexUnusable(str(self._place), str(error)) from error
+            raise IndexUnusable(str(self._place), str(error), cause_of(error)) from error
 
 
 def address_of(url: str) -> str:

@@ -18,6 +18,9 @@ from .schema import WORDS
 MOST_UNWORDED = 500
 """Records that may wait to be put into the index; a write that makes them more puts them there."""
 
+LONGEST_LOOK = 1.0
+"""Seconds that a look at the index waits for somebody else's write; whoever asks meanwhile waits too."""
+
 _WAITING = "row > (SELECT value FROM meta WHERE name = 'worded')"
 
 
@@ -65,31 +68,42 @@ class Lexicon(Connected):
 
     def faults_of_words(self) -> list[str]:
         """What is wrong with the index; nothing is changed."""
-        with self._guard() as cursor:
+        with self._impatient(LONGEST_LOOK), self._guard() as cursor:
             try:
                 cursor.execute("BEGIN IMMEDIATE")
                 self._catch_up(cursor)
                 cursor.execute("INSERT INTO lexicon (lexicon, rank) VALUES ('integrity-check', 1)")
-            except sqlite3.OperationalError as error:
-                return [f"{self.path}: its words could not be compared with the records: {error}. Ask again."]
             except sqlite3.DatabaseError as error:
-                return [
-                    f"{self.path}: the words do not match the records: {error}. Run: punchlist memory rebuild"
-                ]
+                if isinstance(error, sqlite3.OperationalError) and not _is_broken(error):
+                    why = f"its words could not be compared with the records: {error}. Ask again."
+                else:
+                    why = f"the words do not match the records: {error}. Run: punchlist memory rebuild"
+                return [f"{self.path}: {why}"]
             finally:
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")
         return []
 
     def rebuild_words(self) -> None:
-        """Make the index anew from the records."""
+        """Make the index anew from the records, whatever became of it."""
         with self._write() as cursor:
-            for statement in ("DROP TABLE IF EXISTS vocabulary", "DROP TABLE IF EXISTS lexicon", *_MADE):
-                cursor.execute(statement)
-            cursor.execute("UPDATE meta SET value = 0 WHERE name = 'worded'")
-            self._catch_up(cursor)
+            self._make_words(cursor)
 
     # Inside.
+
+    def _make_words(self, cursor: sqlite3.Cursor) -> None:
+        """Take the index away and fill a new one, inside of the transaction under way."""
+        try:
+            for name in _TABLES:
+                cursor.execute(f"DROP TABLE IF EXISTS {name}")
+        except sqlite3.DatabaseError as error:
+            if not _is_broken(error):
+                raise
+            _strike_out(cursor)
+        for statement in (*(f"DROP TABLE IF EXISTS {part}" for part in _PARTS), *_MADE):
+            cursor.execute(statement)
+        cursor.execute("UPDATE meta SET value = 0 WHERE name = 'worded'")
+        self._catch_up(cursor)
 
     def _put_words(self) -> None:
         """Put into the index what is waiting, if that can be done at once."""
@@ -114,5 +128,23 @@ class Lexicon(Connected):
         query = f"UPDATE meta SET value = {newest} WHERE name = 'worded' RETURNING value"
         self._worded = cursor.execute(query).fetchone()[0]
 
+
+def _is_broken(error: sqlite3.DatabaseError) -> bool:
+    """Whether the index itself is at fault, and not another process or the disk."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT)
+
+
+def _strike_out(cursor: sqlite3.Cursor) -> None:
+    """Take the tables out of the list of tables: FTS5 must read a table to drop it, and cannot read this."""
+    cursor.execute("PRAGMA writable_schema = ON")
+    try:
+        cursor.execute(f"DELETE FROM sqlite_schema WHERE name IN {_TABLES}")
+    finally:
+        cursor.execute("PRAGMA writable_schema = RESET")
+
+
+_TABLES = ("vocabulary", "lexicon")
+_PARTS = [f"lexicon_{part}" for part in ("data", "idx", "docsize", "config", "content")]
+"""Where FTS5 keeps an index; they go with it, unless it is struck out."""
 
 _MADE = [statement for statement in WORDS.split(";") if statement.strip()]

@@ -26,6 +26,7 @@ from .errors import (
     IndexUnusable,
     MemoryClosed,
     StoreUnusable,
+    cause_of,
 )
 from .finder import AUTO, EMBEDDED, EXACT, Finder
 from .gate import admit, refuse_secret
@@ -99,7 +100,7 @@ class Memory(Looking):
         try:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreUnusable(place, str(error)) from error
+            raise StoreUnusable(place, str(error), cause_of(error)) from error
         store = Upkeep.open(place / "memory.sqlite3")
         try:
             chosen = embedder_of(embedder, store.state.embedder or None)
@@ -489,4 +490,4 @@ class Memory(Looking):
             try:
                 return gone, not self._finder.discard()
             except IndexUnusable as error:
-                raise ForgetIncomplete(error.place, error.reason) from error
+                raise ForgetIncomplete(error.place, error.reason, error.cause) from error

@@ -18,6 +18,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -48,7 +49,8 @@ MOST_COUNTED = 1_000_000_000
 """How often a record may have been seen, and how many attempts a task may have had."""
 
 KEPT = "kept"
-"""Context in which a record is validated that some memory holds already, and that so may hold at no time."""
+"""Context in which a record is validated that some memory holds already: it may hold at no time, and where it
+came from may be said in words that are not kept any more; those are mended (`kept_name`)."""
 
 MOST_SCOPES = 500
 """Scopes that one question may be asked from; SQLite and Chroma refuse conditions of many more."""
@@ -112,9 +114,21 @@ def kept_name(name: str, most: int = LONGEST_ORIGIN) -> str:
     return name.replace("\0", "?").encode(errors="replace").decode()[:most]
 
 
+def _mending(most: int) -> BeforeValidator:
+    """Mends a text that some memory holds already, and that counts in no digest."""
+
+    def mended(text: object, info: ValidationInfo) -> object:
+        return kept_name(text, most) if isinstance(text, str) and info.context == KEPT else text
+
+    return BeforeValidator(mended)
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_plain)]
 Origin = Annotated[str, Field(max_length=LONGEST_ORIGIN), AfterValidator(_plain)]
+
+MendedName = Annotated[Name, _mending(LONGEST_NAME)]
+MendedOrigin = Annotated[Origin, _mending(LONGEST_ORIGIN)]
 
 
 class Scope(BaseModel):
@@ -168,14 +182,14 @@ class Provenance(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     by: By = "program"
-    run: Name = ""
-    task: Origin = ""
+    run: MendedName = ""
+    task: MendedOrigin = ""
     attempt: int = Field(default=1, ge=1, le=MOST_COUNTED)
-    check: Origin = ""
-    confirm: Origin = ""
-    origin: Origin = ""
+    check: MendedOrigin = ""
+    confirm: MendedOrigin = ""
+    origin: MendedOrigin = ""
     sources: tuple[Name, ...] = ()
-    job: Name = ""
+    job: MendedName = ""
 
 
 class Record(BaseModel):
@@ -225,7 +239,7 @@ class Record(BaseModel):
     seen: int = Field(default=1, ge=1, le=MOST_COUNTED)
     outcomes: str = Field(default="", pattern=rf"^[+-]{{0,{MOST_OUTCOMES}}}$")
     closed: Moment | None = None
-    reason: Name = ""
+    reason: MendedName = ""
     superseded_by: Name | None = None
     id: Name = Field(default_factory=new_record_id, min_length=1)
 

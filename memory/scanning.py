@@ -3,19 +3,36 @@
 A process that closes a file lets go of every POSIX lock that it holds on it. SQLite's locks are of that kind,
 so whoever has a database open must not open and close its file beside it, not even to read.
 
-stdin: JSON, `{"files": [path, ...], "needles": [hexadecimal, ...]}`. stdout: JSON, for each file the places
-of the needles that are in it. A file that was removed meanwhile holds none.
+stdin: JSON, `{"files": [path, ...], "needles": [hexadecimal, ...]}`. stdout: JSON, `{"found": [...]}` with
+for each file the places of the needles that are in it, or `{"refused": [errno, reason, path]}`. A file that
+was removed meanwhile holds none.
 """
 
 from __future__ import annotations
 
 import json
 import mmap
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+
+def paths_below(folder: Path, refused: Callable[[OSError], object]) -> list[Path]:
+    """All files and folders in a folder, at any depth, links not followed, sorted.
+
+    Args:
+        refused: Called with the error of a folder that cannot be looked into; one that is gone holds nothing.
+    """
+
+    def tell(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            refused(error)
+
+    walk = os.walk(folder, onerror=tell)
+    return sorted(Path(at, name) for at, folders, files in walk for name in (*folders, *files))
 
 
 def scan(files: Sequence[Path], needles: Sequence[bytes]) -> list[list[int]]:
@@ -31,7 +48,10 @@ def scan(files: Sequence[Path], needles: Sequence[bytes]) -> list[list[int]]:
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2]
         raise OSError(f"the process that looks through the files ended with {done.returncode}: {last}")
-    found: list[list[int]] = json.loads(done.stdout)
+    told = json.loads(done.stdout)
+    if "refused" in told:
+        raise OSError(*told["refused"])
+    found: list[list[int]] = told["found"]
     return found
 
 
@@ -49,4 +69,8 @@ def _in_file(path: str, needles: Sequence[bytes]) -> list[int]:
 if __name__ == "__main__":
     given: dict[str, Any] = json.load(sys.stdin)
     wanted = [bytes.fromhex(each) for each in given["needles"]]
-    json.dump([_in_file(path, wanted) for path in given["files"]], sys.stdout)
+    try:
+        answer: dict[str, Any] = {"found": [_in_file(path, wanted) for path in given["files"]]}
+    except OSError as error:
+        answer = {"refused": [error.errno, error.strerror, error.filename]}
+    json.dump(answer, sys.stdout)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import StoreUnusable, StoreVersion
+from .errors import StoreUnusable, StoreVersion, cause_of
 from .words import stems
 
 FORMAT = 3
@@ -168,7 +168,7 @@ def open_file(path: Path, redigest: Callable[[sqlite3.Connection], None]) -> sql
                 connection.close()
                 raise
     except (OSError, sqlite3.Error) as error:
-        raise StoreUnusable(path, str(error)) from error
+        raise StoreUnusable(path, str(error), cause_of(error)) from error
     return connection
 
 

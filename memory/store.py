@@ -26,11 +26,12 @@ from .errors import (
     ForgetIncomplete,
     PlaceTaken,
     UnfitCorrection,
+    cause_of,
 )
 from .ledger import Ledger, Trials
 from .lexicon import MOST_UNWORDED
-from .lines import LINE, in_place_of, replaced_by
-from .records import OWNERS, Filter, Owner, Record, Scope
+from .lines import LINE, in_place_of, is_overtaken, replaced_by
+from .records import OWNERS, Filter, Owner, Record, Scope, now
 from .rows import (
     ALL_GIVEN,
     GIVEN,
@@ -156,7 +157,8 @@ class Store(Ledger):
     def take_in(self, drafts: Sequence[Draft], trials: Sequence[Trials] = (), clock: int = 0) -> int:
         """Write records of another store as they are, all in one transaction; how many were not here yet.
 
-        One that is here stays as it is, except that it is closed if it was closed there. A check whose
+        One that is here stays as it is, except that it is closed if it was closed there, and that one is open
+        again which was restored there in its place. A check whose
         outcomes are known here keeps them: nobody can tell which of the others it has counted already.
 
         Args:
@@ -180,6 +182,7 @@ class Store(Ledger):
                     raise DuplicateRecord(draft.record.id)
                 elif draft.record.closed is not None:
                     self._close_as(cursor, draft.record)
+            self._restore_as(cursor, [draft.record for draft in drafts])
             _keep_trials(cursor, trials)
             cursor.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'clock'", (clock,))
         return new
@@ -262,9 +265,7 @@ class Store(Ledger):
                 where, owned = owned_by(target, across)
                 cursor.execute(f"DELETE FROM checks WHERE {where}", owned)
             if doomed:
-                # FTS5 only marks deleted words; building its index anew is what drops them.
-                cursor.execute("INSERT INTO lexicon (lexicon) VALUES ('rebuild')")
-                self._note_worded(cursor)
+                self._make_words(cursor)  # FTS5 only marks deleted words
                 self._start_generation(cursor)
                 self._next_change()
         self._scrub()
@@ -273,11 +274,30 @@ class Store(Ledger):
     # Inside.
 
     def _close_as(self, cursor: sqlite3.Cursor, other: Record) -> None:
-        """Close a record that is open as the same one is closed elsewhere."""
-        record = self._one(cursor, other.id)
-        if record.closed is None:
+        """Close a record that is open, or set to close later, as the same one is closed elsewhere.
+
+        Not where what it is closed for there was closed here for it, and later: it was restored here.
+        """
+        record, at = self._one(cursor, other.id), now()
+        if record.closed is None or (
+            record.closed > at and end_of(other.closed) < microseconds(record.closed)
+        ):
+            by = self.picked([other.superseded_by or ""]).get(other.superseded_by or "")
+            if by is not None and is_overtaken(cursor, by, other, at) is False:
+                return
             closing = (end_of(other.closed), other.reason, other.superseded_by)
-            self._update(cursor, record, "closed = ?, reason = ?, superseded_by = ?", closing)
+            settings = "closed = ?, reason = ?, superseded_by = coalesce(?, superseded_by)"
+            self._update(cursor, record, settings, closing)
+
+    def _restore_as(self, cursor: sqlite3.Cursor, others: Sequence[Record]) -> None:
+        """Open what is open elsewhere and closed here for what was closed there for it later."""
+        at, opened = now(), {each.id for each in others if each.closed is None}
+        for other in others:
+            if other.superseded_by in opened:
+                here = self._one(cursor, other.superseded_by)
+                free = in_place_of(cursor, here, microseconds(at), self._held.clock) is None
+                if free and is_overtaken(cursor, here, other, at):
+                    self._reopen(cursor, here)
 
     def _reopen(self, cursor: sqlite3.Cursor, record: Record) -> Record:
         """Open a closed record; it replaces the last of those that replaced it, so that none is lost."""
@@ -408,9 +428,9 @@ class Store(Ledger):
                 for copy in backups(self.path):
                     copy.unlink()
             except (sqlite3.OperationalError, OSError) as error:
-                raise ForgetIncomplete(str(self.path), str(error)) from error
+                raise ForgetIncomplete(str(self.path), str(error), cause_of(error)) from error
         if busy:
-            raise ForgetIncomplete(f"{self.path}-wal", "another process is reading it")
+            raise ForgetIncomplete(f"{self.path}-wal", "another process is reading it", "busy")
 
 
 def _hold_correction(old: Record, new: Record) -> None:

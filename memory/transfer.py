@@ -31,7 +31,7 @@ from .embedder import Embedder, Vectors, embedded
 from .errors import MemoryRefused, NotAnExport, UnprovenMemory
 from .gate import admit, needs_no_proof, refuse_secret, require_proof
 from .ledger import Trials
-from .records import KEPT, MOST_OUTCOMES, Owner, Record, Scope
+from .records import KEPT, LONGEST_NAME, MOST_OUTCOMES, Owner, Record, Scope, kept_name
 from .rows import microseconds, unpacked
 from .schema import NO_END
 from .store import Draft, Store
@@ -263,8 +263,9 @@ def _hold_one(record: Record, proofs: Sequence[Confirm]) -> None:
     """Refuse a record that none of the proofs proves, with what is wrong with the last of them."""
     refused: UnprovenMemory | None = None
     for proof in proofs:
+        named = {"run": kept_name(proof.run, LONGEST_NAME), "task": kept_name(proof.task)}  # as the record is
         try:
-            require_proof(record, proof)
+            require_proof(record, proof.model_copy(update=named))
         except UnprovenMemory as error:
             refused = error
         else:

@@ -185,9 +185,11 @@ def history(options: argparse.Namespace) -> int:
             told = [_around(memory, each) | {"record": as_json(each)} for each in steps]
             print(json.dumps({"history": told}, ensure_ascii=False))
             return DONE
-        for number, each in enumerate(steps):
-            if number:
-                show(Text(""), Text("superseded by", "yellow"))
+        for before, each in zip((None, *steps), steps, strict=False):
+            if before is not None:
+                show(Text(""))
+                if before.superseded_by == each.id:  # not where it was restored, and the other taken back
+                    show(Text("superseded by", "yellow"))
             show(*whole(each, "  <- asked for" if each.id == name and len(steps) > 1 else ""))
             _show_around(memory, each, ids)
     return DONE

@@ -13,7 +13,7 @@ def sentence_of(error: of.MemoryRefused | of.MemoryFault) -> str:
                 f"This memory was embedded with {stored!r}, not {given!r}. Leave out --embedder, or embed "
                 "every record anew: punchlist memory reembed --embedder NAME."
             )
-        case of.IndexUnusable(place=place, reason=reason):
+        case of.IndexUnusable(cause=cause, place=place, reason=reason) if cause != "rights":
             return (
                 f"The Chroma index at {place!r} cannot be used: {of.ended(reason)} See to the server, if it "
                 "is one; `punchlist memory rebuild` writes an index anew, `--index exact` needs none. No "

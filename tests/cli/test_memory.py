@@ -143,6 +143,17 @@ def test_history_tells_the_whole_line_of_a_record(hers):
     assert [each["record"]["text"] for each in told] == [AISLE, WINDOW]
 
 
+def test_history_calls_nothing_superseded_by_what_was_taken_back(hers):
+    first = kept()[0]
+    hers("memory", "supersede", first.id, WINDOW)
+    hers("memory", "retract", kept()[-1].id, "--reason", "she does not")
+    hers("memory", "restore", first.id)
+
+    out = hers("memory", "history", first.id).out
+
+    assert out.index(AISLE) < out.index(WINDOW) and "superseded by" not in out
+
+
 def test_a_record_shows_its_proofs_sources_and_what_came_of_it(hers):
     with Memory.open(FOLDER, embedder=FakeEmbedder()) as memory:
         proven = memory.remember_sync(record("The kiln is hot on Mondays."), confirm())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,3 +32,21 @@ def open_memory(tmp_path: Path) -> Iterator[Callable[..., Memory]]:
     yield open_one
     for memory in opened:
         memory.close()
+
+
+@pytest.fixture
+def close_to_us(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes a folder one that this user may not look into, even where the user may look into any."""
+
+    def close(folder: Path) -> None:
+        for name in ("scandir", "listdir"):
+            plain = getattr(os, name)
+
+            def refuse(path: str | Path = ".", plain: Callable[..., object] = plain) -> object:
+                if Path(path) == folder:
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+                return plain(path)
+
+            monkeypatch.setattr(os, name, refuse)
+
+    return close

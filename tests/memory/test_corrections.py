@@ -150,6 +150,34 @@ def test_words_that_were_remembered_again_are_not_restored_beside_themselves(ope
     assert memory.restore_sync(first.id) == first
 
 
+@pytest.mark.parametrize(
+    ("mine", "its", "taken"),
+    [
+        ((None, None), (300, None), False),
+        ((300, None), (None, None), True),
+        ((300, None), (-2, 200), False),
+        ((300, None), (-2, 400), True),
+        ((None, 2), (300, None), False),
+        ((-5, None), (-2, None), True),
+    ],
+)
+def test_the_same_words_at_another_time_do_not_stand_in_the_way(open_memory, mine, its, taken):
+    def holds(span):
+        start, end = (None if day is None else now() + timedelta(days=day) for day in span)
+        return record("Ada lives in Bern.", valid_from=start, valid_until=end)
+
+    memory = open_memory()
+    first = memory.remember_sync(holds(mine), confirm())
+    memory.retract_sync(first.id, "no")
+    again = memory.remember_sync(holds(its), confirm())
+
+    if taken:
+        with pytest.raises(PlaceTaken, match=again.id):
+            memory.restore_sync(first.id)
+    else:
+        assert memory.restore_sync(first.id) == first
+
+
 def test_two_that_replaced_each_other_can_be_restored(open_memory, tmp_path):
     """An exchange of exports can leave them so; neither holds."""
     memory = open_memory()

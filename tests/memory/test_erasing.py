@@ -2,8 +2,9 @@
 
 import pytest
 
-from punchlist.memory import Provenance, Record, Scope
+from punchlist.memory import ForgetIncomplete, Provenance, Record, Scope
 from punchlist.memory.erasing import look_for
+from punchlist.memory.scanning import scan
 from punchlist.memory.store import Gone
 
 from .doubles import confirm, record
@@ -163,3 +164,31 @@ def test_whoever_erases_does_not_keep_the_index_from_others(open_memory):
     last.recall_sync(WORDS, scope=BEN)
 
     assert last.used.startswith("chroma")
+
+
+@pytest.mark.parametrize("name", ["copies", "copies/older"])
+def test_an_erasure_is_not_proven_where_a_folder_cannot_be_looked_into(open_memory, close_to_us, name):
+    memory = open_memory()
+    kept = memory.remember_sync(said())
+    (memory.folder / name).mkdir(parents=True)
+    close_to_us(memory.folder / name)
+
+    with pytest.raises(ForgetIncomplete, match=rf"{name}'\. Give this user the right"):
+        memory.erase_sync(kept.id)
+
+
+def test_what_the_process_that_looks_is_refused_is_told_with_its_number(tmp_path):
+    with pytest.raises(IsADirectoryError) as refused:
+        scan([tmp_path], [b"words"])
+
+    assert refused.value.filename == str(tmp_path)
+
+
+def test_traces_of_skills_that_cannot_be_looked_for_are_told(open_memory, close_to_us):
+    memory = open_memory()
+    kept = memory.remember_sync(said())
+    (memory.folder / "skills").mkdir()
+    close_to_us(memory.folder / "skills")
+
+    with pytest.raises(ForgetIncomplete, match=r"skills'\. Give this user the right"):
+        memory.forget_sync(kept.id)

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from punchlist.memory import ForgetIncomplete, Provenance, Record, Scope, UnknownRecord
+from punchlist.memory import ForgetIncomplete, IndexUnusable, Provenance, Record, Scope, UnknownRecord
 from punchlist.memory.erasing import look_for
 from punchlist.memory.store import Gone
 
@@ -127,6 +127,31 @@ def test_an_index_that_cannot_be_deleted_is_reported(open_memory, monkeypatch):
         memory.forget_sync(kept.id)
 
 
+@pytest.mark.parametrize("index", ["auto", "exact", "chroma"])
+def test_an_index_that_cannot_be_looked_into_is_reported(open_memory, close_to_us, index):
+    memory = open_memory(index=index)
+    kept = memory.remember_sync(record(SECRET), confirm())
+    (memory.folder / "index").mkdir(mode=0o700)
+    close_to_us(memory.folder / "index")
+
+    with pytest.raises(IndexUnusable, match="Permission denied"):
+        memory.recall_sync(SECRET)
+    with pytest.raises(ForgetIncomplete, match=r"index'\. Give this user the right"):
+        memory.forget_sync(kept.id)
+
+
+def test_an_index_whose_lock_cannot_be_had_is_reported(open_memory):
+    memory = open_memory(index="chroma")
+    kept = memory.remember_sync(record(SECRET), confirm())
+    (memory.folder / "index" / "old").mkdir(parents=True)
+    (memory.folder / "index.lock").mkdir()
+
+    with pytest.raises(IndexUnusable, match=r"index\.lock"):
+        memory.recall_sync(SECRET)
+    with pytest.raises(ForgetIncomplete, match=r"index\.lock"):
+        memory.forget_sync(kept.id)
+
+
 def test_forgetting_gives_the_space_back(open_memory, tmp_path):
     memory = open_memory()
     for number in range(20):
@@ -187,21 +212,23 @@ def test_a_reader_that_still_sees_the_record_is_reported(open_memory, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("place", "reason", "remedy"),
+    ("place", "reason", "cause", "remedy"),
     [
-        ("/m/memory.sqlite3", "database or disk is full", "Make room"),
-        ("/m/memory.sqlite3", "attempt to write a readonly database", "Give this user the right"),
-        ("/m/index", "[Errno 13] Permission denied: '/m/index'", "Give this user the right"),
-        ("/m/memory.sqlite3", "database is locked", "Close the other users"),
+        ("/m/memory.sqlite3", "database or disk is full", "full", "Make room"),
+        ("/m/memory.sqlite3", "attempt to write a readonly database", "rights", "Give this user the right"),
+        ("/full/index", "[Errno 13] Permission denied: '/full/index'", "rights", "Give this user the right"),
+        ("/full/memory.sqlite3", "database is locked", "busy", "Close the other users"),
+        ("/full/index", "Permission system offline", "other", "Close the other users"),
         (
             "http://127.0.0.1:1",
             "Could not connect. Is it running?",
+            "other",
             "Start that",
         ),
     ],
 )
-def test_what_stands_in_the_way_is_told_with_its_own_cure(place, reason, remedy):
-    said = str(ForgetIncomplete(place, reason))
+def test_what_stands_in_the_way_is_told_with_its_own_cure(place, reason, cause, remedy):
+    said = str(ForgetIncomplete(place, reason, cause))
 
     assert f"{reason}. {remedy}" in said or f"{reason} {remedy}" in said
 

@@ -1,6 +1,9 @@
 """What is wrong with a memory is listed, each with what to do, and never stops the list."""
 
 import os
+import sqlite3
+import time
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -90,6 +93,20 @@ def test_a_clock_behind_the_last_write_is_a_fault(open_memory, monkeypatch, behi
     assert [f"is {said} behind the last write" in each for each in faults] == ([] if said is None else [True])
 
 
+def test_a_look_beside_a_long_write_of_somebody_else_does_not_wait_for_its_end(open_memory):
+    memory = open_memory()
+    memory.remember_sync(record("A thing."), confirm())
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+
+        (fault,) = memory.health_sync().faults
+
+        assert time.monotonic() - begun < 5
+    assert fault.endswith("database is locked. Ask again.") and memory.health_sync().faults == ()
+    assert memory.ledger._select("PRAGMA busy_timeout", []) == [(30_000,)]
+
+
 def test_a_damaged_index_of_words_is_told_with_what_builds_it_anew(open_memory):
     memory = open_memory()
     memory.remember_sync(record("A thing."), confirm())
@@ -99,3 +116,17 @@ def test_a_damaged_index_of_words_is_told_with_what_builds_it_anew(open_memory):
     (fault,) = memory.health_sync().faults
 
     assert "words do not match" in fault and fault.endswith("Run: punchlist memory rebuild")
+
+
+@pytest.mark.parametrize("name", ["copies", "copies/older", "index"])
+def test_a_folder_that_cannot_be_looked_into_is_a_fault(open_memory, close_to_us, name):
+    memory = open_memory()
+    (memory.folder / name).mkdir(parents=True, mode=0o700)
+    (memory.folder / name).parent.chmod(0o700)
+    close_to_us(memory.folder / name)
+
+    (fault,) = memory.health_sync().faults
+
+    assert fault.startswith(
+        f"{memory.folder / name} cannot be looked into (Permission denied). Give this user"
+    )

@@ -1,5 +1,6 @@
 """What survives: kills, other processes, odd text, files of other versions."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -253,6 +254,77 @@ def test_a_damaged_index_of_words_is_made_anew(open_memory, tmp_path):
     assert memory.recall_sync("kettles", 1)[0].record == kept
 
 
+BROKEN = {
+    "no structure": ["DELETE FROM lexicon_data WHERE id = 10"],
+    "no settings": ["DROP TABLE lexicon_config"],
+    "no parts": [f"DROP TABLE lexicon_{part}" for part in ("data", "idx", "docsize", "config")],
+    "no index": ["DROP TABLE lexicon"],
+    "parts without index": [
+        "PRAGMA writable_schema = ON",
+        "DELETE FROM sqlite_schema WHERE name = 'lexicon'",
+    ],
+}
+
+
+@pytest.mark.parametrize("done", BROKEN.values(), ids=BROKEN)
+def test_an_index_of_words_that_cannot_be_read_is_made_anew(open_memory, done):
+    memory = open_memory(index="chroma")
+    kept = memory.remember_sync(record("The kettle leaks", kind="episode"))
+    assert memory.recall_sync("kettles", 1)
+    memory.close()
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3", isolation_level=None)) as other:
+        for statement in done:
+            other.execute(statement)
+    memory = open_memory(index="chroma")
+    (fault,) = memory.health_sync().faults
+    assert fault.endswith("Run: punchlist memory rebuild")
+
+    memory.rebuild_sync()
+
+    assert memory.health_sync().faults == ()
+    assert memory.recall_sync("kettles", 1)[0].record == kept
+    with pytest.raises(sqlite3.OperationalError, match="may not be modified"):
+        memory.ledger._connection.execute("DELETE FROM sqlite_schema")
+
+
+@pytest.mark.parametrize("done", BROKEN.values(), ids=BROKEN)
+def test_what_is_erased_is_gone_though_the_index_of_words_cannot_be_read(open_memory, done):
+    memory = open_memory()
+    gone, kept = (
+        memory.remember_sync(record(f"The {each} leaks", kind="episode")) for each in ("kettle", "tap")
+    )
+    memory.ledger._put_words()
+    memory.close()
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3", isolation_level=None)) as other:
+        for statement in done:
+            other.execute(statement)
+    memory = open_memory()
+
+    assert memory.erase_sync(gone.id).proven
+
+    assert memory.records_sync() == [kept] and memory.health_sync().faults == ()
+
+
+def test_an_index_of_words_that_could_not_be_made_anew_is_as_it_was(open_memory, monkeypatch):
+    memory = open_memory()
+    memory.remember_sync(record("The kettle leaks", kind="episode"))
+    memory.ledger._put_words()
+    memory.close()
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3")) as other, other:
+        other.execute("DELETE FROM lexicon_data WHERE id = 10")
+        before = other.execute("SELECT * FROM sqlite_schema").fetchall()
+    memory = open_memory()
+    monkeypatch.setattr(memory.ledger, "_catch_up", lambda cursor: cursor.execute("a full disk, say"))
+
+    with pytest.raises(StoreUnusable):
+        memory.rebuild_sync()
+
+    assert memory.ledger._connection.execute("SELECT * FROM sqlite_schema").fetchall() == before
+    monkeypatch.undo()
+    memory.rebuild_sync()
+    assert memory.health_sync().faults == ()
+
+
 def test_a_version_that_wrote_words_by_triggers_is_told_and_leaves_them(open_memory, tmp_path):
     """What the version of format 2 does on forgetting, with the file already carried forward."""
     memory = open_memory()
@@ -278,5 +350,40 @@ def test_a_record_after_the_memory_is_closed_is_an_error_that_says_so(open_memor
 
 
 def test_a_file_that_is_written_by_others_is_not_called_damaged(tmp_path):
-    assert "Try again" in str(StoreUnusable(tmp_path, "database is locked"))
+    assert "Try again" in str(StoreUnusable(tmp_path, "database is locked", "busy"))
     assert "restore" in str(StoreUnusable(tmp_path, "database disk image is malformed"))
+
+
+def test_a_folder_that_is_refused_is_not_called_busy_for_its_name(tmp_path, monkeypatch):
+    def refuse(path, *rest, **more):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    with pytest.raises(StoreUnusable, match=r"unlocked.*Check the disk and the permissions") as refused:
+        Memory.open(tmp_path / "unlocked" / "busy", embedder=FakeEmbedder())
+    assert refused.value.cause == "rights"
+
+
+def test_a_write_of_somebody_else_that_does_not_end_is_told_as_such(open_memory):
+    memory = open_memory()
+    memory.remember_sync(record("The kettle leaks", kind="episode"))
+    memory.ledger._connection.execute("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(StoreUnusable, match="Try again"):
+            memory.remember_sync(record("The tap leaks", kind="episode"))
+
+
+def test_a_question_to_a_damaged_index_of_words_is_told_what_builds_it_anew(open_memory):
+    memory = open_memory()
+    memory.remember_sync(record("The kettle leaks", kind="episode"))
+    memory.ledger._put_words()
+    memory.close()
+    with closing(sqlite3.connect(memory.folder / "memory.sqlite3")) as other, other:
+        other.execute("DELETE FROM lexicon_data WHERE id = 10")
+    memory = open_memory()
+
+    with pytest.raises(StoreUnusable, match="Run: punchlist memory rebuild"):
+        memory.ledger.best_by_words('"kettl"', Filter(), 5)
